@@ -1,0 +1,1 @@
+//! Simulators and whole-system tests of Tuffet.

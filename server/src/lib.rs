@@ -1,0 +1,1 @@
+//! Repository library of Tuffet.
