@@ -1,2 +1,49 @@
-//! Not there yet.
-fn main() {}
+//! `cargo xtask …`: the vendor's and the developer's commands.
+//!
+//! - One module per command; this file parses arguments and maps a failure to its exit code, nothing else.
+//! - Results go to standard output, progress and failures to standard error. With `--json` the last line of
+//!   standard output is one JSON object.
+//! - Exit codes, the same in every binary of the workspace, are those of [`failure::Blame`].
+
+mod bare_metal;
+mod failure;
+mod process;
+mod table;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+
+/// The commands of a Tuffet workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 110, after_help = failure::EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build the cores for a microcontroller without a heap, and print how much flash each takes.
+    BareMetal(bare_metal::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::BareMetal(arguments) => bare_metal::run(&arguments),
+    }
+}

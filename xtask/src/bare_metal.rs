@@ -1,0 +1,192 @@
+//! `cargo xtask bare-metal`: the cores on a part without an operating system and without a heap.
+//!
+//! - The cores build for `thumbv6m-none-eabi` with no feature at all.
+//! - Each is then linked into a program of its own (`integration/boards/sizes`) that calls its public interface.
+//!   None of these programs has a global allocator, and rustc refuses to link one that reaches `alloc` without:
+//!   so a table means that no core, and nothing that a core depends on, uses a heap. On the Debian way `alloc`
+//!   is not even built.
+//! - What a core costs is what its program has more than an empty program with the same start and panic handler,
+//!   after the linker dropped what nothing calls: the flash that a device really spends.
+
+mod elf;
+mod toolchain;
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::bare_metal::elf::Sections;
+use crate::bare_metal::toolchain::Toolchain;
+use crate::failure::Failure;
+use crate::table::{Align, Table};
+use crate::workspace;
+
+/// Cortex-M0: the smallest part that we serve.
+const TARGET: &str = "thumbv6m-none-eabi";
+
+/// How a device builds: the profile of this name stands in the root and in `integration/boards`.
+const PROFILE: &str = "bare-metal";
+
+/// What every bare-metal build is told: sha2 without unrolled rounds (26 KB less, half as fast).
+const RUSTFLAGS: &str = "--cfg=sha2_backend_soft=\"compact\"";
+
+/// The program that has only a start and a panic handler.
+const EMPTY: &str = "empty";
+
+/// Flash for the code and constants of a whole client on the small profile.
+const CLIENT_FLASH_BYTES_MAX: u64 = 64 * 1024;
+
+/// One core, and the program that measures it.
+struct Measured {
+    package: &'static str,
+    program: &'static str,
+}
+
+const MEASURED: &[Measured] = &[
+    Measured {
+        package: "tuffet-wire",
+        program: "wire",
+    },
+    Measured {
+        package: "tuffet-tuf",
+        program: "tuf",
+    },
+    Measured {
+        package: "tuffet-release",
+        program: "release",
+    },
+    Measured {
+        package: "tuffet-patch",
+        program: "patch",
+    },
+    Measured {
+        package: "tuffet-boot",
+        program: "boot",
+    },
+    Measured {
+        package: "tuffet-no-std-client",
+        program: CLIENT,
+    },
+];
+
+/// The program of the update machine with all cores: what a device links.
+const CLIENT: &str = "client";
+
+/// Build the cores for a microcontroller, and print what each takes.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Which compiler to use; without it, the first that this machine has or can get.
+    #[arg(long, value_enum)]
+    toolchain: Option<toolchain::Source>,
+    /// Print one JSON object as the last line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Builds, links, measures, and prints the table.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let root = workspace::root()?;
+    let target_dir = workspace::target_dir(&root).join("bare-metal");
+    let toolchain = toolchain::choose(arguments.toolchain, TARGET)?;
+    eprintln!("bare-metal: {} ({})", toolchain.description(), toolchain.version()?);
+
+    build(
+        &toolchain,
+        &root,
+        &target_dir,
+        MEASURED.iter().flat_map(|core| ["--package", core.package]),
+    )?;
+    let boards = root.join("integration/boards");
+    same_versions(&root, &boards)?;
+    build(
+        &toolchain,
+        &boards,
+        &target_dir,
+        ["--package", "tuffet-sizes", "--bins"],
+    )?;
+
+    let folder = target_dir.join(TARGET).join(PROFILE);
+    let empty = elf::sections(&folder.join(EMPTY))?;
+    let mut taken = Vec::new();
+    for core in MEASURED {
+        let sections = elf::sections(&folder.join(core.program))?;
+        taken.push((core.program, sections.more_than(&empty)));
+    }
+    print!("{}", table(&taken));
+    println!(
+        "Bytes that each adds to an empty program of {} B; `{CLIENT}` is all of them together.",
+        empty.flash()
+    );
+    let over = over_budget(&taken);
+    if arguments.json {
+        println!("{}", report(&toolchain, &taken, over.is_none())?);
+    }
+    over.map_or(Ok(()), |text| Err(Failure::refused(text)))
+}
+
+fn build<'a>(
+    toolchain: &Toolchain,
+    folder: &Path,
+    target_dir: &Path,
+    what: impl IntoIterator<Item = &'a str>,
+) -> Result<(), Failure> {
+    let cargo = toolchain
+        .cargo()
+        .arg("build")
+        .args(["--profile", PROFILE, "--target", TARGET]);
+    let cargo = cargo.args(toolchain.arguments()).args(what).folder(folder);
+    let cargo = cargo.env("CARGO_TARGET_DIR", target_dir).env("RUSTFLAGS", RUSTFLAGS);
+    if cargo.show()? {
+        return Ok(());
+    }
+    Err(Failure::refused(format!(
+        "`{}` failed in {}: the cores must build without an operating system and without a heap",
+        cargo.line(),
+        folder.display()
+    )))
+}
+
+/// The boards' workspace resolves to the versions that the root tests: it starts from the root's lock file each time.
+fn same_versions(root: &Path, boards: &Path) -> Result<(), Failure> {
+    let (lock, copy) = (root.join("Cargo.lock"), boards.join("Cargo.lock"));
+    std::fs::copy(&lock, &copy).map_err(|error| Failure::file("cannot copy the root's lock file to", &copy, &error))?;
+    Ok(())
+}
+
+fn over_budget(taken: &[(&str, Sections)]) -> Option<String> {
+    let (_, client) = taken.iter().find(|(program, _)| *program == CLIENT)?;
+    let bytes = client.flash();
+    (bytes > CLIENT_FLASH_BYTES_MAX).then(|| {
+        format!("the client takes {bytes} B of flash, the small profile has {CLIENT_FLASH_BYTES_MAX} B for it")
+    })
+}
+
+fn table(taken: &[(&str, Sections)]) -> Table {
+    let columns = [
+        ("core", Align::Left),
+        ("code", Align::Right),
+        ("constants", Align::Right),
+        ("flash", Align::Right),
+        ("statics", Align::Right),
+    ];
+    let mut table = Table::new(&columns);
+    for (program, sections) in taken {
+        let cells = [sections.code, sections.constants, sections.flash(), sections.statics()];
+        table.row(std::iter::once((*program).to_owned()).chain(cells.map(|bytes| bytes.to_string())));
+    }
+    table
+}
+
+fn report(toolchain: &Toolchain, taken: &[(&str, Sections)], ok: bool) -> Result<serde_json::Value, Failure> {
+    let cores: Vec<_> = taken
+        .iter()
+        .map(|(program, sections)| {
+            json!({
+                "name": program, "code": sections.code, "constants": sections.constants,
+                "flash": sections.flash(), "statics": sections.statics(),
+            })
+        })
+        .collect();
+    let compiler = toolchain.version()?;
+    Ok(json!({ "ok": ok, "target": TARGET, "toolchain": toolchain.source(), "compiler": compiler, "cores": cores }))
+}

@@ -1,0 +1,190 @@
+//! Which compiler builds for a bare-metal target on this machine.
+//!
+//! Two ways, because neither is everywhere: rustup's target (a download), or Debian's compiler with its library
+//! source, from which `-Zbuild-std` builds `core` for any target.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::failure::{Blame, Failure};
+use crate::process::{Tool, is_on_path};
+
+/// Where a bare-metal compiler comes from.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// rustup's target, added when it is missing.
+    Rustup,
+    /// Debian's packages, installed when they are missing.
+    Debian,
+}
+
+/// A compiler that builds for the target.
+#[derive(Debug)]
+pub enum Toolchain {
+    /// The default toolchain has the target.
+    Rustup,
+    /// Debian's compiler builds `core` itself, and links with this linker.
+    Debian {
+        /// An LLVM linker for ELF.
+        linker: PathBuf,
+    },
+}
+
+/// Debian's compiler, its cargo, and the source of `core`.
+const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
+
+/// Debian's linker, for a machine that has none from rustup.
+const DEBIAN_LINKER_PACKAGE: &str = "lld";
+
+const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+const DEBIAN_CARGO: &str = "/usr/bin/cargo";
+const DEBIAN_CORE: &str = "/usr/lib/rustlib/src/rust/library/core/Cargo.toml";
+
+/// How long a download of a target or of packages may take.
+const DOWNLOAD_LIMIT: Duration = Duration::from_secs(300);
+
+/// A cold build of `core` and of all cores, on two busy processors, with room to spare.
+const BUILD_LIMIT: Duration = Duration::from_secs(1200);
+
+/// Finds or gets a compiler for `target`; what it takes or installs is said on standard error.
+pub fn choose(wanted: Option<Source>, target: &str) -> Result<Toolchain, Failure> {
+    match wanted {
+        Some(Source::Rustup) => rustup(target),
+        Some(Source::Debian) => debian(),
+        None => rustup(target).or_else(|no_rustup| {
+            eprintln!("bare-metal: not by rustup: {no_rustup}");
+            debian().map_err(|no_debian| {
+                let text = format!("no compiler for {target}:\n  rustup: {no_rustup}\n  Debian: {no_debian}");
+                Failure::new(Blame::Storage, text)
+            })
+        }),
+    }
+}
+
+impl Toolchain {
+    /// Which of the two ways this is.
+    pub fn source(&self) -> Source {
+        match self {
+            Toolchain::Rustup => Source::Rustup,
+            Toolchain::Debian { .. } => Source::Debian,
+        }
+    }
+
+    /// The way in words.
+    pub fn description(&self) -> &'static str {
+        match self {
+            Toolchain::Rustup => "rustup's target",
+            Toolchain::Debian { .. } => "Debian's compiler, which builds core from its source",
+        }
+    }
+
+    /// A cargo that uses this compiler, and nothing that the cargo which started us left in the environment.
+    pub fn cargo(&self) -> Tool {
+        let cargo = match self {
+            Toolchain::Rustup => Tool::new("cargo"),
+            Toolchain::Debian { linker } => Tool::new(DEBIAN_CARGO)
+                .env("RUSTC", DEBIAN_RUSTC)
+                // -Zbuild-std is a nightly option; this is the switch that the compiler's own build uses for it.
+                .env("RUSTC_BOOTSTRAP", "1")
+                .env("CARGO_TARGET_THUMBV6M_NONE_EABI_LINKER", linker),
+        };
+        let cargo = cargo.env_remove("RUSTC_WRAPPER").env_remove("CARGO_BUILD_TARGET");
+        cargo.env_remove("CARGO_ENCODED_RUSTFLAGS").limit(BUILD_LIMIT)
+    }
+
+    /// What `cargo build` needs besides the target.
+    pub fn arguments(&self) -> &'static [&'static str] {
+        match self {
+            Toolchain::Rustup => &[],
+            // Not `alloc`: a core that reaches for it does not build.
+            Toolchain::Debian { .. } => &["-Zbuild-std=core"],
+        }
+    }
+
+    /// The compiler's name and version.
+    pub fn version(&self) -> Result<String, Failure> {
+        let rustc = match self {
+            Toolchain::Rustup => "rustc",
+            Toolchain::Debian { .. } => DEBIAN_RUSTC,
+        };
+        Ok(Tool::new(rustc).arg("--version").read()?.output.trim().to_owned())
+    }
+}
+
+fn rustup(target: &str) -> Result<Toolchain, Failure> {
+    let installed = Tool::new("rustup").args(["target", "list", "--installed"]).read()?;
+    if installed.output.lines().any(|line| line.trim() == target) {
+        return Ok(Toolchain::Rustup);
+    }
+    eprintln!("bare-metal: rustup target add {target}");
+    Tool::new("rustup")
+        .args(["target", "add", target])
+        .limit(DOWNLOAD_LIMIT)
+        .read()?;
+    Ok(Toolchain::Rustup)
+}
+
+fn debian() -> Result<Toolchain, Failure> {
+    let mut missing: Vec<&str> = Vec::new();
+    if ![DEBIAN_RUSTC, DEBIAN_CARGO, DEBIAN_CORE]
+        .iter()
+        .all(|file| Path::new(file).is_file())
+    {
+        missing.extend(DEBIAN_PACKAGES);
+    }
+    let linker = linker();
+    if linker.is_none() {
+        missing.push(DEBIAN_LINKER_PACKAGE);
+    }
+    if !missing.is_empty() {
+        install(&missing)?;
+    }
+    let linker = linker.or_else(self::linker).ok_or_else(|| {
+        Failure::new(
+            Blame::Storage,
+            "no linker: neither rustup's rust-lld nor ld.lld is on this machine",
+        )
+    })?;
+    Ok(Toolchain::Debian { linker })
+}
+
+/// rust-lld of a rustup toolchain, or Debian's ld.lld.
+fn linker() -> Option<PathBuf> {
+    let printed = Tool::new("rustc").args(["--print", "target-libdir"]).read().ok()?;
+    let beside = Path::new(printed.output.trim()).parent()?.join("bin/rust-lld");
+    if beside.is_file() {
+        return Some(beside);
+    }
+    is_on_path("ld.lld").then(|| PathBuf::from("ld.lld"))
+}
+
+/// Installs packages where we may, and says how where we may not.
+fn install(packages: &[&str]) -> Result<(), Failure> {
+    let line = format!(
+        "apt-get update && apt-get install --no-install-recommends {}",
+        packages.join(" ")
+    );
+    if !is_on_path("apt-get") {
+        return Err(Failure::new(
+            Blame::Storage,
+            format!("no apt-get here; on a Debian machine: {line}"),
+        ));
+    }
+    let user = Tool::new("id").arg("-u").read()?;
+    if user.output.trim() != "0" {
+        return Err(Failure::new(Blame::Storage, format!("needs packages; as root: {line}")));
+    }
+    eprintln!("bare-metal: {line}");
+    Tool::new("apt-get")
+        .args(["update", "--quiet"])
+        .limit(DOWNLOAD_LIMIT)
+        .read()?;
+    let apt = Tool::new("apt-get")
+        .args(["install", "--yes", "--quiet", "--no-install-recommends"])
+        .args(packages);
+    apt.env("DEBIAN_FRONTEND", "noninteractive")
+        .limit(DOWNLOAD_LIMIT)
+        .read()?;
+    Ok(())
+}

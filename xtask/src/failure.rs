@@ -1,0 +1,71 @@
+//! Why a command failed, and the exit code that says so.
+//!
+//! A failure is text for a person: what went wrong, and what to do about it. The code groups failures by who
+//! must act, so that a script need not read the text.
+
+use std::fmt;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// The table of exit codes, as `--help` prints it.
+pub const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 refused or a check failed, 2 wrong usage, 3 file or process trouble,
+            4 key or passphrase, 5 network, 6 not in the state for it";
+
+/// Who must act on a failure.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Blame {
+    /// A check said no, or a verifier refused.
+    Refused = 1,
+    /// The arguments do not make sense together.
+    Usage = 2,
+    /// A file could not be read or written, or a tool could not be run.
+    Storage = 3,
+    /// A key is missing or wrong, or its passphrase is.
+    Key = 4,
+    /// A registry or a server did not answer as needed.
+    Network = 5,
+    /// The thing is not set up for this, or already is.
+    WrongState = 6,
+}
+
+/// A failed command.
+#[derive(Debug)]
+pub struct Failure {
+    blame: Blame,
+    text: String,
+}
+
+impl Failure {
+    /// A failure with the given exit code; `text` is one or two sentences: what happened, what to do.
+    pub fn new(blame: Blame, text: impl Into<String>) -> Failure {
+        Failure {
+            blame,
+            text: text.into(),
+        }
+    }
+
+    /// A check said no.
+    pub fn refused(text: impl Into<String>) -> Failure {
+        Failure::new(Blame::Refused, text)
+    }
+
+    /// A file operation failed: `doing` is what was attempted ("cannot write").
+    pub fn file(doing: &str, path: &Path, error: &std::io::Error) -> Failure {
+        Failure::new(Blame::Storage, format!("{doing} {}: {error}", path.display()))
+    }
+
+    /// The code with which the process ends.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.blame as u8)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -1,0 +1,32 @@
+//! Where the workspace is, and where its build output goes.
+
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Blame, Failure};
+
+/// The folder of the root `Cargo.toml`.
+///
+/// `cargo run` names the package's folder in the environment; a binary started by hand looks upwards from the
+/// current folder.
+pub fn root() -> Result<PathBuf, Failure> {
+    if let Some(package) = std::env::var_os("CARGO_MANIFEST_DIR")
+        && let Some(root) = Path::new(&package).parent()
+    {
+        return Ok(root.to_path_buf());
+    }
+    let here = std::env::current_dir().map_err(|error| Failure::file("cannot read", Path::new("."), &error))?;
+    here.ancestors()
+        .find(|folder| folder.join("xtask/Cargo.toml").is_file())
+        .map(Path::to_path_buf)
+        .ok_or_else(|| {
+            Failure::new(
+                Blame::WrongState,
+                "not inside a Tuffet workspace: run this in a clone of it",
+            )
+        })
+}
+
+/// The folder that cargo writes build output to: `CARGO_TARGET_DIR`, else `target` in the root.
+pub fn target_dir(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
+}
