@@ -1,1 +1,7 @@
-//! Repository library of Tuffet.
+//! Repository library and HTTP server of Tuffet.
+//!
+//! - [`http`] serves a repository folder read-only.
+
+pub mod event;
+pub mod exit;
+pub mod http;
