@@ -1,1 +1,11 @@
 //! Simulators and whole-system tests of Tuffet.
+//!
+//! - [`simulator`] writes repositories, healthy and broken, from plain JSON values: it can say what the product's types
+//!   cannot, and shares no code with them.
+//! - [`server`] serves them over HTTP, well or badly, and writes down every request.
+//!
+//! Nothing here is part of a product; every helper of a whole-system test lives here, once.
+
+pub mod server;
+pub mod simulator;
+pub mod site;

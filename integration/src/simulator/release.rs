@@ -1,0 +1,189 @@
+//! A release as plain values: firmware, its compressed file, and the document about it.
+
+use super::keys::sha256;
+use super::time::{DAY_S, utc};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+/// The product of the simulated repository.
+pub const PRODUCT: &str = "lamp";
+/// Another product of the same repository.
+pub const OTHER_PRODUCT: &str = "stove";
+/// The hardware of the simulated device.
+pub const HARDWARE: &str = "c3";
+/// The channel of the simulated device.
+pub const CHANNEL: &str = "stable";
+/// The bytes that a slot of the simulated device holds.
+pub const SLOT_BYTES: u32 = 256 * 1024;
+/// The bytes of a simulated firmware.
+pub const IMAGE_BYTES: usize = 96 * 1024;
+
+/// The name of the pointer that the simulated device looks for.
+pub const POINTER: &str = "lamp_c3_stable.release";
+/// The name of the rollout file that goes with it.
+pub const ROLLOUT: &str = "lamp_c3_stable.rollout";
+/// The name of the support statement.
+pub const SUPPORT: &str = "lamp_support.json";
+
+/// One release.
+#[derive(Clone)]
+pub struct Release {
+    /// The firmware as it stands in a slot.
+    pub image: Vec<u8>,
+    /// The compressed firmware, as it is downloaded.
+    pub image_file: Vec<u8>,
+    /// The name of the compressed firmware.
+    pub image_name: String,
+    /// The release document.
+    pub document: Value,
+    /// What the pointer says beside length and digest of the document.
+    pub custom: Value,
+    /// The support statement.
+    pub support: Value,
+}
+
+impl Release {
+    /// A release that every device takes: `feature`, security version 1, no rollout.
+    #[must_use]
+    pub fn new(version: &str, now: u64) -> Self {
+        let support = support_statement(now);
+        let mut release = Self {
+            image: Vec::new(),
+            image_file: Vec::new(),
+            image_name: format!("{PRODUCT}_{version}_{HARDWARE}.zst"),
+            document: document(version, now, &support),
+            custom: json!({"class": "feature", "security_version": 1, "version": version}),
+            support,
+        };
+        release.carry(firmware(version));
+        release
+    }
+
+    /// Puts this firmware in, compresses it and lets the document describe it.
+    ///
+    /// # Panics
+    ///
+    /// When zstd cannot compress into memory.
+    pub fn carry(&mut self, image: Vec<u8>) {
+        let file = zstd::encode_all(image.as_slice(), 3).expect("zstd compresses into memory");
+        let described = self.image_mut();
+        described["digest"] = json!(sha256(&image));
+        described["length"] = json!(image.len());
+        self.image = image;
+        self.carry_file(file);
+    }
+
+    /// Puts this file in as the compressed firmware; what the document says about the firmware itself stays.
+    pub fn carry_file(&mut self, file: Vec<u8>) {
+        let name = self.image_name.clone();
+        self.image_mut()["file"] = json!({"digest": sha256(&file), "length": file.len(), "name": name});
+        self.image_file = file;
+    }
+
+    /// What the document says about the image of the simulated device.
+    pub fn image_mut(&mut self) -> &mut Value {
+        &mut self.document["components"][0]["images"][0]
+    }
+
+    /// Sets the version in document and pointer; the name of the image file stays.
+    pub fn set_version(&mut self, version: &str) {
+        self.document["version"] = json!(version);
+        self.custom["version"] = json!(version);
+    }
+
+    /// Sets the security version in document and pointer.
+    pub fn set_security_version(&mut self, security_version: u64) {
+        self.document["security_version"] = json!(security_version);
+        self.custom["security_version"] = json!(security_version);
+    }
+
+    /// Makes it a security release, with the advisory that one needs.
+    pub fn make_security(&mut self) {
+        self.document["class"] = json!("security");
+        self.custom["class"] = json!("security");
+        self.document["advisory"] = json!({
+            "cves": ["CVE-2026-0001"],
+            "risk": "Anyone on the network can switch the lamp.",
+            "text": "Fixes a missing check of the pairing code.",
+        });
+    }
+
+    /// Makes installation depend on the rollout file.
+    pub fn require_rollout(&mut self, wait_max_days: u64) {
+        self.document["rollout"] = json!({"rule": "required", "wait_max_days": wait_max_days});
+    }
+}
+
+/// A rollout file for a release document with this digest.
+#[must_use]
+pub fn rollout(document_sha256: &str, state: &str, waves: &[(u64, u64)]) -> Value {
+    let waves: Vec<Value> = waves
+        .iter()
+        .map(|(start, share_ppm)| json!({"share_ppm": share_ppm, "start": utc(*start)}))
+        .collect();
+    json!({"_type": "tuffet-rollout", "format": 0, "release": document_sha256, "state": state, "waves": waves})
+}
+
+/// The firmware of a version: half of it compresses well, half of it not at all.
+#[must_use]
+pub fn firmware(version: &str) -> Vec<u8> {
+    let banner = format!("{PRODUCT} firmware {version}\n");
+    let mut image = banner.clone().into_bytes();
+    for block in 0_u32.. {
+        if image.len() >= IMAGE_BYTES {
+            break;
+        }
+        image.extend_from_slice(&Sha256::digest(format!("{version} {block}")));
+        image.extend_from_slice(&banner.as_bytes().repeat(2)[..32]);
+    }
+    image.truncate(IMAGE_BYTES);
+    image
+}
+
+fn support_statement(now: u64) -> Value {
+    json!({
+        "_type": "tuffet-support",
+        "contact": "security@lamp.example",
+        "delivery": "auto",
+        "end": utc(now + 5 * 365 * DAY_S),
+        "format": 0,
+        "product": PRODUCT,
+        "rationale": "",
+        "start": utc(now - 30 * DAY_S),
+        "steps": "",
+        "updatable": true,
+    })
+}
+
+fn document(version: &str, now: u64, support: &Value) -> Value {
+    let support_bytes = super::writing::wire(support);
+    json!({
+        "_type": "tuffet-release",
+        "advisory": null,
+        "attempt": 1,
+        "class": "feature",
+        "components": [{
+            "images": [{"address": "any", "digest": "", "file": {}, "hardware": HARDWARE, "length": 0}],
+            "name": "firmware",
+        }],
+        "encryption": "",
+        "format": 0,
+        "install_by": "",
+        "interruption": {"seconds": 30},
+        "layout": "",
+        "product": PRODUCT,
+        "released": utc(now),
+        "rollback": false,
+        "rollout": {"rule": "none"},
+        "sbom": "",
+        "security_version": 1,
+        "stepping_stones": [],
+        "support": {
+            "digest": sha256(&support_bytes),
+            "end": support["end"],
+            "length": support_bytes.len(),
+            "name": SUPPORT,
+        },
+        "version": version,
+    })
+}
