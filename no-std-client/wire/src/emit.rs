@@ -4,15 +4,11 @@
 //!   escaped, the OLPC form has them raw.
 //! - What the strict reader would refuse is refused here: fractions, negative and large numbers, deep nesting.
 
+use crate::{DEPTH_MAX, INTEGER_MAX};
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 use serde::Serialize;
 use serde_json::Value;
-
-/// Largest integer of the strict form: 2^53 - 1, the last one every JSON reader keeps exactly.
-pub const INTEGER_MAX: u64 = 9_007_199_254_740_991;
-/// Deepest nesting of objects and arrays.
-pub const DEPTH_MAX: usize = 8;
 
 /// The wire form of a value.
 pub fn wire<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EmitError> {

@@ -29,12 +29,22 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod document;
 pub mod hex;
+mod scan;
+mod scanner;
 mod time;
+mod utf8;
 
 #[cfg(feature = "emit")]
 pub mod emit;
 
+pub use document::Document;
+pub use scan::{
+    Container, DEPTH_MAX, Fault, INTEGER_MAX, PATH_BYTES_MAX, Path, Scalar, ScanError, Segment, Sink, TEXT_BYTES_MAX,
+    Text,
+};
+pub use scanner::{Scanner, scan};
 pub use time::UnixSeconds;
 
 /// A SHA-256 digest.

@@ -1,0 +1,709 @@
+//! The strict reader: a push scanner over canonical JSON.
+//!
+//! - Chunks of any size give the same events and the same verdict.
+//! - One spelling for every value: no white space, object keys strictly ascending by bytes, integers from 0 to
+//!   2^53 - 1 without sign, fraction, exponent or leading zero, `\"` and `\\` escaped, and control characters in
+//!   the one escape that serde_json and python's json both write.
+//! - Valid UTF-8, at most [`DEPTH_MAX`] containers deep, keys and the path to a value bounded, no recursion.
+//! - The document is an object or an array, so its end is seen without looking past it.
+//!
+//! ```
+//! use tuffet_wire::{Container, Path, Scalar, Scanner, Segment, Sink, Text};
+//!
+//! /// Remembers one field.
+//! #[derive(Default)]
+//! struct Version(Option<u64>);
+//!
+//! impl Sink for Version {
+//!     type Refusal = ();
+//!
+//!     fn value(&mut self, path: &Path<'_>, value: Scalar<'_>) -> Result<(), ()> {
+//!         match (path.segments(), value) {
+//!             ([Segment::Key("version")], Scalar::Integer(version)) => self.0 = Some(version),
+//!             ([Segment::Key("version")], _) => return Err(()),
+//!             _ => {}
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let mut version = Version::default();
+//! let mut scanner = Scanner::new();
+//! scanner.push(br#"{"name":"p","ver"#, &mut version)?;
+//! scanner.push(br#"sion":12}"#, &mut version)?;
+//! scanner.finish::<()>()?;
+//! assert_eq!(version.0, Some(12));
+//! # Ok::<(), tuffet_wire::ScanError<()>>(())
+//! ```
+
+use crate::{
+    scan::{
+        Container, DEPTH_MAX, Fault, INTEGER_MAX, PATH_BYTES_MAX, Path, Scalar, ScanError, Segment, Sink,
+        TEXT_BYTES_MAX, Text,
+    },
+    utf8::Utf8,
+};
+
+/// Reads a document that is in memory as a whole.
+pub fn scan<S: Sink>(document: &[u8], sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
+    let mut scanner = Scanner::new();
+    scanner.push(document, sink)?;
+    scanner.finish()
+}
+
+/// The reader itself; about 700 bytes, no allocation.
+#[derive(Clone, Debug)]
+pub struct Scanner {
+    /// The string being read; bytes past the end of the buffer are only counted.
+    text: [u8; TEXT_BYTES_MAX],
+    text_length: usize,
+    utf8: Utf8,
+    integer: u64,
+    /// The current keys of all open objects, one after another.
+    keys: [u8; PATH_BYTES_MAX],
+    levels: [Level; DEPTH_MAX],
+    depth: usize,
+    expect: Expect,
+    /// Offset of the byte being looked at.
+    at: u32,
+}
+
+/// One open container.
+#[derive(Copy, Clone, Debug)]
+struct Level {
+    kind: Container,
+    /// Where in `keys` its current key begins and ends; for an array both are where the next level's begins.
+    key_start: u16,
+    key_end: u16,
+    /// Position of the current item.
+    index: u32,
+    /// Whether a key was read in it, which the next one must come after.
+    has_key: bool,
+}
+
+/// What may come next.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Expect {
+    Colon,
+    CommaOrEnd,
+    Document,
+    FirstItemOrEnd,
+    FirstKeyOrEnd,
+    Key,
+    Literal(Literal, u8),
+    NothingMore,
+    Number,
+    NumberEnd,
+    Text(TextUse, Escape),
+    Value,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Literal {
+    False,
+    Null,
+    True,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum TextUse {
+    Key,
+    Value,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Escape {
+    None,
+    /// After the backslash.
+    Begun,
+    /// After `\u` and this many of its four digits, with the value so far.
+    Digits(u8, u8),
+}
+
+/// What a byte means for the canonical form.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Canonical {
+    /// The byte itself.
+    Same,
+    /// Nothing yet: an escape has begun.
+    Held,
+    /// This instead of the held escape.
+    Raw(u8),
+    /// A backslash and the byte.
+    Escaped,
+}
+
+/// What a byte completes or begins.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Event {
+    None,
+    Opened(Container),
+    Closed,
+    TextValue,
+    LiteralValue(Literal),
+}
+
+impl Default for Scanner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Scanner {
+    /// A scanner before the first byte.
+    pub const fn new() -> Self {
+        let level = Level {
+            kind: Container::Array,
+            key_start: 0,
+            key_end: 0,
+            index: 0,
+            has_key: false,
+        };
+        Self {
+            text: [0; TEXT_BYTES_MAX],
+            text_length: 0,
+            utf8: Utf8::START,
+            integer: 0,
+            keys: [0; PATH_BYTES_MAX],
+            levels: [level; DEPTH_MAX],
+            depth: 0,
+            expect: Expect::Document,
+            at: 0,
+        }
+    }
+
+    /// Reads the next bytes of the document. After an error the scanner is of no further use.
+    pub fn push<S: Sink>(&mut self, chunk: &[u8], sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
+        // Bytes that are canonical as they stand are handed on in runs, not one by one.
+        let mut run_start = 0usize;
+        for (position, byte) in chunk.iter().copied().enumerate() {
+            let after = position.saturating_add(1);
+            let run = |from: usize, to: usize| chunk.get(from..to).unwrap_or_default();
+            if self.ends_number(byte) {
+                // The byte after a number ends it, so the value comes before that byte.
+                sink.canonical(run(run_start, position));
+                run_start = position;
+                let value = Scalar::Integer(self.integer);
+                self.report(|path| sink.value(path, value))?;
+                self.expect = Expect::CommaOrEnd;
+            }
+            let (canonical, event) = self
+                .step(byte)
+                .map_err(|fault| ScanError::Malformed { at: self.at, fault })?;
+            match canonical {
+                Canonical::Same => {}
+                Canonical::Held => {
+                    sink.canonical(run(run_start, position));
+                    run_start = after;
+                }
+                Canonical::Raw(raw) => {
+                    sink.canonical(&[raw]);
+                    run_start = after;
+                }
+                Canonical::Escaped => {
+                    sink.canonical(&[b'\\', byte]);
+                    run_start = after;
+                }
+            }
+            match event {
+                Event::None => {}
+                Event::Opened(kind) => {
+                    sink.canonical(run(run_start, position));
+                    run_start = position;
+                    self.open(kind, sink)?;
+                }
+                Event::Closed => {
+                    sink.canonical(run(run_start, after));
+                    run_start = after;
+                    self.close(sink)?;
+                }
+                Event::TextValue => {
+                    sink.canonical(run(run_start, after));
+                    run_start = after;
+                    let text = self.text();
+                    let value = Scalar::String(text.map_err(|fault| self.malformed(fault))?);
+                    self.report(|path| sink.value(path, value))?;
+                }
+                Event::LiteralValue(literal) => {
+                    sink.canonical(run(run_start, after));
+                    run_start = after;
+                    let value = literal.scalar();
+                    self.report(|path| sink.value(path, value))?;
+                }
+            }
+            self.at = self.at.saturating_add(1);
+        }
+        sink.canonical(chunk.get(run_start..).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Says whether the document was complete.
+    pub fn finish<R>(self) -> Result<(), ScanError<R>> {
+        if self.expect == Expect::NothingMore {
+            Ok(())
+        } else {
+            Err(self.malformed(Fault::Truncated))
+        }
+    }
+
+    fn ends_number(&self, byte: u8) -> bool {
+        match self.expect {
+            Expect::Number => !byte.is_ascii_digit(),
+            Expect::NumberEnd => true,
+            Expect::Colon
+            | Expect::CommaOrEnd
+            | Expect::Document
+            | Expect::FirstItemOrEnd
+            | Expect::FirstKeyOrEnd
+            | Expect::Key
+            | Expect::Literal(..)
+            | Expect::NothingMore
+            | Expect::Text(..)
+            | Expect::Value => false,
+        }
+    }
+
+    /// Moves on by one byte.
+    fn step(&mut self, byte: u8) -> Result<(Canonical, Event), Fault> {
+        match (self.expect, byte) {
+            (Expect::Text(text_use, escape), _) => return self.step_text(text_use, escape, byte),
+            (Expect::Literal(literal, matched), _) => return self.step_literal(literal, matched, byte),
+            (Expect::NothingMore, _) => return Err(Fault::TrailingBytes),
+            (Expect::Number, b'0'..=b'9') => self.add_digit(byte)?,
+            (Expect::Document | Expect::Value | Expect::FirstItemOrEnd, b'{') => {
+                return Ok((Canonical::Same, Event::Opened(Container::Object)));
+            }
+            (Expect::Document | Expect::Value | Expect::FirstItemOrEnd, b'[') => {
+                return Ok((Canonical::Same, Event::Opened(Container::Array)));
+            }
+            (Expect::Value | Expect::FirstItemOrEnd, _) if byte != b']' => return self.step_scalar(byte),
+            (Expect::FirstItemOrEnd, b']') => return Ok((Canonical::Same, Event::Closed)),
+            (Expect::FirstKeyOrEnd, b'}') => return Ok((Canonical::Same, Event::Closed)),
+            (Expect::FirstKeyOrEnd | Expect::Key, b'"') => self.begin_text(TextUse::Key),
+            (Expect::Colon, b':') => self.expect = Expect::Value,
+            (Expect::CommaOrEnd, _) => return self.step_after_value(byte),
+            _ => return Err(Fault::UnexpectedByte),
+        }
+        Ok((Canonical::Same, Event::None))
+    }
+
+    /// The first byte of a value that is no container.
+    fn step_scalar(&mut self, byte: u8) -> Result<(Canonical, Event), Fault> {
+        match byte {
+            b'"' => self.begin_text(TextUse::Value),
+            b'0'..=b'9' => {
+                self.integer = 0;
+                self.add_digit(byte)?;
+                self.expect = if byte == b'0' {
+                    Expect::NumberEnd
+                } else {
+                    Expect::Number
+                };
+            }
+            b'-' | b'+' | b'.' => return Err(Fault::NumberForm),
+            b't' => self.expect = Expect::Literal(Literal::True, 1),
+            b'f' => self.expect = Expect::Literal(Literal::False, 1),
+            b'n' => self.expect = Expect::Literal(Literal::Null, 1),
+            _ => return Err(Fault::UnexpectedByte),
+        }
+        Ok((Canonical::Same, Event::None))
+    }
+
+    /// The byte after a complete value.
+    fn step_after_value(&mut self, byte: u8) -> Result<(Canonical, Event), Fault> {
+        let level = self.top_mut().ok_or(Fault::TrailingBytes)?;
+        match (level.kind, byte) {
+            (Container::Array, b']') | (Container::Object, b'}') => return Ok((Canonical::Same, Event::Closed)),
+            (Container::Array, b',') => {
+                level.index = level.index.saturating_add(1);
+                self.expect = Expect::Value;
+            }
+            (Container::Object, b',') => self.expect = Expect::Key,
+            // Only a number can be followed by these; after another value they are as wrong.
+            (_, b'.' | b'e' | b'E' | b'0'..=b'9') => return Err(Fault::NumberForm),
+            _ => return Err(Fault::UnexpectedByte),
+        }
+        Ok((Canonical::Same, Event::None))
+    }
+
+    fn step_literal(&mut self, literal: Literal, matched: u8, byte: u8) -> Result<(Canonical, Event), Fault> {
+        let word = literal.word();
+        if word.get(usize::from(matched)) != Some(&byte) {
+            return Err(Fault::BadLiteral);
+        }
+        let matched = matched.saturating_add(1);
+        if usize::from(matched) < word.len() {
+            self.expect = Expect::Literal(literal, matched);
+            return Ok((Canonical::Same, Event::None));
+        }
+        self.expect = Expect::CommaOrEnd;
+        Ok((Canonical::Same, Event::LiteralValue(literal)))
+    }
+
+    fn step_text(&mut self, text_use: TextUse, escape: Escape, byte: u8) -> Result<(Canonical, Event), Fault> {
+        let inside = |escape| Expect::Text(text_use, escape);
+        match escape {
+            Escape::None => match byte {
+                b'"' if self.utf8.is_between_characters() => self.end_text(text_use),
+                b'\\' if self.utf8.is_between_characters() => {
+                    self.expect = inside(Escape::Begun);
+                    Ok((Canonical::Held, Event::None))
+                }
+                0x00..=0x1f => Err(Fault::ControlCharacter),
+                _ => {
+                    self.utf8 = self.utf8.push(byte).ok_or(Fault::NotUtf8)?;
+                    self.keep(byte);
+                    Ok((Canonical::Same, Event::None))
+                }
+            },
+            Escape::Begun => {
+                self.expect = inside(Escape::None);
+                let control = match byte {
+                    b'"' | b'\\' => {
+                        self.keep(byte);
+                        return Ok((Canonical::Escaped, Event::None));
+                    }
+                    b'u' => {
+                        self.expect = inside(Escape::Digits(0, 0));
+                        return Ok((Canonical::Held, Event::None));
+                    }
+                    b'b' => 0x08,
+                    b't' => 0x09,
+                    b'n' => 0x0a,
+                    b'f' => 0x0c,
+                    b'r' => 0x0d,
+                    _ => return Err(Fault::BadEscape),
+                };
+                self.keep(control);
+                Ok((Canonical::Raw(control), Event::None))
+            }
+            Escape::Digits(count, value) => {
+                let Some(digit) = escape_digit(count, byte) else {
+                    return Err(Fault::BadEscape);
+                };
+                let value = (value << 4) | digit;
+                if count < 3 {
+                    self.expect = inside(Escape::Digits(count.saturating_add(1), value));
+                    return Ok((Canonical::Held, Event::None));
+                }
+                if matches!(value, 0x08 | 0x09 | 0x0a | 0x0c | 0x0d) {
+                    // These have a short escape, and a value has one spelling.
+                    return Err(Fault::BadEscape);
+                }
+                self.expect = inside(Escape::None);
+                self.keep(value);
+                Ok((Canonical::Raw(value), Event::None))
+            }
+        }
+    }
+
+    fn begin_text(&mut self, text_use: TextUse) {
+        self.text_length = 0;
+        self.utf8 = Utf8::START;
+        self.expect = Expect::Text(text_use, Escape::None);
+    }
+
+    /// Keeps a byte of a string, or only counts it once the buffer is full.
+    fn keep(&mut self, byte: u8) {
+        if let Some(place) = self.text.get_mut(self.text_length) {
+            *place = byte;
+        }
+        self.text_length = self.text_length.saturating_add(1);
+    }
+
+    fn end_text(&mut self, text_use: TextUse) -> Result<(Canonical, Event), Fault> {
+        match text_use {
+            TextUse::Key => {
+                self.enter_key()?;
+                self.expect = Expect::Colon;
+                Ok((Canonical::Same, Event::None))
+            }
+            TextUse::Value => {
+                self.expect = Expect::CommaOrEnd;
+                Ok((Canonical::Same, Event::TextValue))
+            }
+        }
+    }
+
+    /// Makes the string just read the current key of the innermost object.
+    fn enter_key(&mut self) -> Result<(), Fault> {
+        let key = self.text.get(..self.text_length).ok_or(Fault::KeyTooLong)?;
+        let level = self
+            .depth
+            .checked_sub(1)
+            .and_then(|top| self.levels.get_mut(top))
+            .ok_or(Fault::TrailingBytes)?;
+        let (start, end) = (usize::from(level.key_start), usize::from(level.key_end));
+        if level.has_key && self.keys.get(start..end).is_none_or(|before| before >= key) {
+            return Err(Fault::KeyOrder);
+        }
+        let end = start.checked_add(key.len()).ok_or(Fault::PathTooLong)?;
+        self.keys
+            .get_mut(start..end)
+            .ok_or(Fault::PathTooLong)?
+            .copy_from_slice(key);
+        level.key_end = u16::try_from(end).map_err(|_| Fault::PathTooLong)?;
+        level.has_key = true;
+        Ok(())
+    }
+
+    fn add_digit(&mut self, byte: u8) -> Result<(), Fault> {
+        let digit = u64::from(byte.wrapping_sub(b'0'));
+        self.integer = self
+            .integer
+            .checked_mul(10)
+            .and_then(|tens| tens.checked_add(digit))
+            .filter(|value| *value <= INTEGER_MAX)
+            .ok_or(Fault::IntegerTooLarge)?;
+        Ok(())
+    }
+
+    fn open<S: Sink>(&mut self, kind: Container, sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
+        self.report(|path| sink.open(path, kind))?;
+        let start = self.top_mut().map_or(0, |level| level.key_end);
+        let level = Level {
+            kind,
+            key_start: start,
+            key_end: start,
+            index: 0,
+            has_key: false,
+        };
+        match self.levels.get_mut(self.depth) {
+            Some(place) => *place = level,
+            None => return Err(self.malformed(Fault::TooDeep)),
+        }
+        self.depth = self.depth.saturating_add(1);
+        self.expect = match kind {
+            Container::Array => Expect::FirstItemOrEnd,
+            Container::Object => Expect::FirstKeyOrEnd,
+        };
+        Ok(())
+    }
+
+    fn close<S: Sink>(&mut self, sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
+        let Some(kind) = self.top_mut().map(|level| level.kind) else {
+            return Err(self.malformed(Fault::UnexpectedByte));
+        };
+        self.depth = self.depth.saturating_sub(1);
+        self.report(|path| sink.close(path, kind))?;
+        self.expect = if self.depth == 0 {
+            Expect::NothingMore
+        } else {
+            Expect::CommaOrEnd
+        };
+        Ok(())
+    }
+
+    fn top_mut(&mut self) -> Option<&mut Level> {
+        self.levels.get_mut(self.depth.checked_sub(1)?)
+    }
+
+    fn text(&self) -> Result<Text<'_>, Fault> {
+        let Some(bytes) = self.text.get(..self.text_length) else {
+            return Ok(Text::TooLong);
+        };
+        core::str::from_utf8(bytes).map(Text::Whole).map_err(|_| Fault::NotUtf8)
+    }
+
+    fn path(&self) -> Result<Path<'_>, Fault> {
+        let mut path = Path::ROOT;
+        for level in self.levels.iter().take(self.depth) {
+            let segment = match level.kind {
+                Container::Array => Segment::Index(level.index),
+                Container::Object => {
+                    let key = self.keys.get(usize::from(level.key_start)..usize::from(level.key_end));
+                    let key = core::str::from_utf8(key.ok_or(Fault::PathTooLong)?);
+                    Segment::Key(key.map_err(|_| Fault::NotUtf8)?)
+                }
+            };
+            path = path.then(segment).ok_or(Fault::TooDeep)?;
+        }
+        Ok(path)
+    }
+
+    /// Calls the sink with the current path, and adds the position to its refusal.
+    fn report<R>(&self, call: impl FnOnce(&Path<'_>) -> Result<(), R>) -> Result<(), ScanError<R>> {
+        let path = self.path().map_err(|fault| self.malformed(fault))?;
+        call(&path).map_err(|refusal| ScanError::Refused { at: self.at, refusal })
+    }
+
+    fn malformed<R>(&self, fault: Fault) -> ScanError<R> {
+        ScanError::Malformed { at: self.at, fault }
+    }
+}
+
+impl Literal {
+    fn word(self) -> &'static [u8] {
+        match self {
+            Self::False => b"false",
+            Self::Null => b"null",
+            Self::True => b"true",
+        }
+    }
+
+    fn scalar(self) -> Scalar<'static> {
+        match self {
+            Self::False => Scalar::Bool(false),
+            Self::Null => Scalar::Null,
+            Self::True => Scalar::Bool(true),
+        }
+    }
+}
+
+/// The value of the digit at this place of `\u00XX`: only control characters are escaped, in lowercase.
+fn escape_digit(place: u8, digit: u8) -> Option<u8> {
+    match (place, digit) {
+        (0 | 1, b'0') => Some(0),
+        (2, b'0' | b'1') | (3, b'0'..=b'9') => digit.checked_sub(b'0'),
+        (3, b'a'..=b'f') => digit.checked_sub(b'a')?.checked_add(10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{format, string::String, vec::Vec};
+
+    /// Writes down every event.
+    #[derive(Default)]
+    struct Log {
+        events: Vec<String>,
+        canonical: Vec<u8>,
+    }
+
+    impl Sink for Log {
+        type Refusal = ();
+
+        fn open(&mut self, path: &Path<'_>, kind: Container) -> Result<(), ()> {
+            self.events
+                .push(format!("{} open {kind:?} {:?}", self.canonical.len(), path.segments()));
+            Ok(())
+        }
+
+        fn value(&mut self, path: &Path<'_>, value: Scalar<'_>) -> Result<(), ()> {
+            self.events
+                .push(format!("{} {value:?} {:?}", self.canonical.len(), path.segments()));
+            Ok(())
+        }
+
+        fn close(&mut self, path: &Path<'_>, kind: Container) -> Result<(), ()> {
+            self.events
+                .push(format!("{} close {kind:?} {:?}", self.canonical.len(), path.segments()));
+            Ok(())
+        }
+
+        fn canonical(&mut self, bytes: &[u8]) {
+            self.canonical.extend_from_slice(bytes);
+        }
+    }
+
+    fn fault(document: &[u8]) -> Option<(u32, Fault)> {
+        match scan(document, &mut Log::default()) {
+            Ok(()) => None,
+            Err(ScanError::Malformed { at, fault }) => Some((at, fault)),
+            Err(ScanError::Refused { .. }) => unreachable!("the log refuses nothing"),
+        }
+    }
+
+    #[test]
+    fn events_come_in_document_order_with_their_bytes() {
+        let mut log = Log::default();
+        scan(br#"{"a":[7,"x\n"],"b":{},"c":null}"#, &mut log).unwrap();
+        assert_eq!(
+            log.events,
+            [
+                "0 open Object []",
+                r#"5 open Array [Key("a")]"#,
+                r#"7 Integer(7) [Key("a"), Index(0)]"#,
+                r#"12 String(Whole("x\n")) [Key("a"), Index(1)]"#,
+                r#"13 close Array [Key("a")]"#,
+                r#"18 open Object [Key("b")]"#,
+                r#"20 close Object [Key("b")]"#,
+                r#"29 Null [Key("c")]"#,
+                "30 close Object []",
+            ]
+        );
+        assert_eq!(log.canonical, b"{\"a\":[7,\"x\n\"],\"b\":{},\"c\":null}");
+    }
+
+    #[test]
+    fn faults_are_named_with_their_offset() {
+        for (document, expected) in [
+            (&br#"{"a":1} "#[..], (7, Fault::TrailingBytes)),
+            (br#"{"a": 1}"#, (5, Fault::UnexpectedByte)),
+            (br#" {}"#, (0, Fault::UnexpectedByte)),
+            (br#""text""#, (0, Fault::UnexpectedByte)),
+            (br#"{"b":1,"a":2}"#, (9, Fault::KeyOrder)),
+            (br#"{"a":1,"a":2}"#, (9, Fault::KeyOrder)),
+            (br#"{"a":1,"":2}"#, (8, Fault::KeyOrder)),
+            (br#"{"a":01}"#, (6, Fault::NumberForm)),
+            (br#"{"a":-1}"#, (5, Fault::NumberForm)),
+            (br#"{"a":1.0}"#, (6, Fault::NumberForm)),
+            (br#"{"a":1e3}"#, (6, Fault::NumberForm)),
+            (br#"{"a":9007199254740992}"#, (20, Fault::IntegerTooLarge)),
+            (br#"{"a":"\/"}"#, (7, Fault::BadEscape)),
+            (br#"{"a":"\u000a"}"#, (11, Fault::BadEscape)),
+            (br#"{"a":"\u001F"}"#, (11, Fault::BadEscape)),
+            (br#"{"a":"\u0041"}"#, (10, Fault::BadEscape)),
+            (br#"{"a":"\ud83d"}"#, (8, Fault::BadEscape)),
+            (b"{\"a\":\"\n\"}", (6, Fault::ControlCharacter)),
+            (b"{\"a\":\"\xc3\"}", (7, Fault::NotUtf8)),
+            (b"{\"a\":\"\xc3\\n\"}", (7, Fault::NotUtf8)),
+            (b"{\"a\":\"\xed\xa0\x80\"}", (7, Fault::NotUtf8)),
+            (br#"{"a":nulL}"#, (8, Fault::BadLiteral)),
+            (br#"{"a":[1,]}"#, (8, Fault::UnexpectedByte)),
+            (br#"{"a":1,}"#, (7, Fault::UnexpectedByte)),
+            (br#"[,1]"#, (1, Fault::UnexpectedByte)),
+            (br#"{1:2}"#, (1, Fault::UnexpectedByte)),
+            (br#"[1}"#, (2, Fault::UnexpectedByte)),
+            (br#"{"a":1]"#, (6, Fault::UnexpectedByte)),
+            (br#"{"a":}"#, (5, Fault::UnexpectedByte)),
+            (b"[[[[[[[[[]]]]]]]]]", (8, Fault::TooDeep)),
+            (br#"{"a":1"#, (6, Fault::Truncated)),
+            (b"", (0, Fault::Truncated)),
+        ] {
+            assert_eq!(fault(document), Some(expected), "{}", String::from_utf8_lossy(document));
+        }
+    }
+
+    #[test]
+    fn extremes_are_accepted() {
+        for document in [
+            &b"{}"[..],
+            b"[]",
+            b"[0]",
+            b"[9007199254740991]",
+            b"[[[[[[[[]]]]]]]]",
+            br#"["\"\\\b\t\n\f\r\u0000\u001f"]"#,
+            "[\"\u{7f}é€😀\"]".as_bytes(),
+            br#"{"":1}"#,
+        ] {
+            assert_eq!(fault(document), None, "{}", String::from_utf8_lossy(document));
+        }
+    }
+
+    #[test]
+    fn long_strings_are_valid_but_not_kept_and_long_keys_are_refused() {
+        let longest = "x".repeat(TEXT_BYTES_MAX);
+        let mut log = Log::default();
+        scan(format!(r#"["{longest}","{longest}x"]"#).as_bytes(), &mut log).unwrap();
+        assert!(log.events[1].contains("Whole"), "{}", log.events[1]);
+        assert!(log.events[2].contains("TooLong"), "{}", log.events[2]);
+
+        assert_eq!(fault(format!(r#"{{"{longest}":1}}"#).as_bytes()), None);
+        assert_eq!(
+            fault(format!(r#"{{"{longest}x":1}}"#).as_bytes()),
+            Some((259, Fault::KeyTooLong))
+        );
+        assert_eq!(
+            fault(format!(r#"{{"{longest}":{{"y":1}}}}"#).as_bytes()),
+            Some((263, Fault::PathTooLong))
+        );
+    }
+
+    #[test]
+    fn scanner_fits_its_budget() {
+        assert!(size_of::<Scanner>() < 800, "{}", size_of::<Scanner>());
+    }
+}
