@@ -6,6 +6,7 @@
 //! - Exit codes, the same in every binary of the workspace, are those of [`failure::Blame`].
 
 mod bare_metal;
+mod corpus;
 mod failure;
 mod process;
 mod table;
@@ -29,6 +30,8 @@ struct Arguments {
 enum Command {
     /// Build the cores for a microcontroller without a heap, and print how much flash each takes.
     BareMetal(bare_metal::Arguments),
+    /// Fetch pairs of real firmware releases into a folder.
+    Corpus(corpus::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -45,5 +48,6 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::BareMetal(arguments) => bare_metal::run(&arguments),
+        Command::Corpus(arguments) => corpus::run(&arguments),
     }
 }
