@@ -1,0 +1,34 @@
+//! `tuffet-keys`: the keys of a repository and its root, on the command line.
+
+mod arguments;
+mod clock;
+mod commands;
+mod report;
+
+use arguments::Arguments;
+use clap::Parser as _;
+use report::Form;
+use std::{env, process::ExitCode};
+use tuffet_keys_tool::Exit;
+
+fn main() -> ExitCode {
+    let exit = match Arguments::try_parse() {
+        Ok(arguments) => {
+            let form = Form::of(arguments.json);
+            match commands::run(&arguments.command).and_then(|report| report::print(&report, form)) {
+                Ok(()) => Exit::Ok,
+                Err(error) => report::fail(&error.to_string(), error.exit(), form),
+            }
+        }
+        // Help and version come this way too; they are no failures.
+        Err(error) if !error.use_stderr() => match error.print() {
+            Ok(()) => Exit::Ok,
+            Err(_) => Exit::Io,
+        },
+        Err(error) => {
+            let form = Form::of(env::args_os().any(|argument| argument == "--json"));
+            report::fail_usage(&error, form)
+        }
+    };
+    ExitCode::from(exit.code())
+}

@@ -1,0 +1,119 @@
+//! Writing the first root.
+
+use super::{ROOT_BYTES_MAX, Refusal, RootFile, sound};
+use crate::{Error, PublicKey};
+use std::collections::BTreeMap;
+use tuffet_tuf::model::{RoleKeys, Root, Signature, TopLevelRoles};
+use tuffet_wire::UnixSeconds;
+
+/// Bytes of an ed25519 signature.
+const SIGNATURE_BYTES: usize = 64;
+
+/// The keys of a role, and how many of them have to sign.
+#[derive(Clone, Debug)]
+pub struct RolePlan {
+    /// Keys that may sign.
+    pub keys: Vec<PublicKey>,
+    /// How many different ones have to.
+    pub threshold: u32,
+}
+
+/// What the first root should say.
+#[derive(Clone, Debug)]
+pub struct RootPlan {
+    /// Signs who signs what.
+    pub root: RolePlan,
+    /// Delegates to the products.
+    pub targets: RolePlan,
+    /// Signs which versions belong together.
+    pub snapshot: RolePlan,
+    /// Signs which snapshot is the newest.
+    pub timestamp: RolePlan,
+    /// Now, by the clock of the machine it is written on.
+    pub signed_at: UnixSeconds,
+    /// When it stops being valid.
+    pub expires: UnixSeconds,
+    /// Whether one root key may be lost.
+    pub spare: Spare,
+}
+
+/// Whether a root key has to be left over when the threshold is reached.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Spare {
+    /// A repository may not end with one lost key.
+    Required,
+    /// It may; someone has decided so.
+    Waived,
+}
+
+impl RootFile {
+    /// Writes the first root, version 1, without signatures.
+    pub fn create(plan: &RootPlan) -> Result<Self, Error> {
+        let roles = [&plan.root, &plan.targets, &plan.snapshot, &plan.timestamp];
+        let keys: BTreeMap<_, _> = roles
+            .into_iter()
+            .flat_map(|role| &role.keys)
+            .map(|key| (key.id(), key.key().clone()))
+            .collect();
+        let root = Root {
+            consistent_snapshot: true,
+            expires: plan.expires,
+            keys,
+            roles: TopLevelRoles {
+                root: plan.root.role_keys(),
+                snapshot: plan.snapshot.role_keys(),
+                targets: plan.targets.role_keys(),
+                timestamp: plan.timestamp.role_keys(),
+            },
+            version: 1,
+            signed_at: plan.signed_at,
+        };
+        sound::check(&root, plan.signed_at)?;
+        let file = Self {
+            root,
+            signatures: Vec::new(),
+        };
+        if plan.spare == Spare::Required && !file.has_spare() {
+            return Err(Refusal::NoSpareRootKey {
+                keys: plan.root.keys.len(),
+            }
+            .into());
+        }
+        file.refuse_too_long()?;
+        Ok(file)
+    }
+
+    /// Whether the root role can lose a key and still sign.
+    pub fn has_spare(&self) -> bool {
+        let RoleKeys { keyids, threshold } = &self.root.roles.root;
+        usize::try_from(*threshold).is_ok_and(|threshold| threshold < keyids.len())
+    }
+
+    /// Measured with the signatures of all root keys: it may not become too long on the last day of its signing.
+    fn refuse_too_long(&self) -> Result<(), Error> {
+        let signatures = self.root.roles.root.keyids.iter().map(|keyid| Signature {
+            keyid: *keyid,
+            bytes: vec![0; SIGNATURE_BYTES],
+        });
+        let signed = Self {
+            root: self.root.clone(),
+            signatures: signatures.collect(),
+        };
+        let bytes = signed.bytes()?.len();
+        if bytes > ROOT_BYTES_MAX {
+            return Err(Refusal::TooLong { bytes }.into());
+        }
+        Ok(())
+    }
+}
+
+impl RolePlan {
+    fn role_keys(&self) -> RoleKeys {
+        let mut keyids: Vec<_> = self.keys.iter().map(PublicKey::id).collect();
+        keyids.sort_unstable();
+        RoleKeys {
+            keyids,
+            threshold: self.threshold,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The root file: written once, signed by its holders on as many days as they need, shown to anybody.
+//!
+//! - A root that no holders could ever sign, or that trusts one key too much, is refused when it is written and again
+//!   before each signature: a holder need not trust whoever wrote it.
+
+mod create;
+mod describe;
+mod refusal;
+mod sound;
+
+pub use create::{RolePlan, RootPlan, Spare};
+pub use describe::{Description, RoleDescription, SignatureDescription, SignatureState};
+pub use refusal::{Refusal, TopLevelRole};
+
+use crate::{
+    Error, KeySource, PublicKey,
+    files::{self, MODE_PUBLIC, NewFiles},
+};
+use std::path::Path;
+use tuffet_tuf::{
+    emit::{self, File},
+    model::{Root, Signature},
+};
+use tuffet_wire::UnixSeconds;
+
+/// Longest root file in bytes that every device can read.
+pub const ROOT_BYTES_MAX: usize = 8 * 1024;
+/// Longest file that is read to be told that it is not a root.
+const READ_BYTES_MAX: u64 = 64 * 1024;
+
+/// A root and the signatures collected so far. Nothing about it is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootFile {
+    root: Root,
+    signatures: Vec<Signature>,
+}
+
+/// What signing did.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Signing {
+    /// The signature is new, or replaced one that did not hold.
+    Added,
+    /// The key had signed before; nothing changed.
+    WasThere,
+}
+
+impl RootFile {
+    /// Reads a root file.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let file = files::read_regular(path, READ_BYTES_MAX)?;
+        match emit::parse_file(&file.bytes) {
+            Ok(File { signatures, role: root }) => Ok(Self { root, signatures }),
+            Err(source) => Err(Refusal::NotARoot {
+                path: path.to_owned(),
+                source,
+            }
+            .into()),
+        }
+    }
+
+    /// Writes a root file that was not there before.
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        let mut file = NewFiles::new();
+        file.stage(path, &self.bytes()?, MODE_PUBLIC)?;
+        file.publish()
+    }
+
+    /// Writes over the root file that was loaded from `path`.
+    pub fn save_over(&self, path: &Path) -> Result<(), Error> {
+        files::replace(path, &self.bytes()?)
+    }
+
+    /// The file as it is published.
+    pub fn bytes(&self) -> Result<Vec<u8>, Error> {
+        Ok(emit::file(&self.root, &self.signatures).map_err(|source| Refusal::NotWritable { source })?)
+    }
+
+    /// What the root says.
+    pub const fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// Adds the signature of one root key. Signing twice with a key changes nothing.
+    pub fn sign(&mut self, key: &dyn KeySource, now: UnixSeconds) -> Result<Signing, Error> {
+        sound::check(&self.root, now)?;
+        let public = key.public_key();
+        if !self.root.roles.root.keyids.contains(&public.id()) {
+            return Err(Refusal::KeyNotNamed { key: public.id() }.into());
+        }
+        let canonical = self.canonical()?;
+        let mut of_key = self.signatures.iter().filter(|old| old.keyid == public.id());
+        if let (Some(only), None) = (of_key.next(), of_key.next())
+            && public.has_signed(&canonical, only)
+        {
+            return Ok(Signing::WasThere);
+        }
+        let signature = key.sign(&canonical)?;
+        self.signatures.retain(|old| old.keyid != public.id());
+        self.signatures.push(signature);
+        self.signatures.sort_by_key(|signature| signature.keyid);
+        Ok(Signing::Added)
+    }
+
+    fn canonical(&self) -> Result<Vec<u8>, Error> {
+        Ok(emit::signed_bytes(&self.root).map_err(|source| Refusal::NotWritable { source })?)
+    }
+
+    /// The key with this id, if the root lists it and it can be used.
+    fn key(&self, signature: &Signature) -> Option<PublicKey> {
+        let key = self.root.keys.get(&signature.keyid)?;
+        PublicKey::from_key(key.clone())
+            .ok()
+            .filter(|key| key.id() == signature.keyid)
+    }
+}
