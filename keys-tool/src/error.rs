@@ -80,7 +80,7 @@ pub enum FileError {
         role: TopLevelRole,
     },
     /// The output of a command could not be printed.
-    #[error("done, but standard output could not take the result: {source}")]
+    #[error("standard output could not take the result: {source}; what was done stays done")]
     NotPrinted {
         /// What the system said.
         source: io::Error,

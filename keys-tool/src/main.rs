@@ -9,7 +9,7 @@ use arguments::Arguments;
 use clap::Parser as _;
 use report::Form;
 use std::{env, process::ExitCode};
-use tuffet_keys_tool::Exit;
+use tuffet_keys_tool::{Error, Exit, FileError};
 
 fn main() -> ExitCode {
     let exit = match Arguments::try_parse() {
@@ -23,7 +23,10 @@ fn main() -> ExitCode {
         // Help and version come this way too; they are no failures.
         Err(error) if !error.use_stderr() => match error.print() {
             Ok(()) => Exit::Ok,
-            Err(_) => Exit::Io,
+            Err(source) => {
+                let error = Error::from(FileError::NotPrinted { source });
+                report::fail(&error.to_string(), error.exit(), Form::Text)
+            }
         },
         Err(error) => {
             let form = Form::of(env::args_os().any(|argument| argument == "--json"));

@@ -117,3 +117,64 @@ impl RolePlan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{Keys, NOW, role};
+    use super::*;
+    use crate::{KeyRole, KeySource as _, SecretKey};
+
+    fn refusal(plan: &RootPlan) -> Refusal {
+        match RootFile::create(plan) {
+            Err(Error::Refused(refusal)) => refusal,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn first_root_says_what_was_planned() {
+        let keys = Keys::new();
+        let file = RootFile::create(&keys.plan()).unwrap();
+        let root = file.root();
+        assert_eq!((root.version, root.consistent_snapshot), (1, true));
+        assert_eq!((root.signed_at, root.expires), (NOW, NOW.saturating_add_days(730)));
+        assert_eq!(root.keys.len(), 6);
+        assert_eq!(root.roles.root.threshold, 2);
+        assert_eq!(root.roles.targets.keyids, [keys.targets.public_key().id()]);
+        assert!(file.signatures.is_empty());
+    }
+
+    #[test]
+    fn root_without_a_spare_key_needs_a_decision() {
+        let keys = Keys::new();
+        for (threshold, holders) in [(3, 3), (1, 1)] {
+            let mut plan = keys.plan();
+            let holders: Vec<&SecretKey> = keys.root.iter().take(holders).collect();
+            plan.root = role(threshold, &holders);
+            assert!(matches!(
+                refusal(&plan),
+                Refusal::NoSpareRootKey { keys } if keys == holders.len()
+            ));
+            plan.spare = Spare::Waived;
+            assert!(!RootFile::create(&plan).unwrap().has_spare());
+        }
+        assert!(RootFile::create(&keys.plan()).unwrap().has_spare());
+    }
+
+    #[test]
+    fn same_key_named_twice_is_refused() {
+        let keys = Keys::new();
+        let mut plan = keys.plan();
+        plan.root = role(2, &[&keys.root[0], &keys.root[0], &keys.root[1]]);
+        assert!(matches!(refusal(&plan), Refusal::KeyTwice { .. }));
+    }
+
+    #[test]
+    fn root_that_would_grow_too_long_is_refused() {
+        let keys = Keys::new();
+        let many: Vec<SecretKey> = (0..20).map(|_| SecretKey::generate(KeyRole::Root).unwrap()).collect();
+        let mut plan = keys.plan();
+        plan.root = role(2, &many.iter().collect::<Vec<_>>());
+        assert!(matches!(refusal(&plan), Refusal::TooLong { bytes } if bytes > ROOT_BYTES_MAX));
+    }
+}

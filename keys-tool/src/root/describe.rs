@@ -161,3 +161,73 @@ impl fmt::Display for Description {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{Keys, NOW};
+    use super::*;
+    use crate::KeySource as _;
+
+    #[test]
+    fn signatures_are_told_apart() {
+        let keys = Keys::new();
+        let mut file = RootFile::create(&keys.plan()).unwrap();
+        let canonical = file.canonical().unwrap();
+        let [first, second, _] = &keys.root;
+        let good = first.sign(&canonical).unwrap();
+        file.signatures = vec![
+            good.clone(),
+            good,
+            second.sign(b"something else").unwrap(),
+            keys.targets.sign(&canonical).unwrap(),
+        ];
+        let description = file.describe(NOW).unwrap();
+        let states: Vec<SignatureState> = description.signatures.iter().map(|signature| signature.state).collect();
+        assert_eq!(
+            states,
+            [
+                SignatureState::Valid,
+                SignatureState::Repeated,
+                SignatureState::Invalid,
+                SignatureState::NotARootKey
+            ]
+        );
+        assert_eq!((description.signatures_valid, description.signatures_needed), (1, 2));
+    }
+
+    #[test]
+    fn key_listed_under_another_id_does_not_count() {
+        let keys = Keys::new();
+        let mut file = RootFile::create(&keys.plan()).unwrap();
+        let [first, second, _] = &keys.root;
+        let id = first.public_key().id();
+        file.root.keys.insert(id, second.public_key().key().clone());
+        let mut signature = second.sign(&file.canonical().unwrap()).unwrap();
+        signature.keyid = id;
+        file.signatures = vec![signature];
+        assert_eq!(file.describe(NOW).unwrap().signatures_valid, 0);
+    }
+
+    #[test]
+    fn days_left_never_go_below_zero() {
+        let file = RootFile::create(&Keys::new().plan()).unwrap();
+        for (days, left) in [(0, 730), (1, 729), (729, 1), (730, 0), (2000, 0)] {
+            let description = file.describe(NOW.saturating_add_days(days)).unwrap();
+            assert_eq!(description.days_left, left);
+        }
+    }
+
+    #[test]
+    fn table_names_every_key_and_who_signed() {
+        let keys = Keys::new();
+        let mut file = RootFile::create(&keys.plan()).unwrap();
+        file.sign(&keys.root[1], NOW).unwrap();
+        let text = file.describe(NOW).unwrap().to_string();
+        for (key, said) in [(0, "not yet signed"), (1, "signed"), (2, "not yet signed")] {
+            let line = format!("{}  {said}\n", keys.root[key].public_key().id());
+            assert!(text.contains(&line), "{line} is not in\n{text}");
+        }
+        assert!(text.contains("signatures 1 of 2"));
+        assert!(text.contains(&format!("targets     1 of 1     {}\n", keys.targets.public_key().id())));
+    }
+}

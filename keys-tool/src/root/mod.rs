@@ -6,6 +6,8 @@
 mod create;
 mod describe;
 mod refusal;
+#[cfg(test)]
+mod samples;
 mod sound;
 
 pub use create::{RolePlan, RootPlan, Spare};
@@ -111,5 +113,95 @@ impl RootFile {
         PublicKey::from_key(key.clone())
             .ok()
             .filter(|key| key.id() == signature.keyid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::samples::{Keys, NOW};
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn each_holder_signs_once_in_any_order() {
+        let keys = Keys::new();
+        let mut file = RootFile::create(&keys.plan()).unwrap();
+        let mut other = file.clone();
+        for (holder, expected) in [(2, Signing::Added), (0, Signing::Added), (2, Signing::WasThere)] {
+            assert_eq!(file.sign(&keys.root[holder], NOW).unwrap(), expected);
+        }
+        for holder in [0, 2] {
+            other.sign(&keys.root[holder], NOW).unwrap();
+        }
+        assert_eq!(file.bytes().unwrap(), other.bytes().unwrap());
+        assert_eq!(file.describe(NOW).unwrap().signatures_valid, 2);
+    }
+
+    #[test]
+    fn signing_mends_a_signature_that_does_not_hold_or_is_repeated() {
+        let keys = Keys::new();
+        let mut signed = RootFile::create(&keys.plan()).unwrap();
+        signed.sign(&keys.root[0], NOW).unwrap();
+        let mut invalid = signed.clone();
+        invalid.signatures[0].bytes[0] ^= 1;
+        let mut repeated = signed.clone();
+        repeated.signatures.push(signed.signatures[0].clone());
+        for mut file in [invalid, repeated] {
+            assert_eq!(file.sign(&keys.root[0], NOW).unwrap(), Signing::Added);
+            assert_eq!(file, signed);
+        }
+    }
+
+    #[test]
+    fn key_of_another_role_does_not_sign() {
+        let keys = Keys::new();
+        let mut file = RootFile::create(&keys.plan()).unwrap();
+        let before = file.clone();
+        for key in [&keys.targets, &Keys::new().root[0]] {
+            assert!(matches!(
+                file.sign(key, NOW),
+                Err(Error::Refused(Refusal::KeyNotNamed { key: id })) if id == key.public_key().id()
+            ));
+        }
+        assert_eq!(file, before);
+    }
+
+    #[test]
+    fn unsound_root_is_not_signed() {
+        let keys = Keys::new();
+        let mut file = RootFile::create(&keys.plan()).unwrap();
+        file.root.roles.root.threshold = 0;
+        assert!(matches!(
+            file.sign(&keys.root[0], NOW),
+            Err(Error::Refused(Refusal::ThresholdZero { .. }))
+        ));
+        assert!(file.signatures.is_empty());
+    }
+
+    #[test]
+    fn file_and_root_are_inverses_and_other_files_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("root.json");
+        let keys = Keys::new();
+        let mut file = RootFile::create(&keys.plan()).unwrap();
+        file.save(&path).unwrap();
+        file.sign(&keys.root[0], NOW).unwrap();
+        assert!(file.save(&path).is_err(), "a root is overwritten only on purpose");
+        file.save_over(&path).unwrap();
+        assert_eq!(RootFile::load(&path).unwrap(), file);
+
+        let whole = fs::read(&path).unwrap();
+        for bytes in [
+            &b""[..],
+            b"{}",
+            &whole[..whole.len() - 1],
+            &[&whole[..], b"\n"].concat(),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            assert!(matches!(
+                RootFile::load(&path),
+                Err(Error::Refused(Refusal::NotARoot { .. }))
+            ));
+        }
     }
 }

@@ -97,3 +97,192 @@ fn check_time(root: &Root, now: UnixSeconds) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        RootFile,
+        samples::{Keys, NOW},
+    };
+    use super::*;
+    use crate::{KeySource as _, public_key::UnusableKey};
+    use tuffet_tuf::model::Key;
+
+    fn sound_root(keys: &Keys) -> Root {
+        RootFile::create(&keys.plan()).unwrap().root().clone()
+    }
+
+    /// One fault after another in a root that was sound, as a hostile or careless writer could leave them.
+    #[test]
+    fn faults_are_refused_by_their_names() {
+        type Fault = fn(&mut Root, &Keys);
+        type Expected = fn(&Refusal) -> bool;
+        let table: &[(&str, Fault, Expected)] = &[
+            (
+                "root_threshold_zero",
+                |root, _| root.roles.root.threshold = 0,
+                |refusal| {
+                    matches!(
+                        refusal,
+                        Refusal::ThresholdZero {
+                            role: TopLevelRole::Root
+                        }
+                    )
+                },
+            ),
+            (
+                "timestamp_threshold_zero",
+                |root, _| root.roles.timestamp.threshold = 0,
+                |refusal| {
+                    matches!(
+                        refusal,
+                        Refusal::ThresholdZero {
+                            role: TopLevelRole::Timestamp
+                        }
+                    )
+                },
+            ),
+            (
+                "root_threshold_above_its_keys",
+                |root, _| root.roles.root.threshold = 4,
+                |refusal| {
+                    matches!(
+                        refusal,
+                        Refusal::ThresholdUnreachable {
+                            role: TopLevelRole::Root,
+                            threshold: 4,
+                            keys: 3
+                        }
+                    )
+                },
+            ),
+            (
+                "targets_without_keys",
+                |root, _| root.roles.targets.keyids.clear(),
+                |refusal| {
+                    matches!(
+                        refusal,
+                        Refusal::ThresholdUnreachable {
+                            role: TopLevelRole::Targets,
+                            threshold: 1,
+                            keys: 0
+                        }
+                    )
+                },
+            ),
+            (
+                "same_root_key_twice",
+                |root, _| root.roles.root.keyids[1] = root.roles.root.keyids[0],
+                |refusal| {
+                    matches!(
+                        refusal,
+                        Refusal::KeyTwice {
+                            role: TopLevelRole::Root,
+                            ..
+                        }
+                    )
+                },
+            ),
+            (
+                "key_not_listed",
+                |root, keys| drop(root.keys.remove(&keys.snapshot.public_key().id())),
+                |refusal| {
+                    matches!(
+                        refusal,
+                        Refusal::KeyNotListed {
+                            role: TopLevelRole::Snapshot,
+                            ..
+                        }
+                    )
+                },
+            ),
+            (
+                "key_under_another_id",
+                |root, keys| {
+                    let other = keys.timestamp.public_key().key().clone();
+                    root.keys.insert(keys.snapshot.public_key().id(), other);
+                },
+                |refusal| matches!(refusal, Refusal::KeyMisnamed { .. }),
+            ),
+            (
+                "weak_key",
+                |root, _| {
+                    let mut neutral = [0; 32];
+                    neutral[0] = 1;
+                    let weak = Key::ed25519(&neutral);
+                    root.keys.insert(weak.id().unwrap(), weak);
+                },
+                |refusal| {
+                    matches!(
+                        refusal,
+                        Refusal::KeyUnusable {
+                            why: UnusableKey::Weak,
+                            ..
+                        }
+                    )
+                },
+            ),
+            (
+                "root_key_signs_targets",
+                |root, keys| root.roles.targets.keyids.push(keys.root[0].public_key().id()),
+                |refusal| {
+                    matches!(
+                        refusal,
+                        Refusal::KeyInTwoRoles {
+                            first: TopLevelRole::Root,
+                            second: TopLevelRole::Targets,
+                            ..
+                        }
+                    )
+                },
+            ),
+            (
+                "targets_key_is_online",
+                |root, keys| root.roles.timestamp.keyids.push(keys.targets.public_key().id()),
+                |refusal| {
+                    matches!(
+                        refusal,
+                        Refusal::KeyInTwoRoles {
+                            first: TopLevelRole::Targets,
+                            second: TopLevelRole::Timestamp,
+                            ..
+                        }
+                    )
+                },
+            ),
+            (
+                "expires_now",
+                |root, _| root.expires = NOW,
+                |refusal| matches!(refusal, Refusal::Expired { now: NOW, expires: NOW }),
+            ),
+            (
+                "expires_after_more_than_ten_years",
+                |root, _| root.expires = NOW.saturating_add_days(3650).saturating_add(1),
+                |refusal| matches!(refusal, Refusal::ExpiresTooLate { .. }),
+            ),
+            (
+                "snapshots_not_consistent",
+                |root, _| root.consistent_snapshot = false,
+                |refusal| matches!(refusal, Refusal::SnapshotsNotConsistent),
+            ),
+        ];
+        let keys = Keys::new();
+        for (name, fault, expected) in table {
+            let mut root = sound_root(&keys);
+            fault(&mut root, &keys);
+            match check(&root, NOW) {
+                Err(refusal) if expected(&refusal) => {}
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn ten_years_and_one_online_key_are_accepted() {
+        let keys = Keys::new();
+        let mut root = sound_root(&keys);
+        root.expires = NOW.saturating_add_days(3650);
+        root.roles.timestamp.keyids = root.roles.snapshot.keyids.clone();
+        check(&root, NOW).unwrap();
+    }
+}
