@@ -10,6 +10,7 @@ mod corpus;
 mod failure;
 mod process;
 mod table;
+mod tidy;
 mod workspace;
 
 use std::process::ExitCode;
@@ -32,6 +33,8 @@ enum Command {
     BareMetal(bare_metal::Arguments),
     /// Fetch pairs of real firmware releases into a folder.
     Corpus(corpus::Arguments),
+    /// Check the house rules that a machine can check.
+    Tidy(tidy::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -49,5 +52,6 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::BareMetal(arguments) => bare_metal::run(&arguments),
         Command::Corpus(arguments) => corpus::run(&arguments),
+        Command::Tidy(arguments) => tidy::run(&arguments),
     }
 }

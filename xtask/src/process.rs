@@ -221,7 +221,10 @@ impl std::fmt::Display for ToolFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             ToolFailure::Failed { line, quoted } => write!(f, "`{line}` failed:\n{quoted}"),
-            ToolFailure::Missing { program } => write!(f, "`{program}` is not on this machine"),
+            ToolFailure::Missing { program } => {
+                write!(f, "`{program}` is not on this machine")?;
+                debian_package(program).map_or(Ok(()), |package| write!(f, " (Debian's package {package} has it)"))
+            }
             ToolFailure::NotRun { line, error } => write!(f, "cannot run `{line}`: {error}"),
             ToolFailure::TimedOut { line, limit } => {
                 write!(f, "`{line}` was ended: it took longer than {} s", limit.as_secs())
@@ -244,6 +247,17 @@ pub fn is_on_path(program: &str) -> bool {
         return false;
     };
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Which package to install for a program that we call.
+fn debian_package(program: &str) -> Option<&'static str> {
+    Some(match program {
+        "git" => "git",
+        "mksquashfs" => "squashfs-tools",
+        "npm" => "npm",
+        "python3" => "python3-venv and python3-pip",
+        _ => return None,
+    })
 }
 
 fn read_from_start(file: &mut File) -> std::io::Result<String> {
