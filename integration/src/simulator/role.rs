@@ -58,6 +58,16 @@ impl Role {
         self.sign_at(now);
     }
 
+    /// Lets these keys, and no others, sign.
+    pub fn sign_with<'a>(&mut self, keys: impl IntoIterator<Item = &'a Key>) {
+        self.signers = keys.into_iter().map(Key::signer).collect();
+    }
+
+    /// Lets the file expire an hour before `now`.
+    pub fn expire(&mut self, now: u64) {
+        self.signed["expires"] = json!(utc(now - 3_600));
+    }
+
     /// Lists a target file with these bytes.
     pub fn list(&mut self, name: &str, bytes: &[u8], custom: Option<Value>) {
         let mut entry = json!({"hashes": {"sha256": sha256(bytes)}, "length": bytes.len()});

@@ -1,0 +1,95 @@
+//! Attacks with the image: the bytes that would run.
+
+use super::row::{Outcome, Row};
+use super::{AT_IMAGE, BEFORE_SLOT, INSTALLED};
+use crate::simulator::Simulator;
+use crate::simulator::release::{IMAGE_BYTES, firmware};
+use crate::site::Fault;
+
+/// The rows.
+pub fn rows() -> Vec<Row> {
+    let mut rows = files();
+    rows.extend(slots());
+    rows
+}
+
+fn with_fault(repository: &mut Simulator, fault: Fault) {
+    repository.publish();
+    repository.site.fault(&repository.image_path(), fault);
+}
+
+/// Publishes an image file that unpacks to `image`, which is not what the document describes.
+fn unpacking_to(repository: &mut Simulator, image: &[u8]) {
+    repository
+        .release
+        .carry_file(zstd::encode_all(image, 3).unwrap_or_default());
+    repository.publish();
+}
+
+/// What is served is not the signed file. The spare slot is not touched: the file is judged first.
+fn files() -> Vec<Row> {
+    vec![
+        Row::new("image_edited", "TUF 5.7.2", |repository| {
+            repository.publish();
+            repository
+                .site
+                .edit(&repository.image_path(), |bytes| bytes[5_000] ^= 1);
+        })
+        .refused("ImageFileDigest", AT_IMAGE, BEFORE_SLOT),
+        Row::new("image_of_yesterday", "TUF 5.7.2", |repository| {
+            let old = repository
+                .site
+                .file(&Simulator::healthy(repository.now).image_path())
+                .map(<[u8]>::to_vec);
+            repository.publish();
+            repository.site.put(&repository.image_path(), old.unwrap_or_default());
+        })
+        .refused("ImageFileDigest", AT_IMAGE, BEFORE_SLOT),
+        Row::new("image_truncated", "TUF 5.7.2", |repository| {
+            with_fault(repository, Fault::Truncated { bytes: 10_000 });
+        })
+        .expects(Outcome::Transport, AT_IMAGE, BEFORE_SLOT),
+        Row::new("image_extended", "TUF 5.7.2", |repository| {
+            with_fault(repository, Fault::Extended { bytes: 1 });
+        })
+        .refused("ImageFileTooLong", AT_IMAGE, BEFORE_SLOT),
+        Row::new("image_endless", "TUF 5.7.1", |repository| {
+            with_fault(repository, Fault::EndlessBody);
+        })
+        .refused("ImageFileTooLong", AT_IMAGE, BEFORE_SLOT),
+        Row::new("image_absent", "TUF 5.7.1", |repository| {
+            repository.publish();
+            repository.site.remove(&repository.image_path());
+        })
+        .refused("Missing", AT_IMAGE, BEFORE_SLOT),
+        Row::new("image_reset_midway", "a cut is no refusal", |repository| {
+            with_fault(repository, Fault::Reset { bytes: 10_000 });
+        })
+        .expects(Outcome::Transport, AT_IMAGE, BEFORE_SLOT)
+        .only_over_http(),
+    ]
+}
+
+/// The file is signed and does not hold the signed image. It is unpacked; nothing is changed over to it.
+fn slots() -> Vec<Row> {
+    vec![
+        Row::new("image_not_packed", "design 4: image", |repository| {
+            repository.release.carry_file(firmware("2.0.0"));
+            repository.publish();
+        })
+        .refused("Unpack", AT_IMAGE, INSTALLED),
+        Row::new("image_unpacks_to_another", "design 4: hash read back", |repository| {
+            unpacking_to(repository, &firmware("6.6.6"));
+        })
+        .refused("SlotDigest", AT_IMAGE, INSTALLED),
+        Row::new("image_unpacks_to_less", "design 4: hash read back", |repository| {
+            unpacking_to(repository, &firmware("2.0.0")[..IMAGE_BYTES - 1]);
+        })
+        .refused("Unpack", AT_IMAGE, INSTALLED),
+        Row::new("image_unpacks_to_more", "limits: slot", |repository| {
+            // A few KiB that become 64 MiB.
+            unpacking_to(repository, &vec![0; 64 * 1024 * 1024]);
+        })
+        .refused("Unpack", AT_IMAGE, INSTALLED),
+    ]
+}

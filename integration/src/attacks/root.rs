@@ -1,0 +1,325 @@
+//! Attacks with the root role: who may sign what.
+
+use super::row::{Outcome, Row};
+use super::{AT_ROOT, DOCUMENT, IMAGE};
+use crate::simulator::keys::{Key, Signer, WEAK_PUBLIC};
+use crate::simulator::role::{key_table, role_keys};
+use crate::simulator::{Simulator, root_keys, snapshot_key, timestamp_key};
+use crate::site::Fault;
+use serde_json::json;
+
+const NEW_ROOT: &str = "metadata/2.root.json";
+
+/// The rows.
+pub fn rows() -> Vec<Row> {
+    let mut rows = signatures();
+    rows.extend(versions());
+    rows.extend(contents());
+    rows.extend(rotations());
+    rows.extend(bytes());
+    rows
+}
+
+/// Publishes a next root after a change to it.
+fn next_root(repository: &mut Simulator, change: impl FnOnce(&mut Simulator)) {
+    repository.stage_root();
+    change(repository);
+    repository.publish_root();
+    repository.publish();
+}
+
+fn signatures() -> Vec<Row> {
+    vec![
+        Row::new("root_one_signature_twice", "TUF 5.3.4", |repository| {
+            let [one, ..] = root_keys();
+            next_root(repository, |repository| repository.root.sign_with([&one, &one]));
+        })
+        .refused("DuplicateSignature", AT_ROOT, &[]),
+        Row::new("root_one_key_under_a_false_id", "TUF 5.3.4", |repository| {
+            let [one, two, _] = root_keys();
+            next_root(repository, |repository| {
+                repository.root.signers = vec![one.signer(), one.signer_as(&two.id())];
+            });
+        })
+        .refused("TooFewSignatures", AT_ROOT, &[]),
+        Row::new("root_signed_by_one_of_two", "TUF 5.3.4", |repository| {
+            let [one, ..] = root_keys();
+            next_root(repository, |repository| repository.root.sign_with([&one]));
+        })
+        .refused("TooFewSignatures", AT_ROOT, &[]),
+        Row::new("root_signed_by_nobody", "TUF 5.3.4", |repository| {
+            next_root(repository, |repository| repository.root.sign_with([]));
+        })
+        .refused("TooFewSignatures", AT_ROOT, &[]),
+        Row::new("root_signed_by_strangers", "TUF 5.3.4", |repository| {
+            next_root(repository, |repository| repository.root.sign_with(&thieves()));
+        })
+        .refused("TooFewSignatures", AT_ROOT, &[]),
+        Row::new("root_signed_by_new_keys_only", "TUF 5.3.4", |repository| {
+            next_root(repository, |repository| {
+                repository.set_root_keys("root", &thieves(), 2);
+                repository.root.sign_with(&thieves());
+            });
+        })
+        .refused("TooFewSignatures", AT_ROOT, &[]),
+        Row::new("root_signed_by_old_keys_only", "TUF 5.3.4", |repository| {
+            next_root(repository, |repository| repository.set_root_keys("root", &thieves(), 2));
+        })
+        .refused("TooFewSignatures", AT_ROOT, &[]),
+        Row::new("root_edited_after_signing", "TUF 5.3.4", |repository| {
+            next_root(repository, |_| {});
+            replace(
+                repository,
+                NEW_ROOT,
+                "\"consistent_snapshot\":true,\"expires\":\"2",
+                "\"consistent_snapshot\":true,\"expires\":\"3",
+            );
+        })
+        .refused("TooFewSignatures", AT_ROOT, &[]),
+        Row::new(
+            "root_signed_by_a_weak_key",
+            "limits: no key of small order",
+            |repository| {
+                next_root(repository, |repository| {
+                    repository.add_root_key_object("timestamp", WEAK_PUBLIC);
+                });
+                repository.timestamp.signers = vec![Signer::weak()];
+                repository.publish_timestamp();
+            },
+        )
+        .refused("WeakKey", AT_ROOT, &[]),
+    ]
+}
+
+fn versions() -> Vec<Row> {
+    vec![
+        Row::new("root_version_skipped", "TUF 5.3.5", |repository| {
+            repository.stage_root();
+            repository.stage_root();
+            repository.publish_root_as(2);
+            repository.publish();
+        })
+        .refused("WrongVersion", AT_ROOT, &[]),
+        Row::new("root_version_repeated", "TUF 5.3.5", |repository| {
+            repository.publish_root_as(2);
+            repository.publish();
+        })
+        .refused("WrongVersion", AT_ROOT, &[]),
+        Row::new("root_version_zero", "TUF 5.3.5", |repository| {
+            next_root(repository, |_| {});
+            repository.root.signed["version"] = json!(0);
+            repository.publish_root_as(2);
+        })
+        .refused("Malformed", AT_ROOT, &[]),
+        Row::new("root_expired", "TUF 5.3.10", |repository| {
+            let now = repository.now;
+            next_root(repository, |repository| repository.root.expire(now));
+        })
+        .refused("Expired", &["2.root", "3.root"], &["root"]),
+    ]
+}
+
+fn contents() -> Vec<Row> {
+    vec![
+        Row::new("root_of_another_type", "TUF 4.3", |repository| {
+            next_root(repository, |repository| {
+                repository.root.signed["_type"] = json!("targets")
+            });
+        })
+        .refused("Malformed", AT_ROOT, &[]),
+        Row::new("root_of_another_specification", "TUF 4.2", |repository| {
+            next_root(repository, |repository| {
+                repository.root.signed["spec_version"] = json!("2.0.0")
+            });
+        })
+        .refused("Malformed", AT_ROOT, &[]),
+        Row::new(
+            "root_without_consistent_snapshots",
+            "design: consistent snapshots only",
+            |repository| {
+                next_root(repository, |repository| {
+                    repository.root.signed["consistent_snapshot"] = json!(false)
+                });
+            },
+        )
+        .refused("Malformed", AT_ROOT, &[]),
+        Row::new("root_threshold_zero", "TUF 4.3", |repository| {
+            next_root(repository, |repository| {
+                repository.root.signed["roles"]["timestamp"]["threshold"] = json!(0)
+            });
+        })
+        .refused("Malformed", AT_ROOT, &[]),
+        Row::new("root_key_under_a_false_id", "TUF 4.2", |repository| {
+            next_root(repository, |repository| {
+                let object = Key::of("thief 1").object();
+                repository.root.signed["keys"][timestamp_key().id()] = object;
+            });
+        })
+        .refused("Malformed", AT_ROOT, &[]),
+        Row::new(
+            "root_one_key_under_two_ids",
+            "TUF 5.3.4: a key counts once",
+            |repository| {
+                // The same point twice: once more under an object that differs in a field of no meaning.
+                next_root(repository, |repository| {
+                    let [one, ..] = root_keys();
+                    let mut object = one.object();
+                    object["x"] = json!("y");
+                    let alias = crate::simulator::keys::key_id(&object);
+                    repository.root.signed["keys"][&alias] = object;
+                    repository.root.signed["roles"]["root"]["keyids"] = json!([one.id(), alias]);
+                    repository.root.signers.push(one.signer_as(&alias));
+                });
+            },
+        )
+        .refused("Malformed", AT_ROOT, &[]),
+        Row::new("root_lacks_the_snapshot_role", "TUF 4.3", |repository| {
+            next_root(repository, |repository| {
+                if let Some(roles) = repository.root.signed["roles"].as_object_mut() {
+                    roles.remove("snapshot");
+                }
+            });
+        })
+        .refused("Malformed", AT_ROOT, &[]),
+    ]
+}
+
+fn rotations() -> Vec<Row> {
+    vec![
+        Row::new("root_takes_the_timestamp_key_away", "TUF 5.3.11", |repository| {
+            next_root(repository, |repository| {
+                repository.set_root_keys("timestamp", &[Key::of("new timestamp")], 1)
+            });
+        })
+        .refused("TooFewSignatures", &["2.root", "3.root", "timestamp"], &["root"]),
+        Row::new(
+            "root_keys_all_rotated",
+            "TUF 5.3.4: both thresholds are met",
+            |repository| {
+                let [one, two, _] = root_keys();
+                let new = ["new root 1", "new root 2"].map(Key::of);
+                next_root(repository, |repository| {
+                    repository.root.signed["keys"] = key_table([&new[0], &new[1], &snapshot_key(), &timestamp_key()]);
+                    for key in crate::simulator::targets_keys() {
+                        repository.root.signed["keys"][key.id()] = key.object();
+                    }
+                    repository.root.signed["roles"]["root"] = role_keys(&new, 2);
+                    repository.root.sign_with([&one, &two, &new[0], &new[1]]);
+                });
+            },
+        )
+        .expects(
+            Outcome::Installed,
+            &["2.root", "3.root", "timestamp", "2.snapshot", "2.lamp", DOCUMENT, IMAGE],
+            &[
+                "root",
+                "timestamp",
+                "snapshot",
+                "lamp",
+                "document",
+                "boot record",
+                "spare slot",
+            ],
+        ),
+        Row::new("root_ends_a_fast_forward", "TUF 5.3.11", |repository| {
+            // A thief of the online keys made every device trust a version that no honest one will ever reach.
+            let new = [Key::of("new timestamp")];
+            next_root(repository, |repository| repository.set_root_keys("timestamp", &new, 1));
+            repository.timestamp.sign_with(&new);
+            repository.timestamp.revise(2, repository.now);
+            repository.publish_timestamp();
+        })
+        .before(|repository| {
+            repository.timestamp.revise(1_000_000_000, repository.now);
+            repository.publish_timestamp();
+        })
+        .expects(
+            Outcome::Installed,
+            &["2.root", "3.root", "timestamp", "2.snapshot", "2.lamp", DOCUMENT, IMAGE],
+            &[
+                "root",
+                "timestamp",
+                "snapshot",
+                "lamp",
+                "document",
+                "boot record",
+                "spare slot",
+            ],
+        ),
+    ]
+}
+
+fn bytes() -> Vec<Row> {
+    vec![
+        Row::new("root_endless", "TUF 5.3.3", |repository| {
+            next_root(repository, |_| {});
+            repository.site.fault(NEW_ROOT, Fault::EndlessBody);
+        })
+        .refused("TooLong", AT_ROOT, &[])
+        .over_http(Outcome::Transport),
+        Row::new("root_million_signatures", "TUF 5.3.3", |repository| {
+            next_root(repository, |repository| {
+                repository.root.rewrite = Some(with_many_signatures::<100_000>)
+            });
+        })
+        .refused("TooLong", AT_ROOT, &[])
+        .over_http(Outcome::Transport),
+        Row::new("root_truncated", "TUF 4.3", |repository| {
+            next_root(repository, |_| {});
+            repository.site.edit(NEW_ROOT, |bytes| bytes.truncate(bytes.len() - 1));
+        })
+        .refused("Malformed", AT_ROOT, &[]),
+        Row::new("root_empty", "TUF 4.3", |repository| {
+            next_root(repository, |_| {});
+            repository.site.edit(NEW_ROOT, Vec::clear);
+        })
+        .refused("Malformed", AT_ROOT, &[]),
+        Row::new("root_extended", "TUF 4.3", |repository| {
+            next_root(repository, |_| {});
+            repository.site.edit(NEW_ROOT, |bytes| bytes.push(b'\n'));
+        })
+        .refused("Malformed", AT_ROOT, &[]),
+        Row::new("root_reset_midway", "a cut is no refusal", |repository| {
+            next_root(repository, |_| {});
+            repository.site.fault(NEW_ROOT, Fault::Reset { bytes: 700 });
+        })
+        .expects(Outcome::Transport, AT_ROOT, &[])
+        .only_over_http(),
+        Row::new(
+            "root_server_in_trouble",
+            "a failing server is not an absent file",
+            |repository| {
+                next_root(repository, |_| {});
+                repository.site.fault(
+                    NEW_ROOT,
+                    Fault::Status {
+                        code: 500,
+                        retry_after_s: None,
+                    },
+                );
+            },
+        )
+        .expects(Outcome::Transport, AT_ROOT, &[])
+        .only_over_http(),
+    ]
+}
+
+/// Keys that nobody ever trusted.
+fn thieves() -> [Key; 2] {
+    ["thief 1", "thief 2"].map(Key::of)
+}
+
+/// Replaces a text in a served file.
+fn replace(repository: &mut Simulator, path: &str, from: &str, to: &str) {
+    repository.site.edit(path, |bytes| {
+        let text = String::from_utf8_lossy(bytes).replacen(from, to, 1);
+        *bytes = text.into_bytes();
+    });
+}
+
+/// The file with so many further signatures in front of its own.
+fn with_many_signatures<const COUNT: usize>(file: Vec<u8>) -> Vec<u8> {
+    const START: &[u8] = b"{\"signatures\":[";
+    let one = format!("{{\"keyid\":\"{}\",\"sig\":\"{}\"}},", "0".repeat(64), "0".repeat(128));
+    [START, one.as_bytes().repeat(COUNT).as_slice(), &file[START.len()..]].concat()
+}

@@ -1,0 +1,166 @@
+//! One row of the attack table, and what a device makes of it.
+
+use crate::simulator::Simulator;
+use crate::simulator::release::firmware;
+
+/// What an update cycle came to, in the device's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The new release stands in the spare slot and its trial begins.
+    Installed,
+    /// The repository has no release for this device.
+    NoRelease,
+    /// Refused, with the stable name of the refusal.
+    Refused(String),
+    /// The transport gave up: nothing was judged.
+    Transport,
+    /// There is nothing newer.
+    UpToDate,
+    /// There is something newer, and it has to wait, with the stable name of the reason.
+    Waiting(String),
+}
+
+/// Which devices a row is run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runs {
+    /// On the update machine in memory and on the client over HTTP.
+    Everywhere,
+    /// On the client only: the fault is one of HTTP.
+    OverHttp,
+}
+
+/// What the device has been through when the attack comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prelude {
+    /// Release 1.9.0, with the very image of 2.0.0, was installed, and its trial failed.
+    FailedTrial,
+    /// It took note of the healthy repository, and had nothing to install.
+    UpToDate,
+}
+
+/// One attack: what is served, and exactly what a device makes of it.
+///
+/// Every row starts from the same device: it runs release 1.0.0, and has seen the repository as `before` leaves it.
+/// Release 2.0.0 is staged, then `attack` publishes whatever it wants.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// `<role>_<fault>`.
+    pub name: &'static str,
+    /// The step of the TUF specification 1.0.34, or the rule of the design, that stands against it.
+    pub step: &'static str,
+    /// What happens to the healthy repository before the device sees it for the first time.
+    pub before: fn(&mut Simulator),
+    /// What the device has been through then.
+    pub prelude: Prelude,
+    /// What is served instead of an honest release 2.0.0.
+    pub attack: fn(&mut Simulator),
+    /// What the device says.
+    pub expected: Outcome,
+    /// What the client says when it is not the same, because the fault ends in its transport.
+    pub expected_over_http: Option<Outcome>,
+    /// Every request, in order, as [`label`](crate::site::label)s.
+    pub requests: Vec<&'static str>,
+    /// Every file at rest that is another one afterwards. The trusted state is one of them if and only if a metadata
+    /// file is.
+    pub changed: Vec<&'static str>,
+    /// Where it is run.
+    pub runs: Runs,
+}
+
+impl Row {
+    /// A row; [`Row::expects`] and the two lists complete it.
+    #[must_use]
+    pub fn new(name: &'static str, step: &'static str, attack: fn(&mut Simulator)) -> Self {
+        Self {
+            name,
+            step,
+            before: |_| {},
+            prelude: Prelude::UpToDate,
+            attack,
+            expected: Outcome::Installed,
+            expected_over_http: None,
+            requests: Vec::new(),
+            changed: Vec::new(),
+            runs: Runs::Everywhere,
+        }
+    }
+
+    /// What the device has seen is this, instead of the healthy repository.
+    #[must_use]
+    pub fn before(mut self, before: fn(&mut Simulator)) -> Self {
+        self.before = before;
+        self
+    }
+
+    /// The device has been through this.
+    #[must_use]
+    pub fn prelude(mut self, prelude: Prelude) -> Self {
+        self.prelude = prelude;
+        self
+    }
+
+    /// The refusal, the requests, and the files at rest that change.
+    #[must_use]
+    pub fn refused(self, name: &str, requests: &[&'static str], changed: &[&'static str]) -> Self {
+        self.expects(Outcome::Refused(name.to_owned()), requests, changed)
+    }
+
+    /// The outcome, the requests, and the files at rest that change.
+    #[must_use]
+    pub fn expects(mut self, outcome: Outcome, requests: &[&'static str], changed: &[&'static str]) -> Self {
+        self.expected = outcome;
+        self.requests = requests.to_vec();
+        self.changed = changed.to_vec();
+        self
+    }
+
+    /// The client's transport notices it first, and says this.
+    #[must_use]
+    pub fn over_http(mut self, outcome: Outcome) -> Self {
+        self.expected_over_http = Some(outcome);
+        self
+    }
+
+    /// The fault is one of HTTP; in memory it does not exist.
+    #[must_use]
+    pub fn only_over_http(mut self) -> Self {
+        self.runs = Runs::OverHttp;
+        self
+    }
+
+    /// The repository as the device saw it first.
+    #[must_use]
+    pub fn seen(&self, now: u64) -> Simulator {
+        let mut seen = Simulator::healthy(now);
+        (self.before)(&mut seen);
+        seen
+    }
+
+    /// The repository of [`Prelude::FailedTrial`], made of the one that was seen first.
+    #[must_use]
+    pub fn failing(seen: &Simulator) -> Simulator {
+        let mut failing = seen.clone();
+        failing.stage("1.9.0");
+        failing.release.carry(firmware("2.0.0"));
+        failing.publish();
+        failing
+    }
+
+    /// The repository in the hands of the attacker, made of the one that was seen last.
+    #[must_use]
+    pub fn attacked(&self, seen: &Simulator) -> Simulator {
+        let mut attacked = seen.clone();
+        attacked.stage("2.0.0");
+        (self.attack)(&mut attacked);
+        attacked
+    }
+
+    /// The same repository with an honest release 2.0.0.
+    #[must_use]
+    pub fn honest(seen: &Simulator) -> Simulator {
+        let mut honest = seen.clone();
+        honest.stage("2.0.0");
+        honest.publish();
+        honest
+    }
+}

@@ -1,0 +1,165 @@
+//! Attacks with the top-level targets: whom they trust for which names.
+
+use super::AT_TARGETS;
+use super::row::{Outcome, Row};
+use crate::simulator::keys::key_id;
+use crate::simulator::{PRODUCT_ROLE, Simulator, delegated_to, product_keys, targets_keys};
+use crate::site::Fault;
+use serde_json::{Value, json};
+
+const TARGETS: &str = "metadata/2.targets.json";
+
+/// The rows.
+pub fn rows() -> Vec<Row> {
+    let mut rows = signatures();
+    rows.extend(delegations());
+    rows.extend(bytes());
+    rows
+}
+
+/// Publishes version 2 of the targets after a change to it.
+fn with_targets(repository: &mut Simulator, change: impl FnOnce(&mut Simulator)) {
+    repository.targets.revise(2, repository.now);
+    change(repository);
+    repository.publish();
+}
+
+fn signatures() -> Vec<Row> {
+    vec![
+        Row::new("targets_one_signature_twice", "TUF 5.6.3", |repository| {
+            let [one, _] = targets_keys();
+            with_targets(repository, |repository| repository.targets.sign_with([&one, &one]));
+        })
+        .refused("DuplicateSignature", AT_TARGETS, &["timestamp", "snapshot"]),
+        Row::new("targets_signed_by_one_of_two", "TUF 5.6.3", |repository| {
+            let [one, _] = targets_keys();
+            with_targets(repository, |repository| repository.targets.sign_with([&one]));
+        })
+        .refused("TooFewSignatures", AT_TARGETS, &["timestamp", "snapshot"]),
+        Row::new("targets_signed_by_the_product", "TUF 5.6.3", |repository| {
+            with_targets(repository, |repository| {
+                repository.targets.sign_with(&product_keys("lamp"))
+            });
+        })
+        .refused("TooFewSignatures", AT_TARGETS, &["timestamp", "snapshot"]),
+        Row::new("targets_version_differs", "TUF 5.6.4", |repository| {
+            with_targets(repository, |_| {});
+            repository.targets.signed["version"] = json!(3);
+            let other = repository.targets.file();
+            repository.snapshot.signed["meta"]["targets.json"] = crate::simulator::role::pin(2, &other);
+            repository.site.put(TARGETS, other);
+            repository.publish_snapshot();
+        })
+        .refused("WrongVersion", AT_TARGETS, &["timestamp", "snapshot"]),
+        Row::new("targets_expired", "TUF 5.6.5", |repository| {
+            with_targets(repository, |repository| repository.targets.expire(repository.now));
+        })
+        .refused("Expired", AT_TARGETS, &["timestamp", "snapshot"]),
+    ]
+}
+
+fn delegations() -> Vec<Row> {
+    vec![
+        Row::new(
+            "targets_repeats_a_role",
+            "design 3: a delegation that repeats a role name",
+            |repository| {
+                // Twice the same name with different keys: whose signature would count?
+                with_targets(repository, |repository| {
+                    let mut second = repository.delegation("stove").clone();
+                    second["name"] = json!(PRODUCT_ROLE);
+                    push_delegation(repository, second);
+                });
+            },
+        )
+        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"]),
+        Row::new("targets_delegates_to_root", "design 3: reserved names", |repository| {
+            with_targets(repository, |repository| {
+                let reserved = delegated_to("root", &product_keys("lamp"), 2, &["lamp_*.release".to_owned()], false);
+                push_delegation(repository, reserved);
+            });
+        })
+        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"]),
+        Row::new("targets_delegates_with_threshold_zero", "TUF 4.5", |repository| {
+            with_targets(repository, |repository| {
+                repository.delegation(PRODUCT_ROLE)["threshold"] = json!(0)
+            });
+        })
+        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"]),
+        Row::new("targets_key_under_a_false_id", "TUF 4.2", |repository| {
+            with_targets(repository, |repository| {
+                let [author, operator] = product_keys("lamp");
+                repository.targets.signed["delegations"]["keys"][author.id()] = operator.object();
+            });
+        })
+        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"]),
+        Row::new(
+            "targets_key_under_two_ids",
+            "TUF 5.6.3: a key counts once",
+            |repository| {
+                with_targets(repository, |repository| {
+                    let [author, _] = product_keys("lamp");
+                    let mut object = author.object();
+                    object["keyval"]["public"] = json!(object["keyval"]["public"].as_str().map(str::to_uppercase));
+                    let alias = key_id(&object);
+                    repository.targets.signed["delegations"]["keys"][&alias] = object;
+                    repository.delegation(PRODUCT_ROLE)["keyids"] = json!([author.id(), alias]);
+                    repository.role(PRODUCT_ROLE).signers = vec![author.signer(), author.signer_as(&alias)];
+                });
+            },
+        )
+        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"]),
+        Row::new("targets_delegates_to_hundreds", "limits: targets", |repository| {
+            with_targets(repository, |repository| {
+                for number in 0..300 {
+                    let name = format!("role-{number}");
+                    push_delegation(
+                        repository,
+                        delegated_to(&name, &product_keys("lamp"), 2, std::slice::from_ref(&name), false),
+                    );
+                }
+            });
+        })
+        .refused("TooLong", super::AT_SNAPSHOT, &["timestamp"]),
+        Row::new("targets_forgets_the_product", "TUF 5.6.7", |repository| {
+            with_targets(repository, |repository| {
+                if let Some(roles) = repository.targets.signed["delegations"]["roles"].as_array_mut() {
+                    roles.retain(|role| role["name"] != PRODUCT_ROLE);
+                }
+            });
+        })
+        .expects(Outcome::NoRelease, AT_TARGETS, &["timestamp", "snapshot", "targets"]),
+    ]
+}
+
+fn bytes() -> Vec<Row> {
+    vec![
+        Row::new("targets_edited", "TUF 5.6.2", |repository| {
+            with_targets(repository, |_| {});
+            repository.site.edit(TARGETS, |bytes| bytes[300] ^= 1);
+        })
+        .refused("WrongDigest", AT_TARGETS, &["timestamp", "snapshot"]),
+        Row::new("targets_truncated", "TUF 5.6.2", |repository| {
+            with_targets(repository, |_| {});
+            repository.site.edit(TARGETS, |bytes| bytes.truncate(10));
+        })
+        .refused("WrongLength", AT_TARGETS, &["timestamp", "snapshot"]),
+        Row::new("targets_endless", "TUF 5.6.1", |repository| {
+            with_targets(repository, |_| {});
+            repository.site.fault(TARGETS, Fault::EndlessBody);
+        })
+        .refused("TooLong", AT_TARGETS, &["timestamp", "snapshot"])
+        .over_http(Outcome::Transport),
+        Row::new("targets_absent", "TUF 5.6.1", |repository| {
+            with_targets(repository, |_| {});
+            repository.site.remove(TARGETS);
+        })
+        .refused("Absent", AT_TARGETS, &["timestamp", "snapshot"]),
+    ]
+}
+
+fn push_delegation(repository: &mut Simulator, delegation: Value) {
+    if let Some(roles) = repository.targets.signed["delegations"]["roles"].as_array_mut() {
+        roles.push(delegation);
+    }
+}

@@ -1,0 +1,63 @@
+use super::*;
+use crate::site::Site;
+use std::collections::BTreeSet;
+
+const NOW: u64 = 1_800_000_000;
+
+fn last_seen(row: &Row) -> Simulator {
+    let seen = row.seen(NOW);
+    match row.prelude {
+        Prelude::UpToDate => seen,
+        Prelude::FailedTrial => Row::failing(&seen),
+    }
+}
+
+fn differing<'a>(one: &'a Site, other: &'a Site) -> BTreeSet<&'a str> {
+    one.paths()
+        .chain(other.paths())
+        .filter(|path| one.file(path) != other.file(path))
+        .collect()
+}
+
+#[test]
+fn names_are_unique() {
+    let rows = table();
+    let names: BTreeSet<_> = rows.iter().map(|row| row.name).collect();
+    assert_eq!(names.len(), rows.len());
+}
+
+#[test]
+fn each_attack_changes_what_is_served() {
+    // Against an honest release from the same starting point; a fault while serving is a change too.
+    for row in table() {
+        let seen = last_seen(&row);
+        let (attacked, honest) = (row.attacked(&seen), Row::honest(&seen));
+        let is_changed = attacked.site.has_faults() || !differing(&attacked.site, &honest.site).is_empty();
+        let is_honest = matches!(row.name, "healthy_release" | "release_failed_before");
+        assert_eq!(is_changed, !is_honest, "{}", row.name);
+    }
+}
+
+#[test]
+fn each_attack_is_in_a_file_that_is_asked_for() {
+    // What a row breaks must be something that the device reads, or its outcome has another cause.
+    for row in table().iter().filter(|row| matches!(row.expected, Outcome::Refused(_))) {
+        let seen = last_seen(row);
+        let (mut attacked, honest) = (row.attacked(&seen), Row::honest(&seen));
+        let changed: BTreeSet<_> = differing(&attacked.site, &honest.site)
+            .into_iter()
+            .map(crate::site::label)
+            .collect();
+        let is_read = row.requests.iter().any(|request| changed.contains(request));
+        let paths: Vec<String> = attacked.site.paths().map(str::to_owned).collect();
+        let faulty = paths.iter().filter(|path| attacked.site.next_fault(path).is_some());
+        let is_served_badly = faulty
+            .map(|path| crate::site::label(path))
+            .any(|path| row.requests.contains(&path));
+        assert!(
+            is_read || is_served_badly || row.name == "release_failed_before",
+            "{}",
+            row.name
+        );
+    }
+}
