@@ -49,6 +49,12 @@ impl fmt::Display for TopLevelRole {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
+    /// The clock was never set, so nothing can be dated.
+    #[error("this machine's clock says {now}, which is in the past; set it, then try again")]
+    ClockNotSet {
+        /// What the clock says.
+        now: UnixSeconds,
+    },
     /// It would be too long for a small device.
     #[error("the signed root would have {bytes} bytes, and devices read at most {ROOT_BYTES_MAX}; name fewer keys")]
     TooLong {
@@ -165,5 +171,16 @@ pub enum Refusal {
     ThresholdZero {
         /// The role.
         role: TopLevelRole,
+    },
+    /// One of two clocks is wrong: this machine's, or the one it was written by. Devices take that time for a lower bound of
+    /// theirs, so a wrong one would lock them out.
+    #[error(
+        "the root says it was written at {signed_at}, but now is {now}; set this machine's clock, or write the root again"
+    )]
+    WrittenLater {
+        /// When it says it was written.
+        signed_at: UnixSeconds,
+        /// What the clock says.
+        now: UnixSeconds,
     },
 }

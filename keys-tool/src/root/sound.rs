@@ -8,6 +8,10 @@ use tuffet_wire::UnixSeconds;
 
 /// Ten years. Nobody keeps a key safe for longer, and a root that lives longer can hardly be replaced.
 const DAYS_MAX: u32 = 3650;
+/// 2026-01-01T00:00:00Z, before the first release of this tool: a clock that says less was never set.
+const EARLIEST: UnixSeconds = UnixSeconds::new(1_767_225_600);
+/// How far two machines' clocks may be apart.
+const SKEW_DAYS: u32 = 1;
 
 /// Refuses a root that cannot be signed, trusts a key too much, or is out of its time.
 pub fn check(root: &Root, now: UnixSeconds) -> Result<(), Refusal> {
@@ -82,6 +86,15 @@ fn check_separation(root: &Root) -> Result<(), Refusal> {
 }
 
 fn check_time(root: &Root, now: UnixSeconds) -> Result<(), Refusal> {
+    if now < EARLIEST {
+        return Err(Refusal::ClockNotSet { now });
+    }
+    if root.signed_at > now.saturating_add_days(SKEW_DAYS) {
+        return Err(Refusal::WrittenLater {
+            signed_at: root.signed_at,
+            now,
+        });
+    }
     if root.expires <= now {
         return Err(Refusal::Expired {
             expires: root.expires,
@@ -261,6 +274,11 @@ mod tests {
                 |refusal| matches!(refusal, Refusal::ExpiresTooLate { .. }),
             ),
             (
+                "written_more_than_a_day_from_now",
+                |root, _| root.signed_at = NOW.saturating_add_days(1).saturating_add(1),
+                |refusal| matches!(refusal, Refusal::WrittenLater { now: NOW, .. }),
+            ),
+            (
                 "snapshots_not_consistent",
                 |root, _| root.consistent_snapshot = false,
                 |refusal| matches!(refusal, Refusal::SnapshotsNotConsistent),
@@ -278,11 +296,20 @@ mod tests {
     }
 
     #[test]
-    fn ten_years_and_one_online_key_are_accepted() {
+    fn ten_years_a_day_of_skew_and_one_online_key_are_accepted() {
         let keys = Keys::new();
         let mut root = sound_root(&keys);
         root.expires = NOW.saturating_add_days(3650);
+        root.signed_at = NOW.saturating_add_days(1);
         root.roles.timestamp.keyids = root.roles.snapshot.keyids.clone();
         check(&root, NOW).unwrap();
+    }
+
+    #[test]
+    fn clock_that_was_never_set_is_noticed() {
+        let mut root = sound_root(&Keys::new());
+        root.signed_at = UnixSeconds::ZERO;
+        let now = UnixSeconds::new(3600);
+        assert!(matches!(check(&root, now), Err(Refusal::ClockNotSet { now: said }) if said == now));
     }
 }
