@@ -1,0 +1,151 @@
+//! What a device keeps of a release document: a struct of fixed size.
+
+use crate::{
+    Class, Digest, Id, Name, ReadError, UnixSeconds, Version,
+    document::{self, DocumentReader},
+};
+use arrayvec::ArrayVec;
+use tuffet_wire::Document;
+
+/// Most stepping stones in a release document.
+pub const STEPPING_STONES_MAX: usize = 8;
+
+/// Which image of a release a device looks for.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    /// Its hardware.
+    pub hardware: Id,
+    /// The component that it updates.
+    pub component: Id,
+}
+
+/// A release, as far as one device needs it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Release {
+    /// The product it is for.
+    pub product: Id,
+    /// Its version.
+    pub version: Version,
+    /// What the counter becomes when it is confirmed.
+    pub security_version: u32,
+    /// What it is for.
+    pub class: Class,
+    /// Which attempt to ship its images this is, from 1. A higher one has an image tried again that failed before.
+    pub attempt: u32,
+    /// Whether it may replace a higher version.
+    pub rollback: bool,
+    /// When it was signed.
+    pub released: UnixSeconds,
+    /// By when it should be installed.
+    pub install_by: Option<UnixSeconds>,
+    /// How long the device is away while it restarts, in seconds.
+    pub interruption_s: u32,
+    /// Who is asked before it is installed.
+    pub rule: Rule,
+    /// Versions that a device must have reached before, ascending.
+    pub stepping_stones: ArrayVec<Version, STEPPING_STONES_MAX>,
+    /// How long the product is supported.
+    pub support: SupportFacts,
+    /// The software bill of materials.
+    pub sbom: Option<FileRef>,
+    /// Whether it comes with an advisory.
+    pub advised: bool,
+    /// The image for the wanted hardware and component, if there is one.
+    pub image: Option<Image>,
+}
+
+/// An image of a release.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Image {
+    /// Digest of the image as it lies in the slot.
+    pub digest: Digest,
+    /// Its length in bytes.
+    pub length: u32,
+    /// The file that holds it, compressed.
+    pub file: FileRef,
+}
+
+/// A file in the repository.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "emit", derive(serde::Serialize, serde::Deserialize))]
+pub struct FileRef {
+    /// Digest of its bytes.
+    #[cfg_attr(feature = "emit", serde(with = "crate::model::hex_digest"))]
+    pub digest: Digest,
+    /// Its length in bytes.
+    pub length: u32,
+    /// Its name.
+    pub name: Name,
+}
+
+/// What a release says about the support of its product.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "emit", derive(serde::Serialize, serde::Deserialize))]
+pub struct SupportFacts {
+    /// The last moment of security support.
+    pub end: UnixSeconds,
+    /// The support statement.
+    #[cfg_attr(feature = "emit", serde(flatten))]
+    pub file: FileRef,
+}
+
+/// Who is asked before a release is installed.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Rule {
+    /// Nobody: every device installs it.
+    None,
+    /// The rollout file; a security release waits for it this long at most.
+    Required {
+        /// Days from the signing of the release.
+        wait_max_days: u16,
+    },
+    /// A rule of later software. It waits.
+    Unknown,
+}
+
+/// Where an image has to lie.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Address {
+    /// Linked for one address, written `0x` and eight digits.
+    At(u32),
+    /// Anywhere, written `any`.
+    Any,
+}
+
+impl Wanted {
+    /// The component `firmware`, which every product has.
+    pub fn firmware(hardware: Id) -> Self {
+        Self {
+            hardware,
+            component: Id::firmware(),
+        }
+    }
+}
+
+impl Release {
+    /// Reads a release document whose digest was already compared with the signed one, all of it, and keeps what a device
+    /// needs. A document without an image for `wanted` is no error here: [`decide`](crate::decide) says so.
+    pub fn parse<D: Document>(document: &mut D, wanted: &Wanted) -> Result<Self, ReadError<D::Error>> {
+        document::read_release(document, DocumentReader::new(Some(*wanted)))
+    }
+}
+
+impl Address {
+    /// Reads `any`, or `0x` and exactly eight lowercase digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "any" {
+            return Some(Self::Any);
+        }
+        let bytes = tuffet_wire::hex::decode(text.strip_prefix("0x")?)?;
+        Some(Self::At(u32::from_be_bytes(bytes)))
+    }
+}
+
+impl core::fmt::Display for Address {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Any => f.write_str("any"),
+            Self::At(address) => write!(f, "0x{address:08x}"),
+        }
+    }
+}
