@@ -83,6 +83,14 @@ pub struct Arguments {
     json: bool,
 }
 
+/// Builds, links and measures with the first compiler that this machine has or can get.
+pub fn check() -> Result<(), Failure> {
+    run(&Arguments {
+        toolchain: None,
+        json: false,
+    })
+}
+
 /// Builds, links, measures, and prints the table.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let root = workspace::root()?;

@@ -10,6 +10,7 @@ mod corpus;
 mod failure;
 mod process;
 mod table;
+mod test;
 mod tidy;
 mod workspace;
 
@@ -33,6 +34,8 @@ enum Command {
     BareMetal(bare_metal::Arguments),
     /// Fetch pairs of real firmware releases into a folder.
     Corpus(corpus::Arguments),
+    /// Run everything that CI checks.
+    Test(test::Arguments),
     /// Check the house rules that a machine can check.
     Tidy(tidy::Arguments),
 }
@@ -52,6 +55,7 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::BareMetal(arguments) => bare_metal::run(&arguments),
         Command::Corpus(arguments) => corpus::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
         Command::Tidy(arguments) => tidy::run(&arguments),
     }
 }

@@ -2,15 +2,19 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{BufRead, BufReader, IsTerminal, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use crate::failure::{Blame, Failure};
 
 /// How often a running program is asked whether it has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How long an ended program's output may still be silent before it counts as all there is.
+const GRANDCHILD_GRACE: Duration = Duration::from_secs(2);
 
 /// Lines of a failed program's output that its failure repeats.
 const QUOTED_LINES_MAX: usize = 12;
@@ -167,6 +171,29 @@ impl Tool {
         Ok(self.wait(command)?.success())
     }
 
+    /// Runs it with its output both shown (on standard error) and captured, however it ends.
+    pub fn tee(&self) -> Result<Printed, ToolFailure> {
+        let mut command = self.command();
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if std::io::stderr().is_terminal() {
+            // It would see a pipe and print in one color.
+            command.env("CARGO_TERM_COLOR", "always");
+        }
+        let mut child = self.spawn(command)?;
+        let output = child.stdout.take().map(echo);
+        let errors = child.stderr.take().map(echo);
+        let status = self.wait_for(child)?;
+        let read = |echo: Option<Receiver<String>>| echo.map_or_else(String::new, |echo| rest(&echo));
+        Ok(Printed {
+            status,
+            output: read(output),
+            errors: read(errors),
+        })
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments);
@@ -182,15 +209,22 @@ impl Tool {
         command
     }
 
-    fn wait(&self, mut command: Command) -> Result<ExitStatus, ToolFailure> {
-        let mut child = command.spawn().map_err(|error| {
+    fn wait(&self, command: Command) -> Result<ExitStatus, ToolFailure> {
+        self.wait_for(self.spawn(command)?)
+    }
+
+    fn spawn(&self, mut command: Command) -> Result<Child, ToolFailure> {
+        command.spawn().map_err(|error| {
             if error.kind() == std::io::ErrorKind::NotFound {
                 return ToolFailure::Missing {
                     program: self.program.to_string_lossy().into_owned(),
                 };
             }
             self.not_run(error)
-        })?;
+        })
+    }
+
+    fn wait_for(&self, mut child: Child) -> Result<ExitStatus, ToolFailure> {
         let started = Instant::now();
         loop {
             if let Some(status) = child.try_wait().map_err(|error| self.not_run(error))? {
@@ -260,6 +294,32 @@ fn debian_package(program: &str) -> Option<&'static str> {
     })
 }
 
+/// Shows what a program prints, and passes it on when the program has closed its end.
+fn echo(from: impl Read + Send + 'static) -> Receiver<String> {
+    let (to, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut from = BufReader::new(from);
+        let mut line = Vec::new();
+        while from.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+            let text = String::from_utf8_lossy(&line).into_owned();
+            eprint!("{text}");
+            // Nobody listens any more when the program was ended.
+            let _ = to.send(text);
+            line.clear();
+        }
+    });
+    receiver
+}
+
+/// What an ended program had printed. A grandchild that lives on keeps the pipe open, and is not waited for.
+fn rest(echo: &Receiver<String>) -> String {
+    let mut text = String::new();
+    while let Ok(line) = echo.recv_timeout(GRANDCHILD_GRACE) {
+        text.push_str(&line);
+    }
+    text
+}
+
 fn read_from_start(file: &mut File) -> std::io::Result<String> {
     file.rewind()?;
     let mut bytes = Vec::new();
@@ -296,6 +356,24 @@ mod tests {
             .unwrap();
         assert_eq!((printed.output.as_str(), printed.errors.as_str()), ("out\n", "err\n"));
         assert_eq!(printed.status.code(), Some(3));
+    }
+
+    #[test]
+    fn teed_output_is_whole_however_it_ends() {
+        let printed = Tool::new("sh")
+            .args(["-c", "echo a; echo b >&2; printf c; exit 3"])
+            .tee()
+            .unwrap();
+        assert_eq!((printed.output.as_str(), printed.errors.as_str()), ("a\nc", "b\n"));
+        assert_eq!(printed.status.code(), Some(3));
+    }
+
+    #[test]
+    fn grandchild_that_lives_on_is_not_waited_for() {
+        let started = Instant::now();
+        let printed = Tool::new("sh").args(["-c", "echo a; sleep 20 & exit 0"]).tee().unwrap();
+        assert_eq!(printed.output, "a\n");
+        assert!(started.elapsed() < Duration::from_secs(15));
     }
 
     #[test]

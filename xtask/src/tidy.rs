@@ -72,6 +72,11 @@ struct SourceFile {
 }
 
 /// Checks every file that is, or could be, committed.
+pub fn check_tree() -> Result<(), Failure> {
+    run(&Arguments { json: false })
+}
+
+/// Checks every file that is, or could be, committed, and reports as asked.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let root = workspace::root()?;
     let files = read_tree(&root)?;

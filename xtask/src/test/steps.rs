@@ -1,0 +1,316 @@
+//! The steps of `cargo xtask test`, one entry each.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::process::{Tool, ToolFailure, is_on_path};
+use crate::test::counts::Counts;
+use crate::test::{Outcome, Reason};
+use crate::{bare_metal, tidy};
+
+/// Where the steps run.
+pub struct Bench {
+    /// The folder of the root `Cargo.toml`.
+    pub root: PathBuf,
+}
+
+/// One step.
+pub struct Step {
+    /// Its name, for `--only` and the table.
+    pub name: &'static str,
+    /// What it shows.
+    pub what: &'static str,
+    /// Only with `--deep`?
+    pub deep: bool,
+    /// Runs it.
+    pub run: fn(&Bench) -> Outcome,
+}
+
+const fn step(name: &'static str, what: &'static str, run: fn(&Bench) -> Outcome) -> Step {
+    Step {
+        name,
+        what,
+        deep: false,
+        run,
+    }
+}
+
+const fn deep(name: &'static str, what: &'static str, run: fn(&Bench) -> Outcome) -> Step {
+    Step {
+        name,
+        what,
+        deep: true,
+        run,
+    }
+}
+
+/// All steps, cheap ones first.
+pub const STEPS: &[Step] = &[
+    step("format", "the code is formatted", format),
+    step("tidy", "the house rules that a machine can check", |_| {
+        in_process(tidy::check_tree())
+    }),
+    step(
+        "lock-file",
+        "the committed lock file is the one that is used",
+        lock_file,
+    ),
+    step("clippy", "no warnings, in any target", clippy),
+    step(
+        "clippy-cores",
+        "no warnings in the cores without features",
+        clippy_cores,
+    ),
+    step(
+        "tests",
+        "unit, property and integration tests, and the arrows of the house",
+        tests,
+    ),
+    step(
+        "doc-tests",
+        "the examples in the docs, and the forgeries that must not compile",
+        doc_tests,
+    ),
+    step("docs", "the docs build without warnings", docs),
+    step("bare-metal", "the cores build and link without a heap", |_| {
+        in_process(bare_metal::check())
+    }),
+    step("msrv", "the oldest compiler that is promised builds everything", msrv),
+    step(
+        "python-tuf",
+        "the reference client of TUF takes our repositories",
+        python_tuf,
+    ),
+    deep("many-cases", "property tests with forty times the cases", many_cases),
+];
+
+/// One run of cargo may build everything from nothing on two busy processors.
+const CARGO_LIMIT: Duration = Duration::from_secs(3600);
+
+/// Packages that must be clean without any feature too: a workspace build turns on what the tests need.
+const CORES: &[&str] = &[
+    "tuffet-boot",
+    "tuffet-no-std-client",
+    "tuffet-patch",
+    "tuffet-release",
+    "tuffet-tuf",
+    "tuffet-wire",
+];
+
+fn format(bench: &Bench) -> Outcome {
+    if let Some(skipped) = component("fmt", "rustfmt") {
+        return skipped;
+    }
+    let workspace = show(bench.cargo().args(["fmt", "--all", "--check"]));
+    if workspace != Outcome::Passed(Counts::default()) {
+        return workspace;
+    }
+    let boards = bench.root.join("integration/boards/Cargo.toml");
+    show(bench.cargo().args(["fmt", "--check", "--manifest-path"]).arg(boards))
+}
+
+/// A build that had to change the lock file used other versions than those that were committed.
+fn lock_file(bench: &Bench) -> Outcome {
+    if !std::env::var("CI").is_ok_and(|value| value == "true") {
+        return pointless("only CI has a clean tree to compare with");
+    }
+    show(
+        Tool::new("git")
+            .args(["diff", "--exit-code", "--stat", "HEAD", "--", "Cargo.lock"])
+            .folder(&bench.root),
+    )
+}
+
+fn clippy(bench: &Bench) -> Outcome {
+    component("clippy", "clippy").unwrap_or_else(|| {
+        show(
+            bench
+                .cargo()
+                .args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]),
+        )
+    })
+}
+
+fn clippy_cores(bench: &Bench) -> Outcome {
+    component("clippy", "clippy").unwrap_or_else(|| {
+        let packages = CORES.iter().flat_map(|core| ["--package", core]);
+        let clippy = bench
+            .cargo()
+            .args(["clippy", "--lib", "--no-default-features"])
+            .args(packages);
+        show(clippy.args(["--", "--deny", "warnings"]))
+    })
+}
+
+fn tests(bench: &Bench) -> Outcome {
+    if is_on_path("cargo-nextest") {
+        return counted(bench.cargo().args(["nextest", "run", "--workspace", "--no-fail-fast"]));
+    }
+    counted(
+        bench
+            .cargo()
+            .args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]),
+    )
+}
+
+fn doc_tests(bench: &Bench) -> Outcome {
+    counted(bench.cargo().args(["test", "--workspace", "--doc", "--no-fail-fast"]))
+}
+
+fn docs(bench: &Bench) -> Outcome {
+    show(
+        bench
+            .cargo()
+            .args(["doc", "--workspace", "--no-deps"])
+            .env("RUSTDOCFLAGS", "--deny warnings"),
+    )
+}
+
+/// The compiler in use is the promised one, or one beside it is.
+fn msrv(bench: &Bench) -> Outcome {
+    let promised = env!("CARGO_PKG_RUST_VERSION");
+    let version = match bench.tool("rustc").arg("--version").read() {
+        Ok(printed) => printed.output,
+        Err(failure) => return failed(&failure.to_string()),
+    };
+    let running = version.split_whitespace().nth(1).unwrap_or_default();
+    if running == promised || running.starts_with(&format!("{promised}.")) {
+        eprintln!("rustc {running} is the promised {promised}: the other steps have built everything with it");
+        return Outcome::Passed(Counts::default());
+    }
+    let toolchains = bench.tool("rustup").args(["toolchain", "list"]).read();
+    let beside = toolchains.is_ok_and(|list| list.output.lines().any(|line| line.starts_with(promised)));
+    if !beside {
+        return pointless(&format!(
+            "this is rustc {running}, and {promised} is not installed beside it"
+        ));
+    }
+    show(
+        bench
+            .tool("rustup")
+            .args(["run", promised, "cargo", "check", "--workspace", "--all-targets"]),
+    )
+}
+
+fn python_tuf(bench: &Bench) -> Outcome {
+    if !is_on_path("python3") {
+        return lacking("python3 with venv and pip");
+    }
+    let test = bench
+        .cargo()
+        .args(["test", "--package", "tuffet-integration", "--test", "python_tuf"]);
+    counted(test.args(["--", "--ignored"]))
+}
+
+fn many_cases(bench: &Bench) -> Outcome {
+    counted(
+        bench
+            .cargo()
+            .args(["test", "--workspace", "--release", "--no-fail-fast"])
+            .env("PROPTEST_CASES", "10000"),
+    )
+}
+
+impl Bench {
+    fn tool(&self, program: &str) -> Tool {
+        Tool::new(program).folder(&self.root).limit(CARGO_LIMIT)
+    }
+
+    fn cargo(&self) -> Tool {
+        self.tool("cargo")
+    }
+}
+
+/// A part of the toolchain that cargo runs: installed by rustup where it is missing, and named where it cannot be.
+fn component(subcommand: &str, name: &str) -> Option<Outcome> {
+    let is_there = || Tool::new("cargo").args([subcommand, "--version"]).read().is_ok();
+    if is_there() {
+        return None;
+    }
+    eprintln!("rustup component add {name}");
+    let added = Tool::new("rustup").args(["component", "add", name]).read();
+    if added.is_ok() && is_there() {
+        return None;
+    }
+    Some(lacking(&format!(
+        "{name}: `rustup component add {name}`, or Debian's package of that name"
+    )))
+}
+
+fn show(tool: Tool) -> Outcome {
+    outcome(tool.tee().map(|printed| (printed.status.success(), Counts::default())))
+}
+
+/// A test runner; a run that executed no test at all has not shown anything.
+fn counted(tool: Tool) -> Outcome {
+    outcome(tool.tee().map(|printed| {
+        let counts = Counts::read(&printed.output).plus(Counts::read(&printed.errors));
+        (printed.status.success() && counts.passed > 0, counts)
+    }))
+}
+
+fn outcome(run: Result<(bool, Counts), ToolFailure>) -> Outcome {
+    match run {
+        Ok((true, counts)) => Outcome::Passed(counts),
+        Ok((false, counts)) => Outcome::Failed(counts),
+        Err(ToolFailure::Missing { program }) => lacking(&format!("`{program}`")),
+        Err(failure) => failed(&failure.to_string()),
+    }
+}
+
+fn in_process(result: Result<(), crate::failure::Failure>) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Passed(Counts::default()),
+        Err(failure) => failed(&failure.to_string()),
+    }
+}
+
+fn failed(why: &str) -> Outcome {
+    eprintln!("{why}");
+    Outcome::Failed(Counts::default())
+}
+
+fn lacking(what: &str) -> Outcome {
+    Outcome::Skipped(Reason::Lacking(format!("needs {what}")))
+}
+
+fn pointless(why: &str) -> Outcome {
+    Outcome::Skipped(Reason::Pointless(why.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_without_a_test_is_a_failure() {
+        let none = Tool::new("echo").arg("test result: ok. 0 passed; 0 failed; 0 ignored;");
+        assert_eq!(counted(none), Outcome::Failed(Counts::default()));
+        let one = Tool::new("echo").arg("test result: ok. 1 passed; 0 failed; 0 ignored;");
+        assert_eq!(
+            counted(one),
+            Outcome::Passed(Counts {
+                passed: 1,
+                ..Counts::default()
+            })
+        );
+    }
+
+    #[test]
+    fn missing_tool_is_a_skip_with_its_name() {
+        let skipped = show(Tool::new("tuffet-no-such-program"));
+        assert_eq!(skipped, lacking("`tuffet-no-such-program`"));
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for step in STEPS {
+            assert_eq!(
+                STEPS.iter().filter(|other| other.name == step.name).count(),
+                1,
+                "{}",
+                step.name
+            );
+        }
+    }
+}
