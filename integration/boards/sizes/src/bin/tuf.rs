@@ -2,4 +2,6 @@
 #![no_main]
 use tuffet_tuf as _;
 tuffet_sizes::start_with!(run);
-fn run() { core::hint::black_box(tuffet_sizes::input()); }
+fn run() {
+    core::hint::black_box(tuffet_sizes::input());
+}
