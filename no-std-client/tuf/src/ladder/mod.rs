@@ -1,0 +1,45 @@
+//! The trust ladder: `ExpectRoot → ExpectTimestamp → ExpectSnapshot → ExpectTargets → ExpectDelegated → Resolved`.
+//!
+//! - Each state holds what it may rely on and nothing else; receiving consumes it.
+//! - A state that refuses is gone, and with it everything that was not stored.
+
+mod delegated;
+mod root;
+mod search;
+mod snapshot;
+mod targets;
+mod timestamp;
+
+pub(crate) use delegated::ExpectDelegated;
+pub use root::first_root;
+pub(crate) use root::{ExpectRoot, begin};
+pub(crate) use snapshot::ExpectSnapshot;
+pub(crate) use targets::{ExpectTargets, Resolved};
+pub(crate) use timestamp::ExpectTimestamp;
+
+use crate::{
+    error::{Error, Rejected},
+    names::{RoleName, RoleVersion},
+    session::Answer,
+};
+
+/// The file, which has to be there.
+fn present<'a, D, E>(answer: Answer<'a, D>, role: RoleName) -> Result<&'a mut D, Error<E>> {
+    match answer {
+        Answer::Absent => Err(Rejected::Absent { role }.into()),
+        Answer::Present(document) => Ok(document),
+    }
+}
+
+/// §5.3.5, §5.5.4, §5.6.4: exactly the version asked for.
+fn check_version(role: RoleName, expected: RoleVersion, offered: RoleVersion) -> Result<(), Rejected> {
+    if offered == expected {
+        Ok(())
+    } else {
+        Err(Rejected::WrongVersion {
+            role,
+            expected,
+            offered,
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! §5.3: from the root that is trusted to the newest one, one version at a time.
+
+use super::{ExpectTimestamp, check_version};
+use crate::{
+    error::{Error, Rejected},
+    keys,
+    limits::Limits,
+    names::{FileName, RoleName, RoleVersion},
+    read::{
+        Wanted, read,
+        root::{RootBody, RootKeys},
+    },
+    session::{Answer, Context, Fetch, Ladder},
+    signatures::{Proof, Unverified, Verified},
+    state::TrustedState,
+};
+use tuffet_wire::Document;
+
+/// Waits for the root after the trusted one.
+#[derive(Debug)]
+pub(crate) struct ExpectRoot {
+    keys: RootKeys,
+    next: RoleVersion,
+    files_left: u32,
+}
+
+/// §5.2: the kept root must be the one that is remembered; only its bytes count, its expiry is checked after the walk.
+pub(crate) fn begin<D: Document>(context: &mut Context, document: &mut D) -> Result<Ladder, Error<D::Error>> {
+    let role = RoleName::Root;
+    let known = context.trusted().root;
+    let wanted = Wanted {
+        role,
+        bytes_max: context.limits.root_bytes_max,
+        pinned: Some(known.pinned()),
+    };
+    let damaged = |error| match error {
+        Error::Rejected(_) => Error::DamagedStore { role },
+        Error::DamagedStore { .. } | Error::Misuse(_) | Error::Storage(_) | Error::UnstableDocument { .. } => error,
+    };
+    let (file, content) = read(document, &wanted, RootBody::default()).map_err(damaged)?;
+    if file != known {
+        return Err(Error::DamagedStore { role });
+    }
+    let kept = Unverified {
+        document,
+        role,
+        file,
+        content,
+    }
+    .verify(Proof::SameBytes(&known))?;
+    Ok(next_root(context, kept, context.limits.root_files_per_run_max)?)
+}
+
+/// The first root of a device, at provisioning: it has to be signed by its own keys. Its expiry is not looked at, because
+/// a device may lie in a box for long; the newer roots that it leads to count.
+pub fn first_root<D: Document>(document: &mut D, limits: &Limits) -> Result<TrustedState, Error<D::Error>> {
+    let role = RoleName::Root;
+    let wanted = Wanted {
+        role,
+        bytes_max: limits.root_bytes_max,
+        pinned: None,
+    };
+    let (file, content) = read(document, &wanted, RootBody::default())?;
+    keys::check_strength(role, content.table())?;
+    let own = content.clone();
+    let first = Unverified {
+        document,
+        role,
+        file,
+        content,
+    }
+    .verify(Proof::Signatures(&[own.root()]))?;
+    first.content().check_reachable()?;
+    Ok(TrustedState::of_root(*first.file()))
+}
+
+impl ExpectRoot {
+    pub fn fetch(&self, context: &Context) -> Fetch {
+        let role = RoleName::Root;
+        let file = FileName {
+            role,
+            version: Some(self.next),
+        };
+        Fetch {
+            role,
+            file,
+            bytes_max: context.limits.root_bytes_max,
+            pinned: None,
+        }
+    }
+
+    pub fn receive<D: Document>(self, context: &mut Context, answer: Answer<'_, D>) -> Result<Ladder, Error<D::Error>> {
+        match answer {
+            // §5.3.3: no newer root.
+            Answer::Absent => Ok(end_of_walk(context, self.keys)?),
+            Answer::Present(document) => {
+                let new = self.verify(context, document)?;
+                accept(context, &self.keys, &new);
+                Ok(next_root(context, new, self.files_left.saturating_sub(1))?)
+            }
+        }
+    }
+
+    /// §5.3.4, §5.3.5: signed by the keys of the trusted root and by its own, and exactly one version newer.
+    fn verify<D: Document>(&self, context: &Context, document: &mut D) -> Result<Verified<RootKeys>, Error<D::Error>> {
+        let role = RoleName::Root;
+        let wanted = Wanted {
+            role,
+            bytes_max: context.limits.root_bytes_max,
+            pinned: None,
+        };
+        let (file, content) = read(document, &wanted, RootBody::default())?;
+        keys::check_strength(role, content.table())?;
+        let own = content.clone();
+        let authorities = [self.keys.root(), own.root()];
+        let new = Unverified {
+            document,
+            role,
+            file,
+            content,
+        }
+        .verify(Proof::Signatures(&authorities))?;
+        check_version(role, self.next, new.file().version)?;
+        new.content().check_reachable()?;
+        Ok(new)
+    }
+}
+
+/// §5.3.7, §5.3.8, §5.3.11: the new root is trusted, and what keys signed that it replaces is forgotten.
+fn accept(context: &mut Context, old: &RootKeys, new: &Verified<RootKeys>) {
+    let (file, keys) = (*new.file(), new.content());
+    let online_replaced = !keys.timestamp().same_keys(old.timestamp()) || !keys.snapshot().same_keys(old.snapshot());
+    context.remember(|trusted| {
+        trusted.root = file;
+        if online_replaced {
+            trusted.timestamp = None;
+            trusted.snapshot = None;
+        }
+    });
+    if online_replaced || !keys.targets().same_keys(old.targets()) {
+        context.reset_floor(file.signed_at, &[file.expires]);
+    }
+}
+
+/// §5.3.2: ask for one more, unless this run has walked far enough.
+fn next_root(context: &Context, trusted: Verified<RootKeys>, files_left: u32) -> Result<Ladder, Rejected> {
+    let next = trusted.file().version.next();
+    let (_, keys) = trusted.split();
+    match next {
+        None => end_of_walk(context, keys),
+        Some(_) if files_left == 0 => Ok(Ladder::Paused),
+        Some(next) => Ok(Ladder::Root(ExpectRoot { keys, next, files_left })),
+    }
+}
+
+/// §5.3.10: the newest root must be valid.
+fn end_of_walk(context: &Context, keys: RootKeys) -> Result<Ladder, Rejected> {
+    context.check_expiry(RoleName::Root, context.trusted().root.expires)?;
+    Ok(Ladder::Timestamp(ExpectTimestamp::new(keys)))
+}

@@ -1,0 +1,100 @@
+//! §5.6.7: the order in which delegated roles are visited for one name.
+
+use crate::{
+    error::{Limit, Rejected},
+    limits::{DELEGATIONS_MAX, DELEGATORS_MAX},
+    names::{DelegatedName, RoleName},
+    read::targets::{TargetsContent, name_id},
+    signatures::Verified,
+};
+use arrayvec::ArrayVec;
+
+/// A verified file that delegates.
+#[derive(Clone, Debug)]
+pub(crate) struct Delegator {
+    pub role: RoleName,
+    pub file: Verified<()>,
+}
+
+/// One delegation that still has to be visited: the file it stands in, and where.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending {
+    pub delegator: Delegator,
+    pub position: u16,
+}
+
+/// A search in pre-order, without recursion: what is still to be visited, and what was.
+#[derive(Debug, Default)]
+pub(crate) struct Search {
+    /// Files with unvisited delegations, the outermost first.
+    delegators: ArrayVec<Delegator, DELEGATORS_MAX>,
+    /// Their unvisited delegations, the next one last.
+    pending: ArrayVec<(u8, u16), DELEGATIONS_MAX>,
+    /// Short stand-ins for the names of the visited roles. If two names shared one, the second would be skipped.
+    visited: ArrayVec<[u8; 8], DELEGATIONS_MAX>,
+}
+
+impl Search {
+    /// Adds the delegations of a file that does not list the name, before all that were pending.
+    ///
+    /// After a terminating delegation nothing else is looked at, not even what outer roles still had to offer.
+    pub fn descend(&mut self, delegator: Delegator, content: &TargetsContent) -> Result<(), Rejected> {
+        let role = delegator.role;
+        if content.is_terminated {
+            self.pending.clear();
+        }
+        self.forget_finished_delegators();
+        if content.matches.is_empty() {
+            return Ok(());
+        }
+        let index = u8::try_from(self.delegators.len()).unwrap_or(u8::MAX);
+        let full = |limit| Rejected::LimitExceeded { role, limit };
+        self.delegators
+            .try_push(delegator)
+            .map_err(|_| full(Limit::Delegators))?;
+        for position in content.matches.iter().rev() {
+            self.pending
+                .try_push((index, *position))
+                .map_err(|_| full(Limit::Delegations))?;
+        }
+        Ok(())
+    }
+
+    /// The next delegation to visit.
+    pub fn next(&mut self) -> Option<Pending> {
+        let (index, position) = self.pending.pop()?;
+        let delegator = self.delegators.get(usize::from(index))?.clone();
+        Some(Pending { delegator, position })
+    }
+
+    /// Notes a visit; says whether it is the first one to this role.
+    pub fn visit(&mut self, role: &DelegatedName) -> Visit {
+        let id = name_id(role.as_str());
+        if self.visited.contains(&id) {
+            return Visit::Again;
+        }
+        match self.visited.try_push(id) {
+            Ok(()) => Visit::First {
+                count: u32::try_from(self.visited.len()).unwrap_or(u32::MAX),
+            },
+            Err(_) => Visit::First { count: u32::MAX },
+        }
+    }
+
+    fn forget_finished_delegators(&mut self) {
+        let needed = self
+            .pending
+            .last()
+            .map_or(0, |(index, _)| usize::from(*index).saturating_add(1));
+        self.delegators.truncate(needed);
+    }
+}
+
+/// What a visit is.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Visit {
+    /// The role was visited before in this search.
+    Again,
+    /// The first visit, and how many roles were visited with it.
+    First { count: u32 },
+}

@@ -1,0 +1,367 @@
+//! Reading a file: one strict pass that takes out what its role needs.
+//!
+//! - A file whose digest is known is hashed before a byte of it is parsed.
+//! - Every pass is hashed, and all passes over one file must agree.
+//! - Known fields have to be there and be of the right kind; unknown fields are skipped, as the specification asks.
+//! - What comes out is a claim. `signatures` makes it a proof.
+
+pub(crate) mod delegation;
+pub(crate) mod meta;
+pub(crate) mod root;
+pub(crate) mod snapshot;
+pub(crate) mod targets;
+pub(crate) mod timestamp;
+
+use crate::{
+    error::{Error, Flaw, Limit, Rejected},
+    limits::SIGNATURES_MAX,
+    names::{RoleName, RoleVersion},
+    state::{FileFacts, Pinned},
+};
+use arrayvec::ArrayVec;
+use sha2::{Digest as _, Sha256};
+use tuffet_wire::{Container, Digest, Document, Path, Scalar, ScanError, Scanner, Sink, Text, UnixSeconds};
+
+pub(crate) use tuffet_wire::Segment;
+
+/// A path, from a role's `signed` on or from further inside.
+pub(crate) type Field<'a> = &'a [Segment<'a>];
+
+/// What one role takes out of its file. Paths begin below `signed`.
+pub(crate) trait Body {
+    /// The value of `_type`.
+    const TYPE: &'static str;
+    /// What was taken out.
+    type Content;
+
+    fn open(&mut self, _path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
+        Ok(())
+    }
+
+    fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed>;
+
+    fn close(&mut self, _path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Self::Content, Flawed>;
+}
+
+/// A refusal in the middle of a file, before it is known where.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Flawed {
+    Flaw(Flaw),
+    DuplicateDelegation,
+    DuplicateSignature,
+    Limit(Limit),
+}
+
+impl Flawed {
+    pub const MISSING: Self = Self::Flaw(Flaw::Missing);
+    pub const NOT_HEX: Self = Self::Flaw(Flaw::NotHex);
+    pub const WRONG_KIND: Self = Self::Flaw(Flaw::WrongKind);
+
+    fn rejected(self, role: RoleName, at: u32) -> Rejected {
+        match self {
+            Self::Flaw(what) => Rejected::Malformed { role, at, what },
+            Self::DuplicateDelegation => Rejected::DuplicateDelegation { role },
+            Self::DuplicateSignature => Rejected::DuplicateSignature { role },
+            Self::Limit(limit) => Rejected::LimitExceeded { role, limit },
+        }
+    }
+}
+
+/// Which file is being read, and how much of it at most.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Wanted {
+    pub role: RoleName,
+    pub bytes_max: u32,
+    pub pinned: Option<Pinned>,
+}
+
+/// Reads a file once and takes out what `body` is for.
+#[inline(never)]
+pub(crate) fn read<D: Document, B: Body>(
+    document: &mut D,
+    wanted: &Wanted,
+    body: B,
+) -> Result<(FileFacts, B::Content), Error<D::Error>> {
+    let role = wanted.role;
+    let length = check_length(document.length(), wanted)?;
+    if let Some(pinned) = wanted.pinned
+        && hash(document, role)? != pinned.digest
+    {
+        return Err(Rejected::WrongDigest { role }.into());
+    }
+    let mut envelope = Envelope {
+        body,
+        header: Header::default(),
+        signatures: ArrayVec::new(),
+        has_signed: false,
+    };
+    let digest = scan(document, role, &mut envelope)?;
+    if wanted.pinned.is_some_and(|pinned| pinned.digest != digest) {
+        return Err(Error::UnstableDocument { role });
+    }
+    let Envelope {
+        body,
+        header,
+        has_signed,
+        ..
+    } = envelope;
+    let finished = if has_signed {
+        header.finish()
+    } else {
+        Err(Flawed::MISSING)
+    };
+    let (header, content) = finished
+        .and_then(|header| Ok((header, body.finish()?)))
+        .map_err(|flawed| flawed.rejected(role, length))?;
+    let (version, expires, signed_at) = header;
+    Ok((
+        FileFacts {
+            version,
+            length,
+            digest,
+            expires,
+            signed_at,
+        },
+        content,
+    ))
+}
+
+/// §5.3.3, §5.4.1, §5.5.1, §5.6.1: never more than the limit, and exactly the length that is known.
+fn check_length(length: u32, wanted: &Wanted) -> Result<u32, Rejected> {
+    let Wanted {
+        role,
+        bytes_max,
+        pinned,
+    } = *wanted;
+    if length > bytes_max {
+        return Err(Rejected::TooLong {
+            role,
+            length,
+            bytes_max,
+        });
+    }
+    match pinned {
+        Some(pinned) if pinned.length != length => Err(Rejected::WrongLength {
+            role,
+            expected: pinned.length,
+            offered: length,
+        }),
+        _ => Ok(length),
+    }
+}
+
+/// Hands all bytes of a document to `take`, in order.
+fn feed<D: Document>(
+    document: &mut D,
+    role: RoleName,
+    mut take: impl FnMut(&[u8]) -> Result<(), Error<D::Error>>,
+) -> Result<(), Error<D::Error>> {
+    let length = document.length();
+    let mut offset = 0u32;
+    while let Some(rest) = length.checked_sub(offset).filter(|rest| *rest > 0) {
+        let chunk = document.chunk(offset).map_err(Error::Storage)?;
+        // A driver may have more in its buffer than belongs to the document.
+        let chunk = usize::try_from(rest)
+            .ok()
+            .and_then(|rest| chunk.get(..rest))
+            .unwrap_or(chunk);
+        let read = u32::try_from(chunk.len()).unwrap_or(0);
+        if read == 0 {
+            return Err(Error::UnstableDocument { role });
+        }
+        take(chunk)?;
+        offset = offset.saturating_add(read);
+    }
+    Ok(())
+}
+
+fn hash<D: Document>(document: &mut D, role: RoleName) -> Result<Digest, Error<D::Error>> {
+    let mut hash = Sha256::new();
+    feed(document, role, |chunk| {
+        hash.update(chunk);
+        Ok(())
+    })?;
+    Ok(hash.finalize().into())
+}
+
+/// One strict pass; gives the digest of the bytes that it saw.
+pub(crate) fn scan<D: Document, S: Sink<Refusal = Flawed>>(
+    document: &mut D,
+    role: RoleName,
+    sink: &mut S,
+) -> Result<Digest, Error<D::Error>> {
+    let rejected = |error| match error {
+        ScanError::Malformed { at, fault } => Rejected::Malformed {
+            role,
+            at,
+            what: Flaw::Spelling(fault),
+        },
+        ScanError::Refused { at, refusal } => Flawed::rejected(refusal, role, at),
+    };
+    let mut scanner = Scanner::new();
+    let mut hash = Sha256::new();
+    feed(document, role, |chunk| {
+        hash.update(chunk);
+        scanner.push(chunk, sink).map_err(|error| rejected(error).into())
+    })?;
+    scanner.finish().map_err(rejected)?;
+    Ok(hash.finalize().into())
+}
+
+/// What every file holds around and beside a role's own fields.
+struct Envelope<B> {
+    body: B,
+    header: Header,
+    /// The beginnings of all key ids in `signatures`.
+    ///
+    /// Eight bytes are enough: two ids that share them lead to a refusal, never to a signature counted twice.
+    signatures: ArrayVec<[u8; 8], SIGNATURES_MAX>,
+    has_signed: bool,
+}
+
+impl<B: Body> Sink for Envelope<B> {
+    type Refusal = Flawed;
+
+    fn open(&mut self, path: &Path<'_>, kind: Container) -> Result<(), Flawed> {
+        use Segment::{Index, Key};
+        match (path.segments(), kind) {
+            ([] | [Key("signatures"), Index(_)], Container::Object) | ([Key("signatures")], Container::Array) => Ok(()),
+            ([Key("signed")], Container::Object) => {
+                self.has_signed = true;
+                Ok(())
+            }
+            (
+                [
+                    Key("signed"),
+                    Key("_type" | "expires" | "spec_version" | "version" | SIGNED_AT),
+                ],
+                _,
+            )
+            | ([] | [Key("signatures" | "signed")] | [Key("signatures"), ..], _) => Err(Flawed::WRONG_KIND),
+            ([Key("signed"), inner @ ..], kind) => self.body.open(inner, kind),
+            _ => Ok(()),
+        }
+    }
+
+    fn value(&mut self, path: &Path<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        use Segment::{Index, Key};
+        match path.segments() {
+            [Key("signatures"), Index(_), Key("keyid")] => self.signature(key_id(value)?),
+            [Key("signatures"), Index(_), Key(_)] => Ok(()),
+            [] | [Key("signatures" | "signed")] | [Key("signatures"), ..] => Err(Flawed::WRONG_KIND),
+            [Key("signed"), Key("_type")] => {
+                // The type decides what all other fields mean, and it is their first.
+                self.header.has_type = true;
+                if text(value)? == B::TYPE {
+                    Ok(())
+                } else {
+                    Err(Flawed::Flaw(Flaw::WrongType))
+                }
+            }
+            [Key("signed"), Key("expires")] => time(value).map(|time| self.header.expires = Some(time)),
+            [Key("signed"), Key("spec_version")] => {
+                self.header.has_spec_version = true;
+                let is_known = text(value)?.starts_with("1.");
+                if is_known {
+                    Ok(())
+                } else {
+                    Err(Flawed::Flaw(Flaw::UnknownSpecVersion))
+                }
+            }
+            [Key("signed"), Key("version")] => version(value).map(|version| self.header.version = Some(version)),
+            [Key("signed"), Key(SIGNED_AT)] => time(value).map(|time| self.header.signed_at = time),
+            [Key("signed"), inner @ ..] => self.body.value(inner, value),
+            _ => Ok(()),
+        }
+    }
+
+    fn close(&mut self, path: &Path<'_>, kind: Container) -> Result<(), Flawed> {
+        match path.segments() {
+            [Segment::Key("signed"), inner @ ..] => self.body.close(inner, kind),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Our own field in `signed`.
+const SIGNED_AT: &str = "x-tuffet-signed-at";
+
+impl<B> Envelope<B> {
+    fn signature(&mut self, id: Digest) -> Result<(), Flawed> {
+        let beginning = *id.first_chunk().ok_or(Flawed::NOT_HEX)?;
+        if self.signatures.contains(&beginning) {
+            return Err(Flawed::DuplicateSignature);
+        }
+        self.signatures
+            .try_push(beginning)
+            .map_err(|_| Flawed::Limit(Limit::Signatures))
+    }
+}
+
+#[derive(Default)]
+struct Header {
+    has_type: bool,
+    has_spec_version: bool,
+    version: Option<RoleVersion>,
+    expires: Option<UnixSeconds>,
+    signed_at: UnixSeconds,
+}
+
+impl Header {
+    fn finish(self) -> Result<(RoleVersion, UnixSeconds, UnixSeconds), Flawed> {
+        match (self.version, self.expires) {
+            (Some(version), Some(expires)) if self.has_type && self.has_spec_version => {
+                Ok((version, expires, self.signed_at))
+            }
+            _ => Err(Flawed::MISSING),
+        }
+    }
+}
+
+/// A string that is short enough to be kept.
+pub(crate) fn text(value: Scalar<'_>) -> Result<&str, Flawed> {
+    match value {
+        Scalar::String(Text::Whole(text)) => Ok(text),
+        Scalar::String(Text::TooLong) => Err(Flawed::Flaw(Flaw::TextTooLong)),
+        Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Null => Err(Flawed::WRONG_KIND),
+    }
+}
+
+pub(crate) fn integer(value: Scalar<'_>) -> Result<u64, Flawed> {
+    match value {
+        Scalar::Integer(integer) => Ok(integer),
+        Scalar::Bool(_) | Scalar::String(_) | Scalar::Null => Err(Flawed::WRONG_KIND),
+    }
+}
+
+pub(crate) fn boolean(value: Scalar<'_>) -> Result<bool, Flawed> {
+    match value {
+        Scalar::Bool(boolean) => Ok(boolean),
+        Scalar::Integer(_) | Scalar::String(_) | Scalar::Null => Err(Flawed::WRONG_KIND),
+    }
+}
+
+pub(crate) fn version(value: Scalar<'_>) -> Result<RoleVersion, Flawed> {
+    RoleVersion::new(integer(value)?).ok_or(Flawed::Flaw(Flaw::NotVersion))
+}
+
+fn time(value: Scalar<'_>) -> Result<UnixSeconds, Flawed> {
+    UnixSeconds::parse(text(value)?).ok_or(Flawed::Flaw(Flaw::NotTime))
+}
+
+/// A key id or digest: 64 lowercase hexadecimal digits.
+pub(crate) fn key_id(value: Scalar<'_>) -> Result<Digest, Flawed> {
+    tuffet_wire::hex::decode(text(value)?).ok_or(Flawed::NOT_HEX)
+}
+
+/// §5.3.4 and the like: a threshold that at least one signature is needed for.
+pub(crate) fn threshold(value: Scalar<'_>) -> Result<u16, Flawed> {
+    u16::try_from(integer(value)?)
+        .ok()
+        .filter(|threshold| *threshold > 0)
+        .ok_or(Flawed::Flaw(Flaw::Threshold))
+}

@@ -1,0 +1,249 @@
+//! Snapshot: which versions belong together; and what the one before it listed.
+
+use super::{Body, Field, Flawed, Segment::Key, meta::MetaDraft};
+use crate::{
+    limits::COMPARED_AT_ONCE,
+    names::{RoleName, RoleVersion},
+    state::Pinned,
+};
+use arrayvec::ArrayVec;
+use sha2::{Digest as _, Sha256};
+use tuffet_wire::{Container, Scalar};
+
+/// Some of the files that the old snapshot listed, to be found again in the new one.
+///
+/// However many it listed, the memory is the same: a long list is compared in several readings.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OldFiles {
+    files: ArrayVec<OldFile, COMPARED_AT_ONCE>,
+    /// One bit for each that the new snapshot lists, the first file lowest.
+    found: u32,
+    /// How many files of the old snapshot come before these.
+    start: u32,
+    /// How many files the old snapshot lists, as far as it was read.
+    listed: u32,
+}
+
+#[derive(Copy, Clone, Debug)]
+struct OldFile {
+    /// Half a SHA-256 of the name: to make another name pass for it takes 2^128 tries.
+    name: [u8; 16],
+    version: RoleVersion,
+}
+
+impl OldFiles {
+    /// None so far, from this position in the old snapshot on.
+    pub fn from(start: u32) -> Self {
+        Self {
+            files: ArrayVec::new(),
+            found: 0,
+            start,
+            listed: 0,
+        }
+    }
+
+    /// Where the next reading has to start, if these were not all.
+    pub fn next_start(&self) -> Option<u32> {
+        let end = self
+            .start
+            .saturating_add(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
+        (end < self.listed).then_some(end)
+    }
+
+    fn add(&mut self, name: &str, version: RoleVersion) {
+        if self.listed >= self.start {
+            // A full list is no error: the rest comes with the next reading.
+            let _full = self.files.try_push(OldFile {
+                name: name_id(name),
+                version,
+            });
+        }
+        self.listed = self.listed.saturating_add(1);
+    }
+
+    /// Notes that the new snapshot lists a file; gives the old version if it was higher.
+    fn find(&mut self, name: &str, offered: RoleVersion) -> Option<RoleVersion> {
+        let name = name_id(name);
+        let position = self.files.iter().position(|file| file.name == name)?;
+        let bit = u32::try_from(position)
+            .ok()
+            .and_then(|position| 1u32.checked_shl(position))?;
+        self.found |= bit;
+        let file = self.files.get(position)?;
+        (offered < file.version).then_some(file.version)
+    }
+
+    fn all_listed(&self) -> bool {
+        // Invariant: fewer files than bits.
+        u32::try_from(self.files.len()) == Ok(self.found.count_ones())
+    }
+}
+
+/// What is wrong with a new snapshot beside the old one.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Regression {
+    Lower {
+        role: RoleName,
+        trusted: RoleVersion,
+        offered: RoleVersion,
+    },
+    Vanished,
+}
+
+/// What a snapshot says about one role, and beside the old snapshot.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct SnapshotContent {
+    pub found: Option<Pinned>,
+    pub regression: Option<Regression>,
+}
+
+/// Takes out the entry of one role, and compares all entries with old ones.
+pub(crate) struct SnapshotBody<'a> {
+    wanted: &'a RoleName,
+    old: &'a mut OldFiles,
+    draft: MetaDraft,
+    has_meta: bool,
+    content: SnapshotContent,
+}
+
+impl<'a> SnapshotBody<'a> {
+    pub fn new(wanted: &'a RoleName, old: &'a mut OldFiles) -> Self {
+        let content = SnapshotContent {
+            found: None,
+            regression: None,
+        };
+        Self {
+            wanted,
+            old,
+            draft: MetaDraft::default(),
+            has_meta: false,
+            content,
+        }
+    }
+
+    fn entry(&mut self, name: &str, entry: Pinned) {
+        let role = name.strip_suffix(".json");
+        if role == Some(self.wanted.as_str()) {
+            self.content.found = Some(entry);
+        }
+        if let Some(trusted) = self.old.find(name, entry.version) {
+            let role = role.and_then(RoleName::new).unwrap_or(RoleName::Snapshot);
+            self.content.regression.get_or_insert(Regression::Lower {
+                role,
+                trusted,
+                offered: entry.version,
+            });
+        }
+    }
+}
+
+impl Body for SnapshotBody<'_> {
+    const TYPE: &'static str = "snapshot";
+    type Content = SnapshotContent;
+
+    fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
+        open_meta(path, kind, &mut self.draft, &mut self.has_meta)
+    }
+
+    fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        meta_value(path, value, &mut self.draft)
+    }
+
+    fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
+        if let [Key("meta"), Key(name)] = path {
+            let entry = self.draft.finish()?;
+            self.entry(name, entry);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<SnapshotContent, Flawed> {
+        if !self.has_meta {
+            return Err(Flawed::MISSING);
+        }
+        if !self.old.all_listed() {
+            self.content.regression.get_or_insert(Regression::Vanished);
+        }
+        Ok(self.content)
+    }
+}
+
+/// Takes out the list of files of the old snapshot, from a position on.
+pub(crate) struct OldSnapshotBody {
+    files: OldFiles,
+    draft: MetaDraft,
+    has_meta: bool,
+}
+
+impl OldSnapshotBody {
+    pub fn from(start: u32) -> Self {
+        Self {
+            files: OldFiles::from(start),
+            draft: MetaDraft::default(),
+            has_meta: false,
+        }
+    }
+}
+
+impl Body for OldSnapshotBody {
+    const TYPE: &'static str = "snapshot";
+    type Content = OldFiles;
+
+    fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
+        open_meta(path, kind, &mut self.draft, &mut self.has_meta)
+    }
+
+    fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        meta_value(path, value, &mut self.draft)
+    }
+
+    fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
+        if let [Key("meta"), Key(name)] = path {
+            let entry = self.draft.finish()?;
+            self.files.add(name, entry.version);
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<OldFiles, Flawed> {
+        if self.has_meta {
+            Ok(self.files)
+        } else {
+            Err(Flawed::MISSING)
+        }
+    }
+}
+
+fn open_meta(path: Field<'_>, kind: Container, draft: &mut MetaDraft, has_meta: &mut bool) -> Result<(), Flawed> {
+    match (path, kind) {
+        ([Key("meta")], Container::Object) => {
+            *has_meta = true;
+            Ok(())
+        }
+        ([Key("meta")], Container::Array) => Err(Flawed::WRONG_KIND),
+        ([Key("meta"), Key(_), inner @ ..], _) => {
+            if inner.is_empty() {
+                *draft = MetaDraft::default();
+            }
+            MetaDraft::open(inner, kind)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn meta_value(path: Field<'_>, value: Scalar<'_>, draft: &mut MetaDraft) -> Result<(), Flawed> {
+    match path {
+        [Key("meta"), Key(_), inner @ ..] => draft.value(inner, value),
+        [Key("meta")] => Err(Flawed::WRONG_KIND),
+        _ => Ok(()),
+    }
+}
+
+fn name_id(name: &str) -> [u8; 16] {
+    let digest: [u8; 32] = Sha256::digest(name).into();
+    let mut id = [0; 16];
+    for (place, byte) in id.iter_mut().zip(digest) {
+        *place = byte;
+    }
+    id
+}

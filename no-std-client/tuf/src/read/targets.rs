@@ -1,0 +1,316 @@
+//! Targets: what a role says about one target name, and to whom it delegates that name.
+
+use super::{
+    Body, Field, Flawed,
+    Segment::{Index, Key},
+    boolean, integer, key_id, text, threshold,
+};
+use crate::{
+    error::{Flaw, Limit},
+    limits::{DELEGATIONS_MAX, NAMES_AT_ONCE},
+    names::{DelegatedName, TargetName},
+    patterns,
+    target::Custom,
+};
+use arrayvec::ArrayVec;
+use sha2::{Digest as _, Sha256};
+use tuffet_wire::{Container, Digest, Scalar};
+
+/// What a targets file says about one name.
+#[derive(Clone, Debug)]
+pub(crate) struct TargetsContent {
+    pub entry: Option<Entry>,
+    /// Positions of the delegations that cover the name, in order, up to and with the first terminating one.
+    pub matches: ArrayVec<u16, DELEGATIONS_MAX>,
+    pub is_terminated: bool,
+    /// Where the next comparison of role names has to start, if one reading was not enough for all.
+    pub more_names: Option<u32>,
+}
+
+/// What a targets file says about one target.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Entry {
+    pub length: u64,
+    pub digest: Digest,
+    pub custom: Custom,
+}
+
+/// Takes out the entry and the matching delegations of one name.
+pub(crate) struct TargetsBody<'a> {
+    wanted: &'a TargetName,
+    wanted_digest: Digest,
+    has_targets: bool,
+    entry: Option<EntryDraft>,
+    role: DelegationDraft,
+    matches: ArrayVec<u16, DELEGATIONS_MAX>,
+    is_terminated: bool,
+    names: RoleNames,
+}
+
+#[derive(Copy, Clone, Default)]
+struct EntryDraft {
+    length: Option<u64>,
+    digest: Option<Digest>,
+    custom: Custom,
+}
+
+/// A delegation while it is read.
+#[derive(Copy, Clone, Default)]
+struct DelegationDraft {
+    has_keyids: bool,
+    has_name: bool,
+    has_paths: bool,
+    has_prefixes: bool,
+    has_threshold: bool,
+    is_match: bool,
+    is_terminating: Option<bool>,
+}
+
+impl<'a> TargetsBody<'a> {
+    pub fn new(wanted: &'a TargetName) -> Self {
+        Self {
+            wanted,
+            wanted_digest: Sha256::digest(wanted.as_str()).into(),
+            has_targets: false,
+            entry: None,
+            role: DelegationDraft::default(),
+            matches: ArrayVec::new(),
+            is_terminated: false,
+            names: RoleNames::from(0),
+        }
+    }
+
+    /// §5.6.7: the delegation just read, if it covers the name and none before it ended the list.
+    fn add_role(&mut self, position: u32) -> Result<(), Flawed> {
+        let role = core::mem::take(&mut self.role);
+        let Some(is_terminating) = role.is_terminating else {
+            return Err(Flawed::MISSING);
+        };
+        if !(role.has_keyids && role.has_name && role.has_threshold) {
+            return Err(Flawed::MISSING);
+        }
+        if role.has_paths == role.has_prefixes {
+            return Err(Flawed::Flaw(Flaw::PathsOrPrefixes));
+        }
+        if role.is_match && !self.is_terminated {
+            let position = u16::try_from(position).map_err(|_| Flawed::Limit(Limit::Delegations))?;
+            self.matches
+                .try_push(position)
+                .map_err(|_| Flawed::Limit(Limit::Delegations))?;
+            self.is_terminated = is_terminating;
+        }
+        Ok(())
+    }
+
+    fn role_value(&mut self, position: u32, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        match path {
+            [Key("keyids"), Index(_)] => {
+                key_id(value)?;
+            }
+            [Key("name")] => {
+                let name = text(value)?;
+                DelegatedName::new(name).ok_or(Flawed::Flaw(Flaw::RoleName))?;
+                self.role.has_name = true;
+                self.names.add(position, name)?;
+            }
+            [Key("paths"), Index(_)] => {
+                self.role.is_match |= patterns::glob_matches(text(value)?, self.wanted.as_str());
+            }
+            [Key("path_hash_prefixes"), Index(_)] => {
+                self.role.is_match |= patterns::hash_matches(text(value)?, &self.wanted_digest);
+            }
+            [Key("terminating")] => self.role.is_terminating = Some(boolean(value)?),
+            [Key("threshold")] => {
+                threshold(value)?;
+                self.role.has_threshold = true;
+            }
+            [] | [Key("keyids" | "paths" | "path_hash_prefixes")] => return Err(Flawed::WRONG_KIND),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn open_role(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
+        match (path, kind) {
+            ([], Container::Object) => self.role = DelegationDraft::default(),
+            ([Key("keyids")], Container::Array) => self.role.has_keyids = true,
+            ([Key("paths")], Container::Array) => self.role.has_paths = true,
+            ([Key("path_hash_prefixes")], Container::Array) => self.role.has_prefixes = true,
+            (
+                []
+                | [Key("keyids" | "name" | "paths" | "path_hash_prefixes" | "terminating" | "threshold")]
+                | [Key("keyids" | "paths" | "path_hash_prefixes"), _],
+                _,
+            ) => return Err(Flawed::WRONG_KIND),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn entry_value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        let entry = self.entry.get_or_insert_default();
+        match path {
+            [Key("length")] => entry.length = Some(integer(value)?),
+            [Key("hashes"), Key("sha256")] => entry.digest = Some(key_id(value)?),
+            [Key("custom"), Key(field)] => entry.custom.set(field, value)?,
+            [] | [Key("hashes" | "custom")] => return Err(Flawed::WRONG_KIND),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn open_entry(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
+        self.entry.get_or_insert_default();
+        match (path, kind) {
+            ([] | [Key("hashes" | "custom")], Container::Object) => Ok(()),
+            (
+                []
+                | [Key("hashes" | "custom" | "length")]
+                | [Key("hashes"), _]
+                | [Key("custom"), Key("class" | "security_version" | "version")],
+                _,
+            ) => Err(Flawed::WRONG_KIND),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Body for TargetsBody<'_> {
+    const TYPE: &'static str = "targets";
+    type Content = TargetsContent;
+
+    fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
+        match (path, kind) {
+            ([Key("targets")], Container::Object) => {
+                self.has_targets = true;
+                Ok(())
+            }
+            ([Key("targets"), Key(name), inner @ ..], kind) if *name == self.wanted.as_str() => {
+                self.open_entry(inner, kind)
+            }
+            ([Key("delegations"), Key("roles"), Index(_), inner @ ..], kind) => self.open_role(inner, kind),
+            (path, kind) => open_delegations(path, kind),
+        }
+    }
+
+    fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        match path {
+            [Key("targets"), Key(name), inner @ ..] if *name == self.wanted.as_str() => self.entry_value(inner, value),
+            [Key("delegations"), Key("roles"), Index(position), inner @ ..] => self.role_value(*position, inner, value),
+            [Key("targets" | "delegations")] | [Key("delegations"), Key("keys" | "roles")] => Err(Flawed::WRONG_KIND),
+            _ => Ok(()),
+        }
+    }
+
+    fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
+        match path {
+            [Key("delegations"), Key("roles"), Index(position)] => self.add_role(*position),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(self) -> Result<TargetsContent, Flawed> {
+        if !self.has_targets {
+            return Err(Flawed::MISSING);
+        }
+        let entry = match self.entry {
+            None => None,
+            Some(EntryDraft {
+                length: Some(length),
+                digest: Some(digest),
+                custom,
+            }) => Some(Entry { length, digest, custom }),
+            Some(_) => return Err(Flawed::MISSING),
+        };
+        let more_names = self.names.next_start();
+        Ok(TargetsContent {
+            entry,
+            matches: self.matches,
+            is_terminated: self.is_terminated,
+            more_names,
+        })
+    }
+}
+
+/// Looks for a role name that occurs twice, beyond the names that the first reading had room for.
+pub(crate) struct RoleNamesBody(RoleNames);
+
+impl RoleNamesBody {
+    pub fn from(start: u32) -> Self {
+        Self(RoleNames::from(start))
+    }
+}
+
+impl Body for RoleNamesBody {
+    const TYPE: &'static str = "targets";
+    type Content = Option<u32>;
+
+    fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        match path {
+            [Key("delegations"), Key("roles"), Index(position), Key("name")] => self.0.add(*position, text(value)?),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(self) -> Result<Option<u32>, Flawed> {
+        Ok(self.0.next_start())
+    }
+}
+
+/// Some role names of a list, compared with all that come later.
+struct RoleNames {
+    /// Where the kept names begin.
+    start: u32,
+    /// Eight bytes of the SHA-256 of each: two names that share them lead to a refusal, never to a name read twice.
+    kept: ArrayVec<[u8; 8], NAMES_AT_ONCE>,
+    listed: u32,
+}
+
+impl RoleNames {
+    fn from(start: u32) -> Self {
+        Self {
+            start,
+            kept: ArrayVec::new(),
+            listed: 0,
+        }
+    }
+
+    /// §5.6.3: refuses a name that was kept before.
+    fn add(&mut self, position: u32, name: &str) -> Result<(), Flawed> {
+        self.listed = position.saturating_add(1);
+        if position < self.start {
+            return Ok(());
+        }
+        let id = name_id(name);
+        if self.kept.contains(&id) {
+            return Err(Flawed::DuplicateDelegation);
+        }
+        // A full list is no error: the rest comes with the next reading.
+        let _full = self.kept.try_push(id);
+        Ok(())
+    }
+
+    fn next_start(&self) -> Option<u32> {
+        let end = self
+            .start
+            .saturating_add(u32::try_from(self.kept.len()).unwrap_or(u32::MAX));
+        (end < self.listed).then_some(end)
+    }
+}
+
+/// A short stand-in for a role name.
+pub(crate) fn name_id(name: &str) -> [u8; 8] {
+    let digest: Digest = Sha256::digest(name).into();
+    // Invariant: a digest has more than eight bytes.
+    *digest.first_chunk().unwrap_or(&[0; 8])
+}
+
+/// The kinds of the containers around delegations.
+pub(crate) fn open_delegations(path: Field<'_>, kind: Container) -> Result<(), Flawed> {
+    match (path, kind) {
+        ([Key("delegations")] | [Key("delegations"), Key("keys")], Container::Object)
+        | ([Key("delegations"), Key("roles")], Container::Array) => Ok(()),
+        ([Key("targets" | "delegations")] | [Key("delegations"), Key("keys" | "roles")], _) => Err(Flawed::WRONG_KIND),
+        _ => Ok(()),
+    }
+}

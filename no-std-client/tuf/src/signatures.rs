@@ -1,0 +1,226 @@
+//! From a claim to a proof: the one place where signatures are counted.
+//!
+//! - [`Unverified`] is a document that claims to be a role's file, [`Verified`] is one whose signatures reached the
+//!   threshold. There is one way from the first to the second.
+//! - One function counts for every role. A public key counts once, whatever ids it goes by.
+//! - What is signed is the canonical form of `signed`, taken from the bytes as received.
+//! - Signatures are tried one after another, each over its own pass, so that memory does not grow with the threshold.
+//!   All passes have to see the same bytes.
+
+use crate::{
+    error::{Error, Rejected},
+    keys::{Authority, Counted, KnownKey},
+    names::RoleName,
+    read::{Flawed, Segment, scan},
+    state::FileFacts,
+};
+use ed25519_dalek::{Signature, StreamVerifier, VerifyingKey};
+use tuffet_wire::{Container, Digest, Document, Path, Scalar, Sink, Text, hex};
+
+/// A document that was read, and claims to be a role's file.
+pub(crate) struct Unverified<'d, D, R> {
+    pub document: &'d mut D,
+    pub role: RoleName,
+    pub file: FileFacts,
+    pub content: R,
+}
+
+/// What is left of a file after its proof: the facts about it and what was taken out of it.
+///
+/// It has one constructor, which counts the signatures, and nothing makes or changes one from outside:
+///
+/// ```compile_fail
+/// let forged = tuffet_tuf::Verified { file: todo!(), content: () };
+/// ```
+///
+/// ```compile_fail
+/// let forged: tuffet_tuf::Verified<()> = Default::default();
+/// ```
+#[derive(Clone, Debug)]
+pub struct Verified<R> {
+    file: FileFacts,
+    content: R,
+}
+
+/// What makes a claim a proof.
+#[derive(Copy, Clone)]
+pub(crate) enum Proof<'a> {
+    /// Every one of these reached its threshold.
+    Signatures(&'a [Authority<'a>]),
+    /// These very bytes were verified before: in this session, or by the session that wrote the trusted state.
+    SameBytes(&'a FileFacts),
+}
+
+impl<D: Document, R> Unverified<'_, D, R> {
+    /// Holds the claim against a proof.
+    pub fn verify(self, proof: Proof<'_>) -> Result<Verified<R>, Error<D::Error>> {
+        let Self {
+            document,
+            role,
+            file,
+            content,
+        } = self;
+        match proof {
+            Proof::Signatures(authorities) => {
+                if authorities.is_empty() {
+                    return Err(Rejected::TooFewSignatures {
+                        role,
+                        needed: 1,
+                        valid: 0,
+                    }
+                    .into());
+                }
+                for authority in authorities {
+                    count(document, role, &file.digest, *authority)?;
+                }
+            }
+            Proof::SameBytes(known) if known.digest == file.digest => {}
+            Proof::SameBytes(_) => return Err(Rejected::WrongDigest { role }.into()),
+        }
+        Ok(Verified { file, content })
+    }
+}
+
+impl<R> Verified<R> {
+    /// The facts to remember of the file.
+    pub fn file(&self) -> &FileFacts {
+        &self.file
+    }
+
+    /// What was taken out of the file.
+    pub fn content(&self) -> &R {
+        &self.content
+    }
+
+    /// The proof, and apart from it what was taken out.
+    pub(crate) fn split(self) -> (Verified<()>, R) {
+        (
+            Verified {
+                file: self.file,
+                content: (),
+            },
+            self.content,
+        )
+    }
+}
+
+/// §5.3.4, §5.4.2, §5.5.3, §5.6.3: as many different keys of the role as its threshold says made a valid signature.
+///
+/// A signature that does not verify, or is no signature at all, counts for nothing, and is no reason to stop.
+fn count<D: Document>(
+    document: &mut D,
+    role: RoleName,
+    digest: &Digest,
+    authority: Authority<'_>,
+) -> Result<(), Error<D::Error>> {
+    let needed = authority.signers.threshold;
+    let mut counted = Counted::default();
+    for (bit, key) in authority.members() {
+        if counted.keys() >= needed {
+            break;
+        }
+        if counted.contains(authority, key) {
+            continue;
+        }
+        if let Some(verifier) = signed_part(document, role, digest, key)?
+            && is_valid(verifier)
+        {
+            counted.add(authority, bit, key);
+        }
+    }
+    let valid = counted.keys();
+    // A threshold of zero is refused where it is read; nothing unsigned passes here in any case.
+    if valid >= needed && valid > 0 {
+        Ok(())
+    } else {
+        Err(Rejected::TooFewSignatures { role, needed, valid }.into())
+    }
+}
+
+/// Runs the signed part of a document through the verifier of one key; nothing if that key did not sign it.
+///
+/// Not inlined: scanner and hash must be gone from the stack when [`is_valid`] needs it.
+#[inline(never)]
+fn signed_part<D: Document>(
+    document: &mut D,
+    role: RoleName,
+    digest: &Digest,
+    key: &KnownKey,
+) -> Result<Option<StreamVerifier>, Error<D::Error>> {
+    let mut sink = SignedPart {
+        key,
+        is_its_signature: false,
+        is_signed_part: false,
+        verifier: None,
+    };
+    if scan(document, role, &mut sink)? != *digest {
+        return Err(Error::UnstableDocument { role });
+    }
+    Ok(sink.verifier)
+}
+
+/// The group operation, which needs more stack than all the rest.
+#[inline(never)]
+fn is_valid(verifier: StreamVerifier) -> bool {
+    verifier.finalize_and_verify().is_ok()
+}
+
+/// Looks for the signature of one key, then hands `signed` to its verifier.
+struct SignedPart<'a> {
+    key: &'a KnownKey,
+    is_its_signature: bool,
+    is_signed_part: bool,
+    verifier: Option<StreamVerifier>,
+}
+
+impl Sink for SignedPart<'_> {
+    type Refusal = Flawed;
+
+    fn open(&mut self, path: &Path<'_>, _kind: Container) -> Result<(), Flawed> {
+        match path.segments() {
+            [Segment::Key("signatures"), Segment::Index(_)] => self.is_its_signature = false,
+            [Segment::Key("signed")] => self.is_signed_part = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, path: &Path<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        let Scalar::String(Text::Whole(text)) = value else {
+            return Ok(());
+        };
+        match path.segments() {
+            // `keyid` comes before `sig`.
+            [Segment::Key("signatures"), Segment::Index(_), Segment::Key("keyid")] => {
+                self.is_its_signature = hex::decode(text) == Some(self.key.id);
+            }
+            [Segment::Key("signatures"), Segment::Index(_), Segment::Key("sig")] if self.is_its_signature => {
+                self.verifier = begin(&self.key.public, text);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, path: &Path<'_>, _kind: Container) -> Result<(), Flawed> {
+        if let [Segment::Key("signed")] = path.segments() {
+            self.is_signed_part = false;
+        }
+        Ok(())
+    }
+
+    fn canonical(&mut self, bytes: &[u8]) {
+        if self.is_signed_part
+            && let Some(verifier) = &mut self.verifier
+        {
+            verifier.update(bytes);
+        }
+    }
+}
+
+/// A verifier for one signature; nothing if its text is none.
+#[inline(never)]
+fn begin(public: &[u8; 32], signature: &str) -> Option<StreamVerifier> {
+    let signature = Signature::from_bytes(&hex::decode(signature)?);
+    VerifyingKey::from_bytes(public).ok()?.verify_stream(&signature).ok()
+}
