@@ -4,8 +4,8 @@
 //! device reads, and what no device reads is not read here.
 
 use crate::{
-    Address, Class, DOCUMENT_BYTES_MAX, Digest, FileRef, Id, IdError, Name, ReadError, RolloutExtract, RolloutState,
-    Rule, SupportFacts, UnixSeconds, Version, Wave,
+    Address, Class, Digest, FileRef, Id, IdError, Name, ReadError, RolloutExtract, RolloutState, Rule, SupportFacts,
+    UnixSeconds, Version, Wave,
     document::{self, DocumentReader},
 };
 use alloc::{
@@ -127,7 +127,7 @@ impl ReleaseDocument {
         serde_json::from_slice(bytes).map_err(ModelError::Shape)
     }
 
-    /// The bytes to sign and publish: canonical, at most [`DOCUMENT_BYTES_MAX`], and readable by every device.
+    /// The bytes to sign and publish: canonical, at most [`DOCUMENT_BYTES_MAX`](crate::DOCUMENT_BYTES_MAX), and readable by every device.
     pub fn emit(&self) -> Result<Vec<u8>, ModelError> {
         /// The document with the fields that have one permitted value.
         #[derive(Serialize)]
@@ -207,8 +207,6 @@ impl fmt::Display for ModelError {
 }
 
 impl core::error::Error for ModelError {}
-
-const _: () = assert!(DOCUMENT_BYTES_MAX >= 1024);
 
 /// A digest as lowercase hexadecimal text.
 pub(crate) mod hex_digest {

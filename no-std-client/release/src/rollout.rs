@@ -365,3 +365,58 @@ impl Sink for RolloutReader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wave(share_ppm: u32, start: u64) -> Wave {
+        Wave {
+            share_ppm,
+            start: UnixSeconds::new(start),
+        }
+    }
+
+    #[test]
+    fn share_borders() {
+        for bucket in [0, 1, u64::MAX / 2, u64::MAX - 1, u64::MAX] {
+            assert!(!wave(0, 0).includes(bucket), "nobody: {bucket}");
+            assert!(wave(SHARE_PPM_MAX, 0).includes(bucket), "everybody: {bucket}");
+        }
+        // One half ends exactly at 2^63.
+        assert!(wave(500_000, 0).includes((1 << 63) - 1));
+        assert!(!wave(500_000, 0).includes(1 << 63));
+        // One millionth of 2^64 is 18446744073709.55: 18446744073710 buckets, from 0 on.
+        assert!(wave(1, 0).includes(18_446_744_073_709));
+        assert!(!wave(1, 0).includes(18_446_744_073_710));
+        // All but one millionth.
+        assert!(!wave(999_999, 0).includes(u64::MAX));
+        assert!(wave(999_999, 0).includes(u64::MAX - 18_446_744_073_710));
+    }
+
+    #[test]
+    fn every_bucket_is_in_a_wave_and_in_all_later_ones() {
+        let waves = [wave(0, 10), wave(250_000, 20), wave(250_000, 30), wave(1_000_000, 40)];
+        let opens = |bucket, now| in_waves(&waves, bucket, UnixSeconds::new(now));
+        let wait = |start| {
+            Verdict::Wait(WaitReason::NotInWaveYet {
+                opens: Some(UnixSeconds::new(start)),
+            })
+        };
+        let quarter = 1 << 62;
+        assert_eq!(opens(quarter - 1, 19), wait(20));
+        assert_eq!(opens(quarter - 1, 20), Verdict::Install);
+        assert_eq!(opens(quarter - 1, 35), Verdict::Install);
+        assert_eq!(opens(quarter, 20), wait(40));
+        assert_eq!(opens(quarter, 39), wait(40));
+        assert_eq!(opens(quarter, 40), Verdict::Install);
+        assert_eq!(
+            in_waves(&waves.map(|_| wave(250_000, 20)), quarter, UnixSeconds::MAX),
+            Verdict::Wait(WaitReason::NotInWaveYet { opens: None })
+        );
+        assert_eq!(
+            in_waves(&[], 0, UnixSeconds::MAX),
+            Verdict::Wait(WaitReason::NotInWaveYet { opens: None })
+        );
+    }
+}
