@@ -1,4 +1,12 @@
-//! Room in place; see ARCHITECTURE.md.
+//! The update cycle of Tuffet as one sans-IO state machine.
+//!
+//! - [`Update`] owns the order: root chain, timestamp, snapshot, targets, product pointer, release document, decision,
+//!   download, spare slot, hash read back, trial. Both clients drive this machine; neither has an order of its own.
+//! - It asks ([`Update::request`]) and is told. It has no clock, no randomness, no sockets, no files.
+//! - A refusal consumes the machine: there is nothing left to misuse.
+//! - This is the only place where two cores meet. Proofs cross here: a verified target becomes a release, a slot that was
+//!   read back becomes a [`boot::VerifiedImage`].
+//! - [`Poll`](poll::Poll) says when to ask.
 #![no_std]
 #![warn(
     clippy::unwrap_used,
@@ -8,3 +16,36 @@
     clippy::as_conversions,
     clippy::arithmetic_side_effects
 )]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod poll;
+
+mod device;
+mod failure;
+mod hashed;
+mod state;
+mod update;
+
+pub use device::{Device, Running};
+pub use failure::{Action, Failure};
+pub use state::{BadState, DeviceState, Installed};
+pub use update::{Considered, Decided, Error, Request, Update};
+
+pub use tuffet_boot as boot;
+pub use tuffet_patch as patch;
+pub use tuffet_release as release;
+pub use tuffet_tuf as tuf;
+pub use tuffet_wire as wire;

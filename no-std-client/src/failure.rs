@@ -1,0 +1,195 @@
+//! Why the update machine refused, what to do about it, and the number that never changes.
+//!
+//! | codes | group | who must act |
+//! | --- | --- | --- |
+//! | 100 to 199 | TUF metadata was rejected | nobody: an attack, or a broken repository |
+//! | 200 to 299 | the release document, the rollout file or the release itself | the vendor |
+//! | 300 to 399 | the image | nobody, or the vendor |
+//! | 400 to 499 | the state of the device | the device's owner |
+//! | 900 | the driver broke the protocol of the machine | its programmer |
+
+use tuffet_release::Malformed;
+use tuffet_tuf::Rejected;
+
+/// Why the machine refused. Small and copyable: a microcontroller can keep the last one.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The boot record holds nothing that can be believed.
+    BootRecordDamaged,
+    /// The release document or the rollout file is not what was signed, or says nonsense.
+    Document(DocumentFault),
+    /// The image is not what the release document says.
+    Image(ImageFault),
+    /// The driver called what was not asked for.
+    Misuse,
+    /// The stored root is gone, and the repository does not have it either.
+    NoRoot,
+    /// The boot record is empty: the device was never provisioned.
+    NotProvisioned,
+    /// The metadata was rejected.
+    Rejected(Rejected),
+    /// The trusted state does not know the confirmed image.
+    UnknownImage,
+    /// A file changed while it was read, or ended before its length: failing storage.
+    UnstableDocument,
+    /// A trial is open: it must be confirmed or fail before there is another update.
+    TrialOpen,
+}
+
+/// What is wrong with a release document or a rollout file.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DocumentFault {
+    /// It is not the file whose digest was signed.
+    Digest,
+    /// It does not have the length that was signed.
+    Length,
+    /// It is signed, and cannot be read.
+    Malformed(Malformed),
+    /// The repository lists it and does not have it.
+    Missing,
+    /// The pointer entry lacks version, security version or class.
+    PointerCustom,
+    /// It is longer than a device must read.
+    TooLong {
+        /// The limit in bytes.
+        bytes_max: u32,
+    },
+}
+
+/// What is wrong with an image.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ImageFault {
+    /// The downloaded file is not the one that was signed.
+    FileDigest,
+    /// The downloaded file goes on past its signed length.
+    FileTooLong,
+    /// The slot, read back, is not the image that was signed.
+    SlotDigest,
+    /// More was read back than the image has.
+    SlotTooLong,
+}
+
+/// What to do about a failure.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The cycle is over; the next poll starts a new one.
+    EndCycle,
+    /// Somebody has to look at the device.
+    NeedsOwner,
+    /// The driver has a bug.
+    Report,
+}
+
+impl Failure {
+    /// The number that never changes its meaning.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::Rejected(rejected) => rejected.code(),
+            Self::Document(fault) => match fault {
+                DocumentFault::Digest => 201,
+                DocumentFault::Length => 202,
+                DocumentFault::Malformed(_) => 203,
+                DocumentFault::Missing => 204,
+                DocumentFault::PointerCustom => 205,
+                DocumentFault::TooLong { .. } => 206,
+            },
+            Self::Image(fault) => match fault {
+                ImageFault::FileDigest => 301,
+                ImageFault::FileTooLong => 302,
+                ImageFault::SlotDigest => 303,
+                ImageFault::SlotTooLong => 304,
+            },
+            Self::BootRecordDamaged => 401,
+            Self::NotProvisioned => 402,
+            Self::NoRoot => 403,
+            Self::UnknownImage => 404,
+            Self::TrialOpen => 405,
+            Self::UnstableDocument => 406,
+            Self::Misuse => 900,
+        }
+    }
+
+    /// The name that goes with the number.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Rejected(rejected) => rejected.name(),
+            Self::Document(fault) => match fault {
+                DocumentFault::Digest => "DocumentDigest",
+                DocumentFault::Length => "DocumentLength",
+                DocumentFault::Malformed(_) => "DocumentMalformed",
+                DocumentFault::Missing => "DocumentMissing",
+                DocumentFault::PointerCustom => "PointerCustom",
+                DocumentFault::TooLong { .. } => "DocumentTooLong",
+            },
+            Self::Image(fault) => match fault {
+                ImageFault::FileDigest => "ImageFileDigest",
+                ImageFault::FileTooLong => "ImageFileTooLong",
+                ImageFault::SlotDigest => "SlotDigest",
+                ImageFault::SlotTooLong => "SlotTooLong",
+            },
+            Self::BootRecordDamaged => "BootRecordDamaged",
+            Self::NotProvisioned => "NotProvisioned",
+            Self::NoRoot => "NoRoot",
+            Self::UnknownImage => "UnknownImage",
+            Self::TrialOpen => "TrialOpen",
+            Self::UnstableDocument => "UnstableDocument",
+            Self::Misuse => "Misuse",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        match self {
+            Self::Rejected(_) | Self::Document(_) | Self::Image(_) | Self::TrialOpen | Self::UnstableDocument => {
+                Action::EndCycle
+            }
+            Self::BootRecordDamaged | Self::NotProvisioned | Self::NoRoot | Self::UnknownImage => Action::NeedsOwner,
+            Self::Misuse => Action::Report,
+        }
+    }
+}
+
+impl core::fmt::Display for Failure {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Rejected(rejected) => write!(f, "{rejected}"),
+            Self::Document(fault) => match fault {
+                DocumentFault::Digest => f.write_str("the release document is not the one that was signed"),
+                DocumentFault::Length => f.write_str("the release document does not have its signed length"),
+                DocumentFault::Malformed(malformed) => {
+                    write!(f, "the release document was signed with an error in it: {malformed}")
+                }
+                DocumentFault::Missing => f.write_str("the repository lists a release document that it does not have"),
+                DocumentFault::PointerCustom => {
+                    f.write_str("the pointer lacks a version, a security version or a class")
+                }
+                DocumentFault::TooLong { bytes_max } => {
+                    write!(f, "the release document is longer than {bytes_max} bytes")
+                }
+            },
+            Self::Image(fault) => f.write_str(match fault {
+                ImageFault::FileDigest => "the downloaded image file is not the one that was signed; it was discarded",
+                ImageFault::FileTooLong => "the downloaded image file goes on past its signed length; it was discarded",
+                ImageFault::SlotDigest => {
+                    "the slot, read back, does not hold the signed image; nothing was changed over"
+                }
+                ImageFault::SlotTooLong => "more was read back from the slot than the image has",
+            }),
+            Self::BootRecordDamaged => f.write_str("the boot record is damaged; the device needs its recovery"),
+            Self::NotProvisioned => f.write_str("the boot record is empty; provision the device first"),
+            Self::NoRoot => f.write_str("the stored root is gone and the repository does not have it; provision again"),
+            Self::UnknownImage => f.write_str("the stored state does not know the confirmed image; provision again"),
+            Self::TrialOpen => f.write_str("a trial is open; confirm it, or reboot until it is over, before an update"),
+            Self::UnstableDocument => f.write_str("a file changed while it was read; the storage may be failing"),
+            Self::Misuse => f.write_str("the update machine was driven out of order; this is a bug in the client"),
+        }
+    }
+}
+
+impl core::error::Error for Failure {}

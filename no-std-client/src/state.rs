@@ -1,0 +1,206 @@
+//! What a device must remember between two cycles, in one checksummed record.
+//!
+//! ```text
+//! byte 0          8            9               9 + T            99 + T            131 + T
+//!      +----------+------------+---------------+----------------+-----------------+
+//!      | magic    | layout     | trusted state | slots A and B  | SHA-256 of all  |
+//!      | TUFSTATE | (0)        | (T bytes)     | (45 bytes each)| bytes before it |
+//!      +----------+------------+---------------+----------------+-----------------+
+//!
+//! A slot's 45 bytes: whether it is known (0 or 1), digest of the image (32), version (3 × u32, little-endian).
+//! ```
+//!
+//! - The digest is against torn writes and accidents. Who can write here owns the device; see the threat table.
+//! - An unknown layout, a wrong length or a wrong digest is [`BadState`]: it is never guessed at.
+
+use sha2::{Digest as _, Sha256};
+use tuffet_boot::Slot;
+use tuffet_release::Version;
+use tuffet_tuf::TrustedState;
+use tuffet_wire::Digest;
+
+/// The magic number at the start of the record.
+const MAGIC: &[u8; 8] = b"TUFSTATE";
+/// The layout that this crate writes, and the only one it reads.
+const LAYOUT: u8 = 0;
+const DIGEST_BYTES: usize = 32;
+/// Whether the slot's entry is used (1), the image's digest, and its version.
+const INSTALLED_BYTES: usize = 1 + DIGEST_BYTES + 3 * 4;
+
+/// What an installed image is: the boot record pins its digest, this names its version.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// The digest of the image.
+    pub digest: Digest,
+    /// The version that its release document gave.
+    pub version: Version,
+}
+
+/// What a device trusts, and what its slots hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceState {
+    /// The verified versions, digests and times of the TUF metadata.
+    pub trusted: TrustedState,
+    installed: [Option<Installed>; 2],
+}
+
+/// Why stored bytes are not a state.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadState {
+    /// The digest does not fit: the record is torn, damaged or edited.
+    Digest,
+    /// The record has a layout that this version does not know.
+    Layout {
+        /// The layout it names.
+        found: u8,
+    },
+    /// The record has another length than its content needs.
+    Length,
+    /// The record does not begin with the magic number.
+    Magic,
+    /// The digest fits, yet the content makes no sense: it was written by something else.
+    Content,
+}
+
+impl DeviceState {
+    /// The bytes of an encoded state.
+    pub const ENCODED_BYTES: usize = MAGIC.len() + 1 + TrustedState::ENCODED_BYTES + 2 * INSTALLED_BYTES + DIGEST_BYTES;
+
+    /// The state of a device that trusts this much and holds nothing in its slots.
+    #[must_use]
+    pub const fn new(trusted: TrustedState) -> Self {
+        Self {
+            trusted,
+            installed: [None; 2],
+        }
+    }
+
+    /// What a slot holds, as far as it was ever known.
+    #[must_use]
+    pub fn installed(&self, slot: Slot) -> Option<&Installed> {
+        let [a, b] = &self.installed;
+        match slot {
+            Slot::A => a.as_ref(),
+            Slot::B => b.as_ref(),
+        }
+    }
+
+    /// Notes what a slot holds from now on.
+    pub(crate) fn put(&mut self, slot: Slot, installed: Installed) {
+        let [a, b] = &mut self.installed;
+        match slot {
+            Slot::A => *a = Some(installed),
+            Slot::B => *b = Some(installed),
+        }
+    }
+
+    /// The version of an image, by its digest.
+    #[must_use]
+    pub fn version_of(&self, digest: &Digest) -> Option<Version> {
+        let known = self
+            .installed
+            .iter()
+            .flatten()
+            .find(|installed| installed.digest == *digest)?;
+        Some(known.version)
+    }
+
+    /// Writes the record.
+    #[must_use]
+    pub fn encode(&self) -> [u8; Self::ENCODED_BYTES] {
+        let [a, b] = &self.installed;
+        let fields = MAGIC
+            .iter()
+            .copied()
+            .chain([LAYOUT])
+            .chain(self.trusted.encode())
+            .chain(encode_installed(a.as_ref()))
+            .chain(encode_installed(b.as_ref()));
+        let mut record = [0; Self::ENCODED_BYTES];
+        for (byte, field) in record.iter_mut().zip(fields) {
+            *byte = field;
+        }
+        if let Some((content, digest)) = record.split_last_chunk_mut::<DIGEST_BYTES>() {
+            *digest = Sha256::digest(&*content).into();
+        }
+        record
+    }
+
+    /// Reads a record. The inverse of [`Self::encode`].
+    pub fn decode(record: &[u8]) -> Result<Self, BadState> {
+        let (content, digest) = record.split_last_chunk::<DIGEST_BYTES>().ok_or(BadState::Length)?;
+        let (magic, content_rest) = content.split_first_chunk::<8>().ok_or(BadState::Length)?;
+        if magic != MAGIC {
+            return Err(BadState::Magic);
+        }
+        if Sha256::digest(content).as_slice() != digest {
+            return Err(BadState::Digest);
+        }
+        let (&[layout], rest) = content_rest.split_first_chunk().ok_or(BadState::Length)?;
+        if layout != LAYOUT {
+            return Err(BadState::Layout { found: layout });
+        }
+        let (trusted, rest) = rest
+            .split_at_checked(TrustedState::ENCODED_BYTES)
+            .ok_or(BadState::Length)?;
+        let (a, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
+        let (b, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
+        if !rest.is_empty() {
+            return Err(BadState::Length);
+        }
+        Ok(Self {
+            trusted: TrustedState::decode(trusted).map_err(|_| BadState::Content)?,
+            installed: [decode_installed(a)?, decode_installed(b)?],
+        })
+    }
+}
+
+fn encode_installed(installed: Option<&Installed>) -> [u8; INSTALLED_BYTES] {
+    let mut bytes = [0; INSTALLED_BYTES];
+    let Some(Installed { digest, version }) = installed else {
+        return bytes;
+    };
+    let fields = [1]
+        .into_iter()
+        .chain(*digest)
+        .chain(version.major.to_le_bytes())
+        .chain(version.minor.to_le_bytes())
+        .chain(version.patch.to_le_bytes());
+    for (byte, field) in bytes.iter_mut().zip(fields) {
+        *byte = field;
+    }
+    bytes
+}
+
+fn decode_installed(bytes: &[u8; INSTALLED_BYTES]) -> Result<Option<Installed>, BadState> {
+    let (&[used], rest) = bytes.split_first_chunk().ok_or(BadState::Length)?;
+    let (&digest, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
+    let (&major, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
+    let (&minor, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
+    let (&patch, _) = rest.split_first_chunk().ok_or(BadState::Length)?;
+    let version = Version {
+        major: u32::from_le_bytes(major),
+        minor: u32::from_le_bytes(minor),
+        patch: u32::from_le_bytes(patch),
+    };
+    match used {
+        0 if bytes.iter().all(|byte| *byte == 0) => Ok(None),
+        1 => Ok(Some(Installed { digest, version })),
+        _ => Err(BadState::Content),
+    }
+}
+
+impl core::fmt::Display for BadState {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Digest => f.write_str("its checksum does not fit: it was torn, damaged or edited"),
+            Self::Layout { found } => write!(f, "it has layout {found}, which this version does not know"),
+            Self::Length => f.write_str("it is cut or too long"),
+            Self::Magic => f.write_str("it is not a state record"),
+            Self::Content => f.write_str("its content makes no sense"),
+        }
+    }
+}
+
+impl core::error::Error for BadState {}

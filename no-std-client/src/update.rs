@@ -1,0 +1,239 @@
+//! The update cycle: what to fetch, what to check, what to do, in the one order there is.
+//!
+//! - The order: stored root, root chain, timestamp, snapshot, targets, product pointer, release document, the rollout
+//!   file if the release asks for one, decision; then download, mark the slot empty, unpack, read back, trial.
+//! - The caller answers [`Request`]s. A file it already holds may answer instead of a download when it has the pinned
+//!   digest: the same checks run on it.
+//! - What must be stored is stored before the next request ([`Request::Store`]).
+//! - A refusal consumes the machine. What was stored before it stays valid: the next cycle starts from there.
+
+mod cycle;
+mod install;
+
+use crate::device::{Device, Running};
+use crate::failure::Failure;
+use crate::state::DeviceState;
+use cycle::Cycle;
+use install::Install;
+use tuffet_boot::{Slot, VerifiedImage};
+use tuffet_release::{FileRef, Plan, Refusal, Release, WaitReason};
+use tuffet_tuf::{Answer, Fetch, RoleName, VerifiedTarget};
+use tuffet_wire::{Document, UnixSeconds};
+
+/// What the machine needs next.
+#[derive(Debug)]
+pub enum Request<'u> {
+    /// A metadata file. Answer with [`Update::receive`].
+    Metadata(Fetch),
+    /// Persist the metadata file just received under its role, then [`Update::state`]; then call [`Update::stored`].
+    Store {
+        /// The role whose file it is.
+        role: &'u RoleName,
+    },
+    /// The release document or the rollout file, a target. Answer with [`Update::receive`].
+    Target(&'u VerifiedTarget),
+    /// The decision is made: persist [`Update::state`], then see [`Update::considered`]. Go on with [`Update::install`] if it says so.
+    Decided,
+    /// Bytes of the image file from `offset` on. Answer with [`Update::receive_bytes`], in pieces of any size.
+    Download {
+        /// The file.
+        file: &'u FileRef,
+        /// The offset of the next byte that is needed.
+        offset: u32,
+    },
+    /// Record that the slot holds nothing, before its first erase; then call [`Update::done`].
+    MarkEmpty(Slot),
+    /// Unpack the downloaded file into the slot; then call [`Update::done`].
+    Unpack {
+        /// The slot.
+        slot: Slot,
+        /// The length of the image in bytes.
+        length: u32,
+    },
+    /// Bytes of the slot as read back, from the start. Answer with [`Update::receive_bytes`].
+    ReadBack {
+        /// The slot.
+        slot: Slot,
+        /// The offset of the next byte that is needed.
+        offset: u32,
+        /// The length of the image in bytes.
+        length: u32,
+    },
+    /// Persist [`Update::state`]: it names what the slot now holds. Then call [`Update::done`].
+    StoreState,
+    /// The image stands in its slot, verified: take it with [`Update::into_image`] and begin its trial.
+    Trial,
+}
+
+/// Why the machine stopped.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Error<E> {
+    /// The document handed over could not be read.
+    Document(E),
+    /// The machine refused.
+    Failure(Failure),
+}
+
+impl<E> From<Failure> for Error<E> {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+/// What the cycle came to.
+#[derive(Debug)]
+pub enum Decided {
+    /// There is something to install.
+    Install(Plan),
+    /// The chain of roots goes on: as many as one run may walk were verified and stored. Begin again.
+    MoreRoots,
+    /// The repository has no release for this product, hardware and channel.
+    NoRelease,
+    /// The newest release must not be installed here.
+    Refuse(Refusal),
+    /// The newest release is the confirmed one.
+    UpToDate,
+    /// The newest release may be installed later.
+    Wait(WaitReason),
+}
+
+/// The decision, and the release that it is about.
+#[derive(Debug)]
+pub struct Considered {
+    /// What the cycle came to.
+    pub decided: Decided,
+    /// The release that was looked at; `None` when there is none.
+    pub release: Option<Release>,
+}
+
+/// One update cycle.
+pub struct Update<'d> {
+    context: Context<'d>,
+    phase: Phase,
+}
+
+/// What stays the same, or only grows, through all phases.
+struct Context<'d> {
+    device: &'d Device,
+    running: Running,
+    state: DeviceState,
+    started_at: UnixSeconds,
+}
+
+impl Context<'_> {
+    /// The signed time of the newest timestamp: the clock by which waves run.
+    fn signed_now(&self) -> UnixSeconds {
+        self.state
+            .trusted
+            .timestamp
+            .as_ref()
+            .map_or(UnixSeconds::new(0), |timestamp| timestamp.file.signed_at)
+    }
+}
+
+// An update is in one phase at a time, and nothing here may allocate: the sizes of the others do not matter.
+#[allow(clippy::large_enum_variant)]
+enum Phase {
+    Cycle(Cycle),
+    Decided(Considered),
+    Install(Install),
+}
+
+impl<'d> Update<'d> {
+    /// Begins a cycle. `started_at` is fixed for all of it (TUF §5.1).
+    #[must_use]
+    pub fn begin(device: &'d Device, running: Running, state: DeviceState, started_at: UnixSeconds) -> Self {
+        let cycle = Cycle::begin(device, &state);
+        Self {
+            context: Context {
+                device,
+                running,
+                state,
+                started_at,
+            },
+            phase: Phase::Cycle(cycle),
+        }
+    }
+
+    /// What the machine needs next.
+    #[must_use]
+    pub fn request(&self) -> Request<'_> {
+        match &self.phase {
+            Phase::Cycle(cycle) => cycle.request(),
+            Phase::Decided(_) => Request::Decided,
+            Phase::Install(install) => install.request(),
+        }
+    }
+
+    /// What the device trusts, as far as this cycle has come.
+    #[must_use]
+    pub const fn state(&self) -> &DeviceState {
+        &self.context.state
+    }
+
+    /// Takes a metadata file or a target, or the word that there is none.
+    pub fn receive<D: Document>(mut self, answer: Answer<'_, D>) -> Result<Self, Error<D::Error>> {
+        let Phase::Cycle(cycle) = self.phase else {
+            return Err(Failure::Misuse.into());
+        };
+        self.phase = cycle.receive(&mut self.context, answer)?;
+        Ok(self)
+    }
+
+    /// Notes that what [`Request::Store`] asked for is on the disk.
+    pub fn stored(mut self) -> Result<Self, Failure> {
+        let Phase::Cycle(cycle) = self.phase else {
+            return Err(Failure::Misuse);
+        };
+        self.phase = cycle.stored(&mut self.context)?;
+        Ok(self)
+    }
+
+    /// The decision, once it is made.
+    #[must_use]
+    pub const fn considered(&self) -> Option<&Considered> {
+        match &self.phase {
+            Phase::Decided(considered) => Some(considered),
+            Phase::Cycle(_) | Phase::Install(_) => None,
+        }
+    }
+
+    /// Goes on to install what the decision names.
+    pub fn install(mut self) -> Result<Self, Failure> {
+        let Phase::Decided(Considered {
+            decided: Decided::Install(plan),
+            ..
+        }) = self.phase
+        else {
+            return Err(Failure::Misuse);
+        };
+        self.phase = Phase::Install(Install::begin(plan, self.context.running.spare()));
+        Ok(self)
+    }
+
+    /// Takes the next bytes of the image file, or of the slot as read back.
+    pub fn receive_bytes(mut self, bytes: &[u8]) -> Result<Self, Failure> {
+        let Phase::Install(install) = self.phase else {
+            return Err(Failure::Misuse);
+        };
+        self.phase = Phase::Install(install.receive_bytes(&mut self.context, bytes)?);
+        Ok(self)
+    }
+
+    /// Notes that what was asked for without an answer is done.
+    pub fn done(mut self) -> Result<Self, Failure> {
+        let Phase::Install(install) = self.phase else {
+            return Err(Failure::Misuse);
+        };
+        self.phase = Phase::Install(install.done()?);
+        Ok(self)
+    }
+
+    /// The proof that the slot holds the release's image, for the boot record.
+    pub fn into_image(self) -> Result<VerifiedImage, Failure> {
+        match self.phase {
+            Phase::Install(install) => install.into_image(),
+            Phase::Cycle(_) | Phase::Decided(_) => Err(Failure::Misuse),
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! The first half of an update: from the stored root to the decision.
+
+use super::{Considered, Context, Decided, Error, Phase, Request};
+use crate::device::Device;
+use crate::failure::{DocumentFault, Failure};
+use crate::hashed::Hashed;
+use crate::state::DeviceState;
+use tuffet_release::{Decision, Gate, Pointer, Release, RolloutExtract, Rule, Version, Wanted, decide, names};
+use tuffet_tuf::{Answer, Fetch, FileName, Rejected, Resolution, RoleName, Session, Store, TargetName, VerifiedTarget};
+use tuffet_wire::Document;
+
+/// Where the cycle stands.
+pub enum Cycle {
+    /// Waits for the stored root.
+    Root(Fetch),
+    /// Walks the ladder towards a target.
+    Search { session: Session, goal: Goal },
+    /// A file was verified and must be stored before the ladder goes on.
+    Store {
+        session: Session,
+        role: RoleName,
+        goal: Goal,
+    },
+    /// Waits for the release document.
+    Document {
+        session: Session,
+        target: VerifiedTarget,
+        pointer: Pointer,
+    },
+    /// Waits for the rollout file.
+    Rollout {
+        target: VerifiedTarget,
+        candidate: Candidate,
+    },
+}
+
+/// What a search is for.
+// A cycle is in one state at a time, and nothing here may allocate: the sizes of the others do not matter.
+#[allow(clippy::large_enum_variant)]
+pub enum Goal {
+    Pointer,
+    Rollout(Candidate),
+}
+
+/// A release whose document is verified, and which the decision is about.
+pub struct Candidate {
+    pointer: Pointer,
+    release: Release,
+}
+
+impl Cycle {
+    pub(super) fn begin(device: &Device, state: &DeviceState) -> Self {
+        let root = &state.trusted.root;
+        Self::Root(Fetch {
+            role: RoleName::Root,
+            file: FileName {
+                version: Some(root.version),
+                role: RoleName::Root,
+            },
+            bytes_max: device.limits.root_bytes_max,
+            pinned: Some(root.pinned()),
+        })
+    }
+
+    pub(super) fn request(&self) -> Request<'_> {
+        match self {
+            Self::Root(fetch) => Request::Metadata(*fetch),
+            Self::Search { session, .. } => match session.request() {
+                tuffet_tuf::Request::Fetch(fetch) => Request::Metadata(fetch),
+                // Neither is ever seen here: `advance` leaves a search at once when it ends.
+                tuffet_tuf::Request::Paused | tuffet_tuf::Request::Resolved => Request::Decided,
+            },
+            Self::Store { role, .. } => Request::Store { role },
+            Self::Document { target, .. } | Self::Rollout { target, .. } => Request::Target(target),
+        }
+    }
+
+    pub(super) fn receive<D: Document>(
+        self,
+        context: &mut Context<'_>,
+        answer: Answer<'_, D>,
+    ) -> Result<Phase, Error<D::Error>> {
+        match self {
+            Self::Root(_) => receive_root(context, answer),
+            Self::Search { session, goal } => receive_metadata(context, session, goal, answer),
+            Self::Document {
+                session,
+                target,
+                pointer,
+            } => receive_document(context, session, &target, pointer, answer),
+            Self::Rollout { target, candidate } => receive_rollout(context, &target, candidate, answer),
+            Self::Store { .. } => Err(Failure::Misuse.into()),
+        }
+    }
+
+    pub(super) fn stored(self, context: &mut Context<'_>) -> Result<Phase, Failure> {
+        match self {
+            Self::Store { session, goal, .. } => advance(context, session, goal),
+            Self::Root(_) | Self::Search { .. } | Self::Document { .. } | Self::Rollout { .. } => Err(Failure::Misuse),
+        }
+    }
+}
+
+fn receive_root<D: Document>(context: &mut Context<'_>, answer: Answer<'_, D>) -> Result<Phase, Error<D::Error>> {
+    let Answer::Present(root) = answer else {
+        return Err(Failure::NoRoot.into());
+    };
+    let device = context.device;
+    let wanted = target_name(&names::pointer(&device.product, &device.hardware, &device.channel))?;
+    let trusted = context.state.trusted;
+    let session = Session::begin(root, trusted, wanted, context.started_at, &device.limits).map_err(rejected)?;
+    Ok(advance(context, session, Goal::Pointer)?)
+}
+
+fn receive_metadata<D: Document>(
+    context: &mut Context<'_>,
+    session: Session,
+    goal: Goal,
+    answer: Answer<'_, D>,
+) -> Result<Phase, Error<D::Error>> {
+    let step = match (session.receive(answer), goal) {
+        // An expired rollout role makes the release wait; it does not end the cycle.
+        (Err(tuffet_tuf::Error::Rejected(Rejected::Expired { .. })), Goal::Rollout(candidate)) => {
+            return Ok(decided(context, candidate, Gate::Expired)?);
+        }
+        (Err(error), _) => return Err(rejected(error)),
+        (Ok(step), goal) => (step, goal),
+    };
+    let (step, goal) = step;
+    context.state.trusted = *step.session.trusted();
+    match step.store {
+        Some(Store { role }) => Ok(Phase::Cycle(Cycle::Store {
+            session: step.session,
+            role,
+            goal,
+        })),
+        None => Ok(advance(context, step.session, goal)?),
+    }
+}
+
+/// Leaves a search that has come to its end; stays in one that has not.
+fn advance(context: &mut Context<'_>, session: Session, goal: Goal) -> Result<Phase, Failure> {
+    let resolution = match (session.request(), session.resolution()) {
+        (tuffet_tuf::Request::Paused, _) => return Ok(without_release(Decided::MoreRoots)),
+        (_, None) => return Ok(Phase::Cycle(Cycle::Search { session, goal })),
+        (_, Some(resolution)) => *resolution,
+    };
+    match (resolution, goal) {
+        (Resolution::NotFound, Goal::Pointer) => Ok(without_release(Decided::NoRelease)),
+        (Resolution::Found(target), Goal::Pointer) => {
+            let pointer = pointer_of(&target).ok_or(Failure::Document(DocumentFault::PointerCustom))?;
+            Ok(Phase::Cycle(Cycle::Document {
+                session,
+                target,
+                pointer,
+            }))
+        }
+        (Resolution::NotFound, Goal::Rollout(candidate)) => decided(context, candidate, Gate::Missing),
+        (Resolution::Found(target), Goal::Rollout(candidate)) => Ok(Phase::Cycle(Cycle::Rollout { target, candidate })),
+    }
+}
+
+fn receive_document<D: Document>(
+    context: &mut Context<'_>,
+    session: Session,
+    target: &VerifiedTarget,
+    pointer: Pointer,
+    answer: Answer<'_, D>,
+) -> Result<Phase, Error<D::Error>> {
+    let wanted = Wanted {
+        hardware: context.device.hardware,
+        component: context.device.component,
+    };
+    let release = read_target(target, answer, |document| Release::parse(document, &wanted))?;
+    let candidate = Candidate { pointer, release };
+    let asks_for_rollout =
+        matches!(candidate.release.rule, Rule::Required { .. }) && context.running.confirmed().is_some();
+    if !asks_for_rollout || !is_pending(context, &candidate)? {
+        return Ok(decided(context, candidate, Gate::Missing)?);
+    }
+    let device = context.device;
+    let wanted = target_name(&names::rollout(&device.product, &device.hardware, &device.channel))?;
+    let session = session.search(wanted).map_err(|_| Failure::Misuse)?;
+    Ok(advance(context, session, Goal::Rollout(candidate))?)
+}
+
+fn receive_rollout<D: Document>(
+    context: &mut Context<'_>,
+    target: &VerifiedTarget,
+    candidate: Candidate,
+    answer: Answer<'_, D>,
+) -> Result<Phase, Error<D::Error>> {
+    let rollout = read_target(target, answer, RolloutExtract::parse)?;
+    Ok(decided(context, candidate, Gate::Present(&rollout))?)
+}
+
+fn without_release(decided: Decided) -> Phase {
+    Phase::Decided(Considered { decided, release: None })
+}
+
+fn pointer_of(target: &VerifiedTarget) -> Option<Pointer> {
+    let custom = target.custom();
+    let security_version = custom.security_version()?;
+    Pointer::parse(*target.digest(), custom.version()?, security_version, custom.class()?)
+}
+
+/// Parses a target in one reading, and answers with what it says only if it is the very file that was signed.
+fn read_target<'d, D: Document + 'd, T>(
+    target: &VerifiedTarget,
+    answer: Answer<'d, D>,
+    parse: impl FnOnce(&mut Hashed<'d, D>) -> Result<T, tuffet_release::ReadError<D::Error>>,
+) -> Result<T, Error<D::Error>> {
+    let Answer::Present(document) = answer else {
+        return Err(Failure::Document(DocumentFault::Missing).into());
+    };
+    if u64::from(document.length()) != target.length() {
+        return Err(Failure::Document(DocumentFault::Length).into());
+    }
+    let mut hashed = Hashed::new(document);
+    let parsed = parse(&mut hashed);
+    // The digest is judged first: what another file says, and how badly, is of no interest.
+    if hashed.finish().map_err(Error::Document)? != *target.digest() {
+        return Err(Failure::Document(DocumentFault::Digest).into());
+    }
+    parsed.map_err(|error| match error {
+        tuffet_release::ReadError::Storage(error) => Error::Document(error),
+        tuffet_release::ReadError::Malformed(malformed) => {
+            Failure::Document(DocumentFault::Malformed(malformed)).into()
+        }
+        tuffet_release::ReadError::TooLong { bytes_max } => {
+            Failure::Document(DocumentFault::TooLong { bytes_max }).into()
+        }
+    })
+}
+
+/// Whether the candidate would be installed if its rollout let it: only then is the rollout looked up.
+fn is_pending(context: &Context<'_>, candidate: &Candidate) -> Result<bool, Failure> {
+    match decision(context, candidate, Gate::Missing)? {
+        Decision::Install(_) | Decision::Wait(_) => Ok(true),
+        Decision::Refuse(_) | Decision::UpToDate => Ok(false),
+    }
+}
+
+fn decided(context: &Context<'_>, candidate: Candidate, gate: Gate<'_>) -> Result<Phase, Failure> {
+    let decided = match decision(context, &candidate, gate)? {
+        Decision::Install(plan) => Decided::Install(plan),
+        Decision::Refuse(refusal) => Decided::Refuse(refusal),
+        Decision::UpToDate => Decided::UpToDate,
+        Decision::Wait(reason) => Decided::Wait(reason),
+    };
+    Ok(Phase::Decided(Considered {
+        decided,
+        release: Some(candidate.release),
+    }))
+}
+
+fn decision(context: &Context<'_>, candidate: &Candidate, gate: Gate<'_>) -> Result<Decision, Failure> {
+    let (version, digest) = match context.running.confirmed() {
+        Some(confirmed) => (
+            context
+                .state
+                .version_of(&confirmed.image.digest)
+                .ok_or(Failure::UnknownImage)?,
+            confirmed.image.digest,
+        ),
+        None => (Version::ZERO, [0; 32]),
+    };
+    let device = tuffet_release::Device {
+        product: &context.device.product,
+        version,
+        digest: &digest,
+        counter: context.running.counter(),
+        security_version_jump_max: tuffet_boot::SECURITY_VERSION_JUMP_MAX,
+        failed: context.running.failed(),
+        slot_bytes: context.device.slot_bytes,
+        seed: &context.device.seed,
+    };
+    Ok(decide(
+        &device,
+        &candidate.pointer,
+        &candidate.release,
+        gate,
+        context.signed_now(),
+    ))
+}
+
+fn target_name(name: &tuffet_release::Name) -> Result<TargetName, Failure> {
+    TargetName::new(name.as_str()).ok_or(Failure::Misuse)
+}
+
+fn rejected<E>(error: tuffet_tuf::Error<E>) -> Error<E> {
+    match error {
+        tuffet_tuf::Error::DamagedStore { .. } => Failure::NoRoot.into(),
+        tuffet_tuf::Error::UnstableDocument { .. } => Failure::UnstableDocument.into(),
+        tuffet_tuf::Error::Rejected(rejected) => Failure::Rejected(rejected).into(),
+        tuffet_tuf::Error::Storage(error) => Error::Document(error),
+        // `Error` may grow: what this machine does not know, it cannot have asked for.
+        tuffet_tuf::Error::Misuse(_) | _ => Failure::Misuse.into(),
+    }
+}
