@@ -15,6 +15,7 @@ A first root, step by step:
   tuffet-keys generate --role timestamp --out keys
   tuffet-keys root create --keys-dir keys --root-threshold 2 --out root.json
   tuffet-keys root sign root.json --key keys/root-1.key        (each holder, on any day)
+  tuffet-keys root check root.json
 
 Exit codes:
   0  done
@@ -43,7 +44,7 @@ pub enum Command {
     /// Show a public key, or check a secret one.
     #[command(subcommand)]
     Key(Key),
-    /// Write, sign and show the root.
+    /// Write, sign, show and check the root.
     #[command(subcommand)]
     Root(Root),
 }
@@ -108,6 +109,14 @@ pub enum Root {
     Show {
         /// The root file.
         root: PathBuf,
+    },
+    /// Check as a device does that a root is signed by enough holders, and follows from the one before.
+    Check {
+        /// The root file.
+        root: PathBuf,
+        /// The root that devices have now.
+        #[arg(long, value_name = "ROOT")]
+        previous: Option<PathBuf>,
     },
 }
 

@@ -12,12 +12,13 @@ use tuffet_keys_tool::{
     root::{RolePlan, RootFile, RootPlan, Signing, Spare, TopLevelRole},
 };
 
-/// Writes, signs or shows a root.
+/// Writes, signs, shows or checks a root.
 pub fn run(command: &Root) -> Result<Report, Error> {
     match command {
         Root::Create(arguments) => create(arguments),
         Root::Sign { root, key, passphrase } => sign(root, key, &passphrase.source()),
         Root::Show { root } => show(root),
+        Root::Check { root, previous } => check(root, previous.as_deref()),
     }
 }
 
@@ -88,6 +89,31 @@ fn show(path: &Path) -> Result<Report, Error> {
     let description = RootFile::load(path)?.describe(clock::now())?;
     Ok(Report {
         text: description.to_string(),
+        fields: json!({ "path": path.display().to_string(), "root": description }),
+        warnings: Vec::new(),
+    })
+}
+
+fn check(path: &Path, previous_path: Option<&Path>) -> Result<Report, Error> {
+    let root = RootFile::load(path)?;
+    let previous = previous_path.map(RootFile::load).transpose()?;
+    let now = clock::now();
+    root.check(previous.as_ref(), now)?;
+    let description = root.describe(now)?;
+    let (valid, needed, expires) = (
+        description.signatures_valid,
+        description.signatures_needed,
+        description.expires,
+    );
+    let follows = match previous_path {
+        Some(previous) => format!(", and follows {}", previous.display()),
+        None => String::new(),
+    };
+    Ok(Report {
+        text: format!(
+            "{} holds: {valid} signatures of {needed} needed, valid until {expires}{follows}\n",
+            path.display()
+        ),
         fields: json!({ "path": path.display().to_string(), "root": description }),
         warnings: Vec::new(),
     })

@@ -1,13 +1,10 @@
 //! Writing the first root.
 
-use super::{ROOT_BYTES_MAX, Refusal, RootFile, sound};
+use super::{Refusal, RootFile, sound};
 use crate::{Error, PublicKey};
 use std::collections::BTreeMap;
-use tuffet_tuf::model::{RoleKeys, Root, Signature, TopLevelRoles};
+use tuffet_tuf::model::{RoleKeys, Root, TopLevelRoles};
 use tuffet_wire::UnixSeconds;
-
-/// Bytes of an ed25519 signature.
-const SIGNATURE_BYTES: usize = 64;
 
 /// The keys of a role, and how many of them have to sign.
 #[derive(Clone, Debug)]
@@ -79,7 +76,6 @@ impl RootFile {
             }
             .into());
         }
-        file.refuse_too_long()?;
         Ok(file)
     }
 
@@ -87,23 +83,6 @@ impl RootFile {
     pub fn has_spare(&self) -> bool {
         let RoleKeys { keyids, threshold } = &self.root.roles.root;
         usize::try_from(*threshold).is_ok_and(|threshold| threshold < keyids.len())
-    }
-
-    /// Measured with the signatures of all root keys: it may not become too long on the last day of its signing.
-    fn refuse_too_long(&self) -> Result<(), Error> {
-        let signatures = self.root.roles.root.keyids.iter().map(|keyid| Signature {
-            keyid: *keyid,
-            bytes: vec![0; SIGNATURE_BYTES],
-        });
-        let signed = Self {
-            root: self.root.clone(),
-            signatures: signatures.collect(),
-        };
-        let bytes = signed.bytes()?.len();
-        if bytes > ROOT_BYTES_MAX {
-            return Err(Refusal::TooLong { bytes }.into());
-        }
-        Ok(())
     }
 }
 
@@ -122,7 +101,7 @@ impl RolePlan {
 mod tests {
     use super::super::samples::{Keys, NOW, role};
     use super::*;
-    use crate::{KeyRole, KeySource as _, SecretKey};
+    use crate::{KeySource as _, SecretKey};
 
     fn refusal(plan: &RootPlan) -> Refusal {
         match RootFile::create(plan) {
@@ -167,14 +146,5 @@ mod tests {
         let mut plan = keys.plan();
         plan.root = role(2, &[&keys.root[0], &keys.root[0], &keys.root[1]]);
         assert!(matches!(refusal(&plan), Refusal::KeyTwice { .. }));
-    }
-
-    #[test]
-    fn root_that_would_grow_too_long_is_refused() {
-        let keys = Keys::new();
-        let many: Vec<SecretKey> = (0..20).map(|_| SecretKey::generate(KeyRole::Root).unwrap()).collect();
-        let mut plan = keys.plan();
-        plan.root = role(2, &many.iter().collect::<Vec<_>>());
-        assert!(matches!(refusal(&plan), Refusal::TooLong { bytes } if bytes > ROOT_BYTES_MAX));
     }
 }

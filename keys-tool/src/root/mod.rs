@@ -1,8 +1,10 @@
-//! The root file: written once, signed by its holders on as many days as they need, shown to anybody.
+//! The root file: written once, signed by its holders on as many days as they need, checked before anybody trusts it.
 //!
 //! - A root that no holders could ever sign, or that trusts one key too much, is refused when it is written and again
 //!   before each signature: a holder need not trust whoever wrote it.
+//! - Whether a root holds is said by the verifier that runs on the devices, not by a second one here.
 
+mod check;
 mod create;
 mod describe;
 mod refusal;
@@ -25,8 +27,6 @@ use tuffet_tuf::{
 };
 use tuffet_wire::UnixSeconds;
 
-/// Longest root file in bytes that every device can read.
-pub const ROOT_BYTES_MAX: usize = 8 * 1024;
 /// Longest file that is read to be told that it is not a root.
 const READ_BYTES_MAX: u64 = 64 * 1024;
 

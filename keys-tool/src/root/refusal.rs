@@ -1,11 +1,11 @@
 //! Why a root is refused.
 
-use super::ROOT_BYTES_MAX;
 use crate::public_key::UnusableKey;
 use serde::Serialize;
-use std::{fmt, path::PathBuf};
+use std::{convert::Infallible, fmt, path::PathBuf};
 use tuffet_tuf::{
     emit::{EmitError, ParseError},
+    limits::ROOT_KEYS_MAX,
     model::KeyId,
 };
 use tuffet_wire::UnixSeconds;
@@ -54,12 +54,6 @@ pub enum Refusal {
     ClockNotSet {
         /// What the clock says.
         now: UnixSeconds,
-    },
-    /// It would be too long for a small device.
-    #[error("the signed root would have {bytes} bytes, and devices read at most {ROOT_BYTES_MAX}; name fewer keys")]
-    TooLong {
-        /// Length with the signatures of all root keys, in bytes.
-        bytes: usize,
     },
     /// It is no longer valid.
     #[error(
@@ -135,6 +129,12 @@ pub enum Refusal {
         /// How many root keys there are.
         keys: usize,
     },
+    /// The verifier of the devices refuses it.
+    #[error("devices would refuse this root: {source}; look at it with `tuffet-keys root show`")]
+    NotAccepted {
+        /// Why.
+        source: tuffet_tuf::Error<Infallible>,
+    },
     /// The file is no root file in the strict form.
     #[error("{} is not a root file: {source}; give a root written by `tuffet-keys root create`", path.display())]
     NotARoot {
@@ -148,6 +148,12 @@ pub enum Refusal {
     NotWritable {
         /// What has no written form.
         source: EmitError,
+    },
+    /// The root that it should follow does not hold itself.
+    #[error("the previous root does not hold: {source}; give the root that devices have now")]
+    PreviousNotAccepted {
+        /// Why.
+        source: tuffet_tuf::Error<Infallible>,
     },
     /// Devices need file names with and without versions apart.
     #[error(
@@ -171,6 +177,20 @@ pub enum Refusal {
     ThresholdZero {
         /// The role.
         role: TopLevelRole,
+    },
+    /// Not enough holders have signed, counted with its own keys or with those of the previous root.
+    #[error("{valid} of {needed} needed signatures hold; let more root holders run `tuffet-keys root sign`")]
+    TooFewSignatures {
+        /// The threshold.
+        needed: u16,
+        /// Different root keys with a valid signature.
+        valid: u16,
+    },
+    /// Small devices have no room for more.
+    #[error("the root names {keys} different keys, and devices have room for {ROOT_KEYS_MAX}; name fewer")]
+    TooManyKeys {
+        /// Different keys of all roles.
+        keys: usize,
     },
     /// One of two clocks is wrong: this machine's, or the one it was written by. Devices take that time for a lower bound of
     /// theirs, so a wrong one would lock them out.

@@ -3,7 +3,10 @@
 use super::refusal::{Refusal, TopLevelRole};
 use crate::PublicKey;
 use std::collections::{BTreeMap, BTreeSet};
-use tuffet_tuf::model::{KeyId, RoleKeys, Root};
+use tuffet_tuf::{
+    limits::ROOT_KEYS_MAX,
+    model::{KeyId, RoleKeys, Root},
+};
 use tuffet_wire::UnixSeconds;
 
 /// Ten years. Nobody keeps a key safe for longer, and a root that lives longer can hardly be replaced.
@@ -17,6 +20,9 @@ const SKEW_DAYS: u32 = 1;
 pub fn check(root: &Root, now: UnixSeconds) -> Result<(), Refusal> {
     if !root.consistent_snapshot {
         return Err(Refusal::SnapshotsNotConsistent);
+    }
+    if root.keys.len() > ROOT_KEYS_MAX {
+        return Err(Refusal::TooManyKeys { keys: root.keys.len() });
     }
     for (id, key) in &root.keys {
         let usable = PublicKey::from_key(key.clone()).map_err(|why| Refusal::KeyUnusable { key: *id, why })?;
@@ -118,7 +124,7 @@ mod tests {
         samples::{Keys, NOW},
     };
     use super::*;
-    use crate::{KeySource as _, public_key::UnusableKey};
+    use crate::{KeyRole, KeySource as _, SecretKey, public_key::UnusableKey};
     use tuffet_tuf::model::Key;
 
     fn sound_root(keys: &Keys) -> Root {
@@ -277,6 +283,16 @@ mod tests {
                 "written_more_than_a_day_from_now",
                 |root, _| root.signed_at = NOW.saturating_add_days(1).saturating_add(1),
                 |refusal| matches!(refusal, Refusal::WrittenLater { now: NOW, .. }),
+            ),
+            (
+                "more_keys_than_a_device_holds",
+                |root, _| {
+                    for _ in root.keys.len()..=ROOT_KEYS_MAX {
+                        let key = SecretKey::generate(KeyRole::Root).unwrap();
+                        root.keys.insert(key.public_key().id(), key.public_key().key().clone());
+                    }
+                },
+                |refusal| matches!(refusal, Refusal::TooManyKeys { keys: 13 }),
             ),
             (
                 "snapshots_not_consistent",

@@ -299,3 +299,55 @@ fn output_that_cannot_be_printed_is_an_error() {
         assert!(ran.err.contains("standard output could not take the result"), "{ran:?}");
     }
 }
+
+#[test]
+fn roots_that_do_not_hold() {
+    let desk = Desk::with_keys();
+    let create = "root create --keys-dir keys --root-threshold 1 --out";
+    for name in ["signed.json", "unsigned.json"] {
+        desk.json(&create.split(' ').chain([name]).collect::<Vec<_>>());
+    }
+    let sign = "root sign signed.json --key keys/root-1.key --passphrase-file passphrase";
+    desk.json(&sign.split(' ').collect::<Vec<_>>());
+    let signed = std::fs::read_to_string(desk.path("signed.json")).unwrap();
+    let edited = signed.replacen("\"version\":1,", "\"version\":2,", 1);
+    assert_ne!(edited, signed);
+    desk.write("edited.json", edited.as_bytes(), 0o644);
+
+    fails(
+        &desk,
+        "root check unsigned.json",
+        REFUSED,
+        "0 of 1 needed signatures hold",
+    );
+    fails(
+        &desk,
+        "root check edited.json",
+        REFUSED,
+        "0 of 1 needed signatures hold",
+    );
+    fails(
+        &desk,
+        "root check edited.json --previous signed.json",
+        REFUSED,
+        "0 of 1 needed signatures hold",
+    );
+    fails(
+        &desk,
+        "root check signed.json --previous unsigned.json",
+        REFUSED,
+        "the previous root does not hold",
+    );
+    fails(
+        &desk,
+        "root check signed.json --previous signed.json",
+        REFUSED,
+        "devices would refuse this root",
+    );
+    fails(
+        &desk,
+        "root check signed.json --previous nothing.json",
+        IO,
+        "cannot read nothing.json",
+    );
+}

@@ -50,7 +50,13 @@ fn two_of_three_holders_sign_a_root() {
     let once = fs::read(desk.path("root.json")).unwrap();
     assert_eq!(sign("keys/root-3.key")["added"], false);
     assert_eq!(fs::read(desk.path("root.json")).unwrap(), once);
+    let too_few = desk.run(&["root", "check", "root.json"]);
+    assert_eq!(too_few.code, 1, "{too_few:?}");
+    assert!(too_few.err.contains("1 of 2 needed signatures hold"), "{too_few:?}");
+
     assert_eq!(sign("keys/root-1.key")["root"]["signatures_valid"], 2);
+    let checked = desk.json(&["root", "check", "root.json"]);
+    assert_eq!(checked["root"]["signatures_valid"], 2);
 
     let shown = desk.json(&["root", "show", "root.json"]);
     assert_eq!(shown["root"]["signatures_valid"], 2);
