@@ -194,16 +194,22 @@ mod tests {
         ));
     }
 
+    /// Devices never go back behind the time that the previous root was signed at, whatever this machine's clock says.
     #[test]
-    fn device_agrees_that_an_expired_root_ends_the_chain() {
+    fn successor_that_devices_take_for_expired_is_refused() {
         let keys = Keys::new();
-        let file = signed_by(first(&keys), &[&keys.root[0], &keys.root[1]]);
-        let bytes = file.bytes().unwrap();
-        let trusted = first_root(&mut bytes.as_slice(), &Limits::DEFAULT).unwrap();
-        let session = begin(&bytes, trusted, NOW.saturating_add_days(730)).unwrap();
+        let [a, b, _] = &keys.root;
+        let mut old = first(&keys);
+        old.root.signed_at = NOW.saturating_add_days(100);
+        let old = signed_by(old, &[a, b]);
+        let mut new = first(&keys);
+        new.root.version = 2;
+        new.root.expires = NOW.saturating_add_days(50);
         assert!(matches!(
-            end_of_chain(session),
-            Err(tuffet_tuf::Error::Rejected(Rejected::Expired { .. }))
+            refusal(signed_by(new, &[a, b]).check(Some(&old), NOW)),
+            Refusal::NotAccepted {
+                source: tuffet_tuf::Error::Rejected(Rejected::Expired { .. })
+            }
         ));
     }
 
