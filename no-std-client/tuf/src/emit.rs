@@ -25,9 +25,9 @@
 
 use crate::model::{Role, Signature};
 use alloc::{string::String, vec::Vec};
-use core::fmt;
+use core::{convert::Infallible, fmt};
 use serde::{Deserialize, Serialize};
-use tuffet_wire::emit as wire;
+use tuffet_wire::{Fault, Path, Scalar, ScanError, Sink, emit as wire};
 
 pub use tuffet_wire::emit::EmitError;
 
@@ -58,6 +58,8 @@ pub struct File<R> {
 
 /// Takes apart a file that [`file`] could have written; every other file is refused.
 pub fn parse_file<R: Role>(bytes: &[u8]) -> Result<File<R>, ParseError> {
+    // First the reader that devices have: what they could not read is refused here too, and nesting is bounded.
+    tuffet_wire::scan(bytes, &mut Anything).map_err(spelling)?;
     let envelope: Envelope<Vec<Signature>, Signed<R>> = serde_json::from_slice(bytes).map_err(ParseError::Json)?;
     let Envelope { signatures, signed } = envelope;
     if signed.kind != R::TYPE {
@@ -100,6 +102,13 @@ pub enum ParseError {
     Json(serde_json::Error),
     /// Writing it again gives other bytes: white space, another order of keys, or another `spec_version`.
     NotStrict,
+    /// Not strict canonical JSON.
+    Spelling {
+        /// Offset in bytes.
+        at: u32,
+        /// What is wrong there.
+        fault: Fault,
+    },
     /// `_type` names another role.
     WrongType {
         /// The type asked for.
@@ -115,12 +124,31 @@ impl fmt::Display for ParseError {
             Self::Emit(error) => error.fmt(f),
             Self::Json(error) => write!(f, "not a metadata file of this kind: {error}"),
             Self::NotStrict => f.write_str("not in the strict form: compact, sorted, and spec_version 1.0.0"),
+            Self::Spelling { at, fault } => write!(f, "not strict JSON at byte {at}: {fault:?}"),
             Self::WrongType { expected, found } => write!(f, "expected a file of type {expected}, found {found}"),
         }
     }
 }
 
 impl core::error::Error for ParseError {}
+
+fn spelling(error: ScanError<Infallible>) -> ParseError {
+    match error {
+        ScanError::Malformed { at, fault } => ParseError::Spelling { at, fault },
+        ScanError::Refused { refusal, .. } => match refusal {},
+    }
+}
+
+/// Takes every strict document.
+struct Anything;
+
+impl Sink for Anything {
+    type Refusal = Infallible;
+
+    fn value(&mut self, _path: &Path<'_>, _value: Scalar<'_>) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
