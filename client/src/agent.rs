@@ -1,0 +1,208 @@
+//! The agent: one device, its store, and the loop that drives the update machine with them.
+//!
+//! The loop is three lines a file: get it, hand it to the machine, store it. The machine owns the order and every check.
+
+use crate::boot::open_records;
+use crate::clock;
+use crate::device::{DeviceFolder, DeviceSettings};
+use crate::error::ClientError;
+use crate::report::Report;
+use crate::store::{Store, has_digest};
+use crate::transport::{Fetch, Transport};
+use tuffet_no_std_client::release::{Id, Seed};
+use tuffet_no_std_client::tuf::{self, Answer, Limits, RoleName, VerifiedTarget};
+use tuffet_no_std_client::wire::hex::Hex;
+use tuffet_no_std_client::{Device, DeviceState, Error, Request, Running, Update};
+
+/// Where the files of a cycle may come from.
+#[derive(Clone, Copy)]
+pub enum Reach<'t> {
+    /// The repository, and the store for what has not changed.
+    Repository(&'t Transport),
+    /// The store alone: the decision runs again on what was verified before.
+    Store,
+}
+
+/// One device and all that a cycle needs of it.
+pub struct Agent {
+    /// The device folder.
+    pub folder: DeviceFolder,
+    /// Its settings.
+    pub settings: DeviceSettings,
+    /// What the update machine must know of it.
+    pub device: Device,
+    /// What it keeps.
+    pub store: Store,
+    /// How it talks.
+    pub report: Report,
+}
+
+/// A cycle at its decision.
+pub struct Cycle<'d> {
+    /// The machine; its decision is made.
+    pub update: Update<'d>,
+    /// The entity tag of the timestamp that was fetched, for the next peek.
+    pub timestamp_etag: Option<String>,
+}
+
+/// A file as it came, and where from.
+struct Got {
+    bytes: Option<Vec<u8>>,
+    etag: Option<String>,
+}
+
+impl Agent {
+    /// Makes the agent of a provisioned device.
+    pub fn open(folder: &DeviceFolder, report: Report) -> Result<Self, ClientError> {
+        Self::new(folder, folder.settings()?, folder.seed()?, report)
+    }
+
+    /// Makes the agent of a device whose settings may not be written yet.
+    pub fn new(
+        folder: &DeviceFolder,
+        settings: DeviceSettings,
+        seed: [u8; 32],
+        report: Report,
+    ) -> Result<Self, ClientError> {
+        let (product, hardware, channel) = settings.identity.ids()?;
+        let component = Id::firmware();
+        let slot_bytes = settings.identity.slot_bytes;
+        let device = Device {
+            product,
+            hardware,
+            channel,
+            component,
+            slot_bytes,
+            seed: Seed::new(seed),
+            limits: Limits::DEFAULT,
+        };
+        Ok(Self {
+            folder: folder.clone(),
+            store: Store::new(folder),
+            settings,
+            device,
+            report,
+        })
+    }
+
+    /// What runs on the device now.
+    pub fn running(&self) -> Result<Running, ClientError> {
+        Running::of(&open_records(&self.folder)?).map_err(ClientError::from)
+    }
+
+    /// Runs a cycle up to its decision.
+    pub fn cycle(&self, running: Running, state: DeviceState, reach: Reach<'_>) -> Result<Cycle<'_>, ClientError> {
+        let mut update = Update::begin(&self.device, running, state, clock::now());
+        let mut timestamp_etag = None;
+        let mut received = Vec::new();
+        loop {
+            update = match update.request() {
+                Request::Metadata(fetch) => {
+                    let is_timestamp = fetch.role == RoleName::Timestamp;
+                    let got = self.metadata(&fetch, reach)?;
+                    if is_timestamp {
+                        timestamp_etag = got.etag;
+                    }
+                    let next = hand_over(update, got.bytes.as_deref())?;
+                    received = got.bytes.unwrap_or_default();
+                    next
+                }
+                Request::Store { role } => {
+                    self.store.keep_metadata(role, &received)?;
+                    self.store.save_state(update.state())?;
+                    update.stored()?
+                }
+                Request::Target(target) => {
+                    let name = target.name().to_string();
+                    let bytes = self.target(target, reach)?;
+                    let next = hand_over(update, bytes.as_deref())?;
+                    self.store.keep_target(&name, &bytes.unwrap_or_default())?;
+                    next
+                }
+                Request::Decided
+                | Request::Download { .. }
+                | Request::MarkEmpty(_)
+                | Request::Unpack { .. }
+                | Request::ReadBack { .. }
+                | Request::StoreState
+                | Request::Trial => {
+                    self.store.save_state(update.state())?;
+                    return Ok(Cycle { update, timestamp_etag });
+                }
+            };
+        }
+    }
+}
+
+impl Agent {
+    /// Gets a metadata file: the copy in the store if it has the pinned digest, else the repository's.
+    fn metadata(&self, fetch: &tuf::Fetch, reach: Reach<'_>) -> Result<Got, ClientError> {
+        let kept = self.store.metadata(&fetch.role)?;
+        let is_pinned = |bytes: &Vec<u8>| {
+            fetch
+                .pinned
+                .as_ref()
+                .is_some_and(|pinned| has_digest(bytes, &pinned.digest))
+        };
+        match (kept, reach) {
+            (Some(bytes), _) if is_pinned(&bytes) => Ok(Got {
+                bytes: Some(bytes),
+                etag: None,
+            }),
+            // Without the network the newest timestamp is the one at hand, and there is no newer root.
+            (kept, Reach::Store) => Ok(Got {
+                bytes: kept.filter(|_| fetch.role == RoleName::Timestamp),
+                etag: None,
+            }),
+            (kept, Reach::Repository(transport)) => {
+                if kept.is_some() && fetch.pinned.is_some() {
+                    self.report
+                        .note(&format!("the kept {} is not the current one; fetching it", fetch.file));
+                }
+                let path = format!("metadata/{}", fetch.file);
+                let fetched = transport.fetch(Fetch {
+                    path: &path,
+                    bytes_max: u64::from(fetch.bytes_max),
+                })?;
+                Ok(fetched.map_or(
+                    Got {
+                        bytes: None,
+                        etag: None,
+                    },
+                    |file| Got {
+                        bytes: Some(file.bytes),
+                        etag: file.etag,
+                    },
+                ))
+            }
+        }
+    }
+
+    /// Gets a small target, from the store if it is there.
+    fn target(&self, target: &VerifiedTarget, reach: Reach<'_>) -> Result<Option<Vec<u8>>, ClientError> {
+        let (name, digest) = (target.name(), target.digest());
+        match (self.store.target(name.as_str(), digest)?, reach) {
+            (Some(bytes), _) => Ok(Some(bytes)),
+            (None, Reach::Store) => Ok(None),
+            (None, Reach::Repository(transport)) => {
+                let path = format!("targets/{}.{name}", Hex(digest));
+                let fetched = transport.fetch(Fetch {
+                    path: &path,
+                    bytes_max: target.length(),
+                })?;
+                Ok(fetched.map(|file| file.bytes))
+            }
+        }
+    }
+}
+
+fn hand_over<'d>(update: Update<'d>, file: Option<&[u8]>) -> Result<Update<'d>, ClientError> {
+    let outcome = match file {
+        Some(mut bytes) => update.receive(Answer::Present(&mut bytes)),
+        None => update.receive::<&[u8]>(Answer::Absent),
+    };
+    outcome.map_err(|error| match error {
+        Error::Failure(failure) => ClientError::Refused { failure },
+        Error::Document(never) => match never {},
+    })
+}

@@ -1,0 +1,21 @@
+//! `tuffet-client check`: a full cycle that installs nothing.
+
+use super::{Verdict, tell, with_cost};
+use crate::agent::{Agent, Reach};
+use crate::device::DeviceFolder;
+use crate::error::ClientError;
+use crate::report::Report;
+use crate::transport::Transport;
+use tuffet_no_std_client::Failure;
+
+/// Asks the repository and says what would be installed.
+pub fn command(folder: &DeviceFolder, report: Report) -> Result<Verdict, ClientError> {
+    let agent = Agent::open(folder, report)?;
+    let _lock = folder.lock()?;
+    let transport = Transport::open(&agent.settings.repository.address)?;
+    let cycle = agent.cycle(agent.running()?, agent.store.state()?, Reach::Repository(&transport))?;
+    let considered = cycle.update.considered().ok_or(Failure::Misuse)?;
+    let told = tell(&agent, considered);
+    report.result(&told.sentences, with_cost(told.object, &transport));
+    Ok(told.verdict)
+}

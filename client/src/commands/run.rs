@@ -1,0 +1,155 @@
+//! `tuffet-client run`: the poll loop.
+
+use super::confirm::{SelfTest, self_test};
+use super::install::carry_out;
+use super::{Told, Verdict, with_cost};
+use crate::agent::{Agent, Reach};
+use crate::clock;
+use crate::device::DeviceFolder;
+use crate::error::{ClientError, StorageError};
+use crate::report::Report;
+use crate::transport::{Conditional, Transport};
+use std::path::Path;
+use std::time::Duration;
+use tuffet_no_std_client::Action;
+use tuffet_no_std_client::poll::{AfterPeek, Peeked, Poll, Schedule, Task};
+use tuffet_no_std_client::wire::UnixSeconds;
+
+/// How long to poll.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Stop after so many peeks and cycles (0: never).
+    #[arg(long, default_value_t = 0)]
+    tasks: u64,
+}
+
+/// Polls until a reboot is due: an update was installed, or a trial failed. The supervisor of the process reboots.
+pub fn command(folder: &DeviceFolder, report: Report, arguments: &Arguments) -> Result<Verdict, ClientError> {
+    let agent = Agent::open(folder, report)?;
+    let _lock = folder.lock()?;
+    if let SelfTest::Confirmed { version } = self_test(&agent)? {
+        report.note(&format!("healthy: version {version} is confirmed"));
+    }
+    let transport = Transport::open(&agent.settings.repository.address)?;
+    let mut polling = Polling::new(&agent, &transport);
+    for task in 1_u64.. {
+        sleep_until(polling.poll.due_at());
+        let is_last = task == arguments.tasks;
+        match polling.turn() {
+            Ok(told) if is_last || told.is_installed() => {
+                report.result(&told.sentences, with_cost(told.object, &transport));
+                return Ok(told.verdict);
+            }
+            Ok(told) => report.note(&told.sentences.join("; ")),
+            Err(error) if is_last || !is_retried(&error) => return Err(error),
+            Err(error) => report.note(&format!("{error}; next try at {}", polling.poll.due_at())),
+        }
+    }
+    Ok(Verdict::Fine)
+}
+
+/// What ends a task, and not the loop: it may be better next time.
+fn is_retried(error: &ClientError) -> bool {
+    match error {
+        ClientError::Refused { failure } => failure.action() == Action::EndCycle,
+        ClientError::Transport(_) | ClientError::Missing { .. } | ClientError::Unpack { .. } => true,
+        ClientError::BadSetting { .. }
+        | ClientError::BadSettings { .. }
+        | ClientError::Boot(_)
+        | ClientError::Busy { .. }
+        | ClientError::DamagedStore { .. }
+        | ClientError::HealthCheck { .. }
+        | ClientError::NotProvisioned { .. }
+        | ClientError::NothingToProvision { .. }
+        | ClientError::ProvisionedAlready { .. }
+        | ClientError::Storage(_) => false,
+    }
+}
+
+/// The poll loop's memory.
+struct Polling<'a> {
+    agent: &'a Agent,
+    transport: &'a Transport,
+    poll: Poll,
+    etag: Option<String>,
+}
+
+impl<'a> Polling<'a> {
+    fn new(agent: &'a Agent, transport: &'a Transport) -> Self {
+        let settings = &agent.settings.poll;
+        let schedule = Schedule {
+            interval_s: settings.interval_s,
+            cycle_interval_s: settings.cycle_interval_s,
+            ..Schedule::DEFAULT
+        };
+        Self {
+            agent,
+            transport,
+            poll: Poll::after_restart(schedule, clock::now()),
+            etag: None,
+        }
+    }
+}
+
+impl Polling<'_> {
+    /// Does what is due, and notes the outcome in the schedule.
+    fn turn(&mut self) -> Result<Told, ClientError> {
+        let outcome = self.task();
+        if let Err(error) = &outcome {
+            let retry_after_s = if let ClientError::Transport(error) = error {
+                error.retry_after_s()
+            } else {
+                None
+            };
+            self.poll.failed(clock::now(), retry_after_s, random()?);
+        }
+        outcome
+    }
+
+    fn task(&mut self) -> Result<Told, ClientError> {
+        let timestamp = self.agent.store.state()?.trusted.timestamp;
+        let task = self
+            .poll
+            .task(clock::now(), timestamp.map(|timestamp| timestamp.file.expires));
+        match (task, self.etag.clone()) {
+            (Task::Cycle, _) | (Task::Peek, None) => self.cycle(),
+            (Task::Peek, Some(etag)) => {
+                let peeked = match self.transport.peek("metadata/timestamp.json", &etag)? {
+                    Conditional::Changed => Peeked::Changed,
+                    Conditional::NotModified => Peeked::Unchanged,
+                };
+                match self.poll.peeked(clock::now(), peeked, random()?) {
+                    AfterPeek::Cycle => self.cycle(),
+                    AfterPeek::DecideAgain => self.reach(Reach::Store),
+                }
+            }
+        }
+    }
+
+    /// A full cycle with the repository.
+    fn cycle(&mut self) -> Result<Told, ClientError> {
+        let told = self.reach(Reach::Repository(self.transport))?;
+        self.poll.cycled(clock::now(), random()?);
+        Ok(told)
+    }
+
+    /// A cycle up to its decision, and the installation if it says so.
+    fn reach(&mut self, reach: Reach<'_>) -> Result<Told, ClientError> {
+        let agent = self.agent;
+        let cycle = agent.cycle(agent.running()?, agent.store.state()?, reach)?;
+        if let Some(etag) = &cycle.timestamp_etag {
+            self.etag = Some(etag.clone());
+        }
+        carry_out(agent, cycle, self.transport)
+    }
+}
+
+fn random() -> Result<u32, ClientError> {
+    getrandom::u32()
+        .map_err(|error| StorageError::new("draw random bytes from", Path::new("the system"), error.into()).into())
+}
+
+fn sleep_until(due_at: UnixSeconds) {
+    let seconds = due_at.as_secs().saturating_sub(clock::now().as_secs());
+    std::thread::sleep(Duration::from_secs(seconds));
+}
