@@ -89,12 +89,14 @@ impl Book {
 
     /// The book of a device that leaves the factory.
     pub(crate) fn provisioned(factory: Placed, counter: u32) -> Self {
-        let mut book = Self {
-            counter,
+        Self {
+            counter: counter.max(factory.image.security_version),
+            slots: Some(Slots {
+                confirmed: factory,
+                beside: Beside::Nothing,
+            }),
             ..Self::default()
-        };
-        book.confirm(factory);
-        book
+        }
     }
 
     /// The counter as it is with `entry`.
@@ -168,7 +170,6 @@ impl Book {
     }
 
     fn confirm(&mut self, placed: Placed) {
-        self.counter = self.counter.max(placed.image.security_version);
         let beside = match self.slots {
             Some(slots) if slots.confirmed.slot != placed.slot => Beside::Previous(slots.confirmed.image),
             Some(_) | None => Beside::Nothing,

@@ -130,12 +130,13 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 #[test]
 fn foreign_records_are_ignored_with_their_reason() {
-    let cases: [(&str, usize, u8, BadRecord); 11] = [
+    let cases: [(&str, usize, u8, BadRecord); 12] = [
         ("magic", 0, b'X', BadRecord::Magic),
         ("layout", 2, 1, BadRecord::LayoutVersion(1)),
         ("kind zero", 3, 0, BadRecord::UnknownKind(0)),
         ("kind of later software", 3, 8, BadRecord::UnknownKind(8)),
-        ("sequence", 4, 1, BadRecord::OutOfOrder),
+        ("sequence of the first record", 4, 1, BadRecord::OutOfOrder),
+        ("sequence of the record before", 4, 2, BadRecord::OutOfOrder),
         ("header in the middle", 3, 1, BadRecord::Malformed),
         ("slot", 24, 2, BadRecord::Malformed),
         ("origin", 25, 2, BadRecord::Malformed),

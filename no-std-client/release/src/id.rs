@@ -59,7 +59,7 @@ impl Id {
     }
 
     /// The component that every product has.
-    pub(crate) fn firmware() -> Self {
+    pub fn firmware() -> Self {
         let mut text = ArrayString::new();
         // Invariant: 8 bytes fit 24.
         let _ = text.try_push_str("firmware");
