@@ -193,3 +193,89 @@ impl core::fmt::Display for Failure {
 }
 
 impl core::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    const FROZEN: [(Failure, u16, &str, Action); 17] = [
+        (
+            Failure::Document(DocumentFault::Digest),
+            201,
+            "DocumentDigest",
+            Action::EndCycle,
+        ),
+        (
+            Failure::Document(DocumentFault::Length),
+            202,
+            "DocumentLength",
+            Action::EndCycle,
+        ),
+        (
+            Failure::Document(DocumentFault::Missing),
+            204,
+            "DocumentMissing",
+            Action::EndCycle,
+        ),
+        (
+            Failure::Document(DocumentFault::PointerCustom),
+            205,
+            "PointerCustom",
+            Action::EndCycle,
+        ),
+        (
+            Failure::Document(DocumentFault::TooLong { bytes_max: 1 }),
+            206,
+            "DocumentTooLong",
+            Action::EndCycle,
+        ),
+        (
+            Failure::Image(ImageFault::FileDigest),
+            301,
+            "ImageFileDigest",
+            Action::EndCycle,
+        ),
+        (
+            Failure::Image(ImageFault::FileTooLong),
+            302,
+            "ImageFileTooLong",
+            Action::EndCycle,
+        ),
+        (
+            Failure::Image(ImageFault::SlotDigest),
+            303,
+            "SlotDigest",
+            Action::EndCycle,
+        ),
+        (
+            Failure::Image(ImageFault::SlotTooLong),
+            304,
+            "SlotTooLong",
+            Action::EndCycle,
+        ),
+        (Failure::BootRecordDamaged, 401, "BootRecordDamaged", Action::NeedsOwner),
+        (Failure::NotProvisioned, 402, "NotProvisioned", Action::NeedsOwner),
+        (Failure::NoRoot, 403, "NoRoot", Action::NeedsOwner),
+        (Failure::UnknownImage, 404, "UnknownImage", Action::NeedsOwner),
+        (Failure::TrialOpen, 405, "TrialOpen", Action::EndCycle),
+        (Failure::UnstableDocument, 406, "UnstableDocument", Action::EndCycle),
+        (Failure::Misuse, 900, "Misuse", Action::Report),
+        (
+            Failure::Rejected(Rejected::Absent {
+                role: tuffet_tuf::RoleName::Timestamp,
+            }),
+            101,
+            "Absent",
+            Action::EndCycle,
+        ),
+    ];
+
+    #[test]
+    fn codes_names_and_actions_are_frozen() {
+        for (failure, code, name, action) in FROZEN {
+            assert_eq!((failure.code(), failure.name(), failure.action()), (code, name, action));
+            assert!(!failure.to_string().is_empty());
+        }
+    }
+}

@@ -204,3 +204,91 @@ impl core::fmt::Display for BadState {
 }
 
 impl core::error::Error for BadState {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+    use tuffet_tuf::{FileFacts, RoleVersion};
+    use tuffet_wire::UnixSeconds;
+
+    fn state() -> DeviceState {
+        let root = FileFacts {
+            version: RoleVersion::new(3).unwrap(),
+            length: 1_234,
+            digest: [7; 32],
+            expires: UnixSeconds::new(2_000_000_000),
+            signed_at: UnixSeconds::new(1_800_000_000),
+        };
+        let trusted = TrustedState {
+            root,
+            timestamp: None,
+            snapshot: None,
+            targets: None,
+            delegated: [None; 4],
+            floor: UnixSeconds::new(1_800_000_000),
+        };
+        let mut state = DeviceState::new(trusted);
+        let version = Version {
+            major: 1,
+            minor: 20,
+            patch: 300,
+        };
+        state.put(
+            Slot::B,
+            Installed {
+                digest: [9; 32],
+                version,
+            },
+        );
+        state
+    }
+
+    #[test]
+    fn decoding_is_the_inverse_of_encoding() {
+        let state = state();
+        assert_eq!(DeviceState::decode(&state.encode()), Ok(state));
+    }
+
+    #[test]
+    fn a_slot_is_known_by_its_digest() {
+        let state = state();
+        assert!(state.installed(Slot::A).is_none());
+        assert_eq!(
+            state.version_of(&[9; 32]),
+            Some(Version {
+                major: 1,
+                minor: 20,
+                patch: 300
+            })
+        );
+        assert_eq!(state.version_of(&[8; 32]), None);
+    }
+
+    #[test]
+    fn every_changed_bit_and_every_length_is_noticed() {
+        let record = state().encode();
+        for bit in 0..record.len() * 8 {
+            let mut edited = record;
+            edited[bit / 8] ^= 1 << (bit % 8);
+            assert!(DeviceState::decode(&edited).is_err(), "bit {bit}");
+        }
+        for length in 0..record.len() {
+            assert!(DeviceState::decode(&record[..length]).is_err(), "length {length}");
+        }
+        let mut longer = Vec::from(record);
+        longer.push(0);
+        assert!(DeviceState::decode(&longer).is_err());
+    }
+
+    #[test]
+    fn another_layout_is_named_and_not_guessed_at() {
+        let mut record = state().encode();
+        record[8] = 1;
+        let end = record.len() - DIGEST_BYTES;
+        let digest: Digest = Sha256::digest(&record[..end]).into();
+        record[end..].copy_from_slice(&digest);
+        assert_eq!(DeviceState::decode(&record), Err(BadState::Layout { found: 1 }));
+        assert_eq!(DeviceState::decode(b"not a state"), Err(BadState::Length));
+    }
+}

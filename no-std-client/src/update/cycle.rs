@@ -5,7 +5,10 @@ use crate::device::Device;
 use crate::failure::{DocumentFault, Failure};
 use crate::hashed::Hashed;
 use crate::state::DeviceState;
-use tuffet_release::{Decision, Gate, Pointer, Release, RolloutExtract, Rule, Version, Wanted, decide, names};
+use tuffet_release::{
+    DOCUMENT_BYTES_MAX, Decision, Gate, Pointer, ROLLOUT_BYTES_MAX, Release, RolloutExtract, Rule, Version, Wanted,
+    decide, names,
+};
 use tuffet_tuf::{Answer, Fetch, FileName, Rejected, Resolution, RoleName, Session, Store, TargetName, VerifiedTarget};
 use tuffet_wire::Document;
 
@@ -123,6 +126,10 @@ fn receive_metadata<D: Document>(
         (Err(tuffet_tuf::Error::Rejected(Rejected::Expired { .. })), Goal::Rollout(candidate)) => {
             return Ok(decided(context, candidate, Gate::Expired)?);
         }
+        // Nor does one that cannot be used: its key can delay a release, and never longer than the release allows.
+        (Err(tuffet_tuf::Error::Rejected(_)), Goal::Rollout(candidate)) => {
+            return Ok(decided(context, candidate, Gate::Missing)?);
+        }
         (Err(error), _) => return Err(rejected(error)),
         (Ok(step), goal) => (step, goal),
     };
@@ -148,6 +155,10 @@ fn advance(context: &mut Context<'_>, session: Session, goal: Goal) -> Result<Ph
     match (resolution, goal) {
         (Resolution::NotFound, Goal::Pointer) => Ok(without_release(Decided::NoRelease)),
         (Resolution::Found(target), Goal::Pointer) => {
+            if target.length() > u64::from(DOCUMENT_BYTES_MAX) {
+                let bytes_max = DOCUMENT_BYTES_MAX;
+                return Err(Failure::Document(DocumentFault::TooLong { bytes_max }));
+            }
             let pointer = pointer_of(&target).ok_or(Failure::Document(DocumentFault::PointerCustom))?;
             Ok(Phase::Cycle(Cycle::Document {
                 session,
@@ -156,6 +167,9 @@ fn advance(context: &mut Context<'_>, session: Session, goal: Goal) -> Result<Ph
             }))
         }
         (Resolution::NotFound, Goal::Rollout(candidate)) => decided(context, candidate, Gate::Missing),
+        (Resolution::Found(target), Goal::Rollout(candidate)) if target.length() > u64::from(ROLLOUT_BYTES_MAX) => {
+            decided(context, candidate, Gate::Missing)
+        }
         (Resolution::Found(target), Goal::Rollout(candidate)) => Ok(Phase::Cycle(Cycle::Rollout { target, candidate })),
     }
 }
@@ -190,8 +204,12 @@ fn receive_rollout<D: Document>(
     candidate: Candidate,
     answer: Answer<'_, D>,
 ) -> Result<Phase, Error<D::Error>> {
-    let rollout = read_target(target, answer, RolloutExtract::parse)?;
-    Ok(decided(context, candidate, Gate::Present(&rollout))?)
+    match read_target(target, answer, RolloutExtract::parse) {
+        Ok(rollout) => Ok(decided(context, candidate, Gate::Present(&rollout))?),
+        // A file that cannot be used counts as none: whoever holds the rollout key can delay, and no more.
+        Err(Error::Failure(Failure::Document(_))) => Ok(decided(context, candidate, Gate::Missing)?),
+        Err(error) => Err(error),
+    }
 }
 
 fn without_release(decided: Decided) -> Phase {
