@@ -105,7 +105,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         MEASURED.iter().flat_map(|core| ["--package", core.package]),
     )?;
     let boards = root.join("integration/boards");
-    same_versions(&root, &boards)?;
+    workspace::use_root_lock(&root, &boards)?;
     build(
         &toolchain,
         &boards,
@@ -152,13 +152,6 @@ fn build<'a>(
         cargo.line(),
         folder.display()
     )))
-}
-
-/// The boards' workspace resolves to the versions that the root tests: it starts from the root's lock file each time.
-fn same_versions(root: &Path, boards: &Path) -> Result<(), Failure> {
-    let (lock, copy) = (root.join("Cargo.lock"), boards.join("Cargo.lock"));
-    std::fs::copy(&lock, &copy).map_err(|error| Failure::file("cannot copy the root's lock file to", &copy, &error))?;
-    Ok(())
 }
 
 fn over_budget(taken: &[(&str, Sections)]) -> Option<String> {

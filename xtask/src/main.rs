@@ -8,6 +8,7 @@
 mod bare_metal;
 mod corpus;
 mod failure;
+mod fuzz;
 mod process;
 mod table;
 mod test;
@@ -34,6 +35,8 @@ enum Command {
     BareMetal(bare_metal::Arguments),
     /// Fetch pairs of real firmware releases into a folder.
     Corpus(corpus::Arguments),
+    /// Look for bytes that break a core.
+    Fuzz(fuzz::Arguments),
     /// Run everything that CI checks.
     Test(test::Arguments),
     /// Check the house rules that a machine can check.
@@ -55,6 +58,7 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::BareMetal(arguments) => bare_metal::run(&arguments),
         Command::Corpus(arguments) => corpus::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Tidy(arguments) => tidy::run(&arguments),
     }

@@ -30,3 +30,12 @@ pub fn root() -> Result<PathBuf, Failure> {
 pub fn target_dir(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
 }
+
+/// Makes a workspace beside the root's resolve to the versions that the root tests: it starts from the root's lock file
+/// each time, and its own is not committed.
+pub fn use_root_lock(root: &Path, beside: &Path) -> Result<(), Failure> {
+    let copy = beside.join("Cargo.lock");
+    std::fs::copy(root.join("Cargo.lock"), &copy)
+        .map_err(|error| Failure::file("cannot copy the root's lock file to", &copy, &error))?;
+    Ok(())
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::process::{Tool, ToolFailure, is_on_path};
 use crate::test::counts::Counts;
 use crate::test::{Outcome, Reason};
-use crate::{bare_metal, tidy};
+use crate::{bare_metal, fuzz, tidy};
 
 /// Where the steps run.
 pub struct Bench {
@@ -82,6 +82,9 @@ pub const STEPS: &[Step] = &[
         python_tuf,
     ),
     deep("many-cases", "property tests with forty times the cases", many_cases),
+    deep("fuzz", "a minute of fuzzing for every target", |_| {
+        in_process(fuzz::each(60))
+    }),
 ];
 
 /// One run of cargo may build everything from nothing on two busy processors.
