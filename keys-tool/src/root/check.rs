@@ -12,23 +12,23 @@ impl RootFile {
         sound::check(&self.root, now)?;
         let file = self.bytes()?;
         let refused = |error| Error::from(Refusal::of(error));
-        match previous {
+        let session = match previous {
             None => {
                 let trusted = first_root(&mut file.as_slice(), &Limits::DEFAULT).map_err(refused)?;
-                let session = begin(&file, trusted, now).map_err(refused)?;
-                end_of_chain(session).map_err(refused)
+                begin(&file, trusted, now).map_err(refused)?
             }
             Some(previous) => {
                 let kept = previous.bytes()?;
                 let previous_refused = |source| Error::from(Refusal::PreviousNotAccepted { source });
                 let trusted = first_root(&mut kept.as_slice(), &Limits::DEFAULT).map_err(previous_refused)?;
                 let session = begin(&kept, trusted, now).map_err(previous_refused)?;
-                let step = session
-                    .receive(Answer::Present(&mut file.as_slice()))
-                    .map_err(refused)?;
-                end_of_chain(step.session).map_err(refused)
+                let step = session.receive(Answer::Present(&mut file.as_slice()));
+                step.map_err(refused)?.session
             }
-        }
+        };
+        // A device asks whether a root has expired only once no newer one is there.
+        session.receive(Answer::<&[u8]>::Absent).map_err(refused)?;
+        Ok(())
     }
 }
 
@@ -37,11 +37,6 @@ fn begin(root: &[u8], trusted: TrustedState, now: UnixSeconds) -> Result<Session
     let wanted = TargetName::new("any").expect("a short name");
     let mut root = root;
     Session::begin(&mut root, trusted, wanted, now, &Limits::DEFAULT)
-}
-
-/// A device asks whether a root has expired only once no newer one is there.
-fn end_of_chain(session: Session) -> Result<(), tuffet_tuf::Error<Infallible>> {
-    session.receive(Answer::<&[u8]>::Absent).map(drop)
 }
 
 impl Refusal {
