@@ -1,8 +1,8 @@
 //! Metadata files to bytes and back.
 //!
-//! - [`signed_bytes`] is what a key signs, [`file`] is what a server serves, [`parse_file`] is the inverse of [`file`].
+//! - [`signed_bytes`] is what a key signs, [`file()`] is what a server serves, [`parse_file`] is the inverse of [`file()`].
 //! - A file is compact, `signatures` before `signed`, keys sorted: what the smallest device can verify in one pass.
-//! - [`parse_file`] accepts only bytes that [`file`] would write again, so nothing in a file is lost or reworded.
+//! - [`parse_file`] accepts only bytes that [`file()`] would write again, so nothing in a file is lost or reworded.
 //!
 //! ```
 //! use tuffet_tuf::{emit, model::{MetaFile, Timestamp, TimestampMeta}};
@@ -56,7 +56,7 @@ pub struct File<R> {
     pub role: R,
 }
 
-/// Takes apart a file that [`file`] could have written; every other file is refused.
+/// Takes apart a file that [`file()`] could have written; every other file is refused.
 pub fn parse_file<R: Role>(bytes: &[u8]) -> Result<File<R>, ParseError> {
     // First the reader that devices have: what they could not read is refused here too, and nesting is bounded.
     tuffet_wire::scan(bytes, &mut Anything).map_err(spelling)?;

@@ -39,10 +39,11 @@ fn second_update(change: impl FnOnce(&mut Repository)) -> Refused {
 }
 
 fn rejected(change: impl FnOnce(&mut Repository)) -> Rejected {
-    match second_update(change) {
-        Error::Rejected(rejected) => rejected,
-        other => panic!("{other:?}"),
-    }
+    let refusal = second_update(change);
+    let Error::Rejected(rejected) = refusal else {
+        panic!("{refusal:?}")
+    };
+    rejected
 }
 
 /// The text of a served file with one replacement.

@@ -6,6 +6,8 @@
 //! - What comes out is a claim. `signatures` makes it a proof.
 
 pub(crate) mod delegation;
+#[cfg(test)]
+mod hostile;
 pub(crate) mod meta;
 pub(crate) mod root;
 pub(crate) mod snapshot;

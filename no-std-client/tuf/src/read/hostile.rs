@@ -1,0 +1,162 @@
+//! Damaged and random bytes through every reader: no panic, and the same answer whatever pieces they come in.
+
+use super::{
+    Body, Wanted,
+    delegation::{DelegationBody, KeysBody},
+    read,
+    root::RootBody,
+    snapshot::{OldFiles, OldSnapshotBody, SnapshotBody},
+    targets::{RoleNamesBody, TargetsBody},
+    timestamp::TimestampBody,
+};
+use crate::{
+    error::Error,
+    names::{RoleName, TargetName},
+    state::{FileFacts, TrustedState},
+};
+use std::{convert::Infallible, vec::Vec};
+use tuffet_wire::Document;
+
+const ITERATIONS: u32 = 20_000;
+const SEED: u64 = 0x7475_6666_6574_0001;
+
+const ROOT: &[u8] = br#"{"signatures":[{"keyid":"aa","sig":""}],"signed":{"_type":"root","consistent_snapshot":true,"expires":"2028-01-01T00:00:00Z","keys":{"0000000000000000000000000000000000000000000000000000000000000001":{"keytype":"ed25519","keyval":{"public":"11"},"scheme":"rsa"}},"roles":{"root":{"keyids":[],"threshold":1},"snapshot":{"keyids":[],"threshold":1},"targets":{"keyids":[],"threshold":1},"timestamp":{"keyids":[],"threshold":1}},"spec_version":"1.0.0","version":1}}"#;
+const TIMESTAMP: &[u8] = br#"{"signatures":[],"signed":{"_type":"timestamp","expires":"2028-01-01T00:00:00Z","meta":{"snapshot.json":{"hashes":{"sha256":"0000000000000000000000000000000000000000000000000000000000000001"},"length":1,"version":1}},"spec_version":"1.0.0","version":1}}"#;
+const SNAPSHOT: &[u8] = br#"{"signatures":[],"signed":{"_type":"snapshot","expires":"2028-01-01T00:00:00Z","meta":{"p.json":{"hashes":{"sha256":"0000000000000000000000000000000000000000000000000000000000000001"},"length":1,"version":1}},"spec_version":"1.0.0","version":1}}"#;
+const TARGETS: &[u8] = br#"{"signatures":[],"signed":{"_type":"targets","delegations":{"keys":{},"roles":[{"keyids":[],"name":"p","paths":["*_?"],"terminating":true,"threshold":1}]},"expires":"2028-01-01T00:00:00Z","spec_version":"1.0.0","targets":{"p_x":{"custom":{"version":"1"},"hashes":{"sha256":"0000000000000000000000000000000000000000000000000000000000000001"},"length":1}},"version":1}}"#;
+
+/// xorshift64*: the same numbers on every machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % end.max(1)
+    }
+
+    /// A file with up to four edits, or a few random bytes.
+    fn damaged(&mut self, file: &[u8]) -> Vec<u8> {
+        if self.below(16) == 0 {
+            return (0..self.below(64)).map(|_| self.below(256) as u8).collect();
+        }
+        let mut bytes = file.to_vec();
+        for _ in 0..=self.below(4) {
+            let place = self.below(bytes.len());
+            let token = [
+                &b"{"[..],
+                b"}",
+                b"[",
+                b"]",
+                b",",
+                b":",
+                b"\"",
+                b"\\u0001",
+                b"null",
+                b"9007199254740992",
+                b"\xff",
+            ];
+            match self.below(5) {
+                0 => bytes[place] = self.below(256) as u8,
+                1 if bytes.len() > 1 => drop(bytes.remove(place)),
+                2 => bytes.truncate(place.max(1)),
+                3 => drop(bytes.splice(place..place, token[self.below(token.len())].iter().copied())),
+                _ => {
+                    let end = (place + self.below(80)).min(bytes.len());
+                    let span = bytes[place..end].to_vec();
+                    drop(bytes.splice(place..place, span));
+                }
+            }
+        }
+        bytes
+    }
+}
+
+struct Pieces<'a>(&'a [u8], usize);
+
+impl Document for Pieces<'_> {
+    type Error = Infallible;
+
+    fn length(&self) -> u32 {
+        self.0.len() as u32
+    }
+
+    fn chunk(&mut self, offset: u32) -> Result<&[u8], Infallible> {
+        let rest = &self.0[offset as usize..];
+        Ok(&rest[..rest.len().min(self.1)])
+    }
+}
+
+fn answer<B: Body>(bytes: &[u8], piece: usize, body: B) -> Result<FileFacts, Error<Infallible>> {
+    let wanted = Wanted {
+        role: RoleName::Root,
+        bytes_max: 2048,
+        pinned: None,
+    };
+    read(&mut Pieces(bytes, piece), &wanted, body).map(|(facts, _)| facts)
+}
+
+fn answers(kind: usize, bytes: &[u8], piece: usize) -> Result<FileFacts, Error<Infallible>> {
+    let name = TargetName::new("p_x").unwrap();
+    let role = RoleName::new("p").unwrap();
+    let mut old = OldFiles::default();
+    match kind {
+        0 => answer(bytes, piece, RootBody::default()),
+        1 => answer(bytes, piece, TimestampBody::default()),
+        2 => answer(bytes, piece, SnapshotBody::new(&role, &mut old)),
+        3 => answer(bytes, piece, OldSnapshotBody::from(1)),
+        4 => answer(bytes, piece, TargetsBody::new(&name)),
+        5 => answer(bytes, piece, RoleNamesBody::from(0)),
+        6 => answer(bytes, piece, DelegationBody::at(0)),
+        _ => answer(bytes, piece, KeysBody::new(&[[0; 32]])),
+    }
+}
+
+#[test]
+fn damaged_files_are_refused_alike_in_all_pieces() {
+    let files = [ROOT, TIMESTAMP, SNAPSHOT, SNAPSHOT, TARGETS, TARGETS, TARGETS, TARGETS];
+    let mut random = Random(SEED);
+    let mut accepted = 0;
+    for _ in 0..ITERATIONS {
+        let kind = random.below(files.len());
+        let bytes = random.damaged(files[kind]);
+        let whole = answers(kind, &bytes, usize::MAX);
+        let piece = 1 + random.below(40);
+        assert_eq!(whole, answers(kind, &bytes, piece), "seed {SEED:#x}");
+        accepted += u32::from(whole.is_ok());
+    }
+    // Both verdicts occur, so the readers were reached.
+    assert!(accepted > 100 && accepted < ITERATIONS / 2, "{accepted}");
+}
+
+#[test]
+fn undamaged_files_are_read() {
+    for (kind, file) in [
+        (1, TIMESTAMP),
+        (2, SNAPSHOT),
+        (3, SNAPSHOT),
+        (4, TARGETS),
+        (5, TARGETS),
+        (6, TARGETS),
+    ] {
+        assert!(answers(kind, file, 1).is_ok(), "{kind}");
+    }
+}
+
+#[test]
+fn damaged_states_are_refused_or_written_alike() {
+    let facts = answers(1, TIMESTAMP, 64).unwrap();
+    let clean = TrustedState::of_root(facts).encode();
+    let mut random = Random(SEED);
+    for _ in 0..ITERATIONS {
+        let mut bytes = clean;
+        for _ in 0..=random.below(3) {
+            let place = random.below(bytes.len());
+            bytes[place] = random.below(256) as u8;
+        }
+        if let Ok(state) = TrustedState::decode(&bytes) {
+            assert_eq!(state.encode(), bytes, "seed {SEED:#x}");
+        }
+    }
+}
