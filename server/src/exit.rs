@@ -16,6 +16,8 @@ pub enum Exit {
     Key = 4,
     /// The network, or the address to listen on, cannot be used.
     Network = 5,
+    /// The thing is not set up for this, or already is.
+    WrongState = 6,
 }
 
 impl From<Exit> for std::process::ExitCode {

@@ -82,17 +82,15 @@ impl ServedFolder {
         if !path.is_dir() {
             return Err(StartError::NotARepository { path });
         }
-        for part in ["metadata", "targets"] {
-            let part = path.join(part);
-            match std::fs::read_dir(&part) {
-                Ok(_) => {}
-                Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
-                    return Err(StartError::FolderUnreadable { path: part, source });
-                }
-                Err(_) => return Err(StartError::NotARepository { path }),
+        // A repository without a release has no targets yet, and a copy of it may lack the empty folder.
+        let metadata = path.join("metadata");
+        match std::fs::read_dir(&metadata) {
+            Ok(_) => Ok(Self { path }),
+            Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
+                Err(StartError::FolderUnreadable { path: metadata, source })
             }
+            Err(_) => Err(StartError::NotARepository { path }),
         }
-        Ok(Self { path })
     }
 
     /// Opens a file. `None` means that it does not exist.

@@ -75,7 +75,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// Something else is there.
-    #[error("{} is not a repository: it has no metadata and targets folders; make one with `cargo xtask repo init`", path.display())]
+    #[error("{} is not a repository: it has no metadata folder; make one with `cargo xtask repo init`", path.display())]
     NotARepository {
         /// What was asked for.
         path: PathBuf,

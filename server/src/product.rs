@@ -1,0 +1,340 @@
+//! A product: the one file `tuffet.toml`.
+//!
+//! ```
+//! let text = r#"
+//! [product]
+//! id = "lamp"
+//! name = "Desk lamp"
+//! hardware = ["c3"]
+//! channels = ["beta", "stable"]
+//! profile = "standard"
+//! slot_bytes = 1048576
+//! threshold = 1
+//!
+//! [support]
+//! updatable = true
+//! delivery = "auto"
+//! start = 2026-01-01
+//! end = 2031-01-01
+//! contact = "security@example.com"
+//! "#;
+//! let product = tuffet_server::product::Product::parse(text, "tuffet.toml".as_ref())?;
+//! assert_eq!(product.id.as_str(), "lamp");
+//! # Ok::<(), tuffet_server::product::ProductError>(())
+//! ```
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+use tuffet_release::{Id, SupportStatement};
+use tuffet_wire::UnixSeconds;
+
+use crate::{error::Error, storage, support::SupportTable};
+
+/// Name of the file in a product folder.
+pub const FILE_NAME: &str = "tuffet.toml";
+/// Longest product file in bytes.
+const BYTES_MAX: u64 = 64 * 1024;
+/// Characters of a product's name for people.
+const NAME_CHARS_MAX: usize = 100;
+
+/// What is the same for all releases of a product.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Product {
+    /// Short name in file and role names.
+    pub id: Id,
+    /// Name for people.
+    pub name: String,
+    /// The kinds of device it runs on.
+    pub hardware: Vec<Id>,
+    /// Where releases are offered, `stable` for example.
+    pub channels: Vec<Id>,
+    /// How much a device has to work with.
+    pub profile: Profile,
+    /// Size of a firmware slot: no image may be longer.
+    pub slot_bytes: u32,
+    /// How many holders of product keys have to sign a release.
+    pub threshold: u32,
+    /// How many older versions get a delta to a new one.
+    pub bases: u32,
+    /// What buyers are promised.
+    pub support: SupportStatement,
+}
+
+/// How much a device has to work with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// Linux, megabytes of RAM.
+    Linux,
+    /// Microcontroller, from 64 KiB of RAM.
+    Standard,
+    /// Microcontroller, 16 KiB of RAM.
+    Small,
+}
+
+/// The file is wrong. The vendor edits it.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {what}", path.display())]
+pub struct ProductError {
+    path: PathBuf,
+    what: Box<Fault>,
+}
+
+/// What is wrong with a product file.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// No name, or more than one line of it.
+    #[error("product.name must be one line of 1 to {NAME_CHARS_MAX} characters")]
+    BadName,
+    /// An id occurs twice.
+    #[error("{list} names {id} twice")]
+    Duplicate {
+        /// Which list.
+        list: &'static str,
+        /// The id.
+        id: Id,
+    },
+    /// A list without an entry.
+    #[error("{list} is empty; name at least one")]
+    Empty {
+        /// Which list.
+        list: &'static str,
+    },
+    /// It can be updated, but no way is named, or the other way round.
+    #[error(
+        "support.updatable and support.delivery contradict each other; delivery is \"none\" exactly when the product cannot be updated"
+    )]
+    SupportContradiction,
+    /// The support period ends before it starts.
+    #[error("support.end ({end}) is not after support.start ({start})")]
+    SupportEndsFirst {
+        /// Start of the period.
+        start: UnixSeconds,
+        /// End of the period.
+        end: UnixSeconds,
+    },
+    /// The words that must be there are not.
+    #[error("support.{field} is missing: {why}")]
+    SupportWords {
+        /// Which field.
+        field: &'static str,
+        /// What it is needed for.
+        why: &'static str,
+    },
+    /// Not TOML, or not these fields.
+    #[error("{0}")]
+    Syntax(toml::de::Error),
+    /// Zero where at least one is needed.
+    #[error("product.{field} must be at least 1")]
+    Zero {
+        /// Which field.
+        field: &'static str,
+    },
+}
+
+impl ProductError {
+    /// What is wrong.
+    pub fn fault(&self) -> &Fault {
+        &self.what
+    }
+}
+
+impl Product {
+    /// Reads `tuffet.toml` in a product folder.
+    pub fn load(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(FILE_NAME);
+        let bytes = storage::read(&path, BYTES_MAX)?;
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(Self::parse(&text, &path)?)
+    }
+
+    /// Reads the text of a product file; `path` is for messages.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ProductError> {
+        let wrong = |what| ProductError {
+            path: path.to_owned(),
+            what: Box::new(what),
+        };
+        let file: ProductFile = toml::from_str(text).map_err(|error| wrong(Fault::Syntax(error)))?;
+        let product = file.into_product().map_err(wrong)?;
+        product.check().map_err(wrong)?;
+        Ok(product)
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        let name_chars = self.name.chars().count();
+        if name_chars == 0 || name_chars > NAME_CHARS_MAX || self.name.chars().any(char::is_control) {
+            return Err(Fault::BadName);
+        }
+        for (list, ids) in [
+            ("product.hardware", &self.hardware),
+            ("product.channels", &self.channels),
+        ] {
+            let mut seen = BTreeSet::new();
+            if ids.is_empty() {
+                return Err(Fault::Empty { list });
+            }
+            if let Some(id) = ids.iter().find(|id| !seen.insert(id.as_str())) {
+                return Err(Fault::Duplicate { list, id: *id });
+            }
+        }
+        for (field, value) in [("slot_bytes", self.slot_bytes), ("threshold", self.threshold)] {
+            if value == 0 {
+                return Err(Fault::Zero { field });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProductFile {
+    product: ProductTable,
+    support: SupportTable,
+    #[serde(default)]
+    bases: BasesTable,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProductTable {
+    #[serde(deserialize_with = "id")]
+    id: Id,
+    name: String,
+    #[serde(deserialize_with = "ids")]
+    hardware: Vec<Id>,
+    #[serde(deserialize_with = "ids")]
+    channels: Vec<Id>,
+    profile: Profile,
+    slot_bytes: u32,
+    threshold: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct BasesTable {
+    count: u32,
+}
+
+impl Default for BasesTable {
+    fn default() -> Self {
+        Self { count: 3 }
+    }
+}
+
+impl ProductFile {
+    fn into_product(self) -> Result<Product, Fault> {
+        let Self {
+            product,
+            support,
+            bases,
+        } = self;
+        Ok(Product {
+            id: product.id,
+            name: product.name,
+            hardware: product.hardware,
+            channels: product.channels,
+            profile: product.profile,
+            slot_bytes: product.slot_bytes,
+            threshold: product.threshold,
+            bases: bases.count,
+            support: support.statement(product.id)?,
+        })
+    }
+}
+
+const ID_RULE: &str = "an id is 1 to 24 of a-z, 0-9 and -, and not root, targets, snapshot or timestamp";
+
+fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Id, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Id::parse(&text).map_err(|_| D::Error::custom(format_args!("{text:?} is not an id: {ID_RULE}")))
+}
+
+fn ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Id>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let read =
+        |text: &String| Id::parse(text).map_err(|_| D::Error::custom(format_args!("{text:?} is not an id: {ID_RULE}")));
+    texts.iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[product]
+id = "lamp"
+name = "Desk lamp"
+hardware = ["c3", "s3"]
+channels = ["beta", "stable"]
+profile = "small"
+slot_bytes = 97280
+threshold = 2
+
+[support]
+updatable = true
+delivery = "auto"
+start = 2026-01-01T00:00:00Z
+end = "2031-01-01"
+contact = "security@example.com"
+"#;
+
+    fn parse(text: &str) -> Result<Product, ProductError> {
+        Product::parse(text, Path::new("lamp/tuffet.toml"))
+    }
+
+    #[test]
+    fn a_good_file_is_read() {
+        let product = parse(GOOD).unwrap();
+        assert_eq!(
+            (product.profile, product.slot_bytes, product.threshold, product.bases),
+            (Profile::Small, 97_280, 2, 3)
+        );
+        assert_eq!(product.support.end, UnixSeconds::parse("2031-01-01T00:00:00Z").unwrap());
+        assert_eq!(product.hardware.len(), 2);
+    }
+
+    #[test]
+    fn faults_name_file_line_and_rule() {
+        for (from, to, says) in [
+            ("name =", "nmae =", "line 4"),
+            ("name =", "nmae =", "unknown field `nmae`"),
+            ("id = \"lamp\"\n", "", "missing field `id`"),
+            ("\"lamp\"", "\"Lamp_1\"", "is not an id"),
+            ("\"lamp\"", "\"root\"", "is not an id"),
+            ("\"small\"", "\"tiny\"", "unknown variant `tiny`"),
+            ("97280", "-1", "line 8"),
+            ("97280", "0", "product.slot_bytes must be at least 1"),
+            ("threshold = 2", "threshold = 0", "product.threshold must be at least 1"),
+            ("[\"c3\", \"s3\"]", "[]", "product.hardware is empty"),
+            ("[\"c3\", \"s3\"]", "[\"c3\", \"c3\"]", "names c3 twice"),
+            ("Desk lamp", "", "product.name"),
+            ("\"2031-01-01\"", "\"2031-02-30\"", "expected a date"),
+            ("\"2031-01-01\"", "7", "expected a date"),
+            ("\"2031-01-01\"", "\"2025-01-01\"", "is not after support.start"),
+            ("security@example.com", "", "support.contact is missing"),
+            ("\"auto\"", "\"professional\"", "support.steps is missing"),
+            ("updatable = true", "updatable = false", "contradict each other"),
+            (
+                "true\ndelivery = \"auto\"",
+                "false\ndelivery = \"none\"",
+                "support.rationale is missing",
+            ),
+            ("[product]", "[product", "line 2"),
+            ("[support]", "[support]\nextra = 1", "unknown field `extra`"),
+        ] {
+            let text = GOOD.replacen(from, to, 1);
+            assert_ne!(text, GOOD, "{from}");
+            let error = parse(&text).unwrap_err().to_string();
+            assert!(
+                error.starts_with("lamp/tuffet.toml: ") && error.contains(says),
+                "{to}: {error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! A change that waits for signatures: a folder that travels from holder to holder.
+//!
+//! ```text
+//! FOLDER/proposal.json        who may sign which role (for the holders; publishing asks the repository instead)
+//! FOLDER/metadata/ROLE.json   the new file of each role, with the signatures so far
+//! FOLDER/targets/NAME         the new target files
+//! ```
+//!
+//! - What is signed is fixed when the proposal is made: versions, times and targets. Holders only add signatures.
+//! - A holder signs only when every new target file is there and is what the metadata says.
+//! - Several holders may sign copies; `sign` takes signatures over from another copy of the same proposal.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use tuffet_keys_tool::KeySource;
+use tuffet_tuf::{
+    emit::{File, file, signed_bytes},
+    model::{KeyId, Signature, Targets},
+};
+use tuffet_wire::emit::wire;
+
+use crate::{
+    error::{Error, Refused},
+    repository::parse,
+    roles::{Signers, TargetsRole},
+    signing::{Counted, NotEmitted},
+    storage::{self, Content, Facts, RealDisk, StorageError},
+};
+
+const HEADER: &str = "proposal.json";
+const HEADER_BYTES_MAX: u64 = 1024 * 1024;
+/// Format of the folder; not frozen yet.
+const FORMAT: u32 = 0;
+
+/// A change that waits for signatures.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    folder: PathBuf,
+    header: Header,
+    roles: BTreeMap<String, File<Targets>>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    format: u32,
+    /// Names of the target files that are new.
+    new_targets: BTreeSet<String>,
+    /// By role.
+    signers: BTreeMap<String, Signers>,
+    /// One line for people.
+    title: String,
+}
+
+/// Signatures of one role of a proposal.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct RoleProgress {
+    /// The role.
+    pub role: String,
+    /// Keys that have signed.
+    pub signed_by: Vec<KeyId>,
+    /// Keys that may.
+    pub keys: usize,
+    /// How many have to.
+    pub threshold: u32,
+}
+
+impl RoleProgress {
+    /// How many signatures are still needed.
+    pub fn missing(&self) -> u32 {
+        self.threshold
+            .saturating_sub(u32::try_from(self.signed_by.len()).unwrap_or(u32::MAX))
+    }
+}
+
+/// A proposal while it is put together.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub title: String,
+    pub roles: BTreeMap<String, (Targets, Signers)>,
+    /// New target files by name. `None` means that the file is in the folder already.
+    pub targets: BTreeMap<String, Option<Content>>,
+}
+
+impl Draft {
+    /// Writes the folder. It must not hold a proposal yet; `proposal.json` comes last, so that half a one is none.
+    pub fn write(self, folder: &Path) -> Result<Proposal, Error> {
+        let header_path = folder.join(HEADER);
+        if Proposal::is_at(folder) {
+            return Err(Refused::ProposalThere {
+                path: folder.to_owned(),
+            }
+            .into());
+        }
+        let (metadata, targets) = (folder.join("metadata"), folder.join("targets"));
+        for part in [&metadata, &targets] {
+            std::fs::create_dir_all(part).map_err(StorageError::not_written(part))?;
+        }
+        for (name, content) in &self.targets {
+            if let Some(content) = content {
+                storage::replace(&RealDisk, &targets.join(name), content)?;
+            }
+        }
+        let mut signers = BTreeMap::new();
+        let mut roles = BTreeMap::new();
+        for (name, (role, who)) in self.roles {
+            roles.insert(
+                name.clone(),
+                File {
+                    signatures: Vec::new(),
+                    role,
+                },
+            );
+            signers.insert(name, who);
+        }
+        let header = Header {
+            format: FORMAT,
+            new_targets: self.targets.into_keys().collect(),
+            signers,
+            title: self.title,
+        };
+        let proposal = Proposal {
+            folder: folder.to_owned(),
+            header,
+            roles,
+        };
+        for name in proposal.roles.keys() {
+            proposal.save_role(name)?;
+        }
+        let bytes = wire(&proposal.header).map_err(NotEmitted)?;
+        storage::replace(&RealDisk, &header_path, &Content::Bytes(bytes))?;
+        Ok(proposal)
+    }
+}
+
+impl Proposal {
+    /// Reads a proposal folder.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let not_one = |what| Refused::NotAProposal {
+            path: folder.to_owned(),
+            what,
+        };
+        let header = storage::read_optional(&folder.join(HEADER), HEADER_BYTES_MAX)?
+            .ok_or_else(|| not_one("there is no proposal.json; make one with `release build`"))?;
+        let header: Header = serde_json::from_slice(&header).map_err(|_| not_one("proposal.json is damaged"))?;
+        if header.format != FORMAT {
+            return Err(not_one("it was made by another version of this tool").into());
+        }
+        let mut roles = BTreeMap::new();
+        for name in header.signers.keys() {
+            let role = TargetsRole::parse(name).ok_or_else(|| not_one("it names an impossible role"))?;
+            let file = format!("{name}.json");
+            let bytes = storage::read(&folder.join("metadata").join(&file), role.bytes_max())?;
+            roles.insert(name.clone(), parse(&file, &bytes)?);
+        }
+        let flat = |name: &String| !name.starts_with('.') && !name.contains(['/', '\\']);
+        if !header.new_targets.iter().all(flat) {
+            return Err(not_one("it names a target file outside its folder").into());
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            header,
+            roles,
+        })
+    }
+
+    /// Whether a folder holds a proposal, finished or not.
+    pub(crate) fn is_at(folder: &Path) -> bool {
+        folder.join(HEADER).exists()
+    }
+
+    /// One line for people.
+    pub fn title(&self) -> &str {
+        &self.header.title
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The new file of each role.
+    pub fn roles(&self) -> &BTreeMap<String, File<Targets>> {
+        &self.roles
+    }
+
+    /// Names of the new target files, and where they are.
+    pub fn new_targets(&self) -> impl Iterator<Item = (&str, PathBuf)> {
+        self.header
+            .new_targets
+            .iter()
+            .map(|name| (name.as_str(), self.folder.join("targets").join(name)))
+    }
+
+    /// Who has signed what, by the keys which the proposal names.
+    pub fn progress(&self) -> Result<Vec<RoleProgress>, Error> {
+        let of_role = |(name, file): (&String, &File<Targets>)| {
+            let signers = &self.header.signers[name];
+            let counted = Counted::of(&file.role, &file.signatures, signers)?;
+            let signed_by = counted.signatures().iter().map(|signature| signature.keyid).collect();
+            Ok(RoleProgress {
+                role: name.clone(),
+                signed_by,
+                keys: signers.keys.len(),
+                threshold: signers.threshold,
+            })
+        };
+        self.roles.iter().map(of_role).collect()
+    }
+
+    /// Adds a holder's signature to every role which the key signs. Returns these roles. Signing twice changes nothing.
+    pub fn sign(&mut self, key: &dyn KeySource) -> Result<Vec<String>, Error> {
+        self.check_targets()?;
+        let id = key.public_key().id();
+        let roles: Vec<String> = self
+            .roles
+            .keys()
+            .filter(|name| self.header.signers[*name].keys.contains_key(&id))
+            .cloned()
+            .collect();
+        if roles.is_empty() {
+            return Err(Refused::KeySignsNothing {
+                key: id,
+                roles: self.roles.keys().cloned().collect(),
+            }
+            .into());
+        }
+        for name in &roles {
+            let bytes = signed_bytes(&self.roles[name].role).map_err(NotEmitted)?;
+            let signature = key.sign(&bytes)?;
+            self.add(name, signature)?;
+        }
+        Ok(roles)
+    }
+
+    /// Takes over the signatures of another copy of this proposal. Returns how many were new.
+    pub fn merge(&mut self, other: &Self) -> Result<usize, Error> {
+        let same = self.roles.len() == other.roles.len()
+            && self
+                .roles
+                .iter()
+                .all(|(name, file)| other.roles.get(name).is_some_and(|other| other.role == file.role));
+        if !same {
+            return Err(Refused::OtherProposal {
+                path: other.folder.clone(),
+            }
+            .into());
+        }
+        let mut added = 0;
+        for (name, file) in &other.roles {
+            let counted = Counted::of(&file.role, &file.signatures, &self.header.signers[name])?;
+            let known: BTreeSet<KeyId> = self.roles[name]
+                .signatures
+                .iter()
+                .map(|signature| signature.keyid)
+                .collect();
+            for signature in counted.signatures() {
+                added += usize::from(!known.contains(&signature.keyid));
+                self.add(name, signature)?;
+            }
+        }
+        Ok(added)
+    }
+
+    /// Every new target file is there, and is what the metadata says.
+    pub fn check_targets(&self) -> Result<(), Error> {
+        for (name, path) in self.new_targets() {
+            let wrong = || Refused::TargetDiffers {
+                name: name.to_owned(),
+                path: path.clone(),
+            };
+            if !path.is_file() {
+                return Err(Refused::TargetMissing {
+                    name: name.to_owned(),
+                    path,
+                }
+                .into());
+            }
+            let facts = Facts::of_file(&path)?;
+            let listed = self
+                .roles
+                .values()
+                .find_map(|file| file.role.targets.get(name))
+                .ok_or_else(wrong)?;
+            if facts.length != listed.length || facts.digest != listed.hashes.sha256 {
+                return Err(wrong().into());
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, name: &str, signature: Signature) -> Result<(), Error> {
+        if let Some(file) = self.roles.get_mut(name) {
+            file.signatures.retain(|old| old.keyid != signature.keyid);
+            file.signatures.push(signature);
+            file.signatures.sort_by_key(|signature| signature.keyid);
+        }
+        self.save_role(name)
+    }
+
+    fn save_role(&self, name: &str) -> Result<(), Error> {
+        let File { signatures, role } = &self.roles[name];
+        let bytes = file(role, signatures).map_err(NotEmitted)?;
+        let path = self.folder.join("metadata").join(format!("{name}.json"));
+        Ok(storage::replace(&RealDisk, &path, &Content::Bytes(bytes))?)
+    }
+}

@@ -1,0 +1,149 @@
+//! From a signed proposal to what is served.
+//!
+//! - Signatures are counted against the keys which the repository names, not those which the proposal names.
+//! - Our rules, our own verifier and a second one accept the whole candidate before one byte of it is written.
+//! - Everything happens under the folder's lock; the timestamp is written last.
+
+use std::time::Duration;
+
+use tuffet_tuf::{
+    emit::{File, file},
+    model::{Root, Targets},
+};
+use tuffet_wire::UnixSeconds;
+
+use crate::{
+    candidate::{Candidate, Change, Online},
+    check::{self, Depth},
+    error::{Error, Refused},
+    online::{OnlineKeys, within},
+    opinion,
+    proposal::Proposal,
+    repository::{Published, Repository, delegated_signers},
+    roles::{Kind, Lifetimes, Signers, TargetsRole},
+    signing::{Counted, NotEmitted},
+    storage::{Disk, Facts, FolderLock, RealDisk},
+};
+
+/// How long a command waits for another writer. Re-signing takes milliseconds, copying a large release may take a minute.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a publication ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It is served from now on.
+    Published {
+        /// Version of the new timestamp.
+        timestamp_version: u64,
+    },
+    /// It was served already; nothing was written.
+    WasPublished,
+}
+
+/// Publishes a proposal that has all its signatures.
+pub fn publish(
+    repository: &Repository,
+    proposal: &Proposal,
+    keys: &OnlineKeys,
+    lifetimes: &Lifetimes,
+    now: UnixSeconds,
+) -> Result<Outcome, Error> {
+    publish_on(&RealDisk, repository, proposal, Online { keys, lifetimes, now })
+}
+
+pub(crate) fn publish_on(
+    disk: &dyn Disk,
+    repository: &Repository,
+    proposal: &Proposal,
+    online: Online<'_>,
+) -> Result<Outcome, Error> {
+    let _lock = FolderLock::take(repository.path(), PATIENCE)?;
+    let published = Published::load(repository)?;
+    let same = |(name, new): (&String, &File<Targets>)| {
+        TargetsRole::parse(name)
+            .and_then(|role| published.role(&role))
+            .is_some_and(|old| old.role == new.role)
+    };
+    if proposal.roles().iter().all(same) {
+        return Ok(Outcome::WasPublished);
+    }
+    let change = change_of(proposal, &published.root.role, Some(&published))?;
+    let candidate = Candidate::new(repository, Some(&published), &published.root.role, change, online)?;
+    accept(&candidate, online.now)?;
+    candidate.write(disk)?;
+    Ok(Outcome::Published {
+        timestamp_version: published.timestamp.role.version + 1,
+    })
+}
+
+/// Our rules and both verifiers.
+pub(crate) fn accept(candidate: &Candidate, now: UnixSeconds) -> Result<(), Error> {
+    let published = Published::from_source(candidate)?;
+    let scope = candidate.scope();
+    check::repository(candidate, &published, Depth::Only(scope.names()))?;
+    Ok(opinion::both(candidate, &published, scope, now)?)
+}
+
+/// The files of a proposal, when it is new, follows what is published and has its signatures.
+pub(crate) fn change_of(proposal: &Proposal, root: &Root, published: Option<&Published>) -> Result<Change, Error> {
+    proposal.check_targets()?;
+    let targets = proposal.roles().get("targets").map(|file| &file.role);
+    let mut change = Change::default();
+    let mut missing = Vec::new();
+    for (name, new) in proposal.roles() {
+        let role = TargetsRole::parse(name).ok_or_else(|| Refused::NoSuchRole { role: name.clone() })?;
+        follows(&role, new, published)?;
+        let signers = signers_of(&role, root, targets, published)?;
+        let counted = Counted::of(&new.role, &new.signatures, &signers)?;
+        if counted.missing() > 0 {
+            missing.push(format!("{name} has {} of {}", counted.count(), signers.threshold));
+        }
+        let bytes = file(&new.role, &counted.signatures()).map_err(NotEmitted)?;
+        within(name, &bytes, role.bytes_max())?;
+        change.roles.insert(name.clone(), (new.role.version, bytes));
+    }
+    if !missing.is_empty() {
+        return Err(Refused::SignaturesMissing {
+            missing: missing.join(", "),
+            path: proposal.folder().to_owned(),
+        }
+        .into());
+    }
+    for (name, path) in proposal.new_targets() {
+        let facts = Facts::of_file(&path)?;
+        change.targets.insert(name.to_owned(), (path, facts));
+    }
+    Ok(change)
+}
+
+/// A proposal made before another one was published would take that one back.
+fn follows(role: &TargetsRole, new: &File<Targets>, published: Option<&Published>) -> Result<(), Refused> {
+    let old = published
+        .and_then(|published| published.role(role))
+        .map_or(0, |file| file.role.version);
+    if new.role.version == old + 1 {
+        return Ok(());
+    }
+    Err(Refused::Stale {
+        role: role.name().to_owned(),
+        published: old,
+        proposed: new.role.version,
+    })
+}
+
+/// From the new targets file, if the proposal brings one, else from the published one.
+fn signers_of(
+    role: &TargetsRole,
+    root: &Root,
+    targets: Option<&Targets>,
+    published: Option<&Published>,
+) -> Result<Signers, Refused> {
+    let signers = match (role.kind(), targets) {
+        (Kind::Targets, _) => Some(Signers::top(&root.roles.targets, &root.keys)),
+        (_, Some(targets)) => delegated_signers(targets, role),
+        (_, None) => published.and_then(|published| published.signers(role)),
+    };
+    signers.ok_or_else(|| Refused::NoSuchRole {
+        role: role.name().to_owned(),
+    })
+}

@@ -1,0 +1,10 @@
+//! Releases: built from images, proposed, promoted from channel to channel, listed.
+
+mod build;
+pub(crate) mod image;
+mod list;
+mod promote;
+
+pub use build::{ReleasePlan, build};
+pub use list::{Listed, list};
+pub use promote::{Promotion, propose_promotion};
