@@ -319,11 +319,21 @@ fn regions_that_do_not_fit() {
     assert!(BootRecords::open(Flash::new(4096)).is_ok());
 }
 
-/// A part whose writes or erases do nothing and report success.
+/// A part that does not do what it says.
 #[derive(Debug)]
 struct Worn {
     flash: Flash,
-    writes: bool,
+    fault: Fault,
+}
+
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+enum Fault {
+    /// Erases do nothing and report success.
+    Erase,
+    /// Writes do nothing and report success.
+    Write,
+    /// The next write is done and reports a failure; those after it are good.
+    Report,
 }
 
 impl ErrorType for Worn {
@@ -344,10 +354,14 @@ impl NorFlash for Worn {
     const WRITE_SIZE: usize = Flash::WRITE_SIZE;
     const ERASE_SIZE: usize = Flash::ERASE_SIZE;
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), PowerIsOff> {
-        if self.writes {
-            self.flash.write(offset, bytes)
-        } else {
-            Ok(())
+        match self.fault {
+            Fault::Erase => self.flash.write(offset, bytes),
+            Fault::Write => Ok(()),
+            Fault::Report => {
+                self.fault = Fault::Erase;
+                self.flash.write(offset, bytes)?;
+                Err(PowerIsOff)
+            }
         }
     }
     fn erase(&mut self, _: u32, _: u32) -> Result<(), PowerIsOff> {
@@ -359,7 +373,7 @@ impl NorFlash for Worn {
 fn worn_flash_is_noticed() {
     let mut no_writes = BootRecords::open(Worn {
         flash: Flash::new(PAGE_BYTES),
-        writes: false,
+        fault: Fault::Write,
     })
     .unwrap();
     assert!(matches!(
@@ -368,11 +382,30 @@ fn worn_flash_is_noticed() {
     ));
     let mut no_erases = BootRecords::open(Worn {
         flash: damaged().close(),
-        writes: true,
+        fault: Fault::Erase,
     })
     .unwrap();
     assert!(matches!(
         no_erases.provision(placed(Slot::A, 1)),
         Err(Error::NotKept { page: 0, .. })
     ));
+}
+
+/// After a failure the records may say more than the caller was told, so they are read again before anything is added.
+#[test]
+fn failed_write_that_happened_is_seen() {
+    let flash = provisioned().close();
+    let mut records = BootRecords::open(Worn {
+        flash,
+        fault: Fault::Report,
+    })
+    .unwrap();
+    assert_eq!(
+        records.begin_trial(verified(Slot::B, 2, 1), 3),
+        Err(Error::Storage(PowerIsOff))
+    );
+    let again = records.begin_trial(verified(Slot::B, 4, 1), 3);
+    assert_eq!(again, Err(Error::Refused(Refusal::TrialOpen { slot: Slot::B })));
+    let after = reset(BootRecords::open(records.close().flash).unwrap());
+    assert_eq!(seen(&after), seen(&trial_with_attempts(3)));
 }
