@@ -78,6 +78,9 @@ pub struct Arguments {
     /// Which compiler to use; without it, the first that this machine has or can get.
     #[arg(long, value_enum)]
     toolchain: Option<toolchain::Source>,
+    /// Fail when the client takes more flash than the small profile has for it, instead of only saying so.
+    #[arg(long)]
+    budget: bool,
     /// Print one JSON object as the last line.
     #[arg(long)]
     json: bool,
@@ -87,6 +90,7 @@ pub struct Arguments {
 pub fn check() -> Result<(), Failure> {
     run(&Arguments {
         toolchain: None,
+        budget: false,
         json: false,
     })
 }
@@ -126,10 +130,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         empty.flash()
     );
     let over = over_budget(&taken);
-    if arguments.json {
-        println!("{}", report(&toolchain, &taken, over.is_none())?);
+    if let Some(text) = &over {
+        println!("{text}.");
     }
-    over.map_or(Ok(()), |text| Err(Failure::refused(text)))
+    let verdict = over
+        .filter(|_| arguments.budget)
+        .map_or(Ok(()), |text| Err(Failure::refused(text)));
+    if arguments.json {
+        println!("{}", report(&toolchain, &taken, verdict.is_ok())?);
+    }
+    verdict
 }
 
 fn build<'a>(
@@ -158,7 +168,7 @@ fn over_budget(taken: &[(&str, Sections)]) -> Option<String> {
     let (_, client) = taken.iter().find(|(program, _)| *program == CLIENT)?;
     let bytes = client.flash();
     (bytes > CLIENT_FLASH_BYTES_MAX).then(|| {
-        format!("the client takes {bytes} B of flash, the small profile has {CLIENT_FLASH_BYTES_MAX} B for it")
+        format!("Over budget: the client takes {bytes} B of flash, and the small profile has {CLIENT_FLASH_BYTES_MAX} B for it")
     })
 }
 
@@ -189,5 +199,8 @@ fn report(toolchain: &Toolchain, taken: &[(&str, Sections)], ok: bool) -> Result
         })
         .collect();
     let compiler = toolchain.version()?;
-    Ok(json!({ "ok": ok, "target": TARGET, "toolchain": toolchain.source(), "compiler": compiler, "cores": cores }))
+    Ok(json!({
+        "ok": ok, "target": TARGET, "toolchain": toolchain.source(), "compiler": compiler,
+        "client_flash_bytes_max": CLIENT_FLASH_BYTES_MAX, "cores": cores,
+    }))
 }
