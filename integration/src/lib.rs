@@ -7,6 +7,7 @@
 //! Nothing here is part of a product; every helper of a whole-system test lives here, once.
 
 pub mod attacks;
+pub mod device;
 pub mod server;
 pub mod simulator;
 pub mod site;

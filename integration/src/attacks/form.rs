@@ -123,9 +123,6 @@ fn envelopes() -> Vec<(&'static str, Attack)> {
                 [&file[..file.len() - 1], &file[at..file.len() - 1], b"}"].concat()
             });
         }),
-        ("form_third_member", |r| {
-            rewritten(r, |file| [&file[..file.len() - 1], b",\"x\":1}"].concat())
-        }),
         ("form_byte_order_mark", |r| {
             rewritten(r, |file| [b"\xef\xbb\xbf".as_slice(), &file].concat())
         }),

@@ -14,11 +14,14 @@ mod release;
 mod rollout;
 mod root;
 mod row;
+mod run;
 mod snapshot;
+mod store;
 mod targets;
 mod timestamp;
 
-pub use row::{Outcome, Prelude, Row, Runs};
+pub use row::{Edit, Outcome, Prelude, Row, Runs};
+pub use run::{Findings, run};
 
 use crate::simulator::Simulator;
 use crate::simulator::release::POINTER;
@@ -58,6 +61,7 @@ pub fn table() -> Vec<Row> {
         release::rows(),
         rollout::rows(),
         image::rows(),
+        store::rows(),
     ] {
         rows.extend(more);
     }

@@ -64,6 +64,15 @@ fn signatures() -> Vec<Row> {
             signed_by(repository, &[author, rollout_key("lamp")]);
         })
         .refused("TooFewSignatures", AT_PRODUCT, BEFORE_PRODUCT),
+        Row::new(
+            "product_more_signatures_than_counted",
+            "limits: signatures",
+            |repository| {
+                let strangers: Vec<Key> = (0..17).map(|number| Key::of(&format!("stranger {number}"))).collect();
+                signed_by(repository, &strangers);
+            },
+        )
+        .refused("LimitExceeded", AT_PRODUCT, BEFORE_PRODUCT),
         Row::new("product_version_differs", "TUF 5.6.4", |repository| {
             repository.publish();
             repository.role(PRODUCT_ROLE).signed["version"] = json!(7);
@@ -151,8 +160,7 @@ fn bytes() -> Vec<Row> {
             repository.publish();
             repository.site.fault(PRODUCT_FILE, Fault::Extended { bytes: 64 });
         })
-        .refused("TooLong", AT_PRODUCT, BEFORE_PRODUCT)
-        .over_http(Outcome::Transport),
+        .refused("WrongLength", AT_PRODUCT, BEFORE_PRODUCT),
         Row::new("product_absent", "TUF 5.6.1", |repository| {
             repository.publish();
             repository.site.remove(PRODUCT_FILE);

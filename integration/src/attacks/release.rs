@@ -138,8 +138,19 @@ fn mismatches() -> Vec<Row> {
             with(repository, |release| release.custom["class"] = json!("security"));
         }),
         mismatch("release_of_another_product", |repository| {
-            with(repository, |release| release.document["product"] = json!("stove"));
+            // A sound document of the stove under the pointer of the lamp.
+            with(repository, |release| {
+                release.document["product"] = json!("stove");
+                release.document["support"]["name"] = json!("stove_support.json");
+                release.image_mut()["file"]["name"] = json!("stove_2.0.0_c3.zst");
+            });
         }),
+        Row::new("release_with_another_products_files", "design 3: names", |repository| {
+            with(repository, |release| {
+                release.image_mut()["file"]["name"] = json!("stove_2.0.0_c3.zst")
+            });
+        })
+        .refused("DocumentMalformed", AT_DOCUMENT, BEFORE_DOCUMENT),
         Row::new("release_for_other_hardware", "design 3: hardware", |repository| {
             with(repository, |release| release.image_mut()["hardware"] = json!("c6"));
         })
@@ -237,7 +248,8 @@ fn memories() -> Vec<Row> {
         .expects(
             Outcome::Installed,
             &["2.root", "timestamp", "3.snapshot", "3.lamp", DOCUMENT, IMAGE],
-            INSTALLED,
+            // The spare slot holds that very image already.
+            &["timestamp", "snapshot", "lamp", "document", "boot record"],
         ),
     ]
 }

@@ -149,13 +149,14 @@ fn contents() -> Vec<Row> {
             });
         })
         .refused("Malformed", AT_ROOT, &[]),
-        Row::new("root_key_under_a_false_id", "TUF 4.2", |repository| {
+        Row::new("root_gives_a_key_id_to_another_key", "TUF 4.2", |repository| {
+            // The root's word counts: by this id it now means another key, and the old one signs no more.
             next_root(repository, |repository| {
-                let object = Key::of("thief 1").object();
+                let object = Key::of("new timestamp").object();
                 repository.root.signed["keys"][timestamp_key().id()] = object;
             });
         })
-        .refused("Malformed", AT_ROOT, &[]),
+        .refused("TooFewSignatures", &["2.root", "3.root", "timestamp"], &["root"]),
         Row::new(
             "root_one_key_under_two_ids",
             "TUF 5.3.4: a key counts once",
@@ -172,7 +173,7 @@ fn contents() -> Vec<Row> {
                 });
             },
         )
-        .refused("Malformed", AT_ROOT, &[]),
+        .refused("TooFewSignatures", AT_ROOT, &[]),
         Row::new("root_lacks_the_snapshot_role", "TUF 4.3", |repository| {
             next_root(repository, |repository| {
                 if let Some(roles) = repository.root.signed["roles"].as_object_mut() {

@@ -38,6 +38,9 @@ pub enum Prelude {
     UpToDate,
 }
 
+/// A change to the bytes of a file.
+pub type Edit = fn(&mut Vec<u8>);
+
 /// One attack: what is served, and exactly what a device makes of it.
 ///
 /// Every row starts from the same device: it runs release 1.0.0, and has seen the repository as `before` leaves it.
@@ -52,6 +55,10 @@ pub struct Row {
     pub before: fn(&mut Simulator),
     /// What the device has been through then.
     pub prelude: Prelude,
+    /// A file at rest, and how it is changed behind the device's back.
+    pub tamper: Option<(&'static str, Edit)>,
+    /// What release 2.0.0 is, before the attack.
+    pub release: fn(&mut Simulator),
     /// What is served instead of an honest release 2.0.0.
     pub attack: fn(&mut Simulator),
     /// What the device says.
@@ -65,6 +72,8 @@ pub struct Row {
     pub changed: Vec<&'static str>,
     /// Where it is run.
     pub runs: Runs,
+    /// Whether the device installs again once the attack is over; otherwise it says the same again.
+    pub recovers: bool,
 }
 
 impl Row {
@@ -76,12 +85,15 @@ impl Row {
             step,
             before: |_| {},
             prelude: Prelude::UpToDate,
+            tamper: None,
+            release: |_| {},
             attack,
             expected: Outcome::Installed,
             expected_over_http: None,
             requests: Vec::new(),
             changed: Vec::new(),
             runs: Runs::Everywhere,
+            recovers: true,
         }
     }
 
@@ -96,6 +108,27 @@ impl Row {
     #[must_use]
     pub fn prelude(mut self, prelude: Prelude) -> Self {
         self.prelude = prelude;
+        self
+    }
+
+    /// A file at rest was changed behind the device's back.
+    #[must_use]
+    pub fn tamper(mut self, file: &'static str, edit: Edit) -> Self {
+        self.tamper = Some((file, edit));
+        self
+    }
+
+    /// Release 2.0.0 is this, before the attack.
+    #[must_use]
+    pub fn release(mut self, release: fn(&mut Simulator)) -> Self {
+        self.release = release;
+        self
+    }
+
+    /// The device cannot recover by itself.
+    #[must_use]
+    pub fn for_good(mut self) -> Self {
+        self.recovers = false;
         self
     }
 
@@ -151,15 +184,17 @@ impl Row {
     pub fn attacked(&self, seen: &Simulator) -> Simulator {
         let mut attacked = seen.clone();
         attacked.stage("2.0.0");
+        (self.release)(&mut attacked);
         (self.attack)(&mut attacked);
         attacked
     }
 
     /// The same repository with an honest release 2.0.0.
     #[must_use]
-    pub fn honest(seen: &Simulator) -> Simulator {
+    pub fn honest(&self, seen: &Simulator) -> Simulator {
         let mut honest = seen.clone();
         honest.stage("2.0.0");
+        (self.release)(&mut honest);
         honest.publish();
         honest
     }

@@ -140,8 +140,7 @@ fn bytes() -> Vec<Row> {
             repository.publish();
             repository.site.edit(SNAPSHOT, |bytes| bytes.push(b' '));
         })
-        .refused("TooLong", AT_SNAPSHOT, &["timestamp"])
-        .over_http(Outcome::Transport),
+        .refused("WrongLength", AT_SNAPSHOT, &["timestamp"]),
         Row::new("snapshot_endless", "TUF 5.5.1", |repository| {
             repository.publish();
             repository.site.fault(SNAPSHOT, Fault::EndlessBody);
@@ -156,7 +155,8 @@ fn bytes() -> Vec<Row> {
                 }
             });
         })
-        .refused("TooLong", super::AT_TIMESTAMP, &[]),
+        .refused("TooLong", AT_SNAPSHOT, &["timestamp"])
+        .over_http(Outcome::Transport),
     ]
 }
 

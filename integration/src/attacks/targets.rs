@@ -2,17 +2,20 @@
 
 use super::AT_TARGETS;
 use super::row::{Outcome, Row};
-use crate::simulator::keys::key_id;
+use crate::simulator::keys::{Signer, WEAK_PUBLIC, key_id, key_object};
 use crate::simulator::{PRODUCT_ROLE, Simulator, delegated_to, product_keys, targets_keys};
 use crate::site::Fault;
 use serde_json::{Value, json};
 
+/// The requests of a cycle that takes the new targets and ends at the product role.
+const AT_PRODUCT: &[&str] = &["2.root", "timestamp", "2.snapshot", "2.targets", "2.lamp"];
 const TARGETS: &str = "metadata/2.targets.json";
 
 /// The rows.
 pub fn rows() -> Vec<Row> {
     let mut rows = signatures();
     rows.extend(delegations());
+    rows.extend(keys());
     rows.extend(bytes());
     rows
 }
@@ -22,6 +25,19 @@ fn with_targets(repository: &mut Simulator, change: impl FnOnce(&mut Simulator))
     repository.targets.revise(2, repository.now);
     change(repository);
     repository.publish();
+}
+
+/// Publishes targets that list the author's key twice, once changed, and a product role signed by both of its ids.
+fn with_alias(repository: &mut Simulator, change: fn(&mut Value)) {
+    with_targets(repository, |repository| {
+        let [author, _] = product_keys("lamp");
+        let mut object = author.object();
+        change(&mut object);
+        let alias = key_id(&object);
+        repository.targets.signed["delegations"]["keys"][&alias] = object;
+        repository.delegation(PRODUCT_ROLE)["keyids"] = json!([author.id(), alias]);
+        repository.role(PRODUCT_ROLE).signers = vec![author.signer(), author.signer_as(&alias)];
+    });
 }
 
 fn signatures() -> Vec<Row> {
@@ -72,7 +88,7 @@ fn delegations() -> Vec<Row> {
                 });
             },
         )
-        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"]),
+        .refused("DuplicateDelegation", AT_TARGETS, &["timestamp", "snapshot"]),
         Row::new("targets_delegates_to_root", "design 3: reserved names", |repository| {
             with_targets(repository, |repository| {
                 let reserved = delegated_to("root", &product_keys("lamp"), 2, &["lamp_*.release".to_owned()], false);
@@ -86,29 +102,6 @@ fn delegations() -> Vec<Row> {
             });
         })
         .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"]),
-        Row::new("targets_key_under_a_false_id", "TUF 4.2", |repository| {
-            with_targets(repository, |repository| {
-                let [author, operator] = product_keys("lamp");
-                repository.targets.signed["delegations"]["keys"][author.id()] = operator.object();
-            });
-        })
-        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"]),
-        Row::new(
-            "targets_key_under_two_ids",
-            "TUF 5.6.3: a key counts once",
-            |repository| {
-                with_targets(repository, |repository| {
-                    let [author, _] = product_keys("lamp");
-                    let mut object = author.object();
-                    object["keyval"]["public"] = json!(object["keyval"]["public"].as_str().map(str::to_uppercase));
-                    let alias = key_id(&object);
-                    repository.targets.signed["delegations"]["keys"][&alias] = object;
-                    repository.delegation(PRODUCT_ROLE)["keyids"] = json!([author.id(), alias]);
-                    repository.role(PRODUCT_ROLE).signers = vec![author.signer(), author.signer_as(&alias)];
-                });
-            },
-        )
-        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"]),
         Row::new("targets_delegates_to_hundreds", "limits: targets", |repository| {
             with_targets(repository, |repository| {
                 for number in 0..300 {
@@ -120,7 +113,8 @@ fn delegations() -> Vec<Row> {
                 }
             });
         })
-        .refused("TooLong", super::AT_SNAPSHOT, &["timestamp"]),
+        .refused("TooLong", AT_TARGETS, &["timestamp", "snapshot"])
+        .over_http(Outcome::Transport),
         Row::new("targets_forgets_the_product", "TUF 5.6.7", |repository| {
             with_targets(repository, |repository| {
                 if let Some(roles) = repository.targets.signed["delegations"]["roles"].as_array_mut() {
@@ -129,6 +123,52 @@ fn delegations() -> Vec<Row> {
             });
         })
         .expects(Outcome::NoRelease, AT_TARGETS, &["timestamp", "snapshot", "targets"]),
+    ]
+}
+
+fn keys() -> Vec<Row> {
+    vec![
+        Row::new("targets_gives_a_key_id_to_another_key", "TUF 4.2", |repository| {
+            with_targets(repository, |repository| {
+                let [author, operator] = product_keys("lamp");
+                repository.targets.signed["delegations"]["keys"][author.id()] = operator.object();
+            });
+        })
+        .refused("TooFewSignatures", AT_PRODUCT, &["timestamp", "snapshot", "targets"]),
+        Row::new(
+            "targets_key_under_two_ids",
+            "TUF 5.6.3: a key counts once",
+            |repository| {
+                // The same point under an object that differs in a field of no meaning.
+                with_alias(repository, |object| object["x"] = json!("y"));
+            },
+        )
+        .refused("TooFewSignatures", AT_PRODUCT, &["timestamp", "snapshot", "targets"]),
+        Row::new(
+            "targets_key_in_capitals",
+            "TUF 5.6.3: a key counts once",
+            |repository| {
+                with_alias(repository, |object| {
+                    object["keyval"]["public"] = json!(object["keyval"]["public"].as_str().map(str::to_uppercase));
+                });
+            },
+        )
+        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"]),
+        Row::new(
+            "targets_delegates_to_a_weak_key",
+            "limits: no key of small order",
+            |repository| {
+                with_targets(repository, |repository| {
+                    let object = key_object(WEAK_PUBLIC);
+                    let id = key_id(&object);
+                    repository.targets.signed["delegations"]["keys"][&id] = object;
+                    repository.delegation(PRODUCT_ROLE)["keyids"] = json!([id]);
+                    repository.delegation(PRODUCT_ROLE)["threshold"] = json!(1);
+                    repository.role(PRODUCT_ROLE).signers = vec![Signer::weak()];
+                });
+            },
+        )
+        .refused("WeakKey", AT_TARGETS, &["timestamp", "snapshot"]),
     ]
 }
 

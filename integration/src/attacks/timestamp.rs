@@ -69,7 +69,7 @@ fn versions() -> Vec<Row> {
                 repository.timestamp.signed["meta"]["snapshot.json"]["length"] = json!(4_000_000_000_u64);
             });
         })
-        .refused("TooLong", AT_TIMESTAMP, &[]),
+        .refused("WrongLength", super::AT_SNAPSHOT, &["timestamp"]),
     ]
 }
 
@@ -92,9 +92,8 @@ fn signatures() -> Vec<Row> {
         .refused("TooFewSignatures", AT_TIMESTAMP, &[]),
         Row::new("timestamp_is_a_snapshot", "TUF 4.6", |repository| {
             // Signed with the timestamp's own key: only the type tells them apart.
+            repository.timestamp.signed["_type"] = json!("snapshot");
             repository.publish();
-            repository.snapshot.sign_with([&timestamp_key()]);
-            repository.site.put(TIMESTAMP, repository.snapshot.file());
         })
         .refused("Malformed", AT_TIMESTAMP, &[]),
         Row::new("timestamp_edited_after_signing", "TUF 5.4.2", |repository| {

@@ -1,0 +1,175 @@
+//! Runs a row on a device, and says everything that is not as the row has it.
+
+use super::row::{Outcome, Prelude, Row};
+use crate::device::{BOOT_RECORD, DOCUMENT, Device, ROLLOUT, RUNNING_SLOT, SPARE_SLOT, STATE};
+use crate::simulator::keys::sha256;
+use crate::simulator::{FILES_ROLE, PRODUCT_ROLE, ROLLOUT_ROLE, Simulator, timestamp_key};
+use std::collections::{BTreeMap, BTreeSet};
+use tuffet_boot::{Placed, State};
+
+/// A version that no row reaches: what is published after an attack is newer than everything in it.
+const AFTERWARDS: u64 = 50;
+
+/// What a row got wrong; empty when it holds.
+#[derive(Debug, Default)]
+pub struct Findings {
+    sentences: Vec<String>,
+}
+
+impl Findings {
+    fn note(&mut self, is_right: bool, sentence: impl FnOnce() -> String) {
+        if !is_right {
+            self.sentences.push(sentence());
+        }
+    }
+
+    /// The findings, one a line, under the row's name; `None` when there are none.
+    #[must_use]
+    pub fn report(&self, row: &Row) -> Option<String> {
+        (!self.sentences.is_empty())
+            .then(|| format!("{} ({}):\n    {}", row.name, row.step, self.sentences.join("\n    ")))
+    }
+}
+
+/// Runs a row; `expected` is what this kind of device says.
+pub fn run<D: Device>(row: &Row, expected: &Outcome, now: u64) -> Findings {
+    let mut findings = Findings::default();
+    let seen = row.seen(now);
+    let mut device = D::factory(&seen);
+    let first = device.update();
+    findings.note(first == Outcome::UpToDate, || {
+        format!("before the attack the device says {first:?}")
+    });
+    let seen = match row.prelude {
+        Prelude::UpToDate => seen,
+        Prelude::FailedTrial => {
+            let failing = Row::failing(&seen);
+            device.serve(&failing);
+            let installed = device.update();
+            findings.note(installed == Outcome::Installed, || {
+                format!("before the attack it says {installed:?}")
+            });
+            device.try_out(false);
+            failing
+        }
+    };
+    if let Some((file, edit)) = row.tamper {
+        let before = device.files();
+        device.tamper(file, &edit);
+        findings.note(before != device.files(), || format!("{file} is as it was"));
+    }
+    let (files, boot) = (device.files(), device.boot_state());
+    device.take_requests();
+
+    let attacked = row.attacked(&seen);
+    device.serve(&attacked);
+    let outcome = device.update();
+    findings.note(outcome == *expected, || {
+        format!("it says {outcome:?} instead of {expected:?}")
+    });
+    let requests = device.take_requests();
+    findings.note(requests == row.requests, || {
+        format!("it asks for {requests:?} instead of {:?}", row.requests)
+    });
+    compare_files(row, &files, &device.files(), &mut findings);
+    compare_boot(&outcome, boot, device.boot_state(), &attacked, &mut findings);
+
+    if outcome != Outcome::Installed {
+        device.serve(&healed(row, &seen, &attacked));
+        let wanted = if row.recovers { &Outcome::Installed } else { expected };
+        let outcome = device.update();
+        findings.note(outcome == *wanted, || {
+            format!("after the attack it says {outcome:?} instead of {wanted:?}")
+        });
+        if outcome != Outcome::Installed {
+            return findings;
+        }
+    }
+    device.try_out(true);
+    let (after, _) = device.boot_state();
+    findings.note(matches!(after, State::Confirmed { .. }), || {
+        format!("a healthy trial is not confirmed: {after:?}")
+    });
+    findings
+}
+
+fn compare_files(
+    row: &Row,
+    before: &BTreeMap<String, Vec<u8>>,
+    after: &BTreeMap<String, Vec<u8>>,
+    findings: &mut Findings,
+) {
+    let names = before.keys().chain(after.keys());
+    let changed: BTreeSet<&str> = names
+        .filter(|name| before.get(*name) != after.get(*name))
+        .map(String::as_str)
+        .collect();
+    let mut expected: BTreeSet<&str> = row.changed.iter().copied().collect();
+    let is_metadata = |name: &&str| ![DOCUMENT, ROLLOUT, BOOT_RECORD, SPARE_SLOT].contains(name);
+    if expected.iter().any(is_metadata) {
+        expected.insert(STATE);
+    }
+    findings.note(changed == expected, || {
+        format!("at rest it changes {changed:?} instead of {expected:?}")
+    });
+    findings.note(before.get(RUNNING_SLOT) == after.get(RUNNING_SLOT), || {
+        "it changes the running firmware".to_owned()
+    });
+}
+
+fn compare_boot(
+    outcome: &Outcome,
+    (before, counter_before): (State, u32),
+    (after, counter_after): (State, u32),
+    attacked: &Simulator,
+    findings: &mut Findings,
+) {
+    findings.note(counter_before == counter_after, || {
+        format!("the counter goes from {counter_before} to {counter_after}")
+    });
+    let (confirmed, trial) = match after {
+        State::Confirmed { confirmed, .. } => (Some(confirmed), None),
+        State::Trial { confirmed, trial } => (Some(confirmed), Some(trial.placed)),
+        State::Damaged | State::Unprovisioned => (None, None),
+    };
+    findings.note(confirmed.is_some() && confirmed == confirmed_of(before), || {
+        format!("the boot record says {after:?}")
+    });
+    let wanted = (*outcome == Outcome::Installed).then(|| sha256(&attacked.release.image));
+    let tried = trial.map(|placed| crate::simulator::keys::hex(&placed.image.digest));
+    findings.note(tried == wanted, || {
+        format!("it tries out {tried:?} instead of {wanted:?}")
+    });
+}
+
+fn confirmed_of(state: State) -> Option<Placed> {
+    match state {
+        State::Confirmed { confirmed, .. } | State::Trial { confirmed, .. } => Some(confirmed),
+        State::Damaged | State::Unprovisioned => None,
+    }
+}
+
+/// An honest repository after the attack: newer than it, and following the root if that was rightly changed.
+fn healed(row: &Row, seen: &Simulator, attacked: &Simulator) -> Simulator {
+    let mut healed = seen.clone();
+    healed.now = attacked.now;
+    let security_version = seen.release.document["security_version"].as_u64().unwrap_or(1);
+    healed.stage("3.0.0");
+    healed.release.set_security_version(security_version);
+    let now = healed.now;
+    for role in [PRODUCT_ROLE, FILES_ROLE, ROLLOUT_ROLE] {
+        healed.role(role).revise(AFTERWARDS, now);
+    }
+    for role in [&mut healed.targets, &mut healed.snapshot, &mut healed.timestamp] {
+        role.revise(AFTERWARDS, now);
+    }
+    if row.changed.contains(&"root") {
+        healed.root = attacked.root.clone();
+        healed.publish_root();
+        healed.stage_root();
+        healed.set_root_keys("timestamp", &[timestamp_key()], 1);
+        healed.publish_root();
+    }
+    healed.publish();
+    healed
+}

@@ -1,0 +1,325 @@
+//! The update machine with everything at rest in memory.
+
+use super::{BOOT_RECORD, DOCUMENT, Device, ROLLOUT, RamFlash, STATE, read_boot_record, slot_name};
+use crate::attacks::Outcome;
+use crate::simulator::Simulator;
+use crate::simulator::release::{CHANNEL, HARDWARE, POINTER, PRODUCT, SLOT_BYTES};
+use crate::site::{Fault, Site, label};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use tuffet_boot::{BootRecords, State};
+use tuffet_no_std_client::release::{FileRef, Id, Seed};
+use tuffet_no_std_client::tuf::{self, Answer, Limits, RoleName};
+use tuffet_no_std_client::wire::hex::Hex;
+use tuffet_no_std_client::wire::{Digest, UnixSeconds};
+use tuffet_no_std_client::{Decided, DeviceState, Error, Failure, Request, Running, Update};
+
+/// The size of the pieces in which an image comes: not a divisor of anything.
+const PIECE_BYTES: usize = 1_000;
+const TRIAL_ATTEMPTS: u8 = 3;
+
+/// A device in memory.
+pub struct Memory {
+    /// Shared, because the machine borrows it while the loop changes the rest.
+    identity: Rc<tuffet_no_std_client::Device>,
+    now: UnixSeconds,
+    site: Site,
+    requests: Vec<String>,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+/// Why a cycle ended early.
+enum Stop {
+    Failure(Failure),
+    Transport,
+    Named(&'static str),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl Device for Memory {
+    fn factory(repository: &Simulator) -> Self {
+        let id = |text| Id::parse(text).expect("the simulator's ids are ids");
+        let identity = tuffet_no_std_client::Device {
+            product: id(PRODUCT),
+            hardware: id(HARDWARE),
+            channel: id(CHANNEL),
+            component: id("firmware"),
+            slot_bytes: SLOT_BYTES,
+            seed: Seed::new([7; 32]),
+            limits: Limits::DEFAULT,
+        };
+        let site = repository.site.clone();
+        let root = site
+            .file("metadata/1.root.json")
+            .expect("the first root is served")
+            .to_vec();
+        let trusted = tuf::first_root(&mut root.as_slice(), &identity.limits).expect("the first root is sound");
+        let now = UnixSeconds::new(repository.now);
+        let mut device = Self {
+            identity: Rc::new(identity),
+            now,
+            site,
+            requests: Vec::new(),
+            files: BTreeMap::new(),
+        };
+        device
+            .files
+            .insert(BOOT_RECORD.to_owned(), RamFlash::erased().bytes().to_vec());
+        device.files.insert(RoleName::Root.to_string(), root);
+        device.keep_state(&DeviceState::new(trusted));
+        let image = device
+            .cycle(Running::FACTORY)
+            .ok()
+            .and_then(|(_, image)| image)
+            .expect("the factory installs");
+        device.with_boot_record(|records| {
+            records
+                .provision(image.placed())
+                .expect("a new boot record takes the factory")
+        });
+        device
+    }
+
+    fn serve(&mut self, repository: &Simulator) {
+        self.site = repository.site.clone();
+        self.now = UnixSeconds::new(repository.now);
+    }
+
+    fn update(&mut self) -> Outcome {
+        let running = self.with_boot_record(|records| Running::of(records));
+        match running.map_err(Stop::from).and_then(|running| self.cycle(running)) {
+            Ok((outcome, None)) => outcome,
+            Ok((outcome, Some(image))) => {
+                self.with_boot_record(|records| {
+                    records.begin_trial(image, TRIAL_ATTEMPTS).expect("the slot was marked")
+                });
+                outcome
+            }
+            Err(Stop::Failure(failure)) => Outcome::Refused(failure.name().to_owned()),
+            Err(Stop::Named(name)) => Outcome::Refused(name.to_owned()),
+            Err(Stop::Transport) => Outcome::Transport,
+        }
+    }
+
+    fn take_requests(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.requests)
+    }
+
+    fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        self.files.clone()
+    }
+
+    fn tamper(&mut self, file: &str, edit: &dyn Fn(&mut Vec<u8>)) {
+        edit(self.files.get_mut(file).expect("the file is at rest"));
+    }
+
+    fn try_out(&mut self, is_healthy: bool) {
+        self.with_boot_record(|records| {
+            records.boot().expect("the trial boots");
+            if is_healthy {
+                records.confirm().expect("a booted trial can be confirmed");
+            } else {
+                records.fail().expect("a booted trial can fail");
+            }
+        });
+    }
+
+    fn boot_state(&self) -> (State, u32) {
+        read_boot_record(self.files[BOOT_RECORD].clone())
+    }
+}
+
+impl Memory {
+    /// A cycle to its end; with the image that the spare slot holds then, if one was installed.
+    fn cycle(&mut self, running: Running) -> Result<(Outcome, Option<tuffet_boot::VerifiedImage>), Stop> {
+        let state = DeviceState::decode(&self.files[STATE]).map_err(|_| Stop::Named("DamagedStore"))?;
+        let identity = Rc::clone(&self.identity);
+        let mut update = Update::begin(&identity, running, state, self.now);
+        let mut received = Vec::new();
+        loop {
+            update = match update.request() {
+                Request::Metadata(fetch) => {
+                    let file = self.metadata(&fetch);
+                    let next = hand_over(update, file.as_deref())?;
+                    received = file.unwrap_or_default();
+                    next
+                }
+                Request::Store { role } => {
+                    self.files.insert(role.to_string(), received.clone());
+                    self.keep_state(update.state());
+                    update.stored()?
+                }
+                Request::Target(target) => {
+                    let (name, digest) = (target.name().to_string(), *target.digest());
+                    let file = self.target(&name, &digest, target.length());
+                    let next = hand_over(update, file.as_deref())?;
+                    if let Some(file) = file.filter(|file| is_digest_of(file, &digest)) {
+                        self.files.insert(kept_name(&name).to_owned(), file);
+                    }
+                    next
+                }
+                Request::Decided
+                | Request::Download { .. }
+                | Request::MarkEmpty(_)
+                | Request::Unpack { .. }
+                | Request::ReadBack { .. }
+                | Request::StoreState
+                | Request::Trial => break,
+            };
+        }
+        self.keep_state(update.state());
+        let outcome = match &update.considered().ok_or(Failure::Misuse)?.decided {
+            Decided::Install(_) => return Ok((Outcome::Installed, Some(self.install(update)?))),
+            Decided::MoreRoots => Outcome::Waiting("MoreRoots".to_owned()),
+            Decided::NoRelease => Outcome::NoRelease,
+            Decided::Refuse(refusal) => Outcome::Refused(refusal.name().to_owned()),
+            Decided::UpToDate => Outcome::UpToDate,
+            Decided::Wait(reason) => Outcome::Waiting(reason.name().to_owned()),
+        };
+        Ok((outcome, None))
+    }
+
+    fn install(&mut self, decided: Update<'_>) -> Result<tuffet_boot::VerifiedImage, Stop> {
+        let mut update = decided.install()?;
+        let mut packed = Vec::new();
+        loop {
+            update = match update.request() {
+                Request::Download { file, .. } => {
+                    let file = *file;
+                    packed = self.image_file(&file)?;
+                    feed(update, &packed)?
+                }
+                Request::MarkEmpty(slot) => {
+                    self.with_boot_record(|records| records.mark_empty(slot).expect("the spare slot may be emptied"));
+                    update.done()?
+                }
+                Request::Unpack { slot, length } => {
+                    // As a slot would: it takes what fits, and the reading back decides.
+                    let (image, is_whole) = unpacked(&packed, length as usize);
+                    self.files.insert(slot_name(slot).to_owned(), image);
+                    if !is_whole {
+                        return Err(Stop::Named("Unpack"));
+                    }
+                    update.done()?
+                }
+                Request::ReadBack { slot, .. } => {
+                    let image = self.files[slot_name(slot)].clone();
+                    feed(update, &image)?
+                }
+                Request::StoreState => {
+                    self.keep_state(update.state());
+                    update.done()?
+                }
+                Request::Trial => return Ok(update.into_image()?),
+                Request::Metadata(_) | Request::Store { .. } | Request::Target(_) | Request::Decided => {
+                    return Err(Failure::Misuse.into());
+                }
+            };
+        }
+    }
+
+    /// A metadata file: the kept one if it is the pinned one, else the repository's.
+    fn metadata(&mut self, fetch: &tuf::Fetch) -> Option<Vec<u8>> {
+        let kept = self.files.get(fetch.role.as_str());
+        if let (Some(kept), Some(pinned)) = (kept, &fetch.pinned)
+            && is_digest_of(kept, &pinned.digest)
+        {
+            return Some(kept.clone());
+        }
+        self.fetch(&format!("metadata/{}", fetch.file), fetch.bytes_max as usize)
+    }
+
+    fn target(&mut self, name: &str, digest: &Digest, length: u64) -> Option<Vec<u8>> {
+        match self.files.get(kept_name(name)) {
+            Some(kept) if is_digest_of(kept, digest) => Some(kept.clone()),
+            _ => self.fetch(
+                &format!("targets/{}.{name}", Hex(digest)),
+                usize::try_from(length).unwrap_or(usize::MAX),
+            ),
+        }
+    }
+
+    /// As many bytes of the image file as were signed: what follows is not read.
+    fn image_file(&mut self, file: &FileRef) -> Result<Vec<u8>, Stop> {
+        let length = file.length as usize;
+        let path = format!("targets/{}.{}", Hex(&file.digest), file.name);
+        let mut bytes = self.fetch(&path, length).ok_or(Stop::Named("Missing"))?;
+        if bytes.len() < length {
+            // It would go on from there; only a fault of HTTP has more to give then.
+            self.requests.push(label(&path).to_owned());
+            return Err(Stop::Transport);
+        }
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
+    /// What the repository answers, one byte more than allowed at most.
+    fn fetch(&mut self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
+        self.requests.push(label(path).to_owned());
+        let mut bytes = self.site.file(path)?.to_vec();
+        match self.site.next_fault(path) {
+            Some(Fault::EndlessBody) => bytes.resize(bytes.len().max(bytes_max + 1), 0),
+            Some(Fault::Extended { bytes: zeros }) => bytes.resize(bytes.len() + zeros, 0),
+            Some(Fault::Truncated { bytes: left }) => bytes.truncate(left),
+            Some(fault) => unreachable!("{fault:?} is a fault of HTTP: its row runs only there"),
+            None => {}
+        }
+        bytes.truncate(bytes_max + 1);
+        Some(bytes)
+    }
+
+    fn keep_state(&mut self, state: &DeviceState) {
+        self.files.insert(STATE.to_owned(), state.encode().to_vec());
+    }
+
+    fn with_boot_record<T>(&mut self, work: impl FnOnce(&mut BootRecords<RamFlash>) -> T) -> T {
+        let flash = RamFlash::with(self.files[BOOT_RECORD].clone());
+        let mut records = BootRecords::open(flash).expect("the boot record can be read");
+        let result = work(&mut records);
+        self.files
+            .insert(BOOT_RECORD.to_owned(), records.close().bytes().to_vec());
+        result
+    }
+}
+
+fn hand_over<'d>(update: Update<'d>, file: Option<&[u8]>) -> Result<Update<'d>, Stop> {
+    let outcome = match file {
+        Some(mut bytes) => update.receive(Answer::Present(&mut bytes)),
+        None => update.receive::<&[u8]>(Answer::Absent),
+    };
+    outcome.map_err(|error| match error {
+        Error::Failure(failure) => Stop::Failure(failure),
+        Error::Document(never) => match never {},
+    })
+}
+
+fn feed<'d>(mut update: Update<'d>, bytes: &[u8]) -> Result<Update<'d>, Stop> {
+    for piece in bytes.chunks(PIECE_BYTES) {
+        update = update.receive_bytes(piece)?;
+    }
+    Ok(update)
+}
+
+fn kept_name(target: &str) -> &'static str {
+    if target == POINTER { DOCUMENT } else { ROLLOUT }
+}
+
+fn is_digest_of(bytes: &[u8], digest: &Digest) -> bool {
+    crate::simulator::keys::sha256(bytes) == Hex(digest).to_string()
+}
+
+/// What a file unpacks to, as far as it goes into `length` bytes, and whether that is all of it.
+fn unpacked(packed: &[u8], length: usize) -> (Vec<u8>, bool) {
+    use std::io::Read as _;
+    let mut image = Vec::new();
+    let is_sound =
+        zstd::Decoder::new(packed).is_ok_and(|decoder| decoder.take(length as u64 + 1).read_to_end(&mut image).is_ok());
+    let is_whole = is_sound && image.len() == length;
+    image.truncate(length);
+    (image, is_whole)
+}

@@ -1,0 +1,73 @@
+//! Devices that the attack table is run on.
+//!
+//! - [`Memory`]: the update machine itself, with everything at rest in memory.
+//! - [`Process`]: the client binary, with its device folder, over HTTP. Every step is a process of its own.
+//!
+//! Both answer the same questions in the same words, so that a row holds for both.
+
+mod flash;
+mod memory;
+mod process;
+
+pub use flash::RamFlash;
+pub use memory::Memory;
+pub use process::{Process, client_binary};
+
+use crate::attacks::Outcome;
+use crate::simulator::Simulator;
+use std::collections::BTreeMap;
+use tuffet_boot::State;
+
+/// The slot that an update goes to first; the factory's firmware is in the other one.
+pub const SPARE_SLOT: &str = "spare slot";
+/// The slot that runs from the factory on.
+pub const RUNNING_SLOT: &str = "running slot";
+/// The boot record.
+pub const BOOT_RECORD: &str = "boot record";
+/// The trusted state.
+pub const STATE: &str = "state";
+/// The release document as kept.
+pub const DOCUMENT: &str = "document";
+/// The rollout file as kept.
+pub const ROLLOUT: &str = "rollout";
+
+/// A provisioned device, and the repository that it asks.
+pub trait Device: Sized {
+    /// Makes the factory state: first root, first firmware, from a repository that is served well.
+    fn factory(repository: &Simulator) -> Self;
+
+    /// Serves this repository from now on.
+    fn serve(&mut self, repository: &Simulator);
+
+    /// Runs one update cycle, and installs what it finds.
+    fn update(&mut self) -> Outcome;
+
+    /// The requests since the last call, as labels, in order.
+    fn take_requests(&mut self) -> Vec<String>;
+
+    /// Every file at rest, under the names that rows use. Metadata goes by its role.
+    fn files(&self) -> BTreeMap<String, Vec<u8>>;
+
+    /// Changes a file at rest behind the device's back.
+    fn tamper(&mut self, file: &str, edit: &dyn Fn(&mut Vec<u8>));
+
+    /// Reboots into the trial; its self test says this.
+    fn try_out(&mut self, is_healthy: bool);
+
+    /// What the boot record says, and the lowest security version that may run.
+    fn boot_state(&self) -> (State, u32);
+}
+
+/// Which slot file the file of a slot is.
+fn slot_name(slot: tuffet_boot::Slot) -> &'static str {
+    match slot {
+        tuffet_boot::Slot::A => RUNNING_SLOT,
+        tuffet_boot::Slot::B => SPARE_SLOT,
+    }
+}
+
+/// What a boot record's bytes say.
+fn read_boot_record(bytes: Vec<u8>) -> (State, u32) {
+    let records = tuffet_boot::BootRecords::open(RamFlash::with(bytes)).expect("the boot record can be read");
+    (records.state(), records.counter())
+}
