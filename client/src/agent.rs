@@ -113,10 +113,13 @@ impl Agent {
                     update.stored()?
                 }
                 Request::Target(target) => {
-                    let name = target.name().to_string();
+                    let (name, digest) = (target.name().to_string(), *target.digest());
                     let bytes = self.target(target, reach)?;
                     let next = hand_over(update, bytes.as_deref())?;
-                    self.store.keep_target(&name, &bytes.unwrap_or_default())?;
+                    // The machine goes on without a rollout file that is not the signed one; that one is not kept.
+                    if let Some(bytes) = bytes.filter(|bytes| has_digest(bytes, &digest)) {
+                        self.store.keep_target(&name, &bytes)?;
+                    }
                     next
                 }
                 Request::Decided
