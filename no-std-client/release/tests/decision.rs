@@ -268,7 +268,10 @@ fn refusals() {
 
 #[test]
 fn permitted_after_all() {
-    let rows: [(&str, Change); 8] = [
+    let rows: [(&str, Change); 9] = [
+        ("the release is its own stone", |c| {
+            c.release.stepping_stones[1] = version("2.0.0")
+        }),
         ("at the counter", |c| c.counter = 3),
         ("largest jump", |c| {
             (c.release.security_version, c.pointer.security_version) = (1_002, 1_002)

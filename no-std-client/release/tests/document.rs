@@ -111,6 +111,21 @@ fn component_is_chosen_by_its_name() {
 }
 
 #[test]
+fn image_of_the_component_before_is_not_taken() {
+    let mut document = document();
+    document.components[0].images.remove(0);
+    document.components.insert(
+        0,
+        Component {
+            images: vec![image(9, "c3")],
+            name: id("antenna"),
+        },
+    );
+    let bytes = document.emit().unwrap();
+    assert_eq!(Release::parse(&mut bytes.as_slice(), &wanted()).unwrap().image, None);
+}
+
+#[test]
 fn image_for_one_address_is_not_taken_for_any() {
     let mut document = document();
     document.components[0].images[0].address = Address::At(0x8000);
