@@ -89,16 +89,11 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    /// Whether this public key was counted, under this id or another.
-    pub fn contains(&self, authority: Authority<'_>, key: &KnownKey) -> bool {
-        authority
-            .members()
-            .any(|(bit, counted)| self.bits & bit != 0 && counted.public == key.public)
-    }
-
     /// Counts a key; says whether it was not counted before.
     pub fn add(&mut self, authority: Authority<'_>, bit: u16, key: &KnownKey) -> bool {
-        if self.contains(authority, key) {
+        let is_counted =
+            |(other_bit, other): (u16, &KnownKey)| self.bits & other_bit != 0 && other.public == key.public;
+        if authority.members().any(is_counted) {
             return false;
         }
         self.bits |= bit;

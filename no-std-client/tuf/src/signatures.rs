@@ -119,9 +119,6 @@ fn count<D: Document>(
         if counted.keys() >= needed {
             break;
         }
-        if counted.contains(authority, key) {
-            continue;
-        }
         if let Some(verifier) = signed_part(document, role, digest, key)?
             && is_valid(verifier)
         {

@@ -25,10 +25,11 @@
 //! ```
 
 use crate::{
+    error::Error,
     limits::DELEGATED_KEPT_MAX,
-    names::{DelegatedName, ROLE_NAME_BYTES_MAX, RoleVersion},
+    names::{DelegatedName, ROLE_NAME_BYTES_MAX, RoleName, RoleVersion},
+    read,
 };
-use sha2::{Digest as _, Sha256};
 use tuffet_wire::{Digest, Document, UnixSeconds};
 
 /// Exactly which file: its version, its length and its bytes.
@@ -45,24 +46,17 @@ pub struct Pinned {
 impl Pinned {
     /// Whether a document is this file; what a shell asks of a kept copy before it offers it.
     pub fn matches<D: Document>(&self, document: &mut D) -> Result<bool, D::Error> {
-        let length = document.length();
-        if length != self.length {
+        if document.length() != self.length {
             return Ok(false);
         }
-        let mut hash = Sha256::new();
-        let mut offset = 0u32;
-        while offset < length {
-            let chunk = document.chunk(offset)?;
-            hash.update(chunk);
-            match u32::try_from(chunk.len())
-                .ok()
-                .and_then(|read| offset.checked_add(read))
-            {
-                Some(next) if next > offset => offset = next,
-                _ => return Ok(false),
-            }
+        // Whose file it is only matters to errors, and none of them leaves this function.
+        match read::hash(document, RoleName::Root) {
+            Ok(digest) => Ok(digest == self.digest),
+            Err(Error::Storage(error)) => Err(error),
+            Err(
+                Error::DamagedStore { .. } | Error::Misuse(_) | Error::Rejected(_) | Error::UnstableDocument { .. },
+            ) => Ok(false),
         }
-        Ok(Digest::from(hash.finalize()) == self.digest)
     }
 }
 
@@ -383,6 +377,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sha2::{Digest as _, Sha256};
 
     fn facts(number: u8) -> FileFacts {
         FileFacts {

@@ -143,6 +143,7 @@ fn replaced_timestamp_key_recovers_from_a_fast_forward() {
     let mut repository = Repository::new();
     repository.timestamp.role.version = 1_000_000;
     repository.snapshot.role.version = 1_000_000;
+    repository.delegated.get_mut("p_files").unwrap().role.version = 1_000_000;
     repository.publish();
     let mut device = Device::provisioned(&repository);
     device.update(&repository).unwrap();

@@ -175,6 +175,16 @@ fn after_too_many_roles_the_name_counts_as_not_found() {
     );
     let (visited, found) = visit(&tree(&edges, &["i"]));
     assert_eq!((visited.join(""), found), ("abcdefgh".to_string(), None));
+
+    // Whatever the limit says, memory ends a search.
+    let names: Vec<String> = ('a'..='z').map(String::from).collect();
+    let mut edges = vec![("targets", "a", false)];
+    edges.extend(names.windows(2).map(|pair| (pair[0].as_str(), pair[1].as_str(), false)));
+    let repository = tree(&edges, &["z"]);
+    let mut device = Device::provisioned(&repository);
+    device.limits.delegations_visited_max = u32::MAX;
+    assert_eq!(device.update(&repository), Ok(Resolution::NotFound));
+    assert!(device.requests.contains(&"1.p.json".to_string()) && !device.requests.contains(&"1.q.json".to_string()));
 }
 
 #[test]

@@ -219,6 +219,6 @@ fn session_used_out_of_turn_is_misuse() {
 #[test]
 fn memory_of_a_session_is_bounded() {
     // A microcontroller holds one session and, while it moves on, the next; see the limits in ARCHITECTURE.md.
-    assert!(size_of::<Session>() <= 3072, "{}", size_of::<Session>());
-    assert!(size_of::<TrustedState>() <= 1024, "{}", size_of::<TrustedState>());
+    assert!(size_of::<Session>() <= 2600, "{}", size_of::<Session>());
+    assert!(size_of::<TrustedState>() <= 920, "{}", size_of::<TrustedState>());
 }

@@ -9,7 +9,7 @@ pub const TEXT_BYTES_MAX: usize = 256;
 /// All object keys on the way to a value together, in bytes.
 pub const PATH_BYTES_MAX: usize = 256;
 
-/// Takes what a [`Scanner`] finds, in document order.
+/// Takes what a [`Scanner`](crate::Scanner) finds, in document order.
 pub trait Sink {
     /// Why the sink wants no more of this document.
     type Refusal;

@@ -98,11 +98,11 @@ impl ExpectDelegated {
         match next {
             Next::Delegation { position } => {
                 let delegation = read_delegation(document, &wanted, delegator.file.file(), position)?;
-                match search.visit(&delegation.role) {
+                match search.visit(&delegation.role, context.limits.delegations_visited_max) {
                     Visit::Again => Ok(next_visit(top, search)),
                     // §5.6.7.1: after too many roles the target counts as not found.
-                    Visit::First { count } if count > context.limits.delegations_visited_max => Ok(not_found(top)),
-                    Visit::First { .. } => {
+                    Visit::TooMany => Ok(not_found(top)),
+                    Visit::First => {
                         keys::check_strength(role, delegation.table())?;
                         Ok(Ladder::Delegated(Self {
                             top,

@@ -67,18 +67,17 @@ impl Search {
         Some(Pending { delegator, position })
     }
 
-    /// Notes a visit; says whether it is the first one to this role.
-    pub fn visit(&mut self, role: &DelegatedName) -> Visit {
+    /// Notes a visit, unless there were `visits_max` already.
+    pub fn visit(&mut self, role: &DelegatedName, visits_max: u32) -> Visit {
         let id = name_id(role.as_str());
         if self.visited.contains(&id) {
             return Visit::Again;
         }
-        match self.visited.try_push(id) {
-            Ok(()) => Visit::First {
-                count: u32::try_from(self.visited.len()).unwrap_or(u32::MAX),
-            },
-            Err(_) => Visit::First { count: u32::MAX },
+        let visits = u32::try_from(self.visited.len()).unwrap_or(u32::MAX);
+        if visits >= visits_max || self.visited.try_push(id).is_err() {
+            return Visit::TooMany;
         }
+        Visit::First
     }
 
     fn forget_finished_delegators(&mut self) {
@@ -95,6 +94,8 @@ impl Search {
 pub(crate) enum Visit {
     /// The role was visited before in this search.
     Again,
-    /// The first visit, and how many roles were visited with it.
-    First { count: u32 },
+    /// The first one to this role.
+    First,
+    /// One more than a search may make.
+    TooMany,
 }

@@ -181,7 +181,8 @@ fn feed<D: Document>(
     Ok(())
 }
 
-fn hash<D: Document>(document: &mut D, role: RoleName) -> Result<Digest, Error<D::Error>> {
+/// The digest of a document, without reading anything out of it.
+pub(crate) fn hash<D: Document>(document: &mut D, role: RoleName) -> Result<Digest, Error<D::Error>> {
     let mut hash = Sha256::new();
     feed(document, role, |chunk| {
         hash.update(chunk);
