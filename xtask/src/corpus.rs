@@ -93,7 +93,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// One pair by name: from `dir` when it is there, else fetched into it.
-#[cfg_attr(not(test), expect(dead_code, reason = "the demo fetches its firmware here"))]
 pub fn fetch_pair(name: &str, dir: &Path) -> Result<Pair, NoPair> {
     let entry = manifest::entry(name)?;
     let workshop = Workshop::new(dir)?;

@@ -57,6 +57,20 @@ impl Failure {
         Failure::new(Blame::Storage, format!("{doing} {}: {error}", path.display()))
     }
 
+    /// Another program of ours failed and has said why; its exit code is passed on.
+    pub fn passed_on(code: Option<i32>, text: impl Into<String>) -> Failure {
+        let blames = [
+            Blame::Refused,
+            Blame::Usage,
+            Blame::Storage,
+            Blame::Key,
+            Blame::Network,
+            Blame::WrongState,
+        ];
+        let same = blames.into_iter().find(|blame| code == Some(*blame as i32));
+        Failure::new(same.unwrap_or(Blame::Storage), text)
+    }
+
     /// The code with which the process ends.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.blame as u8)

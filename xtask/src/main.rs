@@ -7,9 +7,11 @@
 
 mod bare_metal;
 mod corpus;
+mod demo;
 mod failure;
 mod fuzz;
 mod process;
+mod provision;
 mod table;
 mod test;
 mod tidy;
@@ -35,8 +37,12 @@ enum Command {
     BareMetal(bare_metal::Arguments),
     /// Fetch pairs of real firmware releases into a folder.
     Corpus(corpus::Arguments),
+    /// Run the main job by itself: publish, update, a bad release rolled back, an attack refused.
+    Demo(demo::Arguments),
     /// Look for bytes that break a core.
     Fuzz(fuzz::Arguments),
+    /// Make the factory state of a device.
+    Provision(provision::Arguments),
     /// Run everything that CI checks.
     Test(test::Arguments),
     /// Check the house rules that a machine can check.
@@ -58,7 +64,9 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::BareMetal(arguments) => bare_metal::run(&arguments),
         Command::Corpus(arguments) => corpus::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Provision(arguments) => provision::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Tidy(arguments) => tidy::run(&arguments),
     }

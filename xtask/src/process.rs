@@ -166,9 +166,14 @@ impl Tool {
 
     /// Runs it with our own terminal, so that a person sees it work. `true` when it succeeded.
     pub fn show(&self) -> Result<bool, ToolFailure> {
+        Ok(self.show_code()? == Some(0))
+    }
+
+    /// Runs it with our own terminal, and answers its exit code; a program ended by a signal has none.
+    pub fn show_code(&self) -> Result<Option<i32>, ToolFailure> {
         let mut command = self.command();
         command.stdin(Stdio::null());
-        Ok(self.wait(command)?.success())
+        Ok(self.wait(command)?.code())
     }
 
     /// Runs it with its output both shown (on standard error) and captured, however it ends.

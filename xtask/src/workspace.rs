@@ -1,8 +1,13 @@
 //! Where the workspace is, and where its build output goes.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::failure::{Blame, Failure};
+use crate::process::Tool;
+
+/// The longest time for a cold build of our programs, on a slow machine.
+const BUILD_LIMIT: Duration = Duration::from_secs(1_800);
 
 /// The folder of the root `Cargo.toml`.
 ///
@@ -38,4 +43,20 @@ pub fn use_root_lock(root: &Path, beside: &Path) -> Result<(), Failure> {
     std::fs::copy(root.join("Cargo.lock"), &copy)
         .map_err(|error| Failure::file("cannot copy the root's lock file to", &copy, &error))?;
     Ok(())
+}
+
+/// Builds the programs of these packages, and answers the folder that holds them.
+pub fn build_programs(packages: &[&str]) -> Result<PathBuf, Failure> {
+    let root = root()?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let tool = Tool::new(cargo)
+        .args(["build", "--quiet", "--bins"])
+        .args(packages.iter().flat_map(|package| ["-p", package]))
+        .folder(&root)
+        .limit(BUILD_LIMIT);
+    if tool.show()? {
+        Ok(target_dir(&root).join("debug"))
+    } else {
+        Err(Failure::refused("the programs do not build; see above"))
+    }
 }
