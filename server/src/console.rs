@@ -1,7 +1,10 @@
 use std::io::Write;
 
 use serde_json::json;
-use tuffet_server::event::{Event, Log};
+use tuffet_server::{
+    event::{Event, Log},
+    resign::Resigned,
+};
 
 /// Events as lines: news on standard output, trouble on standard error; with `--json` everything on standard output.
 pub struct Console {
@@ -34,7 +37,7 @@ impl Log for Console {
 fn is_trouble(event: &Event<'_>) -> bool {
     matches!(
         event,
-        Event::FileFailed { .. } | Event::AcceptFailed { .. } | Event::Busy { .. }
+        Event::FileFailed { .. } | Event::AcceptFailed { .. } | Event::Busy { .. } | Event::ResignFailed { .. }
     )
 }
 
@@ -54,6 +57,22 @@ fn as_text(event: &Event<'_>) -> String {
         Event::Busy { connections_max } => {
             format!("all {connections_max} connections are taken; one client was told to come back later")
         }
+        Event::Resigned { resigned } => match resigned {
+            Resigned::Snapshot {
+                timestamp_version,
+                expires,
+            } => {
+                format!("signed snapshot and timestamp {timestamp_version} again, valid until {expires}")
+            }
+            Resigned::Timestamp {
+                timestamp_version,
+                expires,
+            } => {
+                format!("signed timestamp {timestamp_version} again, valid until {expires}")
+            }
+            Resigned::NotDue => "nothing to sign again".to_owned(),
+        },
+        Event::ResignFailed { error } => format!("could not sign the timestamp again: {error}"),
         Event::Stopping { connections } => format!("stopping, {connections} connections open"),
         Event::Stopped { cut_off: 0 } => "stopped".to_owned(),
         Event::Stopped { cut_off } => format!("stopped, {cut_off} answers cut off"),
@@ -75,6 +94,22 @@ fn as_json(event: &Event<'_>) -> serde_json::Value {
         Event::FileFailed { error } => json!({"event": "file_failed", "message": error.to_string()}),
         Event::AcceptFailed { error } => json!({"event": "accept_failed", "message": error.to_string()}),
         Event::Busy { connections_max } => json!({"event": "busy", "connections_max": connections_max}),
+        Event::Resigned { resigned } => match resigned {
+            Resigned::Snapshot {
+                timestamp_version,
+                expires,
+            } => {
+                json!({"event": "resigned", "role": "snapshot", "timestamp_version": timestamp_version, "expires": expires.to_string()})
+            }
+            Resigned::Timestamp {
+                timestamp_version,
+                expires,
+            } => {
+                json!({"event": "resigned", "role": "timestamp", "timestamp_version": timestamp_version, "expires": expires.to_string()})
+            }
+            Resigned::NotDue => json!({"event": "not_due"}),
+        },
+        Event::ResignFailed { error } => json!({"event": "resign_failed", "message": error.to_string()}),
         Event::Stopping { connections } => json!({"event": "stopping", "connections": connections}),
         Event::Stopped { cut_off } => json!({"event": "stopped", "cut_off": cut_off}),
         other => json!({"event": "other", "message": format!("{other:?}")}),

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use hyper::{Method, StatusCode};
 
-use crate::http::ServedFileError;
+use crate::{error::Error, http::ServedFileError, resign::Resigned};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -42,6 +42,16 @@ pub enum Event<'a> {
     Busy {
         /// As many connections are open.
         connections_max: usize,
+    },
+    /// Snapshot or timestamp were signed again.
+    Resigned {
+        /// Which, and until when.
+        resigned: Resigned,
+    },
+    /// Signing again failed. What is served stays valid until it expires.
+    ResignFailed {
+        /// Why.
+        error: &'a Error,
     },
     /// The signal to stop came.
     Stopping {

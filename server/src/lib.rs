@@ -13,6 +13,7 @@ pub mod error;
 pub mod event;
 pub mod exit;
 pub mod http;
+pub mod key_folder;
 pub mod online;
 pub mod product;
 pub mod proposal;

@@ -1,16 +1,19 @@
 //! The keys of snapshot and timestamp, and what is signed with them.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
-use tuffet_keys_tool::{KeyRole, KeySource, Passphrase, SecretKey};
+use tuffet_keys_tool::{KeyRole, KeySource, Passphrase};
 use tuffet_tuf::model::{MetaFile, Root, Snapshot, Timestamp, TimestampMeta};
 use tuffet_wire::UnixSeconds;
 
 use crate::{
     error::{Error, Refused},
+    key_folder::KeyFolder,
     roles::{Lifetimes, Signers, bytes_max},
     signing::sign_and_emit,
-    storage,
 };
 
 /// The online keys. They can say what is newest, never what is genuine.
@@ -28,36 +31,57 @@ impl OnlineKeys {
         Self { snapshot, timestamp }
     }
 
-    /// Opens the key files of a folder that holds only keys for snapshot and timestamp (and rollouts, which are not opened).
-    ///
-    /// A folder with an offline key is refused: that key has no business on a server.
+    /// Opens the keys of snapshot and timestamp in a folder of key files. Other keys there are not looked at.
     pub fn load(folder: &Path, passphrase: &Passphrase) -> Result<Self, Error> {
-        let mut keys = Self::new(Vec::new(), Vec::new());
-        for name in storage::names(folder)? {
-            // The name only saves the second that opening costs; what counts is the role inside the encrypted file.
-            let Some(stem) = name.strip_suffix(".key").filter(|stem| !stem.contains("_rollout-")) else {
-                continue;
-            };
-            let path = folder.join(&name);
-            let offline = || Refused::OfflineKeyOnline { path: path.clone() };
-            if !stem.starts_with("snapshot") && !stem.starts_with("timestamp") {
-                return Err(offline().into());
-            }
-            let key = SecretKey::load(&path, passphrase)?;
-            match key.role() {
-                KeyRole::Snapshot => keys.snapshot.push(Box::new(key)),
-                KeyRole::Timestamp => keys.timestamp.push(Box::new(key)),
-                KeyRole::Rollout(_) => {}
-                KeyRole::Root | KeyRole::Targets | KeyRole::Product(_) => return Err(offline().into()),
-            }
+        Self::of(&KeyFolder::open(folder)?, folder, passphrase)
+    }
+
+    /// The same for a server: a folder with a key that could sign more is refused, because it has no business there.
+    pub fn load_for_server(folder: &Path, passphrase: &Passphrase) -> Result<Self, Error> {
+        let keys = KeyFolder::open(folder)?;
+        if let Some(path) = keys.secrets_besides(&["snapshot", "timestamp"]).next() {
+            return Err(Refused::OfflineKeyOnline { path }.into());
         }
-        if keys.snapshot.is_empty() && keys.timestamp.is_empty() {
+        Self::of(&keys, folder, passphrase)
+    }
+
+    fn of(keys: &KeyFolder, folder: &Path, passphrase: &Passphrase) -> Result<Self, Error> {
+        let load = |role: KeyRole| -> Result<Vec<Box<dyn KeySource + Send + Sync>>, Error> {
+            let keys = keys.secret_keys(&role, passphrase)?;
+            Ok(keys.into_iter().map(|key| Box::new(key) as _).collect())
+        };
+        let keys = Self::new(load(KeyRole::Snapshot)?, load(KeyRole::Timestamp)?);
+        if keys.snapshot.is_empty() || keys.timestamp.is_empty() {
             return Err(Refused::NoOnlineKeys {
                 path: folder.to_owned(),
             }
             .into());
         }
         Ok(keys)
+    }
+
+    /// Whether these keys are the ones that the root names, and enough of them.
+    pub fn check(&self, root: &Root) -> Result<(), Error> {
+        for (name, role, keys) in [
+            ("snapshot", &root.roles.snapshot, &self.snapshot),
+            ("timestamp", &root.roles.timestamp, &self.timestamp),
+        ] {
+            let named: BTreeSet<_> = keys
+                .iter()
+                .map(|key| key.public_key().id())
+                .filter(|id| role.keyids.contains(id))
+                .collect();
+            let have = u32::try_from(named.len()).unwrap_or(u32::MAX);
+            if have < role.threshold {
+                return Err(Refused::KeysMissing {
+                    role: name,
+                    needed: role.threshold,
+                    have,
+                }
+                .into());
+            }
+        }
+        Ok(())
     }
 
     /// A signed snapshot over these role files.

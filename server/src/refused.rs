@@ -108,6 +108,12 @@ pub enum Refused {
         /// The product.
         product: Id,
     },
+    /// No key file there.
+    #[error("{} holds no key files; give the folder where `tuffet-keys generate` wrote them", path.display())]
+    NoKeys {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A role that this repository does not have.
     #[error("this repository has no role {role}")]
     NoSuchRole {
@@ -150,6 +156,14 @@ pub enum Refused {
     OtherProposal {
         /// The other folder.
         path: PathBuf,
+    },
+    /// The name of a key file and its content disagree.
+    #[error("{} is a key for {role}; give key files the names that `tuffet-keys generate` gave them", path.display())]
+    OtherRole {
+        /// The key file.
+        path: PathBuf,
+        /// What the key is for.
+        role: String,
     },
     /// The repository was made from another root.
     #[error("the repository's {name} is not the root you gave; devices with that root would refuse this repository")]
@@ -307,8 +321,10 @@ impl Refused {
         match self {
             Self::KeySignsNothing { .. }
             | Self::KeysMissing { .. }
+            | Self::NoKeys { .. }
             | Self::NoOnlineKeys { .. }
             | Self::OfflineKeyOnline { .. }
+            | Self::OtherRole { .. }
             | Self::BadKeys(_) => Exit::Key,
             Self::NotAProposal { .. }
             | Self::ProposalThere { .. }

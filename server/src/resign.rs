@@ -1,10 +1,14 @@
 //! Signing timestamp and snapshot again before they expire.
 
+use std::{sync::Arc, time::Duration};
+
 use tuffet_wire::UnixSeconds;
 
 use crate::{
     candidate::{Candidate, Change, Online},
+    clock,
     error::Error,
+    event::{Event, Log},
     online::OnlineKeys,
     opinion,
     publish::PATIENCE,
@@ -109,4 +113,34 @@ fn due(published: &Published, now: UnixSeconds) -> Due {
 
 fn half_gone(signed_at: UnixSeconds, expires: UnixSeconds, now: UnixSeconds) -> bool {
     expires.seconds_since(now) < expires.seconds_since(signed_at) / 2
+}
+
+/// Looks after a repository until `stop` is ready: at once, and then at every interval.
+///
+/// A failure is reported and tried again at the next interval; whoever serves goes on serving what is valid.
+pub async fn keep_fresh(
+    repository: Repository,
+    keys: Arc<OnlineKeys>,
+    interval: Duration,
+    log: Arc<dyn Log>,
+    stop: impl Future<Output = ()>,
+) {
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let (folder, keys) = (repository.clone(), Arc::clone(&keys));
+        let signing = tokio::task::spawn_blocking(move || resign(&folder, &keys, &Lifetimes::default(), clock::now()));
+        // A signing that has begun is waited for, also when it is time to stop.
+        match signing.await {
+            Ok(Ok(Resigned::NotDue)) => {}
+            Ok(Ok(resigned)) => log.record(&Event::Resigned { resigned }),
+            Ok(Err(error)) => log.record(&Event::ResignFailed { error: &error }),
+            // Only when the runtime goes away.
+            Err(_) => return,
+        }
+        tokio::select! {
+            biased;
+            () = &mut stop => return,
+            () = tokio::time::sleep(interval) => {}
+        }
+    }
 }

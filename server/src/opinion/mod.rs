@@ -75,3 +75,7 @@ where
     second::accepts(source, published, scope, now)?;
     Ok(())
 }
+
+/// The second verifier alone, which [`both`] asks only when the first agrees.
+#[cfg(all(test, feature = "second-opinion"))]
+pub(crate) use second::accepts as second_alone;
