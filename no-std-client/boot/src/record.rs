@@ -100,19 +100,18 @@ pub(crate) enum Entry {
 impl Record {
     pub(crate) fn encode(&self) -> [u8; RECORD_BYTES] {
         let fields = Fields::of(&self.entry);
-        let body = MAGIC
-            .into_iter()
-            .chain([LAYOUT_VERSION, fields.kind])
-            .chain(self.sequence.to_le_bytes())
-            .chain(self.counter.to_le_bytes())
-            .chain(fields.length.to_le_bytes())
-            .chain(fields.security_version.to_le_bytes())
-            .chain(fields.attempt.to_le_bytes())
-            .chain([fields.slot, self.origin.code(), fields.attempts, fields.attempts_left])
-            .chain(fields.digest);
         let mut bytes = [0; RECORD_BYTES];
-        bytes.iter_mut().zip(body).for_each(|(to, from)| *to = from);
         let (body, checksum) = bytes.split_at_mut(BODY_BYTES);
+        let mut blank = Blank(body);
+        blank.put(MAGIC);
+        blank.put([LAYOUT_VERSION, fields.kind]);
+        blank.put(self.sequence.to_le_bytes());
+        blank.put(self.counter.to_le_bytes());
+        blank.put(fields.length.to_le_bytes());
+        blank.put(fields.security_version.to_le_bytes());
+        blank.put(fields.attempt.to_le_bytes());
+        blank.put([fields.slot, self.origin.code(), fields.attempts, fields.attempts_left]);
+        blank.put(fields.digest);
         checksum.copy_from_slice(&crc32(body).to_le_bytes());
         bytes
     }
@@ -317,6 +316,19 @@ const fn slot_from(code: u8) -> Result<Slot, BadRecord> {
         0 => Ok(Slot::A),
         1 => Ok(Slot::B),
         _ => Err(BadRecord::Malformed),
+    }
+}
+
+/// What of a record's body is not written yet.
+struct Blank<'a>(&'a mut [u8]);
+
+impl Blank<'_> {
+    /// Invariant: the fields are as long as the body together (drawn above), so every one has its place.
+    fn put<const N: usize>(&mut self, field: [u8; N]) {
+        if let Some((place, blank)) = core::mem::take(&mut self.0).split_first_chunk_mut() {
+            *place = field;
+            self.0 = blank;
+        }
     }
 }
 
