@@ -43,6 +43,11 @@ fn rollout_file() {
 }
 
 #[test]
+fn tuf_session() {
+    each_seed("tuf_session", targets::tuf_session::run);
+}
+
+#[test]
 fn wire_scanner() {
     each_seed("wire_scanner", targets::wire_scanner::run);
 }

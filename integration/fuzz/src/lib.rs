@@ -6,6 +6,7 @@
 pub mod boot_records;
 pub mod release_document;
 pub mod rollout_file;
+pub mod tuf_session;
 pub mod wire_scanner;
 
 /// Takes a script apart, byte by byte; what is missing at its end reads as zero.
