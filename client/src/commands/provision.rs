@@ -3,8 +3,8 @@
 //! - The factory verifies like a device: from the first root through the whole ladder to the image. There is no other way
 //!   to a slot.
 //! - What makes a device provisioned is `device.toml`, written last. A cut before it leaves a folder that says so.
-//! - The rollout seed is not drawn here: it is the device's own, at its first boot. The factory installs the newest
-//!   release whatever its rollout says; the person at the station is the consent.
+//! - The rollout seed is not drawn here: it is the device's own, at its first boot. So the factory has no place in a wave,
+//!   and the person at the station stands in for it; a release that is paused is not built in all the same.
 
 use super::Verdict;
 use crate::agent::{Agent, Reach};
@@ -87,7 +87,7 @@ pub fn command(folder: &DeviceFolder, report: Report, arguments: Arguments) -> R
     let root = std::fs::read(&arguments.root).map_err(|error| StorageError::new("read", &arguments.root, error))?;
     let trusted = first_root(&mut root.as_slice(), &Limits::DEFAULT).map_err(root_refused)?;
     let transport = Transport::open(arguments.factory_repository.as_deref().unwrap_or(&arguments.repository))?;
-    // The factory's cycle asks for no rollout, so this seed is never used.
+    // In the factory waves do not count, so this seed is never used.
     let agent = Agent::new(folder, settings, [0; 32], report)?;
 
     let store = Store::new(folder);

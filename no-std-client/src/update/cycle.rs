@@ -6,8 +6,8 @@ use crate::failure::{DocumentFault, Failure};
 use crate::hashed::Hashed;
 use crate::state::DeviceState;
 use tuffet_release::{
-    DOCUMENT_BYTES_MAX, Decision, Gate, Pointer, ROLLOUT_BYTES_MAX, Release, RolloutExtract, Rule, Version, Wanted,
-    decide, names,
+    DOCUMENT_BYTES_MAX, Decision, Gate, Pointer, ROLLOUT_BYTES_MAX, Release, RolloutExtract, Rule, Version, WaitReason,
+    Wanted, decide, names,
 };
 use tuffet_tuf::{Answer, Fetch, FileName, Rejected, Resolution, RoleName, Session, Store, TargetName, VerifiedTarget};
 use tuffet_wire::Document;
@@ -187,8 +187,7 @@ fn receive_document<D: Document>(
     };
     let release = read_target(target, answer, |document| Release::parse(document, &wanted))?;
     let candidate = Candidate { pointer, release };
-    let asks_for_rollout =
-        matches!(candidate.release.rule, Rule::Required { .. }) && context.running.confirmed().is_some();
+    let asks_for_rollout = matches!(candidate.release.rule, Rule::Required { .. });
     if !asks_for_rollout || !is_pending(context, &candidate)? {
         return Ok(decided(context, candidate, Gate::Missing)?);
     }
@@ -273,33 +272,37 @@ fn decided(context: &Context<'_>, candidate: Candidate, gate: Gate<'_>) -> Resul
 }
 
 fn decision(context: &Context<'_>, candidate: &Candidate, gate: Gate<'_>) -> Result<Decision, Failure> {
-    let (version, digest) = match context.running.confirmed() {
-        Some(confirmed) => (
-            context
-                .state
-                .version_of(&confirmed.image.digest)
-                .ok_or(Failure::UnknownImage)?,
-            confirmed.image.digest,
-        ),
-        None => (Version::ZERO, [0; 32]),
+    let (version, digest, security_version_jump_max) = match context.running.confirmed() {
+        Some(confirmed) => {
+            let digest = confirmed.image.digest;
+            let version = context.state.version_of(&digest).ok_or(Failure::UnknownImage)?;
+            (version, digest, tuffet_boot::SECURITY_VERSION_JUMP_MAX)
+        }
+        // In the factory there is nothing to go back to, and no counter to use up.
+        None => (Version::ZERO, [0; 32], u32::MAX),
     };
     let device = tuffet_release::Device {
         product: &context.device.product,
         version,
         digest: &digest,
         counter: context.running.counter(),
-        security_version_jump_max: tuffet_boot::SECURITY_VERSION_JUMP_MAX,
+        security_version_jump_max,
         failed: context.running.failed(),
         slot_bytes: context.device.slot_bytes,
         seed: &context.device.seed,
     };
-    Ok(decide(
-        &device,
-        &candidate.pointer,
-        &candidate.release,
-        gate,
-        context.signed_now(),
-    ))
+    let decide = |release| decide(&device, &candidate.pointer, release, gate, context.signed_now());
+    match decide(&candidate.release) {
+        // A device in the factory has no seed yet, and so no place in a wave. A paused release is not built in all the same.
+        Decision::Wait(WaitReason::NotInWaveYet { .. }) if context.running.confirmed().is_none() => {
+            let mut release = candidate.release.clone();
+            release.rule = Rule::None;
+            Ok(decide(&release))
+        }
+        decision @ (Decision::Install(_) | Decision::Refuse(_) | Decision::UpToDate | Decision::Wait(_)) => {
+            Ok(decision)
+        }
+    }
 }
 
 fn target_name(name: &tuffet_release::Name) -> Result<TargetName, Failure> {
