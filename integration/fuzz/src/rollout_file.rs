@@ -1,6 +1,6 @@
 //! The rollout file: what a device keeps of it says the same, and time never takes a permission back.
 
-use tuffet_release::{Class, Gate, Question, RolloutExtract, RolloutFile, Rule, Seed, Verdict, evaluate};
+use tuffet_release::{Class, Gate, Question, RolloutExtract, RolloutFile, Rule, Seed, Verdict, Wave, evaluate};
 use tuffet_wire::UnixSeconds;
 
 use super::Script;
@@ -28,6 +28,17 @@ pub fn run(data: &[u8]) {
         RolloutExtract::decode(&extract.encode()).as_ref(),
         Some(&extract),
         "the extract says something else"
+    );
+
+    let ordered = |pair: &[Wave]| pair[0].start < pair[1].start && pair[0].share_ppm <= pair[1].share_ppm;
+    assert!(
+        extract.waves.windows(2).all(ordered),
+        "waves out of order: {:?}",
+        extract.waves
+    );
+    assert!(
+        extract.waves.iter().all(|wave| wave.share_ppm <= 1_000_000),
+        "more than all devices"
     );
 
     let verdict_at = |signed_now| {
