@@ -34,7 +34,7 @@ fn every_row_holds_in_memory() {
 fn every_row_holds_on_the_client_over_http() {
     // The client reads the real clock.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    client_binary();
+    let _ = client_binary();
     let rows = table();
     let (next, reports) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {

@@ -18,6 +18,7 @@ mod run;
 mod snapshot;
 mod store;
 mod targets;
+mod thief;
 mod timestamp;
 
 pub use row::{Edit, Outcome, Prelude, Row, Runs};
@@ -62,6 +63,7 @@ pub fn table() -> Vec<Row> {
         rollout::rows(),
         image::rows(),
         store::rows(),
+        thief::rows(),
     ] {
         rows.extend(more);
     }

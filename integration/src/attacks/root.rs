@@ -4,7 +4,7 @@ use super::row::{Outcome, Row};
 use super::{AT_ROOT, DOCUMENT, IMAGE};
 use crate::simulator::keys::{Key, Signer, WEAK_PUBLIC};
 use crate::simulator::role::{key_table, role_keys};
-use crate::simulator::{Simulator, root_keys, snapshot_key, timestamp_key};
+use crate::simulator::{PRODUCT_ROLE, Simulator, root_keys, snapshot_key, timestamp_key};
 use crate::site::Fault;
 use serde_json::json;
 
@@ -16,6 +16,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(versions());
     rows.extend(contents());
     rows.extend(rotations());
+    rows.extend(fast_forwards());
     rows.extend(bytes());
     rows
 }
@@ -222,32 +223,79 @@ fn rotations() -> Vec<Row> {
                 "spare slot",
             ],
         ),
-        Row::new("root_ends_a_fast_forward", "TUF 5.3.11", |repository| {
-            // A thief of the online keys made every device trust a version that no honest one will ever reach.
-            let new = [Key::of("new timestamp")];
-            next_root(repository, |repository| repository.set_root_keys("timestamp", &new, 1));
-            repository.timestamp.sign_with(&new);
-            repository.timestamp.revise(2, repository.now);
-            repository.publish_timestamp();
-        })
-        .before(|repository| {
-            repository.timestamp.revise(1_000_000_000, repository.now);
-            repository.publish_timestamp();
-        })
-        .expects(
-            Outcome::Installed,
-            &["2.root", "3.root", "timestamp", "2.snapshot", "2.lamp", DOCUMENT, IMAGE],
-            &[
-                "root",
-                "timestamp",
-                "snapshot",
-                "lamp",
-                "document",
-                "boot record",
-                "spare slot",
-            ],
-        ),
     ]
+}
+
+/// A thief of the online keys made every device trust versions that no honest file will ever reach. A root with new online
+/// keys ends that.
+fn fast_forwards() -> Vec<Row> {
+    let requests = &["2.root", "3.root", "timestamp", "2.snapshot", "2.lamp", DOCUMENT, IMAGE];
+    let changed = &[
+        "root",
+        "timestamp",
+        "snapshot",
+        "lamp",
+        "document",
+        "boot record",
+        "spare slot",
+    ];
+    let ends = |name, before| {
+        let row = Row::new(name, "TUF 5.3.11", with_new_online_keys).before(before);
+        row.expects(Outcome::Installed, requests, changed)
+    };
+    vec![
+        ends("root_ends_a_fast_forward_of_the_timestamp", |repository| {
+            repository.timestamp.revise(FAR, repository.now);
+            repository.publish_timestamp();
+        }),
+        ends("root_ends_a_fast_forward_of_the_snapshot", |repository| {
+            repository.snapshot.revise(FAR, repository.now);
+            repository.publish();
+        }),
+        ends("root_ends_a_fast_forward_of_the_product", |repository| {
+            let now = repository.now;
+            repository.role(PRODUCT_ROLE).revise(FAR, now);
+            repository.publish();
+        }),
+        Row::new(
+            "root_without_new_online_keys_ends_nothing",
+            "TUF 5.3.11",
+            |repository| {
+                next_root(repository, |_| {});
+                back_to_version_two(repository);
+                repository.publish();
+            },
+        )
+        .before(|repository| {
+            repository.timestamp.revise(FAR, repository.now);
+            repository.publish_timestamp();
+        })
+        .refused("Rollback", &["2.root", "3.root", "timestamp"], &["root"])
+        .for_good(),
+    ]
+}
+
+/// A version that no honest file will ever reach.
+const FAR: u64 = 1_000_000_000;
+
+fn back_to_version_two(repository: &mut Simulator) {
+    let now = repository.now;
+    for role in [&mut repository.timestamp, &mut repository.snapshot] {
+        role.revise(2, now);
+    }
+    repository.role(PRODUCT_ROLE).revise(2, now);
+}
+
+fn with_new_online_keys(repository: &mut Simulator) {
+    let (timestamp, snapshot) = ([Key::of("new timestamp")], [Key::of("new snapshot")]);
+    next_root(repository, |repository| {
+        repository.set_root_keys("timestamp", &timestamp, 1);
+        repository.set_root_keys("snapshot", &snapshot, 1);
+    });
+    repository.timestamp.sign_with(&timestamp);
+    repository.snapshot.sign_with(&snapshot);
+    back_to_version_two(repository);
+    repository.publish();
 }
 
 fn bytes() -> Vec<Row> {

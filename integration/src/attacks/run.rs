@@ -3,7 +3,7 @@
 use super::row::{Outcome, Prelude, Row};
 use crate::device::{BOOT_RECORD, DOCUMENT, Device, ROLLOUT, RUNNING_SLOT, SPARE_SLOT, STATE};
 use crate::simulator::keys::sha256;
-use crate::simulator::{FILES_ROLE, PRODUCT_ROLE, ROLLOUT_ROLE, Simulator, timestamp_key};
+use crate::simulator::{FILES_ROLE, PRODUCT_ROLE, ROLLOUT_ROLE, Simulator, snapshot_key, targets_keys, timestamp_key};
 use std::collections::{BTreeMap, BTreeSet};
 use tuffet_boot::{Placed, State};
 
@@ -74,22 +74,22 @@ pub fn run<D: Device>(row: &Row, expected: &Outcome, now: u64) -> Findings {
     compare_files(row, &files, &device.files(), &mut findings);
     compare_boot(&outcome, boot, device.boot_state(), &attacked, &mut findings);
 
-    if outcome != Outcome::Installed {
-        device.serve(&healed(row, &seen, &attacked));
-        let wanted = if row.recovers { &Outcome::Installed } else { expected };
-        let outcome = device.update();
-        findings.note(outcome == *wanted, || {
-            format!("after the attack it says {outcome:?} instead of {wanted:?}")
-        });
-        if outcome != Outcome::Installed {
-            return findings;
-        }
+    if outcome == Outcome::Installed {
+        device.try_out(true);
     }
-    device.try_out(true);
-    let (after, _) = device.boot_state();
-    findings.note(matches!(after, State::Confirmed { .. }), || {
-        format!("a healthy trial is not confirmed: {after:?}")
+    device.serve(&healed(row, &seen, &attacked));
+    let wanted = if row.recovers { &Outcome::Installed } else { expected };
+    let outcome = device.update();
+    findings.note(outcome == *wanted, || {
+        format!("after the attack it says {outcome:?} instead of {wanted:?}")
     });
+    if outcome == Outcome::Installed {
+        device.try_out(true);
+        let (after, _) = device.boot_state();
+        findings.note(matches!(after, State::Confirmed { .. }), || {
+            format!("a healthy trial is not confirmed: {after:?}")
+        });
+    }
     findings
 }
 
@@ -149,13 +149,21 @@ fn confirmed_of(state: State) -> Option<Placed> {
     }
 }
 
-/// An honest repository after the attack: newer than it, and following the root if that was rightly changed.
+/// An honest repository after the attack: newer than it, never below the counter, and following the root and the targets if
+/// those were rightly changed. Whoever's keys were stolen has new ones then.
 fn healed(row: &Row, seen: &Simulator, attacked: &Simulator) -> Simulator {
     let mut healed = seen.clone();
     healed.now = attacked.now;
-    let security_version = seen.release.document["security_version"].as_u64().unwrap_or(1);
     healed.stage("3.0.0");
-    healed.release.set_security_version(security_version);
+    let security_version =
+        |repository: &Simulator| repository.release.document["security_version"].as_u64().unwrap_or(0);
+    let is_installed = row.expected == Outcome::Installed;
+    let at_least = if is_installed {
+        security_version(attacked)
+    } else {
+        security_version(seen)
+    };
+    healed.release.set_security_version(at_least);
     let now = healed.now;
     for role in [PRODUCT_ROLE, FILES_ROLE, ROLLOUT_ROLE] {
         healed.role(role).revise(AFTERWARDS, now);
@@ -168,6 +176,8 @@ fn healed(row: &Row, seen: &Simulator, attacked: &Simulator) -> Simulator {
         healed.publish_root();
         healed.stage_root();
         healed.set_root_keys("timestamp", &[timestamp_key()], 1);
+        healed.set_root_keys("snapshot", &[snapshot_key()], 1);
+        healed.set_root_keys("targets", &targets_keys(), 2);
         healed.publish_root();
     }
     healed.publish();

@@ -2,6 +2,7 @@
 
 use super::{BOOT_RECORD, DOCUMENT, Device, ROLLOUT, RUNNING_SLOT, SPARE_SLOT, STATE, read_boot_record};
 use crate::attacks::Outcome;
+use crate::program::program;
 use crate::server::Server;
 use crate::simulator::Simulator;
 use crate::simulator::release::{self, CHANNEL, HARDWARE, POINTER, PRODUCT, SLOT_BYTES};
@@ -10,7 +11,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use tuffet_boot::State;
 
 /// A device whose agent is the client binary.
@@ -200,40 +200,10 @@ fn scratch_folder() -> tempfile::TempDir {
         .expect("the system has a temporary folder")
 }
 
-/// The client, built once by whoever asks first, into the folder that this test was built into.
-///
-/// # Panics
-///
-/// When it cannot be built.
-pub fn client_binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let test = std::env::current_exe().expect("a test knows its own file");
-        let profile = test.ancestors().nth(2).expect("a test lies in PROFILE/deps").to_owned();
-        let target = profile.parent().expect("a profile's folder lies in the target folder");
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        build
-            .args([
-                "build",
-                "--quiet",
-                "--package",
-                "tuffet-client",
-                "--bin",
-                "tuffet-client",
-                "--target-dir",
-            ])
-            .arg(target);
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        let status = build
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status()
-            .expect("cargo can be started");
-        assert!(status.success(), "the client does not build");
-        profile.join("tuffet-client")
-    })
+/// The client.
+#[must_use]
+pub fn client_binary() -> PathBuf {
+    program("tuffet-client", "tuffet-client")
 }
 
 /// Files of the device folder that are not the device's state: the lock, and parts of downloads.

@@ -1,0 +1,41 @@
+//! The programs of this workspace, as processes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+/// A program, built once by whoever asks first, into the folder that this test was built into.
+///
+/// # Panics
+///
+/// When it cannot be built.
+#[must_use]
+pub fn program(package: &str, name: &str) -> PathBuf {
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    built
+        .entry(name.to_owned())
+        .or_insert_with(|| build(package, name))
+        .clone()
+}
+
+fn build(package: &str, name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own file");
+    let profile = test.ancestors().nth(2).expect("a test lies in PROFILE/deps").to_owned();
+    let target = profile.parent().expect("a profile's folder lies in the target folder");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build
+        .args(["build", "--quiet", "--package", package, "--bin", name, "--target-dir"])
+        .arg(target);
+    if profile.ends_with("release") {
+        build.arg("--release");
+    }
+    let status = build
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .expect("cargo can be started");
+    assert!(status.success(), "{name} does not build");
+    profile.join(name)
+}

@@ -1,0 +1,227 @@
+//! A vendor who uses the real programs: keys, product, repository, releases, and a running server.
+
+use crate::program::program;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// The product's id.
+pub const PRODUCT: &str = "lamp";
+/// The product's hardware.
+pub const HARDWARE: &str = "c3";
+
+/// The keys live as long as a test.
+const PASSPHRASE: &str = "thrown away after the test";
+
+/// A vendor's folder: `keys/`, `root.json`, `product/`, `repository/`.
+pub struct Vendor {
+    folder: TempDir,
+}
+
+impl Vendor {
+    /// Makes the keys, a root of two of three, one product of two of two, and its repository.
+    ///
+    /// # Panics
+    ///
+    /// As all that follows: when a program says no.
+    #[must_use]
+    pub fn set_up() -> Self {
+        let vendor = Self {
+            folder: tempfile::tempdir().expect("the system has a temporary folder"),
+        };
+        let roles = [
+            ("root", "3"),
+            ("targets", "1"),
+            ("snapshot", "1"),
+            ("timestamp", "1"),
+            (PRODUCT, "2"),
+            ("lamp_rollout", "1"),
+        ];
+        for (role, count) in roles {
+            let generate = [
+                "generate",
+                "--role",
+                role,
+                "--count",
+                count,
+                "--out",
+                "keys",
+                "--work-factor",
+                "8",
+            ];
+            vendor.keys_tool(&generate);
+        }
+        vendor.keys_tool(&[
+            "root",
+            "create",
+            "--keys-dir",
+            "keys",
+            "--root-threshold",
+            "2",
+            "--out",
+            "root.json",
+        ]);
+        for key in ["keys/root-1.key", "keys/root-2.key"] {
+            vendor.keys_tool(&["root", "sign", "root.json", "--key", key]);
+        }
+        vendor.xtask(
+            &[
+                &[
+                    "product",
+                    "init",
+                    "product",
+                    "--id",
+                    PRODUCT,
+                    "--hardware",
+                    HARDWARE,
+                    "--threshold",
+                    "2",
+                ][..],
+                &[
+                    "--name",
+                    "Test lamp",
+                    "--slot-bytes",
+                    "1048576",
+                    "--contact",
+                    "security@example.org",
+                ],
+                &[
+                    "--support-start",
+                    "2026-01-01T00:00:00Z",
+                    "--support-end",
+                    "2036-01-01T00:00:00Z",
+                ],
+            ]
+            .concat(),
+        );
+        vendor.xtask(
+            &[
+                &["repo", "init", "repository", "--root", "root.json"][..],
+                &["--product", "product", "--keys", "keys"],
+            ]
+            .concat(),
+        );
+        vendor
+    }
+
+    /// A path in the vendor's folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Builds, signs and publishes a release with this firmware.
+    pub fn publish(&self, version: &str, firmware: &[u8]) {
+        let image = self.path(&format!("{version}.bin"));
+        std::fs::write(&image, firmware).expect("the temporary folder is writable");
+        let image = format!("{HARDWARE}={}", image.display());
+        let release = ["product", "--version", version];
+        self.xtask(
+            &[
+                &["release", "build"],
+                &release[..],
+                &["--image", &image, "--class", "feature"],
+            ]
+            .concat(),
+        );
+        for key in ["keys/lamp-1.key", "keys/lamp-2.key"] {
+            self.xtask(
+                &[
+                    &["release", "sign"],
+                    &release[..],
+                    &["--repo", "repository", "--key", key],
+                ]
+                .concat(),
+            );
+        }
+        let online = ["--repo", "repository", "--root", "root.json", "--online-keys", "keys"];
+        self.xtask(&[&["release", "publish"], &release[..], &online].concat());
+    }
+
+    /// Starts the server of the repository, which ends when the answer is dropped.
+    #[must_use]
+    pub fn serve(&self) -> RunningServer {
+        let mut child = Command::new(program("tuffet-server", "tuffet-server"))
+            .args([
+                "serve",
+                "repository",
+                "--listen",
+                "127.0.0.1:0",
+                "--online-keys",
+                "keys",
+            ])
+            .env("TUFFET_PASSPHRASE", PASSPHRASE)
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server can be started");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output is piped"))
+            .lines()
+            .map_while(Result::ok);
+        let url = lines.find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
+        // Its later lines are read and dropped, so that it never waits for a reader.
+        std::thread::spawn(move || lines.for_each(drop));
+        let mut server = RunningServer {
+            child,
+            url: String::new(),
+        };
+        server.url = url.expect("the server says where it listens");
+        server
+    }
+
+    fn keys_tool(&self, arguments: &[&str]) {
+        run(self.folder.path(), "tuffet-keys-tool", "tuffet-keys", arguments);
+    }
+
+    fn xtask(&self, arguments: &[&str]) {
+        run(self.folder.path(), "tuffet-xtask", "tuffet-xtask", arguments);
+    }
+}
+
+/// Runs a program of the workspace, which has to succeed.
+///
+/// # Panics
+///
+/// When it does not; with everything that it said.
+pub fn run(folder: &Path, package: &str, name: &str, arguments: &[&str]) {
+    let output = Command::new(program(package, name))
+        .args(arguments)
+        .env("TUFFET_PASSPHRASE", PASSPHRASE)
+        .current_dir(folder)
+        .output()
+        .expect("the program can be started");
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(
+        output.status.success(),
+        "{name} {arguments:?}: {}\n{stdout}{stderr}",
+        output.status
+    );
+}
+
+/// A running server.
+pub struct RunningServer {
+    child: Child,
+    url: String,
+}
+
+impl RunningServer {
+    /// The address of the repository folder.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for RunningServer {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
