@@ -1,7 +1,7 @@
 //! Attacks with the snapshot role: which versions belong together.
 
-use super::AT_SNAPSHOT;
 use super::row::{Outcome, Row};
+use super::{AT_SNAPSHOT, DOCUMENT, IMAGE, INSTALLED};
 use crate::simulator::role::{Role, pin};
 use crate::simulator::{Simulator, timestamp_key};
 use crate::site::Fault;
@@ -13,6 +13,7 @@ const SNAPSHOT: &str = "metadata/2.snapshot.json";
 pub fn rows() -> Vec<Row> {
     let mut rows = versions();
     rows.extend(lists());
+    rows.extend(long_lists());
     rows.extend(bytes());
     rows
 }
@@ -122,6 +123,41 @@ fn lists() -> Vec<Row> {
         })
         .refused("Rollback", &["2.root", "timestamp", "3.snapshot"], &["timestamp"]),
     ]
+}
+
+/// A device with little memory compares old and new snapshot in portions, and reads the new one once for each; these
+/// attacks are in the last portion.
+fn long_lists() -> Vec<Row> {
+    let twice = &["2.root", "timestamp", "2.snapshot", "2.snapshot"];
+    vec![
+        Row::new("snapshot_drops_the_last_of_many", "TUF 5.5.5", |repository| {
+            with_meta(repository, |meta| remove(meta, LAST_OF_MANY));
+        })
+        .before(many_roles)
+        .refused("RoleVanished", twice, &["timestamp"]),
+        Row::new("snapshot_rolls_back_the_last_of_many", "TUF 5.5.5", |repository| {
+            with_meta(repository, |meta| meta[LAST_OF_MANY] = pin(1, b""));
+        })
+        .before(many_roles)
+        .refused("Rollback", twice, &["timestamp"]),
+        Row::new("healthy_long_snapshot", "TUF 5.5.5", Simulator::publish)
+            .before(many_roles)
+            .expects(
+                Outcome::Installed,
+                &[twice, &["2.lamp", DOCUMENT, IMAGE][..]].concat(),
+                INSTALLED,
+            ),
+    ]
+}
+
+const LAST_OF_MANY: &str = "zone_21.json";
+
+/// The snapshot of a repository with many products, as long as a small device reads it.
+fn many_roles(repository: &mut Simulator) {
+    for number in 0..22 {
+        repository.snapshot.signed["meta"][format!("zone_{number:02}.json")] = pin(2, b"");
+    }
+    repository.publish_snapshot();
 }
 
 fn bytes() -> Vec<Row> {

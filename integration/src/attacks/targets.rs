@@ -89,6 +89,19 @@ fn delegations() -> Vec<Row> {
             },
         )
         .refused("DuplicateDelegation", AT_TARGETS, &["timestamp", "snapshot"]),
+        Row::new(
+            "targets_repeats_a_role_far_apart",
+            "design 3: a delegation that repeats a role name",
+            |repository| {
+                // A device with little memory compares the names in portions.
+                with_targets(repository, |repository| {
+                    for number in (0..40).chain([0]) {
+                        push_delegation(repository, delegated_to(&format!("zone{number}"), &[], 1, &[], false));
+                    }
+                });
+            },
+        )
+        .refused("DuplicateDelegation", AT_TARGETS, &["timestamp", "snapshot"]),
         Row::new("targets_delegates_to_root", "design 3: reserved names", |repository| {
             with_targets(repository, |repository| {
                 let reserved = delegated_to("root", &product_keys("lamp"), 2, &["lamp_*.release".to_owned()], false);

@@ -182,16 +182,14 @@ impl Simulator {
         self.publish_roles();
     }
 
-    /// Writes targets and the delegated roles, lets the snapshot pin them, and publishes it.
+    /// Writes targets and the delegated roles, lets the snapshot pin them beside what else it lists, and publishes it.
     pub fn publish_roles(&mut self) {
-        let mut meta = json!({});
         let targets = [("targets".to_owned(), self.targets.clone())];
         for (name, role) in self.delegated.clone().into_iter().chain(targets) {
             let (version, bytes) = (role.version(), role.file());
-            meta[format!("{name}.json")] = pin(version, &bytes);
+            self.snapshot.signed["meta"][format!("{name}.json")] = pin(version, &bytes);
             self.site.put(&format!("metadata/{version}.{name}.json"), bytes);
         }
-        self.snapshot.signed["meta"] = meta;
         self.publish_snapshot();
     }
 
