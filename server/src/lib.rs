@@ -34,8 +34,13 @@ mod storage;
 mod support;
 
 pub use opinion::{Dissent, Refusal};
+// The words of this library's interface, so that whoever calls it needs no other crate.
 pub use signing::NotEmitted;
 pub use storage::{FolderLock, StorageError};
+pub use tuffet_release::{
+    Advisory, Class, Delivery, Id, ReleaseDocument, RolloutState, Rule, SupportStatement, Version, Wave,
+};
+pub use tuffet_wire::UnixSeconds;
 
 #[cfg(test)]
 mod testing;

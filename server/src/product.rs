@@ -32,7 +32,11 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use tuffet_release::{Id, SupportStatement};
 use tuffet_wire::UnixSeconds;
 
-use crate::{error::Error, storage, support::SupportTable};
+use crate::{
+    error::{Error, Refused},
+    storage::{self, Content, RealDisk, StorageError},
+    support::{SupportTable, delivery_word},
+};
 
 /// Name of the file in a product folder.
 pub const FILE_NAME: &str = "tuffet.toml";
@@ -74,6 +78,24 @@ pub enum Profile {
     Standard,
     /// Microcontroller, 16 KiB of RAM.
     Small,
+}
+
+impl Profile {
+    /// The word in `tuffet.toml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Linux => "linux",
+            Self::Small => "small",
+            Self::Standard => "standard",
+        }
+    }
+
+    /// Reads that word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Linux, Self::Small, Self::Standard]
+            .into_iter()
+            .find(|profile| profile.as_str() == text)
+    }
 }
 
 /// The file is wrong. The vendor edits it.
@@ -151,6 +173,59 @@ impl Product {
         let bytes = storage::read(&path, BYTES_MAX)?;
         let text = String::from_utf8_lossy(&bytes);
         Ok(Self::parse(&text, &path)?)
+    }
+
+    /// Writes `tuffet.toml` into a product folder that has none yet.
+    pub fn create(&self, folder: &Path) -> Result<(), Error> {
+        let path = folder.join(FILE_NAME);
+        if path.exists() {
+            return Err(Refused::ProductFileThere { path }.into());
+        }
+        let text = self.to_toml();
+        // What cannot be read again is not written.
+        Self::parse(&text, &path)?;
+        std::fs::create_dir_all(folder).map_err(StorageError::not_written(folder))?;
+        Ok(storage::replace(&RealDisk, &path, &Content::Bytes(text.into_bytes()))?)
+    }
+
+    /// The text of a product file that says this.
+    pub fn to_toml(&self) -> String {
+        let ids = |ids: &[Id]| toml::Value::from(ids.iter().map(Id::to_string).collect::<Vec<_>>());
+        let mut text = String::from("# One product of this vendor; `cargo xtask product check` reads it.\n");
+        let mut table = |name: &str, entries: &[(&str, toml::Value)]| {
+            text.push_str(&format!("\n[{name}]\n"));
+            for (key, value) in entries {
+                text.push_str(&format!("{key} = {value}\n"));
+            }
+        };
+        let number = |number: u32| toml::Value::from(i64::from(number));
+        table(
+            "product",
+            &[
+                ("id", self.id.to_string().into()),
+                ("name", self.name.as_str().into()),
+                ("hardware", ids(&self.hardware)),
+                ("channels", ids(&self.channels)),
+                ("profile", self.profile.as_str().into()),
+                ("slot_bytes", number(self.slot_bytes)),
+                ("threshold", number(self.threshold)),
+            ],
+        );
+        let support = &self.support;
+        table(
+            "support",
+            &[
+                ("updatable", support.updatable.into()),
+                ("delivery", delivery_word(support.delivery).into()),
+                ("start", support.start.to_string().into()),
+                ("end", support.end.to_string().into()),
+                ("contact", support.contact.as_str().into()),
+                ("steps", support.steps.as_str().into()),
+                ("rationale", support.rationale.as_str().into()),
+            ],
+        );
+        table("bases", &[("count", number(self.bases))]);
+        text
     }
 
     /// Reads the text of a product file; `path` is for messages.
@@ -265,6 +340,7 @@ fn ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Id>, D::Error> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tuffet_release::Delivery;
 
     const GOOD: &str = r#"
 [product]
@@ -297,6 +373,28 @@ contact = "security@example.com"
         );
         assert_eq!(product.support.end, UnixSeconds::parse("2031-01-01T00:00:00Z").unwrap());
         assert_eq!(product.hardware.len(), 2);
+    }
+
+    #[test]
+    fn what_is_written_reads_the_same() {
+        let mut product = parse(GOOD).unwrap();
+        assert_eq!(parse(&product.to_toml()).unwrap(), product);
+        product.name = "A \"quoted\" \\ lamp = 1 # [x]".to_owned();
+        product.support.steps = "First\nthen \"\"\" that".to_owned();
+        product.support.delivery = Delivery::User;
+        product.bases = 0;
+        assert_eq!(parse(&product.to_toml()).unwrap(), product, "{}", product.to_toml());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lamp");
+        product.create(&path).unwrap();
+        assert_eq!(Product::load(&path).unwrap(), product);
+        assert!(matches!(
+            product.create(&path),
+            Err(Error::Refused(Refused::ProductFileThere { .. }))
+        ));
+        product.slot_bytes = 0;
+        assert!(product.create(&folder.path().join("other")).is_err());
+        assert!(!folder.path().join("other").exists());
     }
 
     #[test]

@@ -116,6 +116,16 @@ pub(crate) fn change_of(proposal: &Proposal, root: &Root, published: Option<&Pub
     Ok(change)
 }
 
+/// Whether a proposal still follows what a repository publishes, so that signing it makes sense.
+pub fn check_fits(repository: &Repository, proposal: &Proposal) -> Result<(), Error> {
+    let published = Published::load(repository)?;
+    for (name, new) in proposal.roles() {
+        let role = TargetsRole::parse(name).ok_or_else(|| Refused::NoSuchRole { role: name.clone() })?;
+        follows(&role, new, Some(&published))?;
+    }
+    Ok(())
+}
+
 /// A proposal made before another one was published would take that one back.
 fn follows(role: &TargetsRole, new: &File<Targets>, published: Option<&Published>) -> Result<(), Refused> {
     let old = published

@@ -187,6 +187,12 @@ pub enum Refused {
         /// About what.
         fact: &'static str,
     },
+    /// A product file is there.
+    #[error("{} exists already; edit it, or choose another folder", path.display())]
+    ProductFileThere {
+        /// The file.
+        path: PathBuf,
+    },
     /// The product is there.
     #[error("this repository has the product {product} already")]
     ProductThere {
@@ -231,7 +237,7 @@ pub enum Refused {
     #[error("a security release needs an advisory; say with --advisory what it closes and what the owner should know")]
     SecurityWithoutAdvisory,
     /// The threshold is not reached.
-    #[error("signatures are missing: {missing}; have the other holders run `release sign {}`", path.display())]
+    #[error("signatures are missing: {missing}; have the other holders run `cargo xtask release sign --proposal {}`", path.display())]
     SignaturesMissing {
         /// Which.
         missing: String,
@@ -328,6 +334,7 @@ impl Refused {
             | Self::BadKeys(_) => Exit::Key,
             Self::NotAProposal { .. }
             | Self::ProposalThere { .. }
+            | Self::ProductFileThere { .. }
             | Self::ProductThere { .. }
             | Self::NoSuchProduct { .. } => Exit::WrongState,
             Self::NothingToDo => Exit::Usage,

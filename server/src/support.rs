@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use tuffet_release::{Delivery, Id, SupportStatement};
 use tuffet_wire::UnixSeconds;
 
-use crate::product::Fault;
+use crate::{clock, product::Fault};
 
 /// The table `[support]` of `tuffet.toml`.
 #[derive(Deserialize)]
@@ -70,6 +70,16 @@ impl SupportTable {
     }
 }
 
+/// How updates arrive, in a word.
+pub(crate) fn delivery_word(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::Auto => "auto",
+        Delivery::None => "none",
+        Delivery::Professional => "professional",
+        Delivery::User => "user",
+    }
+}
+
 /// A TOML date, a TOML time in UTC, or either as a string. A date alone is its first second in UTC.
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixSeconds, D::Error> {
     let value = toml::Value::deserialize(deserializer)?;
@@ -82,8 +92,6 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixSeconds, D::Er
         | toml::Value::Array(_)
         | toml::Value::Table(_) => String::new(),
     };
-    let midnight = || UnixSeconds::parse(&format!("{text}T00:00:00Z"));
-    UnixSeconds::parse(&text)
-        .or_else(midnight)
+    clock::parse(&text)
         .ok_or_else(|| D::Error::custom("expected a date like 2031-01-31, or a time in UTC like 2031-01-31T12:00:00Z"))
 }

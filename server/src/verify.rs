@@ -28,14 +28,20 @@ pub struct Verified {
     pub targets_bytes: u64,
 }
 
+/// The repository holds the very root which devices are given.
+pub fn check_root(repository: &Repository, root: &RootFile) -> Result<(), Error> {
+    let name = format!("{}.root.json", root.root().version);
+    if repository.metadata(&name)? == Some(root.bytes()?) {
+        return Ok(());
+    }
+    Err(Refused::OtherRoot { name }.into())
+}
+
 /// Verifies everything: both verifiers from the first root on, our own rules, and every file against its digest.
 ///
 /// `root` is the root which devices are given: the repository has to hold the very same file.
 pub fn verify(repository: &Repository, root: &RootFile, now: UnixSeconds) -> Result<Verified, Error> {
-    let name = format!("{}.root.json", root.root().version);
-    if repository.metadata(&name)? != Some(root.bytes()?) {
-        return Err(Refused::OtherRoot { name }.into());
-    }
+    check_root(repository, root)?;
     let published = Published::load(repository)?;
     let names: Vec<String> = published
         .delegated

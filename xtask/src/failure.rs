@@ -23,7 +23,6 @@ pub enum Blame {
     /// A file could not be read or written, or a tool could not be run.
     Storage = 3,
     /// A key is missing or wrong, or its passphrase is.
-    #[expect(dead_code, reason = "release and repo say it")]
     Key = 4,
     /// A registry or a server did not answer as needed.
     Network = 5,

@@ -11,10 +11,14 @@ mod demo;
 mod failure;
 mod fuzz;
 mod process;
+mod product;
 mod provision;
+mod release;
+mod repo;
 mod table;
 mod test;
 mod tidy;
+mod vendor;
 mod workspace;
 
 use std::process::ExitCode;
@@ -41,8 +45,14 @@ enum Command {
     Demo(demo::Arguments),
     /// Look for bytes that break a core.
     Fuzz(fuzz::Arguments),
+    /// Describe a product in its one file.
+    Product(product::Arguments),
     /// Make the factory state of a device.
     Provision(provision::Arguments),
+    /// Build, sign, publish, promote or roll out a release.
+    Release(release::Arguments),
+    /// Make, extend, renew, verify or list a repository.
+    Repo(repo::Arguments),
     /// Run everything that CI checks.
     Test(test::Arguments),
     /// Check the house rules that a machine can check.
@@ -66,7 +76,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Corpus(arguments) => corpus::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Product(arguments) => product::run(&arguments),
         Command::Provision(arguments) => provision::run(&arguments),
+        Command::Release(arguments) => release::run(&arguments),
+        Command::Repo(arguments) => repo::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Tidy(arguments) => tidy::run(&arguments),
     }

@@ -1,6 +1,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use tuffet_release::{Id, names};
+use tuffet_tuf::model::Target;
 use tuffet_wire::{UnixSeconds, hex::Hex};
 
 use crate::{
@@ -56,40 +57,17 @@ pub fn propose_promotion(
     };
     for hardware in hardware {
         let from = names::pointer(&product.id, hardware, &promotion.from).to_string();
-        let Some(target) = old.role.targets.get(&from) else {
-            if promotion.hardware.is_empty() {
-                continue;
-            }
-            return Err(Refused::NothingReleased { pointer: from }.into());
-        };
         let to = names::pointer(&product.id, hardware, &promotion.to).to_string();
-        let document = check::document(repository, &from, target)?;
-        if let Some(there) = old.role.targets.get(&to) {
-            if there.hashes == target.hashes {
-                continue;
-            }
-            let newest = check::document(repository, &to, there)?.version;
-            if document.version <= newest && !document.rollback {
-                return Err(Refused::VersionNotNewer {
-                    version: document.version,
-                    newest,
-                    pointer: to,
+        match old.role.targets.get(&from) {
+            Some(target) => {
+                if let Some(content) = promoted(repository, target, &from, old.role.targets.get(&to), &to)? {
+                    new.targets.insert(to.clone(), target.clone());
+                    files.insert(to, Some(content));
                 }
-                .into());
             }
+            None if promotion.hardware.is_empty() => {}
+            None => return Err(Refused::NothingReleased { pointer: from }.into()),
         }
-        let digest = target.hashes.sha256;
-        let path = repository.target(&hashed_name(&digest, &from));
-        let path = path.ok_or_else(|| Refused::FileDiffers {
-            name: from.clone(),
-            digest: Hex(&digest).to_string(),
-        })?;
-        let facts = Facts {
-            length: target.length,
-            digest,
-        };
-        new.targets.insert(to.clone(), target.clone());
-        files.insert(to, Some(Content::CopyOf { path, facts }));
     }
     if files.is_empty() {
         return Err(Refused::NothingToDo.into());
@@ -102,4 +80,41 @@ pub fn propose_promotion(
         targets: files,
     }
     .write(folder)
+}
+
+/// The document to offer under the other name too, unless it is there already.
+fn promoted(
+    repository: &Repository,
+    target: &Target,
+    from: &str,
+    there: Option<&Target>,
+    to: &str,
+) -> Result<Option<Content>, Error> {
+    let document = check::document(repository, from, target)?;
+    if let Some(there) = there {
+        if there.hashes == target.hashes {
+            return Ok(None);
+        }
+        let newest = check::document(repository, to, there)?.version;
+        if document.version <= newest && !document.rollback {
+            let (version, pointer) = (document.version, to.to_owned());
+            return Err(Refused::VersionNotNewer {
+                version,
+                newest,
+                pointer,
+            }
+            .into());
+        }
+    }
+    let digest = target.hashes.sha256;
+    let absent = || Refused::FileDiffers {
+        name: from.to_owned(),
+        digest: Hex(&digest).to_string(),
+    };
+    let path = repository.target(&hashed_name(&digest, from)).ok_or_else(absent)?;
+    let facts = Facts {
+        length: target.length,
+        digest,
+    };
+    Ok(Some(Content::CopyOf { path, facts }))
 }
