@@ -283,6 +283,24 @@ mod tests {
     }
 
     #[test]
+    fn what_devices_cannot_read_is_refused() {
+        let snapshot = Snapshot {
+            expires: UnixSeconds::new(2_000_000_000),
+            meta: BTreeMap::from([("x".repeat(300), MetaFile::of(1, b""))]),
+            version: 1,
+            signed_at: UnixSeconds::new(1_700_000_000),
+        };
+        let bytes = file(&snapshot, &[]).unwrap();
+        assert!(matches!(
+            parse_file::<Snapshot>(&bytes),
+            Err(ParseError::Spelling {
+                fault: Fault::KeyTooLong,
+                ..
+            })
+        ));
+    }
+
+    #[test]
     fn another_role_is_refused() {
         let snapshot = Snapshot {
             expires: UnixSeconds::new(2_000_000_000),

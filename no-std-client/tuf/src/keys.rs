@@ -2,12 +2,10 @@
 
 use crate::{
     error::Rejected,
-    limits::ROLE_KEYS_MAX,
     names::RoleName,
     read::{Field, Flawed, Segment::Key},
     state::SignersId,
 };
-use arrayvec::ArrayVec;
 use ed25519_dalek::VerifyingKey;
 use sha2::{Digest as _, Sha256};
 use tuffet_wire::{Container, Digest, Scalar, Text, hex};
@@ -63,14 +61,12 @@ impl<'a> Authority<'a> {
                 .all(|key| other.keys().any(|theirs| theirs.public == key.public))
     }
 
-    /// The fingerprint of the set of keys, whatever order they stand in.
+    /// The fingerprint of the set of keys. A table is in the order of the file, which is the order of the key ids, so the
+    /// same keys give the same fingerprint.
     pub fn id(self) -> SignersId {
-        let mut keys: ArrayVec<[u8; 32], ROLE_KEYS_MAX> =
-            self.keys().map(|key| key.public).take(ROLE_KEYS_MAX).collect();
-        keys.sort_unstable();
         let mut hash = Sha256::new();
-        for key in keys {
-            hash.update(key);
+        for key in self.keys() {
+            hash.update(key.public);
         }
         let digest: Digest = hash.finalize().into();
         let mut id = [0; 16];

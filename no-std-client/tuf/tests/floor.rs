@@ -2,8 +2,8 @@
 
 mod repository;
 
-use repository::{Device, POINTER, Repository, SIGNED_AT, days, key_map, role_keys};
-use tuffet_tuf::{Error, Rejected, Resolution, RoleName};
+use repository::{Device, POINTER, ROLLOUT, Repository, SIGNED_AT, days, delegation, key_map, role_keys};
+use tuffet_tuf::{Error, Rejected, Resolution, RoleName, TargetName, model::Delegations};
 use tuffet_wire::UnixSeconds;
 
 /// A device without a clock.
@@ -203,4 +203,69 @@ fn clock_that_is_later_than_the_floor_counts() {
     assert_eq!(device.update(&repository), Err(Error::Rejected(expected)));
     // And it is never remembered.
     assert_eq!(device.trusted.floor, SIGNED_AT);
+}
+
+#[test]
+fn replaced_rollout_key_does_not_reset_the_floor() {
+    let mut repository = Repository::new();
+    let mut device = clockless(&repository);
+    let with_rollout = |device: &mut Device, repository: &Repository| {
+        let session = device.begin().unwrap();
+        let session = device.run(repository, session).unwrap();
+        let session = session.search(TargetName::new(ROLLOUT).unwrap()).unwrap();
+        let session = device.run(repository, session).unwrap();
+        assert!(matches!(session.resolution(), Some(Resolution::Found(_))));
+    };
+    repository.timestamp.role.signed_at = days(2);
+    repository.publish();
+    with_rollout(&mut device, &repository);
+    assert_eq!(device.trusted.floor, days(2));
+
+    repository.delegated.get_mut("p_rollout").unwrap().signers = vec![41];
+    let delegations = repository.targets.role.delegations.as_mut().unwrap();
+    delegations.keys = key_map(&[30, 31, 41]);
+    delegations.roles[2].keyids = role_keys(&[41], 1).keyids;
+    repository.publish();
+    with_rollout(&mut device, &repository);
+    assert_eq!(device.trusted.floor, days(2));
+}
+
+#[test]
+fn delegated_role_that_replaces_keys_below_it_does_not_reset_the_floor() {
+    // The product role delegates its pointer to a role below it, and later to other keys.
+    let mut repository = Repository::new();
+    let listed = std::mem::take(&mut repository.delegated.get_mut("p").unwrap().role.targets);
+    let mut below = repository.delegated["p_rollout"].clone();
+    below.role.targets = listed;
+    repository.delegated.insert("below".to_string(), below);
+    let delegate_to = |repository: &mut Repository, number: u8| {
+        let roles = vec![delegation("below", &[number], 1, &["p_*.release"])];
+        let product = &mut repository.delegated.get_mut("p").unwrap().role;
+        product.delegations = Some(Delegations {
+            keys: key_map(&[number]),
+            roles,
+        });
+        repository.delegated.get_mut("below").unwrap().signers = vec![number];
+        repository.publish();
+    };
+    repository.timestamp.role.signed_at = days(2);
+    delegate_to(&mut repository, 50);
+    let mut device = clockless(&repository);
+    assert!(matches!(device.update(&repository), Ok(Resolution::Found(_))));
+    assert_eq!(device.trusted.floor, days(2));
+
+    // Whoever stole the product's keys must not turn the time back with them.
+    delegate_to(&mut repository, 51);
+    assert!(matches!(device.update(&repository), Ok(Resolution::Found(_))));
+    assert_eq!(device.trusted.floor, days(2));
+    // Not even within a cycle, where it would bring an expired file back to life.
+    repository.delegated.get_mut("below").unwrap().role.expires = days(2);
+    delegate_to(&mut repository, 52);
+    let role = RoleName::new("below").unwrap();
+    let expected = Rejected::Expired {
+        role,
+        expires: days(2),
+        started_at: days(2),
+    };
+    assert_eq!(device.update(&repository), Err(Error::Rejected(expected)));
 }

@@ -227,6 +227,7 @@ fn timestamp_spelled_otherwise() {
             Flaw::UnknownSpecVersion,
         ),
         ("\"spec_version\":\"1.0.0\",", "", Flaw::Missing),
+        ("\"length\"", "\"lengtH\"", Flaw::Missing),
         ("\"sha256\"", "\"sha512\"", Flaw::Missing),
         ("snapshot.json", "snapshoT.json", Flaw::Missing),
     ] {
@@ -544,14 +545,15 @@ fn delegations(repository: &mut Repository) -> &mut Delegations {
 
 #[test]
 fn delegation_that_repeats_a_role_name() {
-    // Near, and beyond what one reading compares.
-    for distance in [1, 31, 32, 33, 70] {
+    // Near, and beyond what one reading compares: so many others before the first of the two, and between them.
+    for (before, between) in [(0, 0), (0, 28), (0, 29), (0, 30), (0, 70), (29, 0), (30, 40), (70, 0)] {
         let mut repository = Repository::new();
         let list = &mut delegations(&mut repository).roles;
-        for number in 0..distance - 1 {
+        for number in 0..before + between {
             list.push(delegation(&format!("other{number}"), &[40], 1, &["other"]));
         }
-        let mut again = delegation("p_rollout", &[41], 1, &["x"]);
+        list.insert(3 + before, delegation("twice", &[40], 1, &["other"]));
+        let mut again = delegation("twice", &[41], 1, &["x"]);
         again.terminating = true;
         list.push(again);
         repository.publish();
@@ -560,10 +562,14 @@ fn delegation_that_repeats_a_role_name() {
         let expected = Rejected::DuplicateDelegation {
             role: RoleName::Targets,
         };
-        assert_eq!(device.update(&repository), Err(Error::Rejected(expected)), "{distance}");
+        assert_eq!(
+            device.update(&repository),
+            Err(Error::Rejected(expected)),
+            "{before} {between}"
+        );
         delegations(&mut repository).roles.pop();
         repository.publish();
-        assert!(device.update(&repository).is_ok(), "{distance}");
+        assert!(device.update(&repository).is_ok(), "{before} {between}");
     }
 }
 
@@ -666,6 +672,28 @@ fn product_role_expired() {
             role: role("p"),
             expires: days(1),
             started_at: days(1)
+        }
+    );
+}
+
+#[test]
+fn product_role_of_another_version() {
+    let refusal = rejected(|repository| {
+        let file = repository.delegated["p"].file();
+        repository
+            .snapshot
+            .role
+            .meta
+            .insert("p.json".to_string(), MetaFile::of(2, &file));
+        repository.serve("2.p.json", file);
+        repository.publish_snapshot();
+    });
+    assert_eq!(
+        refusal,
+        Rejected::WrongVersion {
+            role: role("p"),
+            expected: version(2),
+            offered: version(1)
         }
     );
 }

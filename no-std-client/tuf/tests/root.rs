@@ -251,6 +251,20 @@ fn role_that_names_a_key_twice_needs_as_many_keys() {
 }
 
 #[test]
+fn next_root_that_strands_a_role_is_not_followed() {
+    let mut repository = Repository::new();
+    let mut device = Device::provisioned(&repository);
+    repository.rotate_root(|root| root.role.roles.targets = role_keys(&[20, 21], 3));
+    let expected = Rejected::UnreachableThreshold {
+        role: RoleName::Targets,
+        needed: 3,
+        usable: 2,
+    };
+    assert_eq!(device.update(&repository), Err(Error::Rejected(expected)));
+    assert_eq!(device.trusted.root.version, version(1));
+}
+
+#[test]
 fn bad_signature_of_a_listed_key_counts_for_nothing_and_stops_nothing() {
     let mut repository = Repository::new();
     repository.root.role.version = 2;

@@ -691,6 +691,10 @@ mod tests {
         assert!(log.events[1].contains("Whole"), "{}", log.events[1]);
         assert!(log.events[2].contains("TooLong"), "{}", log.events[2]);
 
+        // Not kept, but still checked.
+        let broken = [b"[\"", longest.as_bytes(), b"\xc3\"]"].concat();
+        assert_eq!(fault(&broken), Some((259, Fault::NotUtf8)));
+
         assert_eq!(fault(format!(r#"{{"{longest}":1}}"#).as_bytes()), None);
         assert_eq!(
             fault(format!(r#"{{"{longest}x":1}}"#).as_bytes()),
