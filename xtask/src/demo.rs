@@ -110,7 +110,7 @@ impl Protocol {
                     "name": tried.name,
                     "ok": tried.outcome.is_ok(),
                     "seconds": (tried.seconds * 1000.0).round() / 1000.0,
-                    "bytes": tried.outcome.as_ref().ok().and_then(|done| done.wire_bytes),
+                    "bytes": tried.outcome.as_ref().ok().and_then(|done| done.wire_bytes).unwrap_or(0),
                     "seen": tried.outcome.as_ref().map_or_else(ToString::to_string, |done| done.seen.clone()),
                 })
             })

@@ -57,7 +57,7 @@ impl Bench {
 
     /// Runs a command that prints JSON, whatever its exit code, and answers its last line.
     pub fn ask(&self, program: &str, arguments: &[&str]) -> Result<Value, Failure> {
-        let printed = self.tool(program, arguments)?.arg("--json").capture()?;
+        let printed = self.tool(program, &[&["--json"], arguments].concat())?.capture()?;
         let line = printed.output.lines().last().unwrap_or_default();
         serde_json::from_str(line).map_err(|_| {
             let errors = printed.errors.trim_end();

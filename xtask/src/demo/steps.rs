@@ -69,8 +69,8 @@ struct Play<'p> {
 }
 
 impl Play<'_> {
-    fn keys(&self) -> PathBuf {
-        self.bench.path("keys")
+    fn online_keys(&self) -> PathBuf {
+        self.bench.path("online")
     }
 
     fn repository(&self) -> PathBuf {
@@ -152,7 +152,20 @@ impl Play<'_> {
             "keys",
         ];
         self.bench.run("xtask", &repository)?;
-        Ok(Done::new("one product, signed by 2 of 2 release keys"))
+        self.part_with_online_keys()?;
+        Ok(Done::new("2 of 2 release keys; online keys moved to the server"))
+    }
+
+    /// The server gets the two keys that keep metadata fresh, and no other.
+    fn part_with_online_keys(&self) -> Result<(), Failure> {
+        let online = self.online_keys();
+        std::fs::create_dir(&online).map_err(|error| Failure::file("cannot make", &online, &error))?;
+        for name in ["snapshot-1.key", "snapshot-1.pub", "timestamp-1.key", "timestamp-1.pub"] {
+            let from = self.bench.path("keys").join(name);
+            let moved = std::fs::rename(&from, online.join(name));
+            moved.map_err(|error| Failure::file("cannot move", &from, &error))?;
+        }
+        Ok(())
     }
 
     fn publish_security(&self) -> Result<Done, Failure> {
@@ -173,13 +186,16 @@ impl Play<'_> {
 
     fn publish(&self, number: usize, class: &[&str]) -> Result<Done, Failure> {
         let version = format!("{number}.0.0");
-        let mut build = vec![
-            "release".to_owned(),
-            "build".to_owned(),
-            "product".to_owned(),
-            "--version".to_owned(),
-            version.clone(),
+        let build = [
+            "release",
+            "build",
+            "product",
+            "--repo",
+            "repository",
+            "--version",
+            &version,
         ];
+        let mut build: Vec<String> = build.map(str::to_owned).into();
         for firmware in self.all {
             let image = firmware
                 .images
@@ -216,13 +232,13 @@ impl Play<'_> {
         ];
         self.bench.run(
             "xtask",
-            &[&publish[..], &["--root", "root.json", "--online-keys", "keys"]].concat(),
+            &[&publish[..], &["--root", "root.json", "--online-keys", "online"]].concat(),
         )?;
         Ok(Done::new("accepted by our core and by tough, then written"))
     }
 
     fn serve(&self, server: &mut Option<Server>) -> Result<Done, Failure> {
-        let started = self.bench.serve(&self.repository(), &self.keys())?;
+        let started = self.bench.serve(&self.repository(), &self.online_keys())?;
         let seen = started.address().to_owned();
         *server = Some(started);
         Ok(Done::new(seen))
@@ -358,12 +374,15 @@ impl Device<'_> {
                 "the old timestamp is the current one: this would prove nothing",
             ));
         }
+        let state = self.play.bench.path(&self.folder()).join("state.bin");
+        let trusted = read(&state)?;
         write(&place, old)?;
         let answer = self.client(&["check"], "failed");
         write(&place, &current)?;
         self.is_named(&answer?, "Rollback")?;
-        let folder = self.folder();
-        self.play.bench.ask("tuffet-client", &["--device", &folder, "check"])?;
+        if read(&state)? != trusted {
+            return Err(Failure::refused("the refused timestamp changed what the device trusts"));
+        }
         Ok(Done::new("refused: Rollback; what the device trusts is unchanged"))
     }
 
