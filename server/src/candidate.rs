@@ -184,5 +184,5 @@ fn next_snapshot_version(repository: &Repository, published: Option<&Published>)
     };
     let on_disk = names.iter().filter_map(version).max().unwrap_or(0);
     let served = published.map_or(0, |published| published.snapshot.role.version);
-    Ok(on_disk.max(served) + 1)
+    Ok(on_disk.max(served).saturating_add(1))
 }

@@ -106,6 +106,18 @@ impl Running {
         self.fetch("GET", path, headers)
     }
 
+    /// Asks until a place is free.
+    fn get_when_free(&self, path: &str) {
+        let started = Instant::now();
+        while self.get(path, "").status != 200 {
+            assert!(
+                started.elapsed() < Duration::from_secs(15),
+                "another connection still holds its place"
+            );
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     fn signal_stop(&mut self) {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
@@ -507,7 +519,7 @@ fn a_receiver_that_takes_nothing_is_cut_off() {
     let folder = folder();
     let (path, length) = large(folder.path());
     let limits = Limits {
-        stall_timeout: Duration::from_millis(500),
+        stall_timeout: Duration::from_millis(1000),
         connections_max: 1,
         ..Limits::default()
     };
@@ -517,16 +529,8 @@ fn a_receiver_that_takes_nothing_is_cut_off() {
         .write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
         .unwrap();
     // The only connection is taken until the server gives up on it.
-    thread::sleep(Duration::from_millis(200));
     assert_eq!(server.get("/metadata/timestamp.json", "").status, 503);
-    let started = Instant::now();
-    while server.get("/metadata/timestamp.json", "").status != 200 {
-        assert!(
-            started.elapsed() < Duration::from_secs(10),
-            "the stalled connection still holds its place"
-        );
-        thread::sleep(Duration::from_millis(50));
-    }
+    server.get_when_free("/metadata/timestamp.json");
     let mut received = Vec::new();
     let _ = stream.read_to_end(&mut received);
     assert!(received.len() < length);
@@ -537,46 +541,45 @@ fn a_slow_receiver_that_keeps_taking_is_served() {
     let folder = folder();
     let (path, length) = large(folder.path());
     let limits = Limits {
-        stall_timeout: Duration::from_millis(700),
+        stall_timeout: Duration::from_millis(1500),
         ..Limits::default()
     };
     let server = Running::start(folder.path(), limits);
     let mut stream = server.connect();
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
-    let mut buffer = vec![0; 4 << 20];
-    let mut total = 0;
-    let mut reads = 0;
+    let started = Instant::now();
+    let mut buffer = vec![0; 1 << 20];
+    let (mut total, mut rest_at) = (0, 2 << 20);
     loop {
         match stream.read(&mut buffer).unwrap() {
             0 => break,
             read => total += read,
         }
-        reads += 1;
-        if reads % 8 == 0 {
-            thread::sleep(Duration::from_millis(30));
+        if total > rest_at {
+            rest_at += 2 << 20;
+            thread::sleep(Duration::from_millis(80));
         }
     }
     assert!(total > length, "{total}");
+    // In all it took longer than a receiver may take nothing.
+    assert!(started.elapsed() > Duration::from_millis(1500));
 }
 
 #[test]
 fn one_connection_too_many_is_told_to_come_back() {
     let folder = folder();
-    let server = Running::start(
-        folder.path(),
-        Limits {
-            connections_max: 2,
-            ..Limits::default()
-        },
-    );
+    let limits = Limits {
+        connections_max: 2,
+        ..Limits::default()
+    };
+    let server = Running::start(folder.path(), limits);
+    // Connections are accepted in order, so these two have their places before the third asks.
     let (first, _second) = (server.connect(), server.connect());
-    thread::sleep(Duration::from_millis(100));
     let reply = server.get("/metadata/timestamp.json", "");
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("30")));
     drop(first);
-    thread::sleep(Duration::from_millis(100));
-    assert_eq!(server.get("/metadata/timestamp.json", "").status, 200);
+    server.get_when_free("/metadata/timestamp.json");
 }
 
 #[test]
@@ -673,7 +676,7 @@ fn stopping_waits_only_so_long() {
     stream
         .write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
         .unwrap();
-    thread::sleep(Duration::from_millis(100));
+    stream.read_exact(&mut [0; 1024]).unwrap();
     let started = Instant::now();
     server.join();
     assert!(started.elapsed() < Duration::from_secs(5));
@@ -697,10 +700,9 @@ fn no_client_address_is_recorded() {
     );
     let held = server.connect();
     let from = held.local_addr().unwrap();
-    thread::sleep(Duration::from_millis(50));
     server.get("/metadata/timestamp.json", "X-Forwarded-For: 203.0.113.9\r\n");
     drop(held);
-    thread::sleep(Duration::from_millis(50));
+    server.get_when_free("/metadata/timestamp.json");
     server.get("/metadata/timestamp.json", "X-Forwarded-For: 203.0.113.9\r\n");
     server.join();
     let events = server.events();

@@ -47,15 +47,11 @@ pub enum Refusal {
 
 /// Walks from the first root to the top-level targets, which sign no name.
 pub fn accepts_top(source: &dyn Source, now: UnixSeconds) -> Result<(), Refusal> {
-    match resolve(source, &TargetsRole::top(), NO_NAME, now)? {
-        None => Ok(()),
-        Some(_) => Err(Refusal::LeadsElsewhere {
-            name: NO_NAME.to_owned(),
-        }),
-    }
+    let (_, found) = begin(source, &Limits::DEFAULT, NO_NAME, now)?;
+    leads_nowhere(NO_NAME, found)
 }
 
-/// Resolves every name of the repository from the first root on, each as a new device would.
+/// Resolves every name of the repository, for each role from the first root on, as a new device would.
 pub fn accepts(source: &dyn Source, published: &Published, scope: Scope<'_>, now: UnixSeconds) -> Result<(), Refusal> {
     accepts_top(source, now)?;
     for (name, file) in &published.delegated {
@@ -77,65 +73,97 @@ fn accepts_role(
     file: &File<Targets>,
     now: UnixSeconds,
 ) -> Result<(), Refusal> {
+    // Also without a target a role has to be one which devices can walk through.
+    let absent = absent_name(role);
+    let (mut session, found) = begin(source, &limits(role), &absent, now)?;
+    if !file.role.targets.contains_key(&absent) {
+        leads_nowhere(&absent, found)?;
+    }
     for (name, target) in &file.role.targets {
-        let found = resolve(source, role, name, now)?;
-        let leads_here = found.is_some_and(|found| {
+        let leads_here;
+        (session, leads_here) = go_on(source, session, name, |found| {
             found.role().as_str() == role.name()
                 && found.length() == target.length
                 && *found.digest() == target.hashes.sha256
-        });
+        })?;
         if !leads_here {
             return Err(Refusal::LeadsElsewhere { name: name.clone() });
         }
     }
-    // Also without a target a role has to be one which devices can walk through.
-    let absent = absent_name(role);
-    if !file.role.targets.contains_key(&absent) && resolve(source, role, &absent, now)?.is_some() {
-        return Err(Refusal::LeadsElsewhere { name: absent });
-    }
     Ok(())
 }
 
-/// Looks one name up in a new session.
-fn resolve(
+fn leads_nowhere(name: &str, found: Option<VerifiedTarget>) -> Result<(), Refusal> {
+    match found {
+        None => Ok(()),
+        Some(_) => Err(Refusal::LeadsElsewhere { name: name.to_owned() }),
+    }
+}
+
+/// Looks a name up in a new session, from the first root on.
+fn begin(
     source: &dyn Source,
-    role: &TargetsRole,
+    limits: &Limits,
     name: &str,
     now: UnixSeconds,
-) -> Result<Option<VerifiedTarget>, Refusal> {
-    let refused = |error| Refusal::Verifier {
-        name: name.to_owned(),
-        error,
-    };
-    let wanted = TargetName::new(name).ok_or_else(|| Refusal::NameTooLong { name: name.to_owned() })?;
-    let limits = limits(role);
+) -> Result<(Session, Option<VerifiedTarget>), Refusal> {
+    let wanted = wanted(name)?;
     let mut root = source.metadata("1.root.json")?.unwrap_or_default();
-    let trusted = first_root(&mut root.as_slice(), &limits).map_err(refused)?;
-    let mut session = Session::begin(&mut root.as_slice(), trusted, wanted, now, &limits).map_err(refused)?;
+    let mut trusted = first_root(&mut root.as_slice(), limits).map_err(refused(name))?;
     loop {
-        let fetch = match session.request() {
-            Request::Fetch(fetch) => fetch,
-            Request::Resolved => break,
-            // As many roots as one run takes: the next run begins with the newest of them.
-            Request::Paused => {
-                let trusted = *session.trusted();
-                root = source
-                    .metadata(&format!("{}.root.json", trusted.root.version))?
-                    .unwrap_or_default();
-                session = Session::begin(&mut root.as_slice(), trusted, wanted, now, &limits).map_err(refused)?;
-                continue;
-            }
-        };
+        let session = Session::begin(&mut root.as_slice(), trusted, wanted, now, limits).map_err(refused(name))?;
+        let session = drive(source, session, name)?;
+        if !matches!(session.request(), Request::Paused) {
+            let found = found(&session);
+            return Ok((session, found));
+        }
+        // As many roots as one run takes: the next run begins with the newest of them.
+        trusted = *session.trusted();
+        let newest = format!("{}.root.json", trusted.root.version);
+        root = source.metadata(&newest)?.unwrap_or_default();
+    }
+}
+
+/// Looks the next name up in metadata that was verified, by the same checks.
+fn go_on(
+    source: &dyn Source,
+    session: Session,
+    name: &str,
+    is_right: impl FnOnce(VerifiedTarget) -> bool,
+) -> Result<(Session, bool), Refusal> {
+    let misused = |misuse| refused(name)(Error::Misuse(misuse));
+    let session = session.search(wanted(name)?).map_err(misused)?;
+    let session = drive(source, session, name)?;
+    let leads_here = found(&session).is_some_and(is_right);
+    Ok((session, leads_here))
+}
+
+/// Hands a session what it asks for, until it asks for nothing more.
+fn drive(source: &dyn Source, mut session: Session, name: &str) -> Result<Session, Refusal> {
+    while let Request::Fetch(fetch) = session.request() {
         let step = match source.metadata(&fetch.file.to_string())? {
             Some(bytes) => session.receive(Answer::Present(&mut bytes.as_slice())),
             None => session.receive(Answer::<&[u8]>::Absent),
         };
-        session = step.map_err(refused)?.session;
+        session = step.map_err(refused(name))?.session;
     }
-    Ok(match session.resolution() {
+    Ok(session)
+}
+
+fn found(session: &Session) -> Option<VerifiedTarget> {
+    match session.resolution() {
         Some(Resolution::Found(target)) => Some(*target),
         Some(Resolution::NotFound) | None => None,
-    })
+    }
+}
+
+fn wanted(name: &str) -> Result<TargetName, Refusal> {
+    TargetName::new(name).ok_or_else(|| Refusal::NameTooLong { name: name.to_owned() })
+}
+
+fn refused(name: &str) -> impl FnOnce(Error<Infallible>) -> Refusal {
+    let name = name.to_owned();
+    move |error| Refusal::Verifier { name, error }
 }
 
 /// What the smallest device has, except for the one role that it never reads.

@@ -160,7 +160,7 @@ fn publish_cut(vendor: &Vendor, proposal: &Proposal, cut_at: usize, cut: Cut, ol
     assert_eq!(was_published, served == old + 1, "cut {cut:?} at {cut_at}");
     let verified = verify(&repository, &vendor.root, vendor.now).unwrap();
     assert_eq!(verified.timestamp_version, old + 1);
-    assert_eq!(verified.targets, 9);
+    assert_eq!(verified.targets, 8);
     if !was_published {
         let left: Vec<_> = tree(repository.path())
             .into_keys()
@@ -175,14 +175,20 @@ fn publish_cut(vendor: &Vendor, proposal: &Proposal, cut_at: usize, cut: Cut, ol
 fn a_publication_cut_anywhere_leaves_the_old_state_and_can_be_run_again() {
     let vendor = Vendor::new();
     vendor.release("1.0.0");
-    let proposal = vendor.signed("1.1.0");
+    // One kind of hardware is enough, and makes a quarter fewer operations to cut.
+    let mut plan = vendor.plan("1.1.0");
+    plan.images.truncate(1);
+    let mut proposal = vendor.build(&plan, "1.1.0").unwrap();
+    for holder in &vendor.holders {
+        proposal.sign(holder).unwrap();
+    }
     let old = timestamp_version(&vendor.repository);
     let (_folder, repository) = copy(&vendor);
     let count = operations(|disk| {
         publish_on(disk, &repository, &proposal, vendor.online()).unwrap();
     });
-    // Five new target files, three metadata files, the timestamp: written, named, synchronised.
-    assert_eq!(count, 9 * 3);
+    // Three new target files, three metadata files, the timestamp: written, named, synchronised.
+    assert_eq!(count, 7 * 3);
     for cut in CUTS {
         for cut_at in 0..count {
             let old_is_served = publish_cut(&vendor, &proposal, cut_at, cut, old);
