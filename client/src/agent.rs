@@ -10,7 +10,7 @@ use crate::report::Report;
 use crate::store::{Store, has_digest};
 use crate::transport::{Fetch, Transport};
 use tuffet_no_std_client::release::{Id, Seed};
-use tuffet_no_std_client::tuf::{self, Answer, Limits, RoleName, VerifiedTarget};
+use tuffet_no_std_client::tuf::{self, Answer, Limits, RoleName, TrustedState, VerifiedTarget};
 use tuffet_no_std_client::wire::hex::Hex;
 use tuffet_no_std_client::{Device, DeviceState, Error, Request, Running, Update};
 
@@ -99,7 +99,7 @@ impl Agent {
             update = match update.request() {
                 Request::Metadata(fetch) => {
                     let is_timestamp = fetch.role == RoleName::Timestamp;
-                    let got = self.metadata(&fetch, reach)?;
+                    let got = self.metadata(&fetch, &update.state().trusted, reach)?;
                     if is_timestamp {
                         timestamp_etag = got.etag;
                     }
@@ -139,7 +139,7 @@ impl Agent {
 
 impl Agent {
     /// Gets a metadata file: the copy in the store if it has the pinned digest, else the repository's.
-    fn metadata(&self, fetch: &tuf::Fetch, reach: Reach<'_>) -> Result<Got, ClientError> {
+    fn metadata(&self, fetch: &tuf::Fetch, trusted: &TrustedState, reach: Reach<'_>) -> Result<Got, ClientError> {
         let kept = self.store.metadata(&fetch.role)?;
         let is_pinned = |bytes: &Vec<u8>| {
             fetch
@@ -157,10 +157,12 @@ impl Agent {
                 bytes: kept.filter(|_| fetch.role == RoleName::Timestamp),
                 etag: None,
             }),
-            (kept, Reach::Repository(transport)) => {
-                if kept.is_some() && fetch.pinned.is_some() {
-                    self.report
-                        .note(&format!("the kept {} is not the current one; fetching it", fetch.file));
+            (_, Reach::Repository(transport)) => {
+                if is_trusted_file(trusted, fetch) {
+                    self.report.note(&format!(
+                        "the kept copy of {} is damaged or gone; fetching it again",
+                        fetch.file
+                    ));
                 }
                 let path = format!("metadata/{}", fetch.file);
                 let fetched = transport.fetch(Fetch {
@@ -197,6 +199,20 @@ impl Agent {
             }
         }
     }
+}
+
+/// Whether a fetch asks for the very file that the store should hold.
+fn is_trusted_file(trusted: &TrustedState, fetch: &tuf::Fetch) -> bool {
+    let known = match &fetch.role {
+        RoleName::Root => Some(trusted.root),
+        RoleName::Snapshot => trusted.snapshot,
+        RoleName::Targets => trusted.targets,
+        RoleName::Delegated(role) => trusted.delegated(role).map(|known| known.file),
+        RoleName::Timestamp => None,
+    };
+    fetch
+        .pinned
+        .is_some_and(|pinned| known.is_some_and(|known| known.digest == pinned.digest))
 }
 
 fn hand_over<'d>(update: Update<'d>, file: Option<&[u8]>) -> Result<Update<'d>, ClientError> {

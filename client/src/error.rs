@@ -12,7 +12,7 @@
 use crate::transport::TransportError;
 use std::io;
 use std::path::{Path, PathBuf};
-use tuffet_no_std_client::Failure;
+use tuffet_no_std_client::{Action, Failure};
 
 /// A file operation that failed.
 #[derive(Debug, thiserror::Error)]
@@ -167,6 +167,7 @@ impl ClientError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Refused { failure } if failure.action() == Action::NeedsOwner || *failure == Failure::TrialOpen => 6,
             Self::Refused { .. }
             | Self::HealthCheck { .. }
             | Self::Missing { .. }
