@@ -14,7 +14,7 @@ use crate::failure::{Blame, Failure};
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How long an ended program's output may still be silent before it counts as all there is.
-const GRANDCHILD_GRACE: Duration = Duration::from_secs(2);
+const GRANDCHILD_GRACE: Duration = Duration::from_millis(500);
 
 /// Lines of a failed program's output that its failure repeats.
 const QUOTED_LINES_MAX: usize = 12;

@@ -81,6 +81,11 @@ pub const STEPS: &[Step] = &[
         "the reference client of TUF takes our repositories",
         python_tuf,
     ),
+    step(
+        "demo",
+        "the main job from keys to an attack refused, by the real programs",
+        demo,
+    ),
     deep("many-cases", "property tests with forty times the cases", many_cases),
     deep("fuzz", "a minute of fuzzing for every target", |_| {
         in_process(fuzz::each(60))
@@ -203,6 +208,14 @@ fn python_tuf(bench: &Bench) -> Outcome {
         .cargo()
         .args(["test", "--package", "tuffet-integration", "--test", "python_tuf"]);
     counted(test.args(["--", "--ignored"]))
+}
+
+/// This program, as its own process: its table is part of the output, its failure is not ours.
+fn demo(bench: &Bench) -> Outcome {
+    match std::env::current_exe() {
+        Ok(program) => show(Tool::new(program).arg("demo").folder(&bench.root).limit(CARGO_LIMIT)),
+        Err(error) => failed(&format!("cannot find this program: {error}")),
+    }
 }
 
 fn many_cases(bench: &Bench) -> Outcome {
