@@ -12,7 +12,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use super::{route::Route, serve::StartError};
 
-/// A repository folder, opened for reading only what a [`Route`] can name.
+/// A repository folder, opened for reading only what a `Route` can name.
 #[derive(Clone, Debug)]
 pub struct ServedFolder {
     path: PathBuf,
