@@ -81,3 +81,27 @@ fn copy(from: &Path, facts: Facts, to: &mut File) -> io::Result<()> {
     let text = format!("{} changed after it was checked", from.display());
     Err(io::Error::new(io::ErrorKind::InvalidData, text))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_what_was_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        let facts = Facts::of(b"checked");
+        let content = Content::CopyOf {
+            path: from.clone(),
+            facts,
+        };
+        fs::write(&from, b"checked").unwrap();
+        RealDisk.write(&to, &content).unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"checked");
+        for changed in [&b"changed"[..], b"checked and more", b"check", b""] {
+            fs::write(&from, changed).unwrap();
+            let refused = RealDisk.write(&to, &content).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
+        }
+    }
+}
