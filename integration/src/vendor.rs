@@ -14,7 +14,10 @@ pub const HARDWARE: &str = "c3";
 /// The keys live as long as a test.
 const PASSPHRASE: &str = "thrown away after the test";
 
-/// A vendor's folder: `keys/`, `root.json`, `product/`, `repository/`.
+/// The folder with the keys that the server gets, and no other.
+const ONLINE: &str = "online";
+
+/// A vendor's folder: `keys/`, `online/`, `root.json`, `product/`, `repository/`.
 pub struct Vendor {
     folder: TempDir,
 }
@@ -102,6 +105,7 @@ impl Vendor {
             ]
             .concat(),
         );
+        vendor.part_with_online_keys();
         vendor
     }
 
@@ -116,7 +120,7 @@ impl Vendor {
         let image = self.path(&format!("{version}.bin"));
         std::fs::write(&image, firmware).expect("the temporary folder is writable");
         let image = format!("{HARDWARE}={}", image.display());
-        let release = ["product", "--version", version];
+        let release = ["product", "--version", version, "--repo", "repository"];
         self.xtask(
             &[
                 &["release", "build"],
@@ -126,16 +130,9 @@ impl Vendor {
             .concat(),
         );
         for key in ["keys/lamp-1.key", "keys/lamp-2.key"] {
-            self.xtask(
-                &[
-                    &["release", "sign"],
-                    &release[..],
-                    &["--repo", "repository", "--key", key],
-                ]
-                .concat(),
-            );
+            self.xtask(&[&["release", "sign"], &release[..], &["--key", key]].concat());
         }
-        let online = ["--repo", "repository", "--root", "root.json", "--online-keys", "keys"];
+        let online = ["--root", "root.json", "--online-keys", ONLINE];
         self.xtask(&[&["release", "publish"], &release[..], &online].concat());
     }
 
@@ -149,7 +146,7 @@ impl Vendor {
                 "--listen",
                 "127.0.0.1:0",
                 "--online-keys",
-                "keys",
+                ONLINE,
             ])
             .env("TUFFET_PASSPHRASE", PASSPHRASE)
             .current_dir(&self.folder)
@@ -170,6 +167,14 @@ impl Vendor {
         };
         server.url = url.expect("the server says where it listens");
         server
+    }
+
+    fn part_with_online_keys(&self) {
+        std::fs::create_dir(self.path(ONLINE)).expect("the folder is the vendor's own");
+        for name in ["snapshot-1.key", "snapshot-1.pub", "timestamp-1.key", "timestamp-1.pub"] {
+            let (from, to) = (self.path("keys").join(name), self.path(ONLINE).join(name));
+            std::fs::rename(from, to).expect("the keys were made");
+        }
     }
 
     fn keys_tool(&self, arguments: &[&str]) {

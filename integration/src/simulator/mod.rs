@@ -29,7 +29,7 @@ pub mod writing;
 
 use crate::site::Site;
 use keys::{Key, key_id, key_object};
-use release::{OTHER_PRODUCT, POINTER, PRODUCT, ROLLOUT, Release, SUPPORT};
+use release::{HARDWARE, OTHER_PRODUCT, POINTER, PRODUCT, ROLLOUT, Release, SUPPORT};
 use role::{Role, key_table, pin, role_keys};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -167,9 +167,13 @@ impl Simulator {
         } = self.release.clone();
         let support = writing::wire(&support);
         self.role(PRODUCT_ROLE).list(POINTER, &document, Some(custom));
+        // For other TUF clients, and for later: no device looks for it.
+        let document_name = image_name.replace(&format!("_{HARDWARE}.zst"), ".document");
         let files = self.role(FILES_ROLE);
         files.list(&image_name, &image_file, None);
         files.list(SUPPORT, &support, None);
+        files.list(&document_name, &document, None);
+        self.put_target(&document_name, document.clone());
         self.put_target(POINTER, document);
         self.put_target(&image_name, image_file);
         self.put_target(SUPPORT, support);
@@ -379,7 +383,7 @@ fn delegations() -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::release::{CHANNEL, HARDWARE};
+    use super::release::CHANNEL;
     use super::*;
 
     #[test]
