@@ -41,10 +41,9 @@ fn of_version(snapshot: &Role, version: u64) -> Role {
 fn versions() -> Vec<Row> {
     vec![
         Row::new("snapshot_mix_and_match", "TUF 5.5.2", |repository| {
-            // Rightly signed too, of the right version, with an older product role: not the one of this timestamp.
+            // Rightly signed too, of the right version and length, with another product role: not the one of this timestamp.
             repository.publish();
-            let old = Simulator::healthy(repository.now);
-            repository.snapshot.signed["meta"] = old.snapshot.signed["meta"].clone();
+            repository.snapshot.signed["meta"]["lamp.json"]["hashes"]["sha256"] = json!("ab".repeat(32));
             repository.site.put(SNAPSHOT, repository.snapshot.file());
         })
         .refused("WrongDigest", AT_SNAPSHOT, &["timestamp"]),
@@ -53,7 +52,7 @@ fn versions() -> Vec<Row> {
             let old = Simulator::healthy(repository.now);
             repository.site.put(SNAPSHOT, old.snapshot.file());
         })
-        .refused("WrongDigest", AT_SNAPSHOT, &["timestamp"]),
+        .refused("WrongLength", AT_SNAPSHOT, &["timestamp"]),
         Row::new("snapshot_version_differs", "TUF 5.5.4", |repository| {
             repository.publish();
             let other = of_version(&repository.snapshot, 3).file();
