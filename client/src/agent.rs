@@ -9,10 +9,14 @@ use crate::error::ClientError;
 use crate::report::Report;
 use crate::store::{Store, has_digest};
 use crate::transport::{Fetch, Transport};
+use std::fs::File;
 use tuffet_no_std_client::release::{Id, Seed};
 use tuffet_no_std_client::tuf::{self, Answer, Limits, RoleName, TrustedState, VerifiedTarget};
 use tuffet_no_std_client::wire::hex::Hex;
-use tuffet_no_std_client::{Device, DeviceState, Error, Request, Running, Update};
+use tuffet_no_std_client::{Decided, Device, DeviceState, Error, Request, Running, Update};
+
+/// How many runs one cycle may take to walk a long chain of roots.
+const RUNS_MAX: u32 = 32;
 
 /// Where the files of a cycle may come from.
 #[derive(Clone, Copy)]
@@ -49,12 +53,20 @@ pub struct Cycle<'d> {
 struct Got {
     bytes: Option<Vec<u8>>,
     etag: Option<String>,
+    is_fetched: bool,
 }
 
 impl Agent {
-    /// Makes the agent of a provisioned device.
-    pub fn open(folder: &DeviceFolder, report: Report) -> Result<Self, ClientError> {
-        Self::new(folder, folder.settings()?, folder.seed()?, report)
+    /// Takes a provisioned device for this process, and draws its seed if it has none yet.
+    pub fn open(folder: &DeviceFolder, report: Report) -> Result<(Self, File), ClientError> {
+        let settings = folder.settings()?;
+        let lock = folder.lock()?;
+        Ok((Self::new(folder, settings, folder.seed()?, report)?, lock))
+    }
+
+    /// Looks at a provisioned device, and changes nothing. It has no place in a rollout, so it must not decide.
+    pub fn look(folder: &DeviceFolder, report: Report) -> Result<Self, ClientError> {
+        Self::new(folder, folder.settings()?, [0; 32], report)
     }
 
     /// Makes the agent of a device whose settings may not be written yet.
@@ -90,8 +102,20 @@ impl Agent {
         Running::of(&open_records(&self.folder)?).map_err(ClientError::from)
     }
 
-    /// Runs a cycle up to its decision.
+    /// Runs a cycle up to its decision. A chain of roots that one run may not walk to its end goes on in the next.
     pub fn cycle(&self, running: Running, state: DeviceState, reach: Reach<'_>) -> Result<Cycle<'_>, ClientError> {
+        let mut cycle = self.run(running.clone(), state, reach)?;
+        for _ in 1..RUNS_MAX {
+            let Some(Decided::MoreRoots) = cycle.update.considered().map(|considered| &considered.decided) else {
+                break;
+            };
+            let state = cycle.update.state().clone();
+            cycle = self.run(running.clone(), state, reach)?;
+        }
+        Ok(cycle)
+    }
+
+    fn run(&self, running: Running, state: DeviceState, reach: Reach<'_>) -> Result<Cycle<'_>, ClientError> {
         let mut update = Update::begin(&self.device, running, state, clock::now());
         let mut timestamp_etag = None;
         let mut received = Vec::new();
@@ -105,6 +129,10 @@ impl Agent {
                     }
                     let next = hand_over(update, got.bytes.as_deref())?;
                     received = got.bytes.unwrap_or_default();
+                    if got.is_fetched && is_trusted_file(&next.state().trusted, &fetch) {
+                        // The copy was damaged or gone; the machine asks to store only what is new.
+                        self.store.keep_metadata(&fetch.role, &received)?;
+                    }
                     next
                 }
                 Request::Store { role } => {
@@ -151,11 +179,13 @@ impl Agent {
             (Some(bytes), _) if is_pinned(&bytes) => Ok(Got {
                 bytes: Some(bytes),
                 etag: None,
+                is_fetched: false,
             }),
             // Without the network the newest timestamp is the one at hand, and there is no newer root.
             (kept, Reach::Store) => Ok(Got {
                 bytes: kept.filter(|_| fetch.role == RoleName::Timestamp),
                 etag: None,
+                is_fetched: false,
             }),
             (_, Reach::Repository(transport)) => {
                 if is_trusted_file(trusted, fetch) {
@@ -173,10 +203,12 @@ impl Agent {
                     Got {
                         bytes: None,
                         etag: None,
+                        is_fetched: false,
                     },
                     |file| Got {
                         bytes: Some(file.bytes),
                         etag: file.etag,
+                        is_fetched: true,
                     },
                 ))
             }

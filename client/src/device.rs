@@ -9,7 +9,8 @@
 //!   metadata/     TUF metadata, byte for byte as received
 //!   targets/      the release document and the rollout file last seen
 //!   slots/        a.img and b.img
-//!   download.part the part of a download that has come so far
+//!   download/     the part of a download that has come so far, under the digest of the whole
+//!   .lock         held by the process that works on the device
 //! ```
 
 use crate::error::{ClientError, StorageError};
@@ -167,10 +168,18 @@ impl DeviceFolder {
             }
             Err(error) => return Err(StorageError::new("read", &path, error).into()),
         };
-        toml::from_str(&text).map_err(|error| ClientError::BadSettings {
+        let settings: DeviceSettings = toml::from_str(&text).map_err(|error| ClientError::BadSettings {
             path,
             reason: error.to_string(),
-        })
+        })?;
+        if settings.trial.attempts == 0 {
+            return Err(ClientError::BadSetting {
+                setting: "trial.attempts",
+                value: "0".to_owned(),
+                expected: "at least one boot",
+            });
+        }
+        Ok(settings)
     }
 
     /// Writes the settings. This is the last step of provisioning: without it the device is not provisioned.

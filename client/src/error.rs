@@ -39,7 +39,7 @@ fn advice(error: &io::Error) -> &'static str {
     // The one wildcard: what is not named here needs no more words than the system's own.
     #[allow(clippy::wildcard_enum_match_arm)]
     match error.kind() {
-        io::ErrorKind::StorageFull => " (free some space and try again; nothing was changed)",
+        io::ErrorKind::StorageFull => " (free some space and try again)",
         io::ErrorKind::PermissionDenied => " (run as the user who owns the device folder)",
         io::ErrorKind::ReadOnlyFilesystem => " (the device folder must be on a writable file system)",
         _ => "",

@@ -4,6 +4,7 @@
 //! - Nothing here decides whether an image is good. The slot is read back from the disk, and the update machine judges.
 
 use crate::error::{ClientError, StorageError};
+use crate::files::sync_folder_of;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -38,6 +39,7 @@ pub fn unpack(compressed: &Path, slot: &Path, length: u32) -> Result<(), ClientE
     }
     target
         .sync_all()
+        .and_then(|()| sync_folder_of(slot))
         .map_err(|error| StorageError::new("write", slot, error))?;
     if written < u64::from(length) {
         return Err(ClientError::Unpack {

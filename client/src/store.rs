@@ -73,11 +73,6 @@ impl Store {
         Ok(kept.filter(|bytes| has_digest(bytes, digest)))
     }
 
-    /// A target as kept, whatever it holds.
-    pub fn kept_target(&self, name: &str) -> Result<Option<Vec<u8>>, ClientError> {
-        Ok(read_if_there(&self.target_path(name))?)
-    }
-
     /// Keeps a small target.
     pub fn keep_target(&self, name: &str, bytes: &[u8]) -> Result<(), ClientError> {
         Ok(write_atomically(&self.target_path(name), bytes)?)

@@ -9,7 +9,7 @@
 //! | 900 | the driver broke the protocol of the machine | its programmer |
 
 use tuffet_release::Malformed;
-use tuffet_tuf::Rejected;
+use tuffet_tuf::{Rejected, RoleName};
 
 /// Why the machine refused. Small and copyable: a microcontroller can keep the last one.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,11 @@ pub enum Failure {
     Document(DocumentFault),
     /// The image is not what the release document says.
     Image(ImageFault),
+    /// A metadata file that the device must compare the next one with is gone, and the repository does not have it either.
+    KeptFileLost {
+        /// Whose file.
+        role: RoleName,
+    },
     /// The driver called what was not asked for.
     Misuse,
     /// The stored root is gone, and the repository does not have it either.
@@ -109,6 +114,7 @@ impl Failure {
             Self::UnknownImage => 404,
             Self::TrialOpen => 405,
             Self::UnstableDocument => 406,
+            Self::KeptFileLost { .. } => 407,
             Self::Misuse => 900,
         }
     }
@@ -138,6 +144,7 @@ impl Failure {
             Self::UnknownImage => "UnknownImage",
             Self::TrialOpen => "TrialOpen",
             Self::UnstableDocument => "UnstableDocument",
+            Self::KeptFileLost { .. } => "KeptFileLost",
             Self::Misuse => "Misuse",
         }
     }
@@ -149,7 +156,11 @@ impl Failure {
             Self::Rejected(_) | Self::Document(_) | Self::Image(_) | Self::TrialOpen | Self::UnstableDocument => {
                 Action::EndCycle
             }
-            Self::BootRecordDamaged | Self::NotProvisioned | Self::NoRoot | Self::UnknownImage => Action::NeedsOwner,
+            Self::BootRecordDamaged
+            | Self::KeptFileLost { .. }
+            | Self::NotProvisioned
+            | Self::NoRoot
+            | Self::UnknownImage => Action::NeedsOwner,
             Self::Misuse => Action::Report,
         }
     }
@@ -183,6 +194,11 @@ impl core::fmt::Display for Failure {
             }),
             Self::BootRecordDamaged => f.write_str("the boot record is damaged; the device needs its recovery"),
             Self::NotProvisioned => f.write_str("the boot record is empty; provision the device first"),
+            Self::KeptFileLost { role } => write!(
+                f,
+                "the kept {role} file is gone and the repository has it no longer: without it a rollback could not be \
+                 seen; its operator must serve that version again"
+            ),
             Self::NoRoot => f.write_str("the stored root is gone and the repository does not have it; provision again"),
             Self::UnknownImage => f.write_str("the stored state does not know the confirmed image; provision again"),
             Self::TrialOpen => f.write_str("a trial is open; confirm it, or reboot until it is over, before an update"),
@@ -199,7 +215,7 @@ mod tests {
     use super::*;
     use std::string::ToString;
 
-    const FROZEN: [(Failure, u16, &str, Action); 17] = [
+    const FROZEN: [(Failure, u16, &str, Action); 18] = [
         (
             Failure::Document(DocumentFault::Digest),
             201,
@@ -260,10 +276,18 @@ mod tests {
         (Failure::UnknownImage, 404, "UnknownImage", Action::NeedsOwner),
         (Failure::TrialOpen, 405, "TrialOpen", Action::EndCycle),
         (Failure::UnstableDocument, 406, "UnstableDocument", Action::EndCycle),
+        (
+            Failure::KeptFileLost {
+                role: RoleName::Snapshot,
+            },
+            407,
+            "KeptFileLost",
+            Action::NeedsOwner,
+        ),
         (Failure::Misuse, 900, "Misuse", Action::Report),
         (
             Failure::Rejected(Rejected::Absent {
-                role: tuffet_tuf::RoleName::Timestamp,
+                role: RoleName::Timestamp,
             }),
             101,
             "Absent",

@@ -1,13 +1,14 @@
 //! What a device must remember between two cycles, in one checksummed record.
 //!
 //! ```text
-//! byte 0          8            9               9 + T            99 + T            131 + T
-//!      +----------+------------+---------------+----------------+-----------------+
-//!      | magic    | layout     | trusted state | slots A and B  | SHA-256 of all  |
-//!      | TUFSTATE | (0)        | (T bytes)     | (45 bytes each)| bytes before it |
-//!      +----------+------------+---------------+----------------+-----------------+
+//! byte 0          8        9               9 + T            99 + T       132 + T           164 + T
+//!      +----------+--------+---------------+----------------+------------+-----------------+
+//!      | magic    | layout | trusted state | slots A and B  | document   | SHA-256 of all  |
+//!      | TUFSTATE | (0)    | (T bytes)     | (45 bytes each)| (33 bytes) | bytes before it |
+//!      +----------+--------+---------------+----------------+------------+-----------------+
 //!
-//! A slot's 45 bytes: whether it is known (0 or 1), digest of the image (32), version (3 × u32, little-endian).
+//! A slot's 45 bytes: whether it is known (0 or 1), digest of the image (32), version (3 × u32, little-endian). The release
+//! document's 33: whether one was verified (0 or 1), its digest.
 //! ```
 //!
 //! - The digest is against torn writes and accidents. Who can write here owns the device; see the threat table.
@@ -27,6 +28,9 @@ const DIGEST_BYTES: usize = 32;
 /// Whether the slot's entry is used (1), the image's digest, and its version.
 const INSTALLED_BYTES: usize = 1 + DIGEST_BYTES + 3 * 4;
 
+/// Whether a document was verified (1), and its digest.
+const DOCUMENT_BYTES: usize = 1 + DIGEST_BYTES;
+
 /// What an installed image is: the boot record pins its digest, this names its version.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Installed {
@@ -41,6 +45,8 @@ pub struct Installed {
 pub struct DeviceState {
     /// The verified versions, digests and times of the TUF metadata.
     pub trusted: TrustedState,
+    /// The digest of the release document that was verified last.
+    pub document: Option<Digest>,
     installed: [Option<Installed>; 2],
 }
 
@@ -65,13 +71,15 @@ pub enum BadState {
 
 impl DeviceState {
     /// The bytes of an encoded state.
-    pub const ENCODED_BYTES: usize = MAGIC.len() + 1 + TrustedState::ENCODED_BYTES + 2 * INSTALLED_BYTES + DIGEST_BYTES;
+    pub const ENCODED_BYTES: usize =
+        MAGIC.len() + 1 + TrustedState::ENCODED_BYTES + 2 * INSTALLED_BYTES + DOCUMENT_BYTES + DIGEST_BYTES;
 
     /// The state of a device that trusts this much and holds nothing in its slots.
     #[must_use]
     pub const fn new(trusted: TrustedState) -> Self {
         Self {
             trusted,
+            document: None,
             installed: [None; 2],
         }
     }
@@ -116,7 +124,9 @@ impl DeviceState {
             .chain([LAYOUT])
             .chain(self.trusted.encode())
             .chain(encode_installed(a.as_ref()))
-            .chain(encode_installed(b.as_ref()));
+            .chain(encode_installed(b.as_ref()))
+            .chain([u8::from(self.document.is_some())])
+            .chain(self.document.unwrap_or([0; DIGEST_BYTES]));
         let mut record = [0; Self::ENCODED_BYTES];
         for (byte, field) in record.iter_mut().zip(fields) {
             *byte = field;
@@ -146,10 +156,18 @@ impl DeviceState {
             .ok_or(BadState::Length)?;
         let (a, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
         let (b, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
+        let (&[is_known], rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
+        let (&document, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
         if !rest.is_empty() {
             return Err(BadState::Length);
         }
+        let document = match is_known {
+            0 if document == [0; DIGEST_BYTES] => None,
+            1 => Some(document),
+            _ => return Err(BadState::Content),
+        };
         Ok(Self {
+            document,
             trusted: TrustedState::decode(trusted).map_err(|_| BadState::Content)?,
             installed: [decode_installed(a)?, decode_installed(b)?],
         })

@@ -12,6 +12,8 @@ use tuffet_no_std_client::boot::Why;
 pub fn command(folder: &DeviceFolder, report: Report) -> Result<Verdict, ClientError> {
     folder.settings()?;
     let _lock = folder.lock()?;
+    // The first boot draws the seed; later ones find it.
+    folder.seed()?;
     let mut records = open_records(folder)?;
     let run = choose(folder, &mut records)?;
     let file = folder.slot(run.placed.slot);

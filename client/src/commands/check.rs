@@ -10,12 +10,11 @@ use tuffet_no_std_client::Failure;
 
 /// Asks the repository and says what would be installed.
 pub fn command(folder: &DeviceFolder, report: Report) -> Result<Verdict, ClientError> {
-    let agent = Agent::open(folder, report)?;
-    let _lock = folder.lock()?;
+    let (agent, _lock) = Agent::open(folder, report)?;
     let transport = Transport::open(&agent.settings.repository.address)?;
     let cycle = agent.cycle(agent.running()?, agent.store.state()?, Reach::Repository(&transport))?;
     let considered = cycle.update.considered().ok_or(Failure::Misuse)?;
-    let told = tell(&agent, considered);
+    let told = tell(&agent, cycle.update.state(), considered);
     report.result(&told.sentences, with_cost(told.object, &transport));
     Ok(told.verdict)
 }

@@ -13,11 +13,11 @@ use tuffet_no_std_client::boot::{State, Trial};
 /// Runs the health check of an open trial. Healthy: the image is confirmed, and the anti-rollback counter with it. Not
 /// healthy: the trial has failed, its digest is remembered, and the next boot runs the confirmed image.
 pub fn command(folder: &DeviceFolder, report: Report) -> Result<Verdict, ClientError> {
-    let agent = Agent::open(folder, report)?;
-    let _lock = folder.lock()?;
+    let (agent, _lock) = Agent::open(folder, report)?;
     let sentence = match self_test(&agent)? {
         SelfTest::Confirmed { version } => ("confirmed", format!("healthy: version {version} is confirmed")),
         SelfTest::NoTrial => ("no-trial", "there is no trial to confirm".to_owned()),
+        SelfTest::NotBooted => ("reboot-due", NOT_BOOTED.to_owned()),
     };
     let mut object = Map::new();
     object.insert("ok".into(), json!(true));
@@ -26,6 +26,9 @@ pub fn command(folder: &DeviceFolder, report: Report) -> Result<Verdict, ClientE
     report.result(&[sentence.1], object);
     Ok(Verdict::Fine)
 }
+
+/// What is said of an image that waits for its first boot.
+pub const NOT_BOOTED: &str = "a new image is installed and was not booted yet; reboot to try it";
 
 /// How a self test that did not fail ended.
 pub enum SelfTest {
@@ -36,6 +39,8 @@ pub enum SelfTest {
     },
     /// Nothing was on trial.
     NoTrial,
+    /// The image on trial never ran: what runs now says nothing about it.
+    NotBooted,
 }
 
 /// Runs the health check if a trial is open, and records its verdict. A failed check is an error.
@@ -44,6 +49,9 @@ pub fn self_test(agent: &Agent) -> Result<SelfTest, ClientError> {
     let State::Trial { trial, .. } = records.state() else {
         return Ok(SelfTest::NoTrial);
     };
+    if trial.attempts_left == trial.attempts {
+        return Ok(SelfTest::NotBooted);
+    }
     let on_boot_record = |error| boot_error(&agent.folder, error);
     match check(agent, &trial) {
         Ok(()) => {

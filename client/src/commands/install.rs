@@ -13,8 +13,7 @@ use tuffet_no_std_client::{Decided, Failure};
 
 /// Asks the repository and installs what it finds; the next boot tries it.
 pub fn command(folder: &DeviceFolder, report: Report) -> Result<Verdict, ClientError> {
-    let agent = Agent::open(folder, report)?;
-    let _lock = folder.lock()?;
+    let (agent, _lock) = Agent::open(folder, report)?;
     let transport = Transport::open(&agent.settings.repository.address)?;
     let cycle = agent.cycle(agent.running()?, agent.store.state()?, Reach::Repository(&transport))?;
     let told = carry_out(&agent, cycle, &transport)?;
@@ -25,7 +24,7 @@ pub fn command(folder: &DeviceFolder, report: Report) -> Result<Verdict, ClientE
 /// Installs if the decision says so, and begins the trial; otherwise only tells the decision.
 pub fn carry_out(agent: &Agent, cycle: Cycle<'_>, transport: &Transport) -> Result<Told, ClientError> {
     let considered = cycle.update.considered().ok_or(Failure::Misuse)?;
-    let mut told = tell(agent, considered);
+    let mut told = tell(agent, cycle.update.state(), considered);
     if !matches!(considered.decided, Decided::Install(_)) {
         return Ok(told);
     }

@@ -12,7 +12,7 @@ use crate::agent::Agent;
 use crate::transport::Transport;
 use serde_json::{Map, Value, json};
 use tuffet_no_std_client::release::{Release, ReleaseDocument};
-use tuffet_no_std_client::{Considered, Decided};
+use tuffet_no_std_client::{Considered, Decided, DeviceState};
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub fn with_cost(mut object: Map<String, Value>, transport: &Transport) -> Map<S
 
 /// Puts a decision into words. `outcome` is a stable word: `no-release`, `refused`, `up-to-date`, `waiting`, `available`.
 #[must_use]
-pub fn tell(agent: &Agent, considered: &Considered) -> Told {
+pub fn tell(agent: &Agent, state: &DeviceState, considered: &Considered) -> Told {
     let sentence = decision_sentence(&considered.decided);
     let mut object = Map::new();
     let outcome = match &considered.decided {
@@ -91,7 +91,7 @@ pub fn tell(agent: &Agent, considered: &Considered) -> Told {
     object.insert("message".into(), json!(sentence));
     let mut sentences = vec![sentence];
     if let Some(release) = &considered.release {
-        tell_release(agent, release, &mut sentences, &mut object);
+        tell_release(agent, state, release, &mut sentences, &mut object);
     }
     Told {
         sentences,
@@ -119,7 +119,13 @@ pub fn decision_sentence(decided: &Decided) -> String {
 }
 
 /// Support end and advisory of a release.
-fn tell_release(agent: &Agent, release: &Release, sentences: &mut Vec<String>, object: &mut Map<String, Value>) {
+fn tell_release(
+    agent: &Agent,
+    state: &DeviceState,
+    release: &Release,
+    sentences: &mut Vec<String>,
+    object: &mut Map<String, Value>,
+) {
     sentences.push(format!(
         "  release {}, class {}, security version {}",
         release.version,
@@ -130,7 +136,7 @@ fn tell_release(agent: &Agent, release: &Release, sentences: &mut Vec<String>, o
     object.insert("release".into(), json!(release.version.to_string()));
     object.insert("class".into(), json!(release.class.as_str()));
     object.insert("support_end".into(), json!(release.support.end.to_string()));
-    if let Some(advisory) = agent.document().and_then(|document| document.advisory) {
+    if let Some(advisory) = agent.document(state).and_then(|document| document.advisory) {
         sentences.push(format!("  advisory: {}", advisory.text));
         if !advisory.cves.is_empty() {
             sentences.push(format!("  fixes: {}", advisory.cves.join(", ")));
@@ -140,12 +146,12 @@ fn tell_release(agent: &Agent, release: &Release, sentences: &mut Vec<String>, o
 }
 
 impl Agent {
-    /// The release document last verified, for its texts.
+    /// The release document that was verified last, for its texts. An edited copy is none.
     #[must_use]
-    pub fn document(&self) -> Option<ReleaseDocument> {
+    pub fn document(&self, state: &DeviceState) -> Option<ReleaseDocument> {
         let device = &self.device;
         let name = tuffet_no_std_client::release::names::pointer(&device.product, &device.hardware, &device.channel);
-        let bytes = self.store.kept_target(name.as_str()).ok()??;
+        let bytes = self.store.target(name.as_str(), state.document.as_ref()?).ok()??;
         ReleaseDocument::parse(&bytes).ok()
     }
 }

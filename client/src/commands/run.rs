@@ -1,6 +1,6 @@
 //! `tuffet-client run`: the poll loop.
 
-use super::confirm::{SelfTest, self_test};
+use super::confirm::{NOT_BOOTED, SelfTest, self_test};
 use super::install::carry_out;
 use super::{Told, Verdict, with_cost};
 use crate::agent::{Agent, Reach};
@@ -9,6 +9,7 @@ use crate::device::DeviceFolder;
 use crate::error::{ClientError, StorageError};
 use crate::report::Report;
 use crate::transport::{Conditional, Transport};
+use serde_json::{Map, json};
 use std::path::Path;
 use std::time::Duration;
 use tuffet_no_std_client::Action;
@@ -25,10 +26,18 @@ pub struct Arguments {
 
 /// Polls until a reboot is due: an update was installed, or a trial failed. The supervisor of the process reboots.
 pub fn command(folder: &DeviceFolder, report: Report, arguments: &Arguments) -> Result<Verdict, ClientError> {
-    let agent = Agent::open(folder, report)?;
-    let _lock = folder.lock()?;
-    if let SelfTest::Confirmed { version } = self_test(&agent)? {
-        report.note(&format!("healthy: version {version} is confirmed"));
+    let (agent, _lock) = Agent::open(folder, report)?;
+    match self_test(&agent)? {
+        SelfTest::Confirmed { version } => report.note(&format!("healthy: version {version} is confirmed")),
+        SelfTest::NoTrial => {}
+        SelfTest::NotBooted => {
+            let mut object = Map::new();
+            object.insert("ok".into(), json!(true));
+            object.insert("outcome".into(), json!("reboot-due"));
+            object.insert("message".into(), json!(NOT_BOOTED));
+            report.result(&[NOT_BOOTED.to_owned()], object);
+            return Ok(Verdict::Fine);
+        }
     }
     let transport = Transport::open(&agent.settings.repository.address)?;
     let mut polling = Polling::new(&agent, &transport);
@@ -120,7 +129,11 @@ impl Polling<'_> {
                 };
                 match self.poll.peeked(clock::now(), peeked, random()?) {
                     AfterPeek::Cycle => self.cycle(),
-                    AfterPeek::DecideAgain => self.reach(Reach::Store),
+                    AfterPeek::DecideAgain => match self.reach(Reach::Store) {
+                        // What is kept does not carry a decision any more: the repository has it.
+                        Err(ClientError::Refused { .. }) => self.cycle(),
+                        outcome => outcome,
+                    },
                 }
             }
         }

@@ -13,7 +13,7 @@ use tuffet_no_std_client::boot::{Placed, State};
 
 /// Prints the state of the device. Asks nothing of the network.
 pub fn command(folder: &DeviceFolder, report: Report) -> Result<Verdict, ClientError> {
-    let agent = Agent::open(folder, report)?;
+    let agent = Agent::look(folder, report)?;
     let state = agent.store.state()?;
     let records = open_records(folder)?;
     let mut sentences = Vec::new();
@@ -43,7 +43,7 @@ pub fn command(folder: &DeviceFolder, report: Report) -> Result<Verdict, ClientE
         ));
     }
     tell_trusted(&state, &mut sentences, &mut object);
-    tell_support(&agent, &mut sentences, &mut object);
+    tell_support(&agent, &state, &mut sentences, &mut object);
     report.result(&sentences, object);
     Ok(Verdict::Fine)
 }
@@ -105,8 +105,8 @@ fn tell_trusted(state: &DeviceState, sentences: &mut Vec<String>, object: &mut M
     object.insert("time_floor".into(), json!(trusted.floor.to_string()));
 }
 
-fn tell_support(agent: &Agent, sentences: &mut Vec<String>, object: &mut Map<String, Value>) {
-    let Some(document) = agent.document() else {
+fn tell_support(agent: &Agent, state: &DeviceState, sentences: &mut Vec<String>, object: &mut Map<String, Value>) {
+    let Some(document) = agent.document(state) else {
         sentences.push("support     unknown: no release document was seen yet".to_owned());
         return;
     };

@@ -263,20 +263,17 @@ impl<F: NorFlash> BootRecords<F> {
     /// The image on trial works: it becomes the confirmed one, and the counter rises to its security version, in one record.
     pub fn confirm(&mut self) -> Result<Placed, Error<F::Error>> {
         self.reread()?;
-        let trial = self.trial()?;
-        if trial.attempts_left == trial.attempts {
-            return Err(Refusal::TrialNotBooted.into());
-        }
+        let trial = self.booted_trial()?;
         self.append(Entry::Confirmed(trial.placed))?;
         Ok(trial.placed)
     }
 
     /// The image on trial does not work: its digest is remembered, and the device is back at the confirmed image, which is the
-    /// answer. In one record.
+    /// answer. In one record. An image that never ran cannot have failed.
     pub fn fail(&mut self) -> Result<Placed, Error<F::Error>> {
         self.reread()?;
         let Slots { confirmed, .. } = self.slots()?;
-        let trial = self.trial()?;
+        let trial = self.booted_trial()?;
         self.append(Entry::Failed(failure(&trial)))?;
         Ok(confirmed)
     }
@@ -311,6 +308,14 @@ impl<F: NorFlash> BootRecords<F> {
             Beside::Trial(trial) => Ok(trial),
             Beside::Nothing | Beside::Previous(_) => Err(Refusal::NoTrial),
         }
+    }
+
+    fn booted_trial(&self) -> Result<Trial, Refusal> {
+        let trial = self.trial()?;
+        if trial.attempts_left == trial.attempts {
+            return Err(Refusal::TrialNotBooted);
+        }
+        Ok(trial)
     }
 
     fn check_counter_floor(&self, offered: u32) -> Result<(), Refusal> {

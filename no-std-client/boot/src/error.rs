@@ -103,7 +103,7 @@ pub enum Refusal {
         /// Slot of the request.
         slot: Slot,
     },
-    /// The image on trial never ran, so there is nothing to confirm.
+    /// The image on trial never ran, so there is nothing to confirm, and it cannot have failed.
     TrialNotBooted,
     /// A trial is open; it must end first.
     TrialOpen {

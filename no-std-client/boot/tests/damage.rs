@@ -254,6 +254,7 @@ fn only_the_last_four_failures_are_remembered() {
             1
         };
         records.begin_trial(verified(Slot::B, number, attempt), 1).unwrap();
+        records.boot().unwrap();
         records.fail().unwrap();
     }
     // 21 failed twice and stands once, with the higher attempt; 20 fell out.

@@ -186,6 +186,7 @@ fn receive_document<D: Document>(
         component: context.device.component,
     };
     let release = read_target(target, answer, |document| Release::parse(document, &wanted))?;
+    context.state.document = Some(*target.digest());
     let candidate = Candidate { pointer, release };
     let asks_for_rollout = matches!(candidate.release.rule, Rule::Required { .. });
     if !asks_for_rollout || !is_pending(context, &candidate)? {
@@ -311,7 +312,8 @@ fn target_name(name: &tuffet_release::Name) -> Result<TargetName, Failure> {
 
 fn rejected<E>(error: tuffet_tuf::Error<E>) -> Error<E> {
     match error {
-        tuffet_tuf::Error::DamagedStore { .. } => Failure::NoRoot.into(),
+        tuffet_tuf::Error::DamagedStore { role: RoleName::Root } => Failure::NoRoot.into(),
+        tuffet_tuf::Error::DamagedStore { role } => Failure::KeptFileLost { role }.into(),
         tuffet_tuf::Error::UnstableDocument { .. } => Failure::UnstableDocument.into(),
         tuffet_tuf::Error::Rejected(rejected) => Failure::Rejected(rejected).into(),
         tuffet_tuf::Error::Storage(error) => Error::Document(error),

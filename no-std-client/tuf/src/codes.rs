@@ -40,23 +40,100 @@ impl Rejected {
 
 #[cfg(test)]
 mod tests {
-    use crate::{error::Rejected, names::RoleName};
+    use crate::{
+        error::{Flaw, Limit, Rejected},
+        names::{RoleName, RoleVersion},
+    };
+    use tuffet_wire::UnixSeconds;
 
     #[test]
     fn numbers_and_words_are_frozen() {
         let role = RoleName::Timestamp;
-        assert_eq!(
-            (Rejected::Absent { role }.code(), Rejected::Absent { role }.name()),
-            (101, "Absent")
-        );
-        assert_eq!(Rejected::DuplicateSignature { role }.code(), 103);
-        assert_eq!(Rejected::WeakKey { role }.code(), 113);
-        assert_eq!(Rejected::WrongDigest { role }.code(), 114);
-        let too_few = Rejected::TooFewSignatures {
-            role,
-            needed: 2,
-            valid: 1,
-        };
-        assert_eq!((too_few.code(), too_few.name()), (110, "TooFewSignatures"));
+        let time = UnixSeconds::new(0);
+        let (trusted, offered) = (RoleVersion::new(2).unwrap(), RoleVersion::new(1).unwrap());
+        let frozen = [
+            (Rejected::Absent { role }, 101, "Absent"),
+            (Rejected::DuplicateDelegation { role }, 102, "DuplicateDelegation"),
+            (Rejected::DuplicateSignature { role }, 103, "DuplicateSignature"),
+            (
+                Rejected::Expired {
+                    role,
+                    expires: time,
+                    started_at: time,
+                },
+                104,
+                "Expired",
+            ),
+            (
+                Rejected::LimitExceeded {
+                    role,
+                    limit: Limit::Signatures,
+                },
+                105,
+                "LimitExceeded",
+            ),
+            (
+                Rejected::Malformed {
+                    role,
+                    at: 0,
+                    what: Flaw::Missing,
+                },
+                106,
+                "Malformed",
+            ),
+            (Rejected::NotInSnapshot { role }, 107, "NotInSnapshot"),
+            (Rejected::RoleVanished { trusted, offered }, 108, "RoleVanished"),
+            (Rejected::Rollback { role, trusted, offered }, 109, "Rollback"),
+            (
+                Rejected::TooFewSignatures {
+                    role,
+                    needed: 2,
+                    valid: 1,
+                },
+                110,
+                "TooFewSignatures",
+            ),
+            (
+                Rejected::TooLong {
+                    role,
+                    length: 2,
+                    bytes_max: 1,
+                },
+                111,
+                "TooLong",
+            ),
+            (
+                Rejected::UnreachableThreshold {
+                    role,
+                    needed: 2,
+                    usable: 1,
+                },
+                112,
+                "UnreachableThreshold",
+            ),
+            (Rejected::WeakKey { role }, 113, "WeakKey"),
+            (Rejected::WrongDigest { role }, 114, "WrongDigest"),
+            (
+                Rejected::WrongLength {
+                    role,
+                    expected: 1,
+                    offered: 2,
+                },
+                115,
+                "WrongLength",
+            ),
+            (
+                Rejected::WrongVersion {
+                    role,
+                    expected: trusted,
+                    offered,
+                },
+                116,
+                "WrongVersion",
+            ),
+        ];
+        for (rejected, code, name) in frozen {
+            assert_eq!((rejected.code(), rejected.name()), (code, name));
+        }
     }
 }

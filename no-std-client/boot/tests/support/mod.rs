@@ -105,6 +105,7 @@ pub fn fullest() -> Records {
     let mut records = provisioned();
     for number in 10..14 {
         records.begin_trial(verified(Slot::B, number, 1), 1).unwrap();
+        records.boot().unwrap();
         records.fail().unwrap();
     }
     records.begin_trial(verified(Slot::B, 2, 1), 3).unwrap();
