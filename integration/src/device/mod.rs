@@ -11,7 +11,7 @@ mod process;
 
 pub use flash::RamFlash;
 pub use memory::Memory;
-pub use process::{Process, client_binary};
+pub use process::{Process, Said, client_binary};
 
 use crate::attacks::Outcome;
 use crate::simulator::Simulator;

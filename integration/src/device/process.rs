@@ -182,7 +182,9 @@ impl Said {
             Some("waiting") => (Outcome::Waiting(name), 0),
             Some("refused") => (Outcome::Refused(name), 1),
             Some("failed") if name == "Transport" => (Outcome::Transport, 5),
-            Some("failed") if ["DamagedStore", "NoRoot"].contains(&name.as_str()) => (Outcome::Refused(name), 6),
+            Some("failed") if ["DamagedStore", "KeptFileLost", "NoRoot", "TrialOpen"].contains(&name.as_str()) => {
+                (Outcome::Refused(name), 6)
+            }
             Some("failed") => (Outcome::Refused(name), 1),
             _ => panic!("not the outcome of a cycle: {}", self.everything),
         };
