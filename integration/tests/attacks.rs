@@ -1,13 +1,20 @@
 //! The attack table, on the update machine in memory and on the client over HTTP.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tuffet_integration::attacks::{Outcome, Row, Runs, run, table};
-use tuffet_integration::device::{Memory, Process, client_binary};
+use tuffet_integration::device::{Device, Memory, Process, client_binary};
 
 /// Any time will do: nothing in the update machine reads a clock.
 const MEMORY_NOW: u64 = 1_800_000_000;
+
+/// Runs a row; a panic of the harness is a finding of that row, and the others still run.
+fn report<D: Device>(row: &Row, expected: &Outcome, now: u64) -> Option<String> {
+    catch_unwind(AssertUnwindSafe(|| run::<D>(row, expected, now).report(row)))
+        .unwrap_or_else(|_| Some(format!("{} ({}): the harness panicked, see above", row.name, row.step)))
+}
 
 /// Fails with everything that any row found.
 fn assert_holds(ran: usize, reports: &[String]) {
@@ -25,7 +32,7 @@ fn every_row_holds_in_memory() {
     let rows: Vec<Row> = table().into_iter().filter(|row| row.runs == Runs::Everywhere).collect();
     let reports: Vec<String> = rows
         .iter()
-        .filter_map(|row| run::<Memory>(row, &row.expected, MEMORY_NOW).report(row))
+        .filter_map(|row| report::<Memory>(row, &row.expected, MEMORY_NOW))
         .collect();
     assert_holds(rows.len(), &reports);
 }
@@ -42,10 +49,7 @@ fn every_row_holds_on_the_client_over_http() {
             scope.spawn(|| {
                 while let Some(row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let expected: &Outcome = row.expected_over_http.as_ref().unwrap_or(&row.expected);
-                    reports
-                        .lock()
-                        .unwrap()
-                        .extend(run::<Process>(row, expected, now).report(row));
+                    reports.lock().unwrap().extend(report::<Process>(row, expected, now));
                 }
             });
         }

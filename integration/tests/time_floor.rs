@@ -89,6 +89,27 @@ fn thief_of_the_rollout_key(repository: &mut Simulator) {
     date_ahead(repository.role(ROLLOUT_ROLE), now);
 }
 
+/// The floor that the thief left behind is below every file with an offline key: what outlives the product role is taken.
+fn stays_below_offline_files<D: Device>() {
+    let mut repository = Simulator::healthy(now());
+    let mut device = D::factory(&repository);
+    published(&mut repository, thief_of_the_timestamp_key);
+    install(&mut device, &repository);
+    repository.stage("3.0.0");
+    let product_expires = repository.role(PRODUCT_ROLE).signed["expires"].clone();
+    for role in [&mut repository.timestamp, &mut repository.snapshot] {
+        role.signed["expires"] = product_expires.clone();
+    }
+    repository.publish();
+    install(&mut device, &repository);
+}
+
+#[test]
+fn timestamp_of_the_far_future_leaves_offline_files_valid() {
+    stays_below_offline_files::<Memory>();
+    stays_below_offline_files::<Process>();
+}
+
 #[test]
 fn timestamp_of_the_far_future_costs_one_root() {
     costs_one_root::<Memory>(thief_of_the_timestamp_key);

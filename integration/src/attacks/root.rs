@@ -150,6 +150,22 @@ fn contents() -> Vec<Row> {
             });
         })
         .refused("Malformed", AT_ROOT, &[]),
+        Row::new("root_threshold_out_of_reach", "TUF 4.3", |repository| {
+            // Nobody could ever sign a timestamp again, and no device follow.
+            next_root(repository, |repository| {
+                repository.set_root_keys("timestamp", &[timestamp_key()], 2)
+            });
+        })
+        .refused("UnreachableThreshold", AT_ROOT, &[]),
+        Row::new("root_with_more_keys_than_kept", "limits: keys", |repository| {
+            next_root(repository, |repository| {
+                for number in 0..13 {
+                    let key = Key::of(&format!("spare {number}"));
+                    repository.root.signed["keys"][key.id()] = key.object();
+                }
+            });
+        })
+        .refused("LimitExceeded", AT_ROOT, &[]),
         Row::new("root_gives_a_key_id_to_another_key", "TUF 4.2", |repository| {
             // The root's word counts: by this id it now means another key, and the old one signs no more.
             next_root(repository, |repository| {

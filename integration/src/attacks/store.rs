@@ -1,8 +1,7 @@
 //! Attacks on what the device keeps: files that were edited, cut short, or exchanged.
 //!
-//! The trusted state pins every other file. A kept file that is not the pinned one is fetched again, each time that it is
-//! needed: the kept one stays as it is until the next version takes its place. A trusted state that is not whole stops the
-//! device, for without it nothing would hold the versions up.
+//! The trusted state pins every other file. A kept file that is not the pinned one is fetched again, verified, and kept. A
+//! trusted state that is not whole stops the device, for without it nothing would hold the versions up.
 
 use super::row::{Outcome, Row};
 use super::{AT_TIMESTAMP, DOCUMENT, IMAGE, INSTALLED, TO_IMAGE};
@@ -38,7 +37,8 @@ fn states() -> Vec<Row> {
             .for_good()
     };
     vec![
-        damaged("store_state_edited", |bytes| flip(bytes)),
+        // A bit of a digest: everything else about the record makes sense.
+        damaged("store_state_edited", |bytes| bytes[40] ^= 1),
         damaged("store_state_truncated", cut),
         damaged("store_state_emptied", Vec::clear),
         damaged("store_state_extended", |bytes| bytes.push(0)),
@@ -47,10 +47,11 @@ fn states() -> Vec<Row> {
 
 fn roots() -> Vec<Row> {
     let requests: Vec<&'static str> = [&["1.root"], TO_IMAGE].concat();
+    let changed: Vec<&'static str> = [&["root"], INSTALLED].concat();
     let fetched_again = |name, edit| {
         Row::new(name, "design 5: a file not kept is fetched again", Simulator::publish)
             .tamper("root", edit)
-            .expects(Outcome::Installed, &requests, INSTALLED)
+            .expects(Outcome::Installed, &requests, &changed)
     };
     vec![
         fetched_again("store_root_edited", |bytes| flip(bytes)),
@@ -115,6 +116,16 @@ fn copies() -> Vec<Row> {
             INSTALLED,
         ),
         Row::new(
+            "store_snapshot_edited_and_not_served",
+            "TUF 5.5.5 needs the old one",
+            |repository| {
+                repository.publish();
+                repository.site.remove("metadata/1.snapshot.json");
+            },
+        )
+        .tamper("snapshot", |bytes| flip(bytes))
+        .refused("KeptFileLost", &["2.root", "timestamp", "1.snapshot"], &["timestamp"]),
+        Row::new(
             "store_targets_edited",
             "design 5: a file not kept is fetched again",
             Simulator::publish,
@@ -131,7 +142,7 @@ fn copies() -> Vec<Row> {
                 DOCUMENT,
                 IMAGE,
             ],
-            INSTALLED,
+            &[&["targets"], INSTALLED].concat(),
         ),
         Row::new(
             "store_product_edited",
@@ -139,7 +150,7 @@ fn copies() -> Vec<Row> {
             no_news,
         )
         .tamper("lamp", |bytes| flip(bytes))
-        .expects(Outcome::UpToDate, &[AT_TIMESTAMP, &["1.lamp"]].concat(), &[]),
+        .expects(Outcome::UpToDate, &[AT_TIMESTAMP, &["1.lamp"]].concat(), &["lamp"]),
         Row::new(
             "store_document_edited",
             "design 5: used only after its hash matches",

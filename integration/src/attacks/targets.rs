@@ -95,13 +95,22 @@ fn delegations() -> Vec<Row> {
             |repository| {
                 // A device with little memory compares the names in portions.
                 with_targets(repository, |repository| {
-                    for number in (0..40).chain([0]) {
+                    for number in (0..40).chain([39]) {
                         push_delegation(repository, delegated_to(&format!("zone{number}"), &[], 1, &[], false));
                     }
                 });
             },
         )
         .refused("DuplicateDelegation", AT_TARGETS, &["timestamp", "snapshot"]),
+        Row::new("targets_delegates_to_an_unlisted_role", "TUF 5.6.1", |repository| {
+            with_targets(repository, |repository| {
+                let unlisted = delegated_to("ghost", &product_keys("lamp"), 2, &["lamp_*".to_owned()], false);
+                if let Some(roles) = repository.targets.signed["delegations"]["roles"].as_array_mut() {
+                    roles.insert(0, unlisted);
+                }
+            });
+        })
+        .refused("NotInSnapshot", AT_TARGETS, &["timestamp", "snapshot", "targets"]),
         Row::new("targets_delegates_to_root", "design 3: reserved names", |repository| {
             with_targets(repository, |repository| {
                 let reserved = delegated_to("root", &product_keys("lamp"), 2, &["lamp_*.release".to_owned()], false);

@@ -33,10 +33,13 @@ fn with_timestamp(repository: &mut Simulator, change: impl FnOnce(&mut Simulator
 fn versions() -> Vec<Row> {
     vec![
         Row::new("timestamp_version_rollback", "TUF 5.4.3.1", |repository| {
-            // Yesterday's timestamp, rightly signed and not expired.
+            // Yesterday's timestamp, rightly signed and not expired, over the same snapshot.
             repository.site = Simulator::healthy(repository.now).site;
         })
-        .before(once_more)
+        .before(|repository| {
+            repository.timestamp.revise(2, repository.now);
+            repository.publish_timestamp();
+        })
         .refused("Rollback", AT_TIMESTAMP, &[]),
         Row::new("timestamp_version_equal", "TUF 5.4.3.1", |repository| {
             // The version the device has, over another snapshot: dropped without a word, the old one stays.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use tuffet_boot::{BootRecords, State};
 use tuffet_no_std_client::release::{FileRef, Id, Seed};
-use tuffet_no_std_client::tuf::{self, Answer, Limits, RoleName};
+use tuffet_no_std_client::tuf::{self, Answer, Limits, RoleName, TrustedState};
 use tuffet_no_std_client::wire::hex::Hex;
 use tuffet_no_std_client::wire::{Digest, UnixSeconds};
 use tuffet_no_std_client::{Decided, DeviceState, Error, Failure, Request, Running, Update};
@@ -147,6 +147,10 @@ impl Memory {
                     let file = self.metadata(&fetch);
                     let next = hand_over(update, file.as_deref())?;
                     received = file.unwrap_or_default();
+                    if is_trusted_file(&next.state().trusted, &fetch) {
+                        // It may have come because the kept copy was damaged; it is verified now.
+                        self.files.insert(fetch.role.to_string(), received.clone());
+                    }
                     next
                 }
                 Request::Store { role } => {
@@ -285,6 +289,18 @@ impl Memory {
             .insert(BOOT_RECORD.to_owned(), records.close().bytes().to_vec());
         result
     }
+}
+
+/// Whether a fetch asks for the very file that should be kept.
+fn is_trusted_file(trusted: &TrustedState, fetch: &tuf::Fetch) -> bool {
+    let kept = match &fetch.role {
+        RoleName::Root => Some(trusted.root),
+        RoleName::Snapshot => trusted.snapshot,
+        RoleName::Targets => trusted.targets,
+        RoleName::Delegated(role) => trusted.delegated(role).map(|known| known.file),
+        RoleName::Timestamp => None,
+    };
+    matches!((kept, fetch.pinned), (Some(kept), Some(pinned)) if kept.digest == pinned.digest)
 }
 
 fn hand_over<'d>(update: Update<'d>, file: Option<&[u8]>) -> Result<Update<'d>, Stop> {
