@@ -106,6 +106,7 @@ impl Session {
     ///
     /// `now` is the shell's clock, fixed for the whole cycle; a shell without one says [`UnixSeconds::ZERO`]. The cycle
     /// goes by the later one of it and the remembered floor.
+    #[inline(never)]
     pub fn begin<D: Document>(
         root: &mut D,
         trusted: TrustedState,
@@ -140,6 +141,7 @@ impl Session {
     }
 
     /// Takes what came of the requested fetch.
+    #[inline(never)]
     pub fn receive<D: Document>(self, answer: Answer<'_, D>) -> Result<Step, Error<D::Error>> {
         let Request::Fetch(Fetch { role, .. }) = self.request() else {
             return Err(Misuse::NothingRequested.into());
@@ -182,6 +184,7 @@ impl Session {
     ///
     /// It may be refused, as an expired role is; the first search and what was stored for it stay as they are. It never
     /// raises the floor.
+    #[inline(never)]
     pub fn search(self, wanted: TargetName) -> Result<Self, Misuse> {
         let Self {
             mut context,

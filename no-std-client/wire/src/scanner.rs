@@ -45,7 +45,7 @@ use crate::{
 };
 
 /// Reads a document that is in memory as a whole.
-pub fn scan<S: Sink>(document: &[u8], sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
+pub fn scan<S: Sink + ?Sized>(document: &[u8], sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
     let mut scanner = Scanner::new();
     scanner.push(document, sink)?;
     scanner.finish()
@@ -173,7 +173,7 @@ impl Scanner {
     }
 
     /// Reads the next bytes of the document. After an error the scanner is of no further use.
-    pub fn push<S: Sink>(&mut self, chunk: &[u8], sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
+    pub fn push<S: Sink + ?Sized>(&mut self, chunk: &[u8], sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
         // Bytes that are canonical as they stand are handed on in runs, not one by one.
         let mut run_start = 0usize;
         for (position, byte) in chunk.iter().copied().enumerate() {
@@ -458,7 +458,7 @@ impl Scanner {
         Ok(())
     }
 
-    fn open<S: Sink>(&mut self, kind: Container, sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
+    fn open<S: Sink + ?Sized>(&mut self, kind: Container, sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
         self.report(|path| sink.open(path, kind))?;
         let start = self.top_mut().map_or(0, |level| level.key_end);
         let level = Level {
@@ -480,7 +480,7 @@ impl Scanner {
         Ok(())
     }
 
-    fn close<S: Sink>(&mut self, sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
+    fn close<S: Sink + ?Sized>(&mut self, sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
         let Some(kind) = self.top_mut().map(|level| level.kind) else {
             return Err(self.malformed(Fault::UnexpectedByte));
         };

@@ -76,6 +76,7 @@ impl ExpectDelegated {
         }
     }
 
+    #[inline(never)]
     pub fn receive<D: Document>(self, context: &mut Context, answer: Answer<'_, D>) -> Result<Ladder, Error<D::Error>> {
         let Fetch {
             role,
@@ -151,6 +152,7 @@ struct Role {
 }
 
 impl Role {
+    #[inline(never)]
     fn receive<D: Document>(
         self,
         context: &mut Context,
@@ -214,6 +216,7 @@ fn notice_rotation(context: &mut Context, delegator: &Delegator, facts: &Delegat
 }
 
 /// Reads one delegation: who it names, and then their keys, which stand before it in the file.
+#[inline(never)]
 fn read_delegation<D: Document>(
     document: &mut D,
     wanted: &Wanted,
@@ -236,6 +239,7 @@ fn read_delegation<D: Document>(
 }
 
 /// §5.6.1: exactly the version, length and digest that the snapshot gives.
+#[inline(never)]
 fn read_listing<D: Document>(
     document: &mut D,
     wanted: &Wanted,

@@ -2,6 +2,8 @@
 //!
 //! - Each state holds what it may rely on and nothing else; receiving consumes it.
 //! - A state that refuses is gone, and with it everything that was not stored.
+//! - The steps are not inlined into each other (`#[inline(never)]`): a small part has flash for one copy of each, and stack
+//!   for one of them at a time.
 
 mod delegated;
 mod root;

@@ -25,6 +25,7 @@ pub(crate) struct ExpectRoot {
 }
 
 /// §5.2: the kept root must be the one that is remembered; only its bytes count, its expiry is checked after the walk.
+#[inline(never)]
 pub(crate) fn begin<D: Document>(context: &mut Context, document: &mut D) -> Result<Ladder, Error<D::Error>> {
     let role = RoleName::Root;
     let known = context.trusted().root;
@@ -53,6 +54,7 @@ pub(crate) fn begin<D: Document>(context: &mut Context, document: &mut D) -> Res
 
 /// The first root of a device, at provisioning: it has to be signed by its own keys. Its expiry is not looked at, because
 /// a device may lie in a box for long; the newer roots that it leads to count.
+#[inline(never)]
 pub fn first_root<D: Document>(document: &mut D, limits: &Limits) -> Result<TrustedState, Error<D::Error>> {
     let role = RoleName::Root;
     let wanted = Wanted {
@@ -89,6 +91,7 @@ impl ExpectRoot {
         }
     }
 
+    #[inline(never)]
     pub fn receive<D: Document>(self, context: &mut Context, answer: Answer<'_, D>) -> Result<Ladder, Error<D::Error>> {
         match answer {
             // §5.3.3: no newer root.
@@ -102,6 +105,7 @@ impl ExpectRoot {
     }
 
     /// §5.3.4, §5.3.5: signed by the keys of the trusted root and by its own, and exactly one version newer.
+    #[inline(never)]
     fn verify<D: Document>(&self, context: &Context, document: &mut D) -> Result<Verified<RootKeys>, Error<D::Error>> {
         let role = RoleName::Root;
         let wanted = Wanted {
@@ -127,6 +131,7 @@ impl ExpectRoot {
 }
 
 /// §5.3.7, §5.3.8, §5.3.11: the new root is trusted, and what keys signed that it replaces is forgotten.
+#[inline(never)]
 fn accept(context: &mut Context, old: &RootKeys, new: &Verified<RootKeys>) {
     let (file, keys) = (*new.file(), new.content());
     let online_replaced = !keys.timestamp().same_keys(old.timestamp()) || !keys.snapshot().same_keys(old.snapshot());

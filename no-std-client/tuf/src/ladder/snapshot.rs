@@ -59,6 +59,7 @@ impl ExpectSnapshot {
         }
     }
 
+    #[inline(never)]
     pub fn receive<D: Document>(self, context: &mut Context, answer: Answer<'_, D>) -> Result<Ladder, Error<D::Error>> {
         let Self { keys, pinned, next } = self;
         match next {
@@ -92,6 +93,7 @@ impl ExpectSnapshot {
     }
 }
 
+#[inline(never)]
 fn read_old<D: Document>(
     context: &Context,
     document: &mut D,
@@ -116,6 +118,7 @@ fn read_old<D: Document>(
     Ok(files)
 }
 
+#[inline(never)]
 fn verify<D: Document>(
     context: &Context,
     document: &mut D,
@@ -156,6 +159,7 @@ fn verify<D: Document>(
 }
 
 /// §5.5.6, §5.5.7
+#[inline(never)]
 fn accept(context: &mut Context, keys: RootKeys, new: Verified<SnapshotContent>) -> Result<Ladder, Rejected> {
     context.check_expiry(RoleName::Snapshot, new.file().expires)?;
     let (snapshot, content) = new.split();

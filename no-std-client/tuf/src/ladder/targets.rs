@@ -73,6 +73,7 @@ impl ExpectTargets {
         }
     }
 
+    #[inline(never)]
     pub fn receive<D: Document>(self, context: &mut Context, answer: Answer<'_, D>) -> Result<Ladder, Error<D::Error>> {
         let Self {
             proven,
@@ -122,6 +123,7 @@ impl Resolved {
         &self.resolution
     }
 
+    #[inline(never)]
     pub fn search(self) -> ExpectTargets {
         let Top { snapshot, targets } = self.top;
         let pinned = targets.file().pinned();
@@ -134,6 +136,7 @@ impl Resolved {
 }
 
 /// Takes out what a targets file says about a name, and makes sure that it delegates to every role name once.
+#[inline(never)]
 pub(super) fn read_targets<D: Document>(
     document: &mut D,
     wanted: &Wanted,
@@ -148,6 +151,7 @@ pub(super) fn read_targets<D: Document>(
 }
 
 /// §5.6.7: a verified file lists the name, or its delegations are visited, or those still pending.
+#[inline(never)]
 pub(super) fn after_file(
     context: &mut Context,
     top: Top,
@@ -175,6 +179,7 @@ pub(super) fn after_file(
 }
 
 /// Takes as many steps as need only the file at hand: usually the delegation that is visited next stands in it.
+#[inline(never)]
 pub(super) fn read_on<D: Document>(
     context: &mut Context,
     mut next: Ladder,

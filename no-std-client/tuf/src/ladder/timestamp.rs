@@ -33,6 +33,7 @@ impl ExpectTimestamp {
         }
     }
 
+    #[inline(never)]
     pub fn receive<D: Document>(self, context: &mut Context, answer: Answer<'_, D>) -> Result<Ladder, Error<D::Error>> {
         let role = RoleName::Timestamp;
         let document = present(answer, role)?;

@@ -182,6 +182,7 @@ fn feed<D: Document>(
 }
 
 /// The digest of a document, without reading anything out of it.
+#[inline(never)]
 pub(crate) fn hash<D: Document>(document: &mut D, role: RoleName) -> Result<Digest, Error<D::Error>> {
     let mut hash = Sha256::new();
     feed(document, role, |chunk| {
@@ -192,10 +193,11 @@ pub(crate) fn hash<D: Document>(document: &mut D, role: RoleName) -> Result<Dige
 }
 
 /// One strict pass; gives the digest of the bytes that it saw.
-pub(crate) fn scan<D: Document, S: Sink<Refusal = Flawed>>(
+#[inline(never)]
+pub(crate) fn scan<D: Document>(
     document: &mut D,
     role: RoleName,
-    sink: &mut S,
+    sink: &mut dyn Sink<Refusal = Flawed>,
 ) -> Result<Digest, Error<D::Error>> {
     let rejected = |error| match error {
         ScanError::Malformed { at, fault } => Rejected::Malformed {
