@@ -17,6 +17,16 @@ const PASSPHRASE: &str = "thrown away after the test";
 /// The folder with the keys that the server gets, and no other.
 const ONLINE: &str = "online";
 
+/// Who signs what, and how many keys there are.
+const KEYS: [(&str, u32); 6] = [
+    ("root", 3),
+    ("targets", 1),
+    ("snapshot", 1),
+    ("timestamp", 1),
+    (PRODUCT, 2),
+    ("lamp_rollout", 1),
+];
+
 /// A vendor's folder: `keys/`, `online/`, `root.json`, `product/`, `repository/`.
 pub struct Vendor {
     folder: TempDir,
@@ -33,78 +43,12 @@ impl Vendor {
         let vendor = Self {
             folder: tempfile::tempdir().expect("the system has a temporary folder"),
         };
-        let roles = [
-            ("root", "3"),
-            ("targets", "1"),
-            ("snapshot", "1"),
-            ("timestamp", "1"),
-            (PRODUCT, "2"),
-            ("lamp_rollout", "1"),
-        ];
-        for (role, count) in roles {
-            let generate = [
-                "generate",
-                "--role",
-                role,
-                "--count",
-                count,
-                "--out",
-                "keys",
-                "--work-factor",
-                "8",
-            ];
-            vendor.keys_tool(&generate);
-        }
-        vendor.keys_tool(&[
-            "root",
-            "create",
-            "--keys-dir",
-            "keys",
-            "--root-threshold",
-            "2",
-            "--out",
-            "root.json",
-        ]);
-        for key in ["keys/root-1.key", "keys/root-2.key"] {
-            vendor.keys_tool(&["root", "sign", "root.json", "--key", key]);
-        }
-        vendor.xtask(
-            &[
-                &[
-                    "product",
-                    "init",
-                    "product",
-                    "--id",
-                    PRODUCT,
-                    "--hardware",
-                    HARDWARE,
-                    "--threshold",
-                    "2",
-                ][..],
-                &[
-                    "--name",
-                    "Test lamp",
-                    "--slot-bytes",
-                    "1048576",
-                    "--contact",
-                    "security@example.org",
-                ],
-                &[
-                    "--support-start",
-                    "2026-01-01T00:00:00Z",
-                    "--support-end",
-                    "2036-01-01T00:00:00Z",
-                ],
-            ]
-            .concat(),
-        );
-        vendor.xtask(
-            &[
-                &["repo", "init", "repository", "--root", "root.json"][..],
-                &["--product", "product", "--keys", "keys"],
-            ]
-            .concat(),
-        );
+        vendor.make_keys();
+        vendor.xtask(&format!(
+            "product init product --id {PRODUCT} --name Lamp --hardware {HARDWARE} --threshold 2 --slot-bytes 1048576 \
+             --support-start 2026-01-01T00:00:00Z --support-end 2036-01-01T00:00:00Z --contact security@example.org"
+        ));
+        vendor.xtask("repo init repository --root root.json --product product --keys keys");
         vendor.part_with_online_keys();
         vendor
     }
@@ -117,23 +61,17 @@ impl Vendor {
 
     /// Builds, signs and publishes a release with this firmware.
     pub fn publish(&self, version: &str, firmware: &[u8]) {
-        let image = self.path(&format!("{version}.bin"));
-        std::fs::write(&image, firmware).expect("the temporary folder is writable");
-        let image = format!("{HARDWARE}={}", image.display());
-        let release = ["product", "--version", version, "--repo", "repository"];
-        self.xtask(
-            &[
-                &["release", "build"],
-                &release[..],
-                &["--image", &image, "--class", "feature"],
-            ]
-            .concat(),
-        );
+        std::fs::write(self.path("image.bin"), firmware).expect("the temporary folder is writable");
+        let release = format!("product --version {version} --repo repository");
+        self.xtask(&format!(
+            "release build {release} --image {HARDWARE}=image.bin --class feature"
+        ));
         for key in ["keys/lamp-1.key", "keys/lamp-2.key"] {
-            self.xtask(&[&["release", "sign"], &release[..], &["--key", key]].concat());
+            self.xtask(&format!("release sign {release} --key {key}"));
         }
-        let online = ["--root", "root.json", "--online-keys", ONLINE];
-        self.xtask(&[&["release", "publish"], &release[..], &online].concat());
+        self.xtask(&format!(
+            "release publish {release} --root root.json --online-keys {ONLINE}"
+        ));
     }
 
     /// Starts the server of the repository, which ends when the answer is dropped.
@@ -169,6 +107,18 @@ impl Vendor {
         server
     }
 
+    fn make_keys(&self) {
+        for (role, count) in KEYS {
+            self.keys_tool(&format!(
+                "generate --role {role} --count {count} --out keys --work-factor 8"
+            ));
+        }
+        self.keys_tool("root create --keys-dir keys --root-threshold 2 --out root.json");
+        for key in ["keys/root-1.key", "keys/root-2.key"] {
+            self.keys_tool(&format!("root sign root.json --key {key}"));
+        }
+    }
+
     fn part_with_online_keys(&self) {
         std::fs::create_dir(self.path(ONLINE)).expect("the folder is the vendor's own");
         for name in ["snapshot-1.key", "snapshot-1.pub", "timestamp-1.key", "timestamp-1.pub"] {
@@ -177,23 +127,23 @@ impl Vendor {
         }
     }
 
-    fn keys_tool(&self, arguments: &[&str]) {
-        run(self.folder.path(), "tuffet-keys-tool", "tuffet-keys", arguments);
+    fn keys_tool(&self, line: &str) {
+        run(self.folder.path(), "tuffet-keys-tool", "tuffet-keys", line);
     }
 
-    fn xtask(&self, arguments: &[&str]) {
-        run(self.folder.path(), "tuffet-xtask", "tuffet-xtask", arguments);
+    fn xtask(&self, line: &str) {
+        run(self.folder.path(), "tuffet-xtask", "tuffet-xtask", line);
     }
 }
 
-/// Runs a program of the workspace, which has to succeed.
+/// Runs a program of the workspace, which has to succeed. No word of the line holds a space.
 ///
 /// # Panics
 ///
 /// When it does not; with everything that it said.
-pub fn run(folder: &Path, package: &str, name: &str, arguments: &[&str]) {
+pub fn run(folder: &Path, package: &str, name: &str, line: &str) {
     let output = Command::new(program(package, name))
-        .args(arguments)
+        .args(line.split_whitespace())
         .env("TUFFET_PASSPHRASE", PASSPHRASE)
         .current_dir(folder)
         .output()
@@ -204,7 +154,7 @@ pub fn run(folder: &Path, package: &str, name: &str, arguments: &[&str]) {
     );
     assert!(
         output.status.success(),
-        "{name} {arguments:?}: {}\n{stdout}{stderr}",
+        "{name} {line}: {}\n{stdout}{stderr}",
         output.status
     );
 }

@@ -91,12 +91,6 @@ fn python_tuf_updates_from_our_repositories_and_refuses_an_edited_one() {
 fn both_verifiers_of_the_publisher_take_the_simulated_repository() {
     let folder = tempfile::tempdir().unwrap();
     write(&simulated().site, &folder.path().join("repository"));
-    let verify = [
-        "repo",
-        "verify",
-        "repository",
-        "--root",
-        "repository/metadata/1.root.json",
-    ];
-    vendor::run(folder.path(), "tuffet-xtask", "tuffet-xtask", &verify);
+    let verify = "repo verify repository --root repository/metadata/1.root.json";
+    vendor::run(folder.path(), "tuffet-xtask", "tuffet-xtask", verify);
 }

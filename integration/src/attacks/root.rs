@@ -15,6 +15,7 @@ pub fn rows() -> Vec<Row> {
     let mut rows = signatures();
     rows.extend(versions());
     rows.extend(contents());
+    rows.extend(keys());
     rows.extend(rotations());
     rows.extend(fast_forwards());
     rows.extend(bytes());
@@ -157,6 +158,19 @@ fn contents() -> Vec<Row> {
             });
         })
         .refused("UnreachableThreshold", AT_ROOT, &[]),
+        Row::new("root_lacks_the_snapshot_role", "TUF 4.3", |repository| {
+            next_root(repository, |repository| {
+                if let Some(roles) = repository.root.signed["roles"].as_object_mut() {
+                    roles.remove("snapshot");
+                }
+            });
+        })
+        .refused("Malformed", AT_ROOT, &[]),
+    ]
+}
+
+fn keys() -> Vec<Row> {
+    vec![
         Row::new("root_with_more_keys_than_kept", "limits: keys", |repository| {
             next_root(repository, |repository| {
                 for number in 0..13 {
@@ -191,14 +205,6 @@ fn contents() -> Vec<Row> {
             },
         )
         .refused("TooFewSignatures", AT_ROOT, &[]),
-        Row::new("root_lacks_the_snapshot_role", "TUF 4.3", |repository| {
-            next_root(repository, |repository| {
-                if let Some(roles) = repository.root.signed["roles"].as_object_mut() {
-                    roles.remove("snapshot");
-                }
-            });
-        })
-        .refused("Malformed", AT_ROOT, &[]),
     ]
 }
 

@@ -12,6 +12,7 @@ pub fn rows() -> Vec<Row> {
     let mut rows = states();
     rows.extend(roots());
     rows.extend(copies());
+    rows.extend(documents());
     rows
 }
 
@@ -151,6 +152,11 @@ fn copies() -> Vec<Row> {
         )
         .tamper("lamp", |bytes| flip(bytes))
         .expects(Outcome::UpToDate, &[AT_TIMESTAMP, &["1.lamp"]].concat(), &["lamp"]),
+    ]
+}
+
+fn documents() -> Vec<Row> {
+    vec![
         Row::new(
             "store_document_edited",
             "design 5: used only after its hash matches",
