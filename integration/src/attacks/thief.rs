@@ -36,6 +36,21 @@ fn take_the_product(repository: &mut Simulator, signers: &[Key]) {
     repository.publish();
 }
 
+/// The thief gives every role to himself, with a root that the stolen root keys sign.
+fn take_the_root(repository: &mut Simulator) {
+    repository.stage_root();
+    repository.root.signed["keys"] = key_table(&own());
+    for role in ["root", "targets", "snapshot", "timestamp"] {
+        repository.set_root_keys(role, &own(), 2);
+    }
+    let [one, two, _] = root_keys();
+    repository.root.sign_with([&one, &two, &own()[0], &own()[1]]);
+    repository.publish_root();
+    repository.timestamp.sign_with(&own());
+    repository.snapshot.sign_with(&own());
+    take_the_product(repository, &own());
+}
+
 fn nothing() -> Vec<Row> {
     let at_targets: &[&str] = &["2.root", "timestamp", "2.snapshot", "2.targets"];
     vec![
@@ -155,19 +170,7 @@ fn everything() -> Vec<Row> {
         Row::new(
             "thief_of_root_keys_owns_everything",
             "design 3: everything",
-            |repository| {
-                repository.stage_root();
-                repository.root.signed["keys"] = key_table(&own());
-                for role in ["root", "targets", "snapshot", "timestamp"] {
-                    repository.set_root_keys(role, &own(), 2);
-                }
-                let [one, two, _] = root_keys();
-                repository.root.sign_with([&one, &two, &own()[0], &own()[1]]);
-                repository.publish_root();
-                repository.timestamp.sign_with(&own());
-                repository.snapshot.sign_with(&own());
-                take_the_product(repository, &own());
-            },
+            take_the_root,
         )
         .expects(
             Outcome::Installed,
