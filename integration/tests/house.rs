@@ -71,7 +71,7 @@ const FRIENDS: &[(&str, &[&str], &[&str])] = &[
         &["serde", "serde_json"],
     ),
     ("tuffet-release", &["arrayvec", "sha2"], &["serde", "serde_json"]),
-    ("tuffet-patch", &[], &[]),
+    ("tuffet-patch", &["embedded-storage", "sha2"], &["divsufsort"]),
     ("tuffet-boot", &["embedded-storage"], &[]),
 ];
 

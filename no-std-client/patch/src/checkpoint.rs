@@ -1,0 +1,385 @@
+//! A checkpoint: the complete state of a decoder as a record of fixed size.
+//!
+//! ```text
+//! field                        bytes
+//! magic "TUFC"                 4
+//! layout version, profile      2       0; as in the header
+//! head, block size, length     40      of the patch, as they were pinned
+//! header of the patch          99      filled up with zeros; names source and result
+//! block at hand                40      its hash, its index, how much of it was taken
+//! position                     4       in the result: a multiple of the buffer
+//! range decoder                42      range, code, padding, bytes carried, how many
+//! copy                         5       0 none, 1 old, 2 new; offset
+//! history                      27      as the model declares it
+//! tables and weights           by profile
+//! SHA-256 of all before        32
+//! ```
+//!
+//! - A record is used only for the patch, the source and the result that it names, and every field is checked as if an attacker
+//!   had written it: after `resume` no value is out of range that a decoder could not have reached.
+//! - It holds for what stands in front of its position in the slot; that is not looked at. The hash of the finished slot decides.
+//! - The caller is told to erase every unit behind the position again, and none in front of it.
+
+use crate::{
+    Chain, Digest, HEADER_BYTES_MAX, Header, Image, Misuse, Pinned,
+    decoder::{Container, Hand, Phase, State, check_copy},
+    mixer::{Mixer, WEIGHT_MAX},
+    model::{BYTE_INPUTS, BYTE_SETS, CLASS_CELLS, Copy, HIT_INPUTS, HIT_SETS, History, Model, Origin, RARE_CELLS},
+    range_decoder::{EVENT_BYTES_MAX, RangeDecoder},
+};
+use sha2::{Digest as _, Sha256};
+
+const MAGIC: [u8; 4] = *b"TUFC";
+const VERSION: u8 = 0;
+
+/// Everything but tables and weights.
+const FIXED_BYTES: usize = 4 + 2 + 40 + HEADER_BYTES_MAX + 40 + 4 + 42 + 5 + 27 + 32;
+
+/// Why a record is not used. Decoding starts over with the same result.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum BadCheckpoint {
+    /// It was torn, or flash lost it.
+    Checksum,
+    /// A field has a value that no decoder reaches.
+    Impossible,
+    /// It has not the length of this profile's records.
+    Length {
+        /// Bytes it must have.
+        expected: usize,
+        /// Bytes it has.
+        offered: usize,
+    },
+    /// It is of another patch.
+    OtherPatch,
+    /// It is of another profile.
+    OtherProfile,
+    /// It is on the way to another result.
+    OtherResult,
+    /// It started from another image.
+    OtherSource,
+    /// Its layout is not known.
+    UnknownVersion {
+        /// The version.
+        version: u8,
+    },
+    /// It is no checkpoint.
+    WrongMagic,
+}
+
+/// One walk over the fields for both directions, so that they cannot differ.
+trait Record {
+    /// Writes the field, or replaces it by what stands here.
+    fn field(&mut self, field: &mut [u8]);
+
+    fn byte(&mut self, value: &mut u8) {
+        self.field(core::slice::from_mut(value));
+    }
+
+    fn half(&mut self, value: &mut u16) {
+        let mut bytes = value.to_le_bytes();
+        self.field(&mut bytes);
+        *value = u16::from_le_bytes(bytes);
+    }
+
+    fn word(&mut self, value: &mut u32) {
+        let mut bytes = value.to_le_bytes();
+        self.field(&mut bytes);
+        *value = u32::from_le_bytes(bytes);
+    }
+
+    fn weight(&mut self, value: &mut i32) {
+        let mut bytes = value.to_le_bytes();
+        self.field(&mut bytes);
+        *value = i32::from_le_bytes(bytes);
+    }
+}
+
+struct Writer<'r>(core::slice::IterMut<'r, u8>);
+
+impl Record for Writer<'_> {
+    fn field(&mut self, field: &mut [u8]) {
+        // The field comes first: a zip that ends takes one more from its first side.
+        for (byte, target) in field.iter().zip(self.0.by_ref()) {
+            *target = *byte;
+        }
+    }
+}
+
+struct Reader<'r>(core::slice::Iter<'r, u8>);
+
+impl Record for Reader<'_> {
+    fn field(&mut self, field: &mut [u8]) {
+        for (target, byte) in field.iter_mut().zip(self.0.by_ref()) {
+            *target = *byte;
+        }
+    }
+}
+
+/// The fields in front of the tables.
+struct Preface {
+    magic: [u8; 4],
+    version: u8,
+    profile: u8,
+    pinned: Pinned,
+    header: [u8; HEADER_BYTES_MAX],
+    block_digest: Digest,
+    block_index: u32,
+    taken: u32,
+    position: u32,
+    copy: u8,
+    from: u32,
+}
+
+impl Preface {
+    const BLANK: Self = Self {
+        magic: [0; 4],
+        version: 0,
+        profile: 0,
+        pinned: Pinned {
+            head: [0; 32],
+            block_bytes: 0,
+            length: 0,
+        },
+        header: [0; HEADER_BYTES_MAX],
+        block_digest: [0; 32],
+        block_index: 0,
+        taken: 0,
+        position: 0,
+        copy: 0,
+        from: 0,
+    };
+
+    fn walk(&mut self, record: &mut impl Record) {
+        record.field(&mut self.magic);
+        record.byte(&mut self.version);
+        record.byte(&mut self.profile);
+        record.field(&mut self.pinned.head);
+        record.word(&mut self.pinned.block_bytes);
+        record.word(&mut self.pinned.length);
+        record.field(&mut self.header);
+        record.field(&mut self.block_digest);
+        record.word(&mut self.block_index);
+        record.word(&mut self.taken);
+        record.word(&mut self.position);
+        record.byte(&mut self.copy);
+        record.word(&mut self.from);
+    }
+
+    fn copy(&self) -> Option<Option<Copy>> {
+        let from = self.from;
+        match self.copy {
+            0 => Some(None),
+            1 => Some(Some(Copy {
+                origin: Origin::Old,
+                from,
+            })),
+            2 => Some(Some(Copy {
+                origin: Origin::New,
+                from,
+            })),
+            _ => None,
+        }
+    }
+}
+
+fn walk_range(range: &mut RangeDecoder, record: &mut impl Record) {
+    record.word(&mut range.range);
+    record.word(&mut range.code);
+    record.byte(&mut range.padding);
+    record.byte(&mut range.carried_bytes);
+    record.field(&mut range.carried);
+}
+
+fn walk_history(history: &mut History, record: &mut impl Record) {
+    record.word(&mut history.recent);
+    record.word(&mut history.misses);
+    record.byte(&mut history.hits_in_row);
+    record.byte(&mut history.literals_in_row);
+    record.field(&mut history.changes);
+    record.byte(&mut history.change);
+    for diagonal in &mut history.diagonals {
+        record.word(diagonal);
+    }
+    record.word(&mut history.distance);
+}
+
+fn walk_mixer<const INPUTS: usize, const CELLS: usize, const SETS: usize>(
+    mixer: &mut Mixer<INPUTS, CELLS, SETS>,
+    record: &mut impl Record,
+) {
+    mixer
+        .cells
+        .as_flattened_mut()
+        .iter_mut()
+        .for_each(|cell| record.half(cell));
+    mixer
+        .weights
+        .as_flattened_mut()
+        .iter_mut()
+        .for_each(|weight| record.weight(weight));
+}
+
+fn walk_model<const HIT_CELLS: usize, const BYTE_CELLS: usize>(
+    model: &mut Model<HIT_CELLS, BYTE_CELLS>,
+    record: &mut impl Record,
+) {
+    walk_history(&mut model.history, record);
+    walk_mixer(&mut model.hits, record);
+    walk_mixer(&mut model.bytes, record);
+    model.rare.iter_mut().for_each(|cell| record.half(cell));
+    model
+        .classes
+        .as_flattened_mut()
+        .iter_mut()
+        .for_each(|cell| record.half(cell));
+}
+
+impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
+    State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES>
+{
+    /// Bytes of a record.
+    pub const SNAPSHOT_BYTES: usize = FIXED_BYTES
+        + 2 * (HIT_INPUTS * HIT_CELLS + BYTE_INPUTS * BYTE_CELLS + RARE_CELLS + 2 * CLASS_CELLS)
+        + 4 * (HIT_INPUTS * HIT_SETS + BYTE_INPUTS * BYTE_SETS);
+
+    /// Writes a record of the state, right after [`Progress::Checkpoint`](crate::Progress::Checkpoint).
+    pub fn snapshot(&mut self, record: &mut [u8]) -> Result<(), Misuse> {
+        let (Phase::AtCheckpoint, Some(chain), Container::Read(header), Hand::Holds { index, taken }) =
+            (self.phase, &self.chain, &self.container, self.hand)
+        else {
+            return Err(Misuse::NotAtCheckpoint);
+        };
+        let offered = record.len();
+        let wrong_length = Misuse::RecordLength {
+            expected: Self::SNAPSHOT_BYTES,
+            offered,
+        };
+        if offered != Self::SNAPSHOT_BYTES {
+            return Err(wrong_length);
+        }
+        let (fields, checksum) = record.split_last_chunk_mut::<32>().ok_or(wrong_length)?;
+        let (copy, from) = match self.copy {
+            None => (0, 0),
+            Some(Copy {
+                origin: Origin::Old,
+                from,
+            }) => (1, from),
+            Some(Copy {
+                origin: Origin::New,
+                from,
+            }) => (2, from),
+        };
+        let mut preface = Preface {
+            magic: MAGIC,
+            version: VERSION,
+            profile: Self::PROFILE.code(),
+            pinned: *chain.pinned(),
+            block_digest: self.hand_digest,
+            block_index: index,
+            taken,
+            position: self.output.position(),
+            copy,
+            from,
+            ..Preface::BLANK
+        };
+        header.emit(&mut preface.header);
+        let mut writer = Writer(fields.iter_mut());
+        preface.walk(&mut writer);
+        walk_range(&mut self.range, &mut writer);
+        walk_model(&mut self.model, &mut writer);
+        checksum.copy_from_slice(&Sha256::digest(&*fields));
+        Ok(())
+    }
+
+    /// Takes a record up, in place of [`begin`](Self::begin), with the same arguments. What the record names must be the same;
+    /// after a refusal nothing can be decoded before `begin`.
+    pub fn resume(&mut self, record: &[u8], pinned: Pinned, source: Image, result: Image) -> Result<(), BadCheckpoint> {
+        self.phase = Phase::Ended;
+        let wrong_length = BadCheckpoint::Length {
+            expected: Self::SNAPSHOT_BYTES,
+            offered: record.len(),
+        };
+        if record.len() != Self::SNAPSHOT_BYTES {
+            return Err(wrong_length);
+        }
+        let (fields, checksum) = record.split_last_chunk::<32>().ok_or(wrong_length)?;
+        let mut reader = Reader(fields.iter());
+        let mut preface = Preface::BLANK;
+        preface.walk(&mut reader);
+        if preface.magic != MAGIC {
+            return Err(BadCheckpoint::WrongMagic);
+        }
+        if preface.version != VERSION {
+            return Err(BadCheckpoint::UnknownVersion {
+                version: preface.version,
+            });
+        }
+        if Sha256::digest(fields).as_slice() != checksum {
+            return Err(BadCheckpoint::Checksum);
+        }
+        if preface.profile != Self::PROFILE.code() {
+            return Err(BadCheckpoint::OtherProfile);
+        }
+        if preface.pinned != pinned {
+            return Err(BadCheckpoint::OtherPatch);
+        }
+        let (header, _) = Header::parse(&preface.header).map_err(|_| BadCheckpoint::Impossible)?;
+        if header.source != source {
+            return Err(BadCheckpoint::OtherSource);
+        }
+        if header.result != result {
+            return Err(BadCheckpoint::OtherResult);
+        }
+        walk_range(&mut self.range, &mut reader);
+        walk_model(&mut self.model, &mut reader);
+        self.take_up(&preface, header).ok_or(BadCheckpoint::Impossible)
+    }
+
+    /// Checks every field, and runs when all are possible.
+    fn take_up(&mut self, preface: &Preface, header: Header) -> Option<()> {
+        let pinned = preface.pinned;
+        let chain = Chain::at(pinned, preface.block_index, preface.block_digest)?;
+        let fits = chain.next_block()?.length;
+        let fits = match preface.block_index.checked_add(1)? < chain.blocks() {
+            true => Chain::payload_bytes(fits),
+            false => fits,
+        };
+        let position = preface.position;
+        let buffer = u32::try_from(BUFFER_BYTES).ok()?;
+        let copy = preface.copy()?;
+        let inside = copy.is_none_or(|copy| check_copy(copy, position, header.source.length).is_ok());
+        let weights = (self.model.hits.weights.as_flattened().iter()).chain(self.model.bytes.weights.as_flattened());
+        let possible = inside
+            && header.profile == Self::PROFILE
+            && header.block_bytes == pinned.block_bytes
+            && header.checkpoints.positions().any(|listed| listed == position)
+            && position.is_multiple_of(buffer)
+            && preface.taken <= fits
+            && self.range.is_possible()
+            && weights
+                .copied()
+                .all(|weight| (-WEIGHT_MAX..=WEIGHT_MAX).contains(&weight));
+        if !possible {
+            return None;
+        }
+        self.chain = Some(chain);
+        self.container = Container::Read(header);
+        self.hand = Hand::Empty { taken: preface.taken };
+        self.hand_digest = preface.block_digest;
+        self.copy = copy;
+        self.at_position(position);
+        self.phase = Phase::Running;
+        Some(())
+    }
+}
+
+impl RangeDecoder {
+    /// Whether a decoder can be in this state between events, after the first one.
+    fn is_possible(&self) -> bool {
+        self.range >= crate::range_decoder::TOP
+            && self.code < self.range
+            && usize::from(self.carried_bytes) <= EVENT_BYTES_MAX
+            && self.padding <= crate::range_decoder::PADDING_BYTES_MAX
+    }
+}

@@ -1,0 +1,506 @@
+//! The decoder: blocks in, flash writes out.
+
+use crate::{
+    Authenticated, BlockRange, Chain, Digest, Error, Geometry, Header, Image, Misuse, Pinned, Profile, Refusal,
+    buffers::{Output, Window},
+    model::{Copy, Expected, Model, Origin, Start},
+    range_decoder::{Input, RangeDecoder, Reader},
+};
+use core::convert::Infallible;
+use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
+
+/// Why decoding stopped, with the errors of the two flash drivers.
+type Failed<O, N> =
+    Error<<O as embedded_storage::nor_flash::ErrorType>::Error, <N as embedded_storage::nor_flash::ErrorType>::Error>;
+
+/// What the decoder needs to go on.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// The decoder stands at a checkpoint: everything before `position` is in flash. [`State::snapshot`] may be called now; it
+    /// need not.
+    Checkpoint {
+        /// Bytes of the result so far.
+        position: u32,
+    },
+    /// The result is complete and in flash. That is no proof: the caller hashes the slot as it reads back.
+    Done,
+    /// The block at hand is used up.
+    NeedsBlock,
+    /// The next bytes come into these erase units, which the caller erases before it goes on.
+    NeedsErase {
+        /// First byte.
+        from: u32,
+        /// First byte behind.
+        to: u32,
+    },
+}
+
+/// The whole state of a decoder: tables, position, buffers. The caller places it, in a static or in a frame of its own, and
+/// clears it with [`begin`](Self::begin). See [`SmallState`], [`StandardState`], [`LargeState`].
+///
+/// - `old` and `new` are the slots: offset 0 is the first byte of the image. A patch from nothing never reads `old`.
+/// - `old` is read only below the length of the source, `new` only below what was written, both rounded up to the read unit.
+/// - `new` is written front to back, each unit once, in pieces of the buffer size, the last one filled up to a write unit.
+#[derive(Clone, Debug)]
+pub struct State<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize> {
+    pub(crate) phase: Phase,
+    pub(crate) chain: Option<Chain>,
+    pub(crate) container: Container,
+    pub(crate) hand: Hand,
+    /// Hash of the block at hand, or of the next one.
+    pub(crate) hand_digest: Digest,
+    pub(crate) range: RangeDecoder,
+    pub(crate) copy: Option<Copy>,
+    pub(crate) model: Model<HIT_CELLS, BYTE_CELLS>,
+    pub(crate) old_window: Window<BUFFER_BYTES>,
+    pub(crate) new_window: Window<BUFFER_BYTES>,
+    pub(crate) output: Output<BUFFER_BYTES>,
+    /// Everything in front of this was erased.
+    pub(crate) erased_to: u32,
+    /// The last checkpoint that was reported.
+    pub(crate) reported: u32,
+}
+
+/// At most 8 KiB.
+pub type SmallState = State<192, 368, 128>;
+/// At most 32 KiB.
+pub type StandardState = State<768, 1536, 256>;
+/// For machines with an operating system: half a MiB.
+pub type LargeState = State<16384, 24576, 4096>;
+
+const _: () = assert!(size_of::<SmallState>() <= 8 * 1024 && SmallState::SNAPSHOT_BYTES <= 8 * 1024);
+const _: () = assert!(size_of::<StandardState>() <= 32 * 1024);
+const _: () = assert!(size_of::<LargeState>() <= 1024 * 1024);
+
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    /// Stands at a reported checkpoint.
+    AtCheckpoint,
+    /// Ended, well or badly, or never began.
+    Ended,
+    Running,
+}
+
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Container {
+    /// The first block was not read yet. This is what its header must say.
+    Awaited {
+        source: Image,
+        result: Image,
+    },
+    Read(Header),
+}
+
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Hand {
+    /// The next block is needed; its first bytes were taken before a checkpoint.
+    Empty { taken: u32 },
+    /// A block is at hand, and this much of it was taken.
+    Holds { index: u32, taken: u32 },
+}
+
+impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
+    State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES>
+{
+    /// A decoder that has nothing to do yet.
+    pub const fn new() -> Self {
+        Self {
+            phase: Phase::Ended,
+            chain: None,
+            container: Container::Awaited {
+                source: Image::NOTHING,
+                result: Image::NOTHING,
+            },
+            hand: Hand::Empty { taken: 0 },
+            hand_digest: [0; 32],
+            range: RangeDecoder::new(),
+            copy: None,
+            model: Model::new(),
+            old_window: Window::new(),
+            new_window: Window::new(),
+            output: Output::at(0),
+            erased_to: 0,
+            reported: 0,
+        }
+    }
+
+    /// The profile whose patches it decodes.
+    pub const PROFILE: Profile = match BUFFER_BYTES {
+        ..=128 => Profile::Small,
+        129..=256 => Profile::Standard,
+        257.. => Profile::Large,
+    };
+
+    /// Starts a patch. `pinned` is what a signed document says about the file; `source` is what the caller found in the running
+    /// slot when it hashed it, [`Image::NOTHING`] for a full image; `result` is the image that the signed document wants.
+    pub fn begin(&mut self, pinned: Pinned, source: Image, result: Image) -> Result<(), Refusal> {
+        self.phase = Phase::Ended;
+        self.chain = Some(Chain::new(pinned)?);
+        self.container = Container::Awaited { source, result };
+        self.hand = Hand::Empty { taken: 0 };
+        self.hand_digest = pinned.head;
+        self.range = RangeDecoder::new();
+        self.copy = None;
+        self.model.reset();
+        self.at_position(0);
+        self.phase = Phase::Running;
+        Ok(())
+    }
+
+    /// Takes up at `position`, with nothing in the buffers.
+    pub(crate) fn at_position(&mut self, position: u32) {
+        self.old_window.forget();
+        self.new_window.forget();
+        self.output = Output::at(position);
+        self.erased_to = position;
+        self.reported = position;
+    }
+
+    /// The block to fetch when [`Progress::NeedsBlock`] says so, and after [`begin`](Self::begin) and [`resume`](Self::resume).
+    pub fn next_block(&self) -> Option<BlockRange> {
+        self.chain.as_ref().and_then(Chain::next_block)
+    }
+
+    /// The place in the chain. When the file ends, [`Chain::finish`] says whether it may.
+    pub const fn chain(&self) -> Option<&Chain> {
+        self.chain.as_ref()
+    }
+
+    /// The header, once it was read.
+    pub const fn header(&self) -> Option<&Header> {
+        match &self.container {
+            Container::Awaited { .. } => None,
+            Container::Read(header) => Some(header),
+        }
+    }
+
+    /// Bytes of the result that are known.
+    pub const fn position(&self) -> u32 {
+        self.output.position()
+    }
+
+    /// Hashes a block. Only what this returns can be decoded. After a refusal the same block can be fetched and offered again.
+    pub fn authenticate<'b>(&mut self, block: &'b [u8]) -> Result<Authenticated<'b>, Error<Infallible, Infallible>> {
+        let chain = self.chain.as_mut().ok_or(Misuse::NotRunning)?;
+        if self.phase == Phase::Ended {
+            return Err(Misuse::NotRunning.into());
+        }
+        match self.hand {
+            Hand::Holds { index, .. } => Err(Error::Misuse(Misuse::BlockNotAtHand {
+                expected: Some(index),
+                offered: chain.index(),
+            })),
+            Hand::Empty { taken } => {
+                let digest = *chain.next_digest();
+                let authenticated = chain.authenticate(block)?;
+                self.hand_digest = digest;
+                let index = authenticated.index();
+                self.hand = Hand::Holds { index, taken };
+                Ok(authenticated)
+            }
+        }
+    }
+
+    /// Decodes until something is needed. The same `block` is given again after [`Progress::NeedsErase`] and
+    /// [`Progress::Checkpoint`], the next one after [`Progress::NeedsBlock`].
+    ///
+    /// A loop of `run` ends: each event that makes no byte is followed by one that does, and each block is used once.
+    pub fn run<O: ReadNorFlash, N: NorFlash>(
+        &mut self,
+        block: &Authenticated<'_>,
+        old: &mut O,
+        new: &mut N,
+    ) -> Result<Progress, Failed<O, N>> {
+        let (index, taken) = self.at_hand(block)?;
+        let chain = self.chain.as_ref().ok_or(Misuse::NotRunning)?;
+        let last = chain.next_block().is_none();
+        let payload = block.payload();
+        let skip = usize::try_from(taken).unwrap_or(usize::MAX);
+        // Invariant: `taken` is at most the length of this payload; a checkpoint's was compared with the chain.
+        let rest = payload.get(skip..).ok_or(Refusal::Truncated)?;
+        let mut input = Input { block: rest, last };
+        self.phase = Phase::Ended;
+        let progress = self.advance(&mut input, old, new)?;
+        let left = u32::try_from(input.block.len()).unwrap_or(0);
+        let taken = u32::try_from(payload.len()).unwrap_or(0).saturating_sub(left);
+        self.hand = Hand::Holds { index, taken };
+        self.phase = match progress {
+            Progress::Checkpoint { .. } => Phase::AtCheckpoint,
+            Progress::Done => Phase::Ended,
+            Progress::NeedsErase { .. } => Phase::Running,
+            Progress::NeedsBlock => {
+                self.hand = Hand::Empty { taken: 0 };
+                Phase::Running
+            }
+        };
+        Ok(progress)
+    }
+
+    /// Whether `block` is the one at hand, and how much of it was taken.
+    fn at_hand(&self, block: &Authenticated<'_>) -> Result<(u32, u32), Misuse> {
+        if self.phase == Phase::Ended {
+            return Err(Misuse::NotRunning);
+        }
+        let offered = block.index();
+        match self.hand {
+            Hand::Empty { .. } => Err(Misuse::BlockNotAtHand {
+                expected: None,
+                offered,
+            }),
+            Hand::Holds { index, taken } => {
+                let ours = self.chain.as_ref().map(|chain| &chain.pinned().head);
+                if index == offered && ours == Some(block.head()) {
+                    return Ok((index, taken));
+                }
+                Err(Misuse::BlockNotAtHand {
+                    expected: Some(index),
+                    offered,
+                })
+            }
+        }
+    }
+
+    fn advance<O: ReadNorFlash, N: NorFlash>(
+        &mut self,
+        input: &mut Input<'_>,
+        old: &mut O,
+        new: &mut N,
+    ) -> Result<Progress, Failed<O, N>> {
+        let header = match self.container {
+            Container::Read(header) => header,
+            Container::Awaited { source, result } => self.read_header(input, source, result)?,
+        };
+        self.check_slots(&header, old, new)?;
+        loop {
+            let complete = self.position() == header.result.length;
+            if self.output.is_full() || (complete && !self.output.is_empty()) {
+                if let Some(erase) = self.erase_before_write::<N>() {
+                    return Ok(erase);
+                }
+                self.output.write(new).map_err(Error::New)?;
+            }
+            if complete {
+                return match self.range.is_at_end(input) {
+                    true => Ok(Progress::Done),
+                    false => Err(Refusal::ExtraBytes.into()),
+                };
+            }
+            if let Some(checkpoint) = self.checkpoint::<N>(&header) {
+                return Ok(checkpoint);
+            }
+            if !self.range.is_ready(input) {
+                self.range.carry(input);
+                return Ok(Progress::NeedsBlock);
+            }
+            self.event(&header, input, old, new)?;
+            if self.range.is_overdrawn() {
+                return Err(Refusal::Truncated.into());
+            }
+        }
+    }
+
+    fn read_header(&mut self, input: &mut Input<'_>, source: Image, result: Image) -> Result<Header, Refusal> {
+        let (header, rest) = Header::parse(input.block)?;
+        let pinned = self.chain.as_ref().map_or(0, |chain| chain.pinned().block_bytes);
+        if header.block_bytes != pinned {
+            return Err(Refusal::BlockSizeMismatch {
+                pinned,
+                header: header.block_bytes,
+            });
+        }
+        if header.profile != Self::PROFILE {
+            return Err(Refusal::WrongProfile {
+                decoder: Self::PROFILE,
+                patch: header.profile,
+            });
+        }
+        if header.source != source {
+            return Err(Refusal::WrongSource);
+        }
+        if header.result != result {
+            return Err(Refusal::WrongResult);
+        }
+        input.block = rest;
+        self.container = Container::Read(header);
+        Ok(header)
+    }
+
+    fn check_slots<O: ReadNorFlash, N: NorFlash>(&self, header: &Header, old: &O, new: &N) -> Result<(), Geometry> {
+        let divides = |unit: usize| unit != 0 && BUFFER_BYTES.is_multiple_of(unit);
+        if !divides(N::READ_SIZE) || !divides(N::WRITE_SIZE) || N::ERASE_SIZE == 0 {
+            return Err(Geometry::NewUnits {
+                read_bytes: N::READ_SIZE,
+                write_bytes: N::WRITE_SIZE,
+                erase_bytes: N::ERASE_SIZE,
+            });
+        }
+        let needed = usize::try_from(header.result.length).ok();
+        let needed = needed.and_then(|bytes| bytes.checked_next_multiple_of(N::ERASE_SIZE));
+        if needed.is_none_or(|bytes| bytes > new.capacity()) {
+            return Err(Geometry::ResultTooLong {
+                result_bytes: header.result.length,
+                slot_bytes: new.capacity(),
+            });
+        }
+        if header.source.length == 0 {
+            return Ok(());
+        }
+        if !divides(O::READ_SIZE) {
+            return Err(Geometry::OldUnits {
+                read_bytes: O::READ_SIZE,
+            });
+        }
+        let needed = usize::try_from(header.source.length).ok();
+        let needed = needed.and_then(|bytes| bytes.checked_next_multiple_of(O::READ_SIZE));
+        if needed.is_none_or(|bytes| bytes > old.capacity()) {
+            return Err(Geometry::SourceTooLong {
+                source_bytes: header.source.length,
+                slot_bytes: old.capacity(),
+            });
+        }
+        Ok(())
+    }
+
+    /// What must be erased before the buffer is written, said once.
+    fn erase_before_write<N: NorFlash>(&mut self) -> Option<Progress> {
+        let end = self.position();
+        if end <= self.erased_to {
+            return None;
+        }
+        let from = self.erased_to;
+        // Invariant: the rounded length of the result fits the slot (checked), whose offsets have 32 bits.
+        let unit = u32::try_from(N::ERASE_SIZE).ok()?;
+        let to = end.checked_next_multiple_of(unit)?;
+        self.erased_to = to;
+        Some(Progress::NeedsErase { from, to })
+    }
+
+    /// A checkpoint, if one is here: everything is written, and the rest begins with an erase unit.
+    fn checkpoint<N: NorFlash>(&mut self, header: &Header) -> Option<Progress> {
+        let position = self.position();
+        if !self.output.is_empty() || position == self.reported {
+            return None;
+        }
+        let listed = header.checkpoints.positions().any(|listed| listed == position);
+        let erasable = usize::try_from(position).is_ok_and(|bytes| bytes.is_multiple_of(N::ERASE_SIZE));
+        (listed && erasable).then(|| {
+            self.reported = position;
+            Progress::Checkpoint { position }
+        })
+    }
+
+    /// Decodes a literal, a byte of a copy, the start of a copy with its first byte, or the end of one.
+    fn event<O: ReadNorFlash, N: NorFlash>(
+        &mut self,
+        header: &Header,
+        input: &mut Input<'_>,
+        old: &mut O,
+        new: &mut N,
+    ) -> Result<(), Failed<O, N>> {
+        let position = self.position();
+        let source_bytes = header.source.length;
+        if self.range.range == 0 {
+            self.range.fill(input);
+        }
+        if let Some(copy) = self.copy {
+            let expected = self.expected(copy, source_bytes, old, new)?;
+            let mut reader = Reader {
+                decoder: &mut self.range,
+                input,
+            };
+            match self.model.copied(&mut reader, position, expected, None) {
+                Some(byte) => self.copied(copy, source_bytes, byte),
+                None => self.copy = None,
+            }
+            return Ok(());
+        }
+        let mut reader = Reader {
+            decoder: &mut self.range,
+            input,
+        };
+        match self.model.start(&mut reader, position, Start::Literal) {
+            Start::Copy(copy) => {
+                check_copy(copy, position, source_bytes)?;
+                let expected = self.expected(copy, source_bytes, old, new)?;
+                self.model.first_of_copy(expected);
+                self.copied(copy, source_bytes, expected.byte);
+            }
+            Start::Literal => {
+                let beside = self.model.history.beside(position);
+                let beside = match beside < source_bytes {
+                    true => self.old_window.byte(old, beside, source_bytes).map_err(Error::Old)?,
+                    false => 0,
+                };
+                let byte = self.model.literal(&mut reader, position, beside, 0);
+                self.output.push(byte);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a byte of a copy, which goes on unless the old image ends.
+    fn copied(&mut self, copy: Copy, source_bytes: u32, byte: u8) {
+        self.output.push(byte);
+        let from = copy.from.wrapping_add(1);
+        let ends = copy.origin == Origin::Old && from >= source_bytes;
+        self.copy = (!ends).then_some(Copy { from, ..copy });
+    }
+
+    fn expected<O: ReadNorFlash, N: NorFlash>(
+        &mut self,
+        copy: Copy,
+        source_bytes: u32,
+        old: &mut O,
+        new: &mut N,
+    ) -> Result<Expected, Failed<O, N>> {
+        let end = match copy.origin {
+            Origin::New => self.position(),
+            Origin::Old => source_bytes,
+        };
+        let mut bytes = [0; 4];
+        for (byte, offset) in bytes.iter_mut().zip(copy.from..end) {
+            *byte = match copy.origin {
+                Origin::New => self.result_byte(offset, new)?,
+                Origin::Old => self.old_window.byte(old, offset, end).map_err(Error::Old)?,
+            };
+        }
+        let [byte, ..] = bytes;
+        Ok(Expected {
+            byte,
+            ahead: u32::from_le_bytes(bytes).wrapping_shr(8),
+            origin: copy.origin,
+        })
+    }
+
+    /// A byte of the result that is known: from the buffer, or from flash.
+    fn result_byte<O, N: NorFlash>(&mut self, offset: u32, new: &mut N) -> Result<u8, Error<O, N::Error>> {
+        match self.output.held(offset) {
+            Some(byte) => Ok(byte),
+            None => {
+                let written = self.output.written();
+                self.new_window.byte(new, offset, written).map_err(Error::New)
+            }
+        }
+    }
+}
+
+impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize> Default
+    for State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Refuses a copy that begins outside what can be read.
+pub(crate) fn check_copy(copy: Copy, position: u32, source_bytes: u32) -> Result<(), Refusal> {
+    let offset = copy.from;
+    match copy.origin {
+        Origin::Old if offset >= source_bytes => Err(Refusal::CopyOutsideSource { offset, source_bytes }),
+        Origin::New if offset >= position => Err(Refusal::CopyAhead {
+            position,
+            distance: position.wrapping_sub(offset),
+        }),
+        Origin::New | Origin::Old => Ok(()),
+    }
+}

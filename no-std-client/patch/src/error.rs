@@ -1,0 +1,198 @@
+//! Why a patch was not decoded.
+
+use crate::Profile;
+
+/// Why decoding stopped, grouped by who must act. `O` and `N` are the errors of the two flash drivers.
+///
+/// After any error but [`Error::Refused`] from [`authenticate`](crate::State::authenticate), the state decodes no more: begin
+/// again, or resume from a checkpoint.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Error<O, N> {
+    /// The slots do not fit the work: the firmware's flash map is wrong, or the image is too large for it.
+    Geometry(Geometry),
+    /// The caller broke the protocol of [`State`](crate::State).
+    Misuse(Misuse),
+    /// The flash of the new image failed.
+    New(N),
+    /// The flash of the old image failed.
+    Old(O),
+    /// The patch is not what it must be.
+    Refused(Refusal),
+}
+
+/// What is wrong with the slots.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Geometry {
+    /// A unit of the new slot is no power of two, or larger than the decoder's buffer.
+    NewUnits {
+        /// Read unit in bytes.
+        read_bytes: usize,
+        /// Write unit in bytes.
+        write_bytes: usize,
+        /// Erase unit in bytes.
+        erase_bytes: usize,
+    },
+    /// The read unit of the old slot does not divide the decoder's read buffer.
+    OldUnits {
+        /// Read unit in bytes.
+        read_bytes: usize,
+    },
+    /// The new image, rounded up to whole erase units, does not fit its slot.
+    ResultTooLong {
+        /// Bytes of the new image.
+        result_bytes: u32,
+        /// Bytes of the slot.
+        slot_bytes: usize,
+    },
+    /// The old slot is shorter than the old image.
+    SourceTooLong {
+        /// Bytes of the old image.
+        source_bytes: u32,
+        /// Bytes of the slot.
+        slot_bytes: usize,
+    },
+}
+
+/// How the caller broke the protocol.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// The block is not the one at hand: it was authenticated for another chain or used up before.
+    BlockNotAtHand {
+        /// Index of the block at hand, if one is.
+        expected: Option<u32>,
+        /// Index of the block offered.
+        offered: u32,
+    },
+    /// Nothing was begun, or the work ended, well or badly.
+    NotRunning,
+    /// The record's length is not [`SNAPSHOT_BYTES`](crate::State::SNAPSHOT_BYTES).
+    RecordLength {
+        /// Bytes it must have.
+        expected: usize,
+        /// Bytes it has.
+        offered: usize,
+    },
+    /// A snapshot was asked for, but the decoder does not stand at a checkpoint.
+    NotAtCheckpoint,
+}
+
+/// What is wrong with a patch.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// A block does not have the length that follows from the total length.
+    BlockLength {
+        /// Index of the block.
+        index: u32,
+        /// Bytes it must have.
+        expected: u32,
+        /// Bytes offered.
+        offered: usize,
+    },
+    /// The block size is no power of two between 256 bytes and 64 KiB.
+    BlockSize {
+        /// What was given.
+        block_bytes: u32,
+    },
+    /// The block size in the header is not the one from outside.
+    BlockSizeMismatch {
+        /// Size from outside.
+        pinned: u32,
+        /// Size in the header.
+        header: u32,
+    },
+    /// Checkpoints are not strictly ascending inside the result, or too many.
+    Checkpoints,
+    /// A copy from the new image begins where nothing was written yet.
+    CopyAhead {
+        /// Where in the new image.
+        position: u32,
+        /// How far back.
+        distance: u32,
+    },
+    /// A copy begins outside the old image.
+    CopyOutsideSource {
+        /// Where in the old image.
+        offset: u32,
+        /// Bytes of the old image.
+        source_bytes: u32,
+    },
+    /// A block was offered after the last one.
+    ExtraBlock,
+    /// The result is complete, but the patch goes on.
+    ExtraBytes,
+    /// An image is said to be empty and has a digest, or is not and has none.
+    ImageWithoutMeaning,
+    /// The chain ends early.
+    LastBlockMissing {
+        /// Index of the block that must come.
+        index: u32,
+    },
+    /// The file from outside is shorter than a header.
+    TooShort {
+        /// Bytes it has.
+        length: u32,
+    },
+    /// The patch ends before the result is complete.
+    Truncated,
+    /// The codec is not known.
+    UnknownCodec {
+        /// Its number.
+        codec: u8,
+    },
+    /// A flag is set, and none has a meaning.
+    UnknownFlags {
+        /// The flags.
+        flags: u8,
+    },
+    /// The profile is not known.
+    UnknownProfile {
+        /// Its number.
+        profile: u8,
+    },
+    /// The layout version is not known.
+    UnknownVersion {
+        /// The version.
+        version: u8,
+    },
+    /// The bytes are not those that the block before, or the head from outside, names: the block is damaged, stands in the wrong
+    /// place, or is of another patch.
+    WrongBlock {
+        /// Index of the block.
+        index: u32,
+    },
+    /// The file does not begin as a patch does.
+    WrongMagic,
+    /// The patch was made for another profile than this decoder's.
+    WrongProfile {
+        /// Profile of the decoder.
+        decoder: Profile,
+        /// Profile of the patch.
+        patch: Profile,
+    },
+    /// The patch makes another image than the one wanted.
+    WrongResult,
+    /// The patch starts from another image than the one that is there.
+    WrongSource,
+}
+
+impl<O, N> From<Refusal> for Error<O, N> {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl<O, N> From<Misuse> for Error<O, N> {
+    fn from(misuse: Misuse) -> Self {
+        Self::Misuse(misuse)
+    }
+}
+
+impl<O, N> From<Geometry> for Error<O, N> {
+    fn from(geometry: Geometry) -> Self {
+        Self::Geometry(geometry)
+    }
+}

@@ -1,0 +1,229 @@
+//! The container: what stands before the coded bytes.
+//!
+//! ```text
+//! bytes    field                 range
+//! 0..4     magic                 "TUFP"
+//! 4        layout version        0
+//! 5        codec                 0
+//! 6        profile               0 small, 1 standard, 2 large
+//! 7        flags                 0
+//! 8..12    length of the source  little-endian; 0: the patch makes the result from nothing
+//! 12..44   digest of the source  SHA-256; zero if and only if the length is 0
+//! 44..48   length of the result  little-endian
+//! 48..80   digest of the result  SHA-256; zero if and only if the length is 0
+//! 80       block size            exponent of two, 8..=16
+//! 81       checkpoint unit       exponent of two, 10..=24
+//! 82       checkpoints           0..=8
+//! 83..     their positions       2 bytes each, little-endian, in checkpoint units: strictly ascending, above 0, inside the result
+//! ```
+//!
+//! - `parse` refuses what has no meaning, so that `emit` is its inverse.
+//! - Nothing here is secret or trusted by itself: the chain authenticates it, and the caller's own lengths and digests are
+//!   compared with it.
+
+use crate::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Digest, Profile, Refusal};
+
+const MAGIC: [u8; 4] = *b"TUFP";
+const VERSION: u8 = 0;
+const CODEC: u8 = 0;
+const FLAGS: u8 = 0;
+
+/// Most checkpoints of a patch.
+pub const CHECKPOINTS_MAX: usize = 8;
+
+/// Bytes of a header without checkpoints.
+pub const HEADER_BYTES_MIN: usize = 83;
+
+/// Bytes of a header with all checkpoints.
+pub const HEADER_BYTES_MAX: usize = 99;
+
+const UNIT_LOG2_MIN: u8 = 10;
+const UNIT_LOG2_MAX: u8 = 24;
+
+/// An image by its contents.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Image {
+    /// Bytes.
+    pub length: u32,
+    /// SHA-256 of all of them.
+    pub digest: Digest,
+}
+
+impl Image {
+    /// No image: what a patch from nothing starts from.
+    pub const NOTHING: Self = Self {
+        length: 0,
+        digest: [0; 32],
+    };
+
+    const fn check(self) -> Result<Self, Refusal> {
+        let mut zero = true;
+        let mut rest: &[u8] = &self.digest;
+        while let Some((byte, others)) = rest.split_first() {
+            zero = zero && *byte == 0;
+            rest = others;
+        }
+        if zero == (self.length == 0) {
+            Ok(self)
+        } else {
+            Err(Refusal::ImageWithoutMeaning)
+        }
+    }
+}
+
+/// Where the decoder can be saved: positions in the result.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Checkpoints {
+    unit_log2: u8,
+    count: u8,
+    /// In units; what is behind `count` is 0.
+    positions: [u16; CHECKPOINTS_MAX],
+}
+
+impl Checkpoints {
+    /// At most [`CHECKPOINTS_MAX`] positions in units of `1 << unit_log2` bytes.
+    pub fn new(unit_log2: u8, units: &[u16], result_length: u32) -> Result<Self, Refusal> {
+        let mut positions = [0; CHECKPOINTS_MAX];
+        positions
+            .get_mut(..units.len())
+            .ok_or(Refusal::Checkpoints)?
+            .copy_from_slice(units);
+        let count = u8::try_from(units.len()).map_err(|_| Refusal::Checkpoints)?;
+        let checkpoints = Self {
+            unit_log2,
+            count,
+            positions,
+        };
+        let known = (UNIT_LOG2_MIN..=UNIT_LOG2_MAX).contains(&unit_log2);
+        let mut last = 0_u64;
+        let ascending = units.iter().all(|unit| {
+            let position = checkpoints.bytes(*unit);
+            let ascends = last < position && position < u64::from(result_length);
+            last = position;
+            ascends
+        });
+        if known && ascending {
+            Ok(checkpoints)
+        } else {
+            Err(Refusal::Checkpoints)
+        }
+    }
+
+    /// The positions, ascending, in bytes of the result.
+    pub fn positions(&self) -> impl Iterator<Item = u32> + '_ {
+        let units = self.positions.iter().take(usize::from(self.count));
+        units.filter_map(|unit| u32::try_from(self.bytes(*unit)).ok())
+    }
+
+    fn bytes(&self, unit: u16) -> u64 {
+        u64::from(unit).wrapping_shl(u32::from(self.unit_log2))
+    }
+}
+
+/// What a patch says about itself.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Header {
+    /// Profile it was made for.
+    pub profile: Profile,
+    /// Image it starts from.
+    pub source: Image,
+    /// Image it makes.
+    pub result: Image,
+    /// Bytes of every block but the last.
+    pub block_bytes: u32,
+    /// Where the decoder can be saved.
+    pub checkpoints: Checkpoints,
+}
+
+impl Header {
+    /// Reads a header. Returns it with the bytes behind it.
+    pub fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Refusal> {
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let mut fields = Fields(bytes);
+        let short = Refusal::TooShort { length };
+        if fields.take().ok_or(short)? != MAGIC {
+            return Err(Refusal::WrongMagic);
+        }
+        let [version, codec, profile, flags] = fields.take().ok_or(short)?;
+        if version != VERSION {
+            return Err(Refusal::UnknownVersion { version });
+        }
+        if codec != CODEC {
+            return Err(Refusal::UnknownCodec { codec });
+        }
+        if flags != FLAGS {
+            return Err(Refusal::UnknownFlags { flags });
+        }
+        let profile = Profile::from_code(profile).ok_or(Refusal::UnknownProfile { profile })?;
+        let source = fields.image().ok_or(short)?.check()?;
+        let result = fields.image().ok_or(short)?.check()?;
+        let [block_log2, unit_log2, count] = fields.take().ok_or(short)?;
+        let block_bytes = 1_u32.checked_shl(u32::from(block_log2)).unwrap_or(0);
+        if !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&block_bytes) {
+            return Err(Refusal::BlockSize { block_bytes });
+        }
+        let mut units = [0; CHECKPOINTS_MAX];
+        let listed = units.get_mut(..usize::from(count)).ok_or(Refusal::Checkpoints)?;
+        for unit in listed.iter_mut() {
+            *unit = u16::from_le_bytes(fields.take().ok_or(short)?);
+        }
+        let header = Self {
+            profile,
+            source,
+            result,
+            block_bytes,
+            checkpoints: Checkpoints::new(unit_log2, listed, result.length)?,
+        };
+        Ok((header, fields.0))
+    }
+
+    /// Bytes that [`emit`](Self::emit) writes.
+    pub fn bytes(&self) -> usize {
+        HEADER_BYTES_MIN.saturating_add(usize::from(self.checkpoints.count).saturating_mul(2))
+    }
+
+    /// Writes the header and says how long it is.
+    pub fn emit(&self, bytes: &mut [u8; HEADER_BYTES_MAX]) -> usize {
+        let mut target = bytes.iter_mut();
+        let mut put = |field: &[u8]| {
+            for (value, byte) in field.iter().zip(target.by_ref()) {
+                *byte = *value;
+            }
+        };
+        put(&MAGIC);
+        put(&[VERSION, CODEC, self.profile.code(), FLAGS]);
+        for image in [self.source, self.result] {
+            put(&image.length.to_le_bytes());
+            put(&image.digest);
+        }
+        // Invariant: an exponent of a 32-bit number is below 256.
+        put(&[u8::try_from(self.block_bytes.trailing_zeros()).unwrap_or(0)]);
+        put(&[self.checkpoints.unit_log2, self.checkpoints.count]);
+        for unit in self
+            .checkpoints
+            .positions
+            .iter()
+            .take(usize::from(self.checkpoints.count))
+        {
+            put(&unit.to_le_bytes());
+        }
+        self.bytes()
+    }
+}
+
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*field)
+    }
+
+    fn image(&mut self) -> Option<Image> {
+        Some(Image {
+            length: u32::from_le_bytes(self.take()?),
+            digest: self.take()?,
+        })
+    }
+}

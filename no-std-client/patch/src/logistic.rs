@@ -1,0 +1,100 @@
+//! Probabilities as the mixer adds them: on the logistic scale, in integers.
+//!
+//! A probability has 12 bits. Its *stretched* form is ln(p / (1 - p)) with 8 fractional bits, from -2047 to 2047. Both directions
+//! come from one table of 33 knots, so that every target computes the same bits.
+
+/// 4096 / (1 + e^-x) at x = -8.0, -7.5 .. 8.0.
+const KNOTS: [i32; 33] = [
+    1, 2, 3, 6, 10, 16, 27, 45, 73, 120, 194, 310, 488, 747, 1101, 1546, 2047, 2549, 2994, 3348, 3607, 3785, 3901,
+    3975, 4022, 4050, 4068, 4079, 4085, 4089, 4092, 4093, 4094,
+];
+
+/// Largest stretched value.
+const STRETCHED_MAX: i32 = 2047;
+
+/// The probability, 0 to 4095, of a stretched value.
+pub(crate) const fn squash(stretched: i32) -> i32 {
+    if stretched > STRETCHED_MAX {
+        return 4095;
+    }
+    if stretched < -STRETCHED_MAX {
+        return 0;
+    }
+    let shifted = stretched.wrapping_add(2048);
+    let weight = shifted & 127;
+    let (low, high) = knots(shifted.wrapping_shr(7));
+    let sum = low
+        .wrapping_mul(128_i32.wrapping_sub(weight))
+        .wrapping_add(high.wrapping_mul(weight));
+    sum.wrapping_add(64).wrapping_shr(7)
+}
+
+/// The knot at `index` and the one after it.
+#[allow(clippy::indexing_slicing, clippy::as_conversions)]
+const fn knots(index: i32) -> (i32, i32) {
+    // Invariant: masked to 0..=31, and there are 33 knots.
+    let index = (index & 31) as usize;
+    (KNOTS[index], KNOTS[index.wrapping_add(1)])
+}
+
+/// Steps of the table for probabilities below one half: each of the first 256, then every eighth.
+const FINE: usize = 256;
+const STRETCH_ENTRIES: usize = 480;
+const STRETCH: [i16; STRETCH_ENTRIES] = stretch_table();
+
+/// Inverse of [`squash`] at the probabilities of the table, found by walking along it.
+#[allow(clippy::indexing_slicing, clippy::as_conversions)]
+const fn stretch_table() -> [i16; STRETCH_ENTRIES] {
+    let mut table = [0; STRETCH_ENTRIES];
+    let mut stretched = -STRETCHED_MAX;
+    let mut entry = 0_usize;
+    while entry < STRETCH_ENTRIES {
+        let probability = if entry < FINE {
+            entry as i32
+        } else {
+            (entry.wrapping_sub(FINE) as i32).wrapping_mul(8).wrapping_add(260)
+        };
+        while squash(stretched) < probability {
+            stretched = stretched.wrapping_add(1);
+        }
+        // Invariant: between -2047 and 2047.
+        table[entry] = stretched as i16;
+        entry = entry.wrapping_add(1);
+    }
+    table
+}
+
+/// The stretched value of a probability of 0 to 4095.
+pub(crate) fn stretch(probability: u16) -> i32 {
+    let upper = probability >= 2048;
+    let low = usize::from(
+        if upper {
+            4095_u16.wrapping_sub(probability)
+        } else {
+            probability
+        } & 2047,
+    );
+    let entry = if low < FINE {
+        low
+    } else {
+        low.wrapping_sub(FINE).wrapping_shr(3).wrapping_add(FINE)
+    };
+    let stretched = i32::from(STRETCH.get(entry).copied().unwrap_or(0));
+    if upper { stretched.wrapping_neg() } else { stretched }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{squash, stretch};
+
+    #[test]
+    fn squash_and_stretch_are_inverses_but_for_rounding() {
+        for probability in 0..4096_u16 {
+            let back = squash(stretch(probability));
+            let error = (back - i32::from(probability)).abs();
+            assert!(error <= 12, "{probability} became {back}");
+            assert_eq!(stretch(probability), -stretch(4095 - probability));
+        }
+        assert!((-2048..2048).all(|x| squash(x) <= squash(x + 1)));
+    }
+}

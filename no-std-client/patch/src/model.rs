@@ -1,0 +1,436 @@
+//! What the coder believes: which byte comes next, and whether it is the one that the old image has here.
+//!
+//! The result is made of *copies* and *literals*:
+//!
+//! - A copy runs along the old image, or along the new one so far. Each byte is first a *hit*: the expected byte, or not. A
+//!   miss ends the copy or changes one byte. So a copy needs no length, and a changed address does not interrupt it.
+//! - Between copies stand literals. Each is preceded by the decision whether a copy starts instead.
+//! - A copy starts with a byte that is as expected, for which nothing is coded: so every two events make a byte.
+//! - A position in the old image is told relative to where the last such copy would be by now: 0 means "go on beside it".
+//!
+//! Encoder and decoder call the same three functions with a [`BitCoder`] each.
+
+use crate::{
+    counter,
+    mixer::{Mixer, Rates, hash},
+    range_decoder::BitCoder,
+};
+
+/// Inputs of the decision whether a byte is as expected.
+pub(crate) const HIT_INPUTS: usize = 6;
+/// Weight sets of that decision: by what the last two bytes were, and by the image that is copied.
+pub(crate) const HIT_SETS: usize = 8;
+/// Inputs of each bit of a byte.
+pub(crate) const BYTE_INPUTS: usize = 6;
+/// Weight sets of a byte: literal or changed, and whether the guess holds so far.
+pub(crate) const BYTE_SETS: usize = 4;
+/// Simple counters of decisions that are rare.
+pub(crate) const RARE_CELLS: usize = 48;
+/// Counters of a number's class.
+pub(crate) const CLASS_CELLS: usize = 64;
+
+const HIT_RATES: Rates = Rates {
+    weights: 6,
+    seen_max: 15,
+};
+const BYTE_RATES: Rates = Rates {
+    weights: 10,
+    seen_max: 12,
+};
+const RARE_SEEN_MAX: u16 = 12;
+/// A third: the inputs are about equally good at first, and none is sure.
+const WEIGHT_START: i32 = 22_000;
+
+/// Which image a copy runs along.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Origin {
+    /// The result so far.
+    New,
+    /// The image that the patch starts from.
+    Old,
+}
+
+/// A copy, at the byte that it expects next.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Copy {
+    pub(crate) origin: Origin,
+    /// Offset in that image.
+    pub(crate) from: u32,
+}
+
+/// What an event starts with outside of copies.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Start {
+    Copy(Copy),
+    Literal,
+}
+
+/// What is known about the next byte before it is coded: the one interface between the model and whoever can guess.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Expected {
+    /// The byte itself.
+    pub(crate) byte: u8,
+    /// The three bytes that stand behind it, the next one lowest; 0 where that is not known.
+    pub(crate) ahead: u32,
+    /// Where the guess comes from.
+    pub(crate) origin: Origin,
+}
+
+/// What the model remembers of the bytes before.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct History {
+    /// The last four bytes of the result, newest lowest.
+    pub(crate) recent: u32,
+    /// One bit for each byte of copies: 1 is a miss. Newest lowest.
+    pub(crate) misses: u32,
+    /// Bytes since the last miss, at most 255.
+    pub(crate) hits_in_row: u8,
+    /// Literals since the last copy, at most 255.
+    pub(crate) literals_in_row: u8,
+    /// The last change at each place of a word: new byte minus expected one.
+    pub(crate) changes: [u8; 4],
+    /// The last change.
+    pub(crate) change: u8,
+    /// Offset in the old image minus position in the new one, of the last copy and of the one beside it before.
+    pub(crate) diagonals: [u32; 2],
+    /// How far back the last copy along the new image reached.
+    pub(crate) distance: u32,
+}
+
+/// The tables of a profile.
+#[derive(Clone, Debug)]
+pub(crate) struct Model<const HIT_CELLS: usize, const BYTE_CELLS: usize> {
+    pub(crate) hits: Mixer<HIT_INPUTS, HIT_CELLS, HIT_SETS>,
+    pub(crate) bytes: Mixer<BYTE_INPUTS, BYTE_CELLS, BYTE_SETS>,
+    pub(crate) rare: [u16; RARE_CELLS],
+    pub(crate) classes: [[u16; CLASS_CELLS]; 2],
+    pub(crate) history: History,
+}
+
+/// Where each rare decision has its counters.
+const RARE_START: usize = 0;
+const RARE_END: usize = 16;
+const RARE_KIND: usize = 32;
+
+const KIND_OLD_NEAR: u32 = 0;
+const KIND_OLD_BEFORE: u32 = 1;
+const KIND_NEW: u32 = 2;
+const KIND_NEW_AGAIN: u32 = 3;
+
+impl History {
+    pub(crate) const START: Self = Self {
+        recent: 0,
+        misses: 0,
+        hits_in_row: 0,
+        literals_in_row: 0,
+        changes: [0; 4],
+        change: 0,
+        diagonals: [0; 2],
+        distance: 1,
+    };
+
+    /// Where a copy along the old image would be at `position`, if it went on.
+    pub(crate) const fn beside(&self, position: u32) -> u32 {
+        let [diagonal, _] = self.diagonals;
+        diagonal.wrapping_add(position)
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.recent = self.recent.wrapping_shl(8) | u32::from(byte);
+    }
+
+    fn byte_back(&self, count: u32) -> u32 {
+        self.recent.wrapping_shr(count.wrapping_mul(8)) & 0xFF
+    }
+}
+
+impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELLS> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            hits: Mixer::new(WEIGHT_START),
+            bytes: Mixer::new(WEIGHT_START),
+            rare: [counter::FRESH; RARE_CELLS],
+            classes: [[counter::FRESH; CLASS_CELLS]; 2],
+            history: History::START,
+        }
+    }
+
+    /// Forgets everything, in place: a fresh value would stand on the stack first.
+    pub(crate) fn reset(&mut self) {
+        self.hits.reset(WEIGHT_START);
+        self.bytes.reset(WEIGHT_START);
+        self.rare.fill(counter::FRESH);
+        for table in &mut self.classes {
+            table.fill(counter::FRESH);
+        }
+        self.history = History::START;
+    }
+
+    /// Codes what comes at `position`, outside of copies.
+    pub(crate) fn start(&mut self, coder: &mut impl BitCoder, position: u32, wanted: Start) -> Start {
+        let run = steps(self.history.literals_in_row);
+        let wants_copy = wanted != Start::Literal;
+        if !self.rare(coder, RARE_START, run, wants_copy) {
+            return Start::Literal;
+        }
+        let Start::Copy(copy) = wanted else {
+            // Decoding, so what is wanted does not matter; or an encoder's slip, which its own proof finds.
+            return Start::Copy(self.copy_start(
+                coder,
+                position,
+                Copy {
+                    origin: Origin::Old,
+                    from: 0,
+                },
+            ));
+        };
+        Start::Copy(self.copy_start(coder, position, copy))
+    }
+
+    fn copy_start(&mut self, coder: &mut impl BitCoder, position: u32, wanted: Copy) -> Copy {
+        let [near, before] = self.history.diagonals;
+        let diagonal = wanted.from.wrapping_sub(position);
+        let distance = position.wrapping_sub(wanted.from);
+        let kind = match wanted.origin {
+            Origin::Old if diagonal == before && before != near => KIND_OLD_BEFORE,
+            Origin::Old => KIND_OLD_NEAR,
+            Origin::New if distance == self.history.distance => KIND_NEW_AGAIN,
+            Origin::New => KIND_NEW,
+        };
+        let high = u32::from(self.rare(coder, RARE_KIND, 0, kind & 2 != 0));
+        let low = u32::from(self.rare(coder, RARE_KIND, high.wrapping_add(1), kind & 1 != 0));
+        let kind = high.wrapping_mul(2) | low;
+        if kind == KIND_NEW || kind == KIND_NEW_AGAIN {
+            if kind == KIND_NEW {
+                self.history.distance = self.number(coder, 1, distance);
+            }
+            let from = position.wrapping_sub(self.history.distance);
+            return Copy {
+                origin: Origin::New,
+                from,
+            };
+        }
+        if kind == KIND_OLD_BEFORE {
+            self.history.diagonals = [before, near];
+        } else {
+            let jump = unfold(self.number(coder, 0, fold(diagonal.wrapping_sub(near))));
+            if jump != 0 {
+                self.history.diagonals = [near.wrapping_add(jump), near];
+            }
+        }
+        Copy {
+            origin: Origin::Old,
+            from: self.history.beside(position),
+        }
+    }
+
+    /// The first byte of a copy: it is as expected.
+    pub(crate) fn first_of_copy(&mut self, expected: Expected) {
+        self.history.literals_in_row = 0;
+        self.hit(expected.byte);
+    }
+
+    /// Codes the next byte of a copy. None ends the copy.
+    pub(crate) fn copied(
+        &mut self,
+        coder: &mut impl BitCoder,
+        position: u32,
+        expected: Expected,
+        wanted: Option<u8>,
+    ) -> Option<u8> {
+        let contexts = self.hit_contexts(position, expected);
+        let new = usize::from(expected.origin == Origin::New);
+        let set = usize::try_from(self.history.misses & 3).unwrap_or(0).wrapping_mul(2) | new;
+        let is_hit = wanted == Some(expected.byte);
+        if self.hits.code(coder, &contexts, set, HIT_RATES, is_hit) {
+            self.hit(expected.byte);
+            return Some(expected.byte);
+        }
+        let row = steps(self.history.hits_in_row);
+        let ends = self.rare(coder, RARE_END.wrapping_add(new.wrapping_mul(8)), row, wanted.is_none());
+        self.history.hits_in_row = 0;
+        if ends {
+            return None;
+        }
+        self.history.misses = self.history.misses.wrapping_shl(1) | 1;
+        let byte = self.changed(coder, position, expected, wanted.unwrap_or(0));
+        let change = byte.wrapping_sub(expected.byte);
+        if let Some(place) = self.history.changes.get_mut(place(position)) {
+            *place = change;
+        }
+        self.history.change = change;
+        self.history.push(byte);
+        Some(byte)
+    }
+
+    /// Codes a literal. `beside` is the byte of the old image that a copy would expect here, if it went on.
+    pub(crate) fn literal(&mut self, coder: &mut impl BitCoder, position: u32, beside: u8, wanted: u8) -> u8 {
+        let history = self.history;
+        let one = history.byte_back(0);
+        let two = history.recent & 0xFFFF;
+        let three = history.recent & 0x00FF_FFFF;
+        let align = position & 3;
+        let salts = [
+            hash(1, align & 1, 0),
+            hash(2, one, 0),
+            hash(3, two, 0),
+            hash(4, three, 0),
+            hash(5, history.byte_back(1), align & 1),
+            hash(6, u32::from(beside), one),
+        ];
+        let byte = self.byte(coder, &salts, u32::from(beside), 0, wanted);
+        self.history.literals_in_row = self.history.literals_in_row.saturating_add(1);
+        self.history.push(byte);
+        byte
+    }
+
+    fn changed(&mut self, coder: &mut impl BitCoder, position: u32, expected: Expected, wanted: u8) -> u8 {
+        let history = self.history;
+        let align = position & 3;
+        let at_place = history.changes.get(place(position)).copied().unwrap_or(0);
+        let byte = u32::from(expected.byte);
+        let next = expected.ahead & 0xFF;
+        let before = history.byte_back(0);
+        let salts = [
+            hash(11, align & 1, history.misses & 2),
+            hash(12, u32::from(at_place), align),
+            hash(13, u32::from(history.change), history.misses & 2),
+            hash(14, byte, align & 1),
+            hash(15, byte | expected.ahead.wrapping_shl(8), align),
+            hash(16, byte, before.wrapping_mul(256) | next),
+        ];
+        let change = self.byte(
+            coder,
+            &salts,
+            u32::from(at_place),
+            2,
+            wanted.wrapping_sub(expected.byte),
+        );
+        expected.byte.wrapping_add(change)
+    }
+
+    /// Codes a byte, highest bit first, each with the bits before it.
+    fn byte(
+        &mut self,
+        coder: &mut impl BitCoder,
+        salts: &[u32; BYTE_INPUTS],
+        guess: u32,
+        set: usize,
+        wanted: u8,
+    ) -> u8 {
+        let wanted = u32::from(wanted) | 0x100;
+        let guess = guess | 0x100;
+        let mut node = 1_u32;
+        for place in (0..8_u32).rev() {
+            let holds = guess.wrapping_shr(place.wrapping_add(1)) == node;
+            let mut contexts = *salts;
+            for context in &mut contexts {
+                *context = context.wrapping_add(node.wrapping_mul(0x9E37_79B1));
+            }
+            let set = set | usize::from(holds);
+            let bit = wanted.wrapping_shr(place) & 1 == 1;
+            let bit = self.bytes.code(coder, &contexts, set, BYTE_RATES, bit);
+            node = node.wrapping_mul(2) | u32::from(bit);
+        }
+        // Invariant: the highest of nine bits is cut off.
+        u8::try_from(node & 0xFF).unwrap_or(0)
+    }
+
+    fn hit(&mut self, byte: u8) {
+        self.history.misses = self.history.misses.wrapping_shl(1);
+        self.history.hits_in_row = self.history.hits_in_row.saturating_add(1);
+        self.history.push(byte);
+    }
+
+    fn hit_contexts(&self, position: u32, expected: Expected) -> [u32; HIT_INPUTS] {
+        let history = self.history;
+        let align = position & 3;
+        let origin = u32::from(expected.origin == Origin::New);
+        let byte = u32::from(expected.byte);
+        let next = expected.ahead & 0xFF;
+        let misses = history.misses;
+        let row = u32::from(history.hits_in_row);
+        [
+            hash(21, misses & 0xFF, origin),
+            hash(22, byte, (misses & 1) | origin.wrapping_mul(2)),
+            hash(23, next.wrapping_mul(256) | history.byte_back(0), align & 1),
+            hash(24, row.min(40), align | origin.wrapping_mul(4)),
+            hash(25, history.byte_back(0).wrapping_mul(256) | byte, misses & 1),
+            hash(26, misses & 0xFFFF, align),
+        ]
+    }
+
+    /// Codes a decision with a counter of its own.
+    fn rare(&mut self, coder: &mut impl BitCoder, table: usize, context: u32, wanted: bool) -> bool {
+        let place = usize::try_from(context).unwrap_or(0).wrapping_add(table);
+        let mut spare = counter::FRESH;
+        let cell = self.rare.get_mut(place).unwrap_or(&mut spare);
+        simple(coder, cell, wanted)
+    }
+
+    /// Codes a number: its length in bits with counters, its highest bit not at all, the others as they are.
+    fn number(&mut self, coder: &mut impl BitCoder, table: usize, wanted: u32) -> u32 {
+        let bits = 32_u32.wrapping_sub(wanted.leading_zeros());
+        let mut nothing = [counter::FRESH; CLASS_CELLS];
+        let cells = self.classes.get_mut(table).unwrap_or(&mut nothing);
+        let mut node = 1_u32;
+        for place in (0..6_u32).rev() {
+            let mut spare = counter::FRESH;
+            let index = usize::try_from(node).unwrap_or(0);
+            let cell = cells.get_mut(index).unwrap_or(&mut spare);
+            let bit = simple(coder, cell, bits.wrapping_shr(place) & 1 == 1);
+            node = node.wrapping_mul(2) | u32::from(bit);
+        }
+        let bits = (node & 63).min(32);
+        let Some(places) = bits.checked_sub(1) else {
+            return 0;
+        };
+        let mut value = 1_u32;
+        for place in (0..places).rev() {
+            let bit = coder.bit(2048, wanted.wrapping_shr(place) & 1 == 1);
+            value = value.wrapping_mul(2) | u32::from(bit);
+        }
+        value
+    }
+}
+
+fn simple(coder: &mut impl BitCoder, cell: &mut u16, wanted: bool) -> bool {
+    let probability = u32::from(counter::probability(*cell)).clamp(1, 4095);
+    let bit = coder.bit(probability, wanted);
+    counter::learn(cell, bit, RARE_SEEN_MAX);
+    bit
+}
+
+/// A run, in eight steps.
+fn steps(run: u8) -> u32 {
+    match run {
+        0..=3 => u32::from(run),
+        4..=7 => 4,
+        8..=15 => 5,
+        16..=31 => 6,
+        32.. => 7,
+    }
+}
+
+/// The place in a word of four bytes.
+fn place(position: u32) -> usize {
+    usize::try_from(position & 3).unwrap_or(0)
+}
+
+/// A signed difference as a number that is small when the difference is near 0.
+const fn fold(difference: u32) -> u32 {
+    if difference.wrapping_shr(31) == 1 {
+        difference.wrapping_shl(1) ^ u32::MAX
+    } else {
+        difference.wrapping_shl(1)
+    }
+}
+
+/// Inverse of [`fold`].
+const fn unfold(folded: u32) -> u32 {
+    if folded & 1 == 1 {
+        folded.wrapping_shr(1) ^ u32::MAX
+    } else {
+        folded.wrapping_shr(1)
+    }
+}

@@ -1,0 +1,135 @@
+//! The range decoder, and where its bytes come from.
+//!
+//! - Probabilities have 12 bits and never reach 0 or 1, so a decision takes at most two bytes, and an event (one byte of the
+//!   result with all its decisions, or the start of a copy) at most [`EVENT_BYTES_MAX`].
+//! - An event begins only when that many bytes are at hand or no block is left. So it never stops in the middle, and what a
+//!   block has left over is carried to the next one in a buffer of that size.
+//! - The encoder leaves zero bytes at the end away; the decoder supplies at most four.
+
+/// The two directions of one model: a decoder finds the bit, an encoder is told it.
+pub(crate) trait BitCoder {
+    /// Codes one bit. `probability` is that of a 1, from 1 to 4095.
+    fn bit(&mut self, probability: u32, wanted: bool) -> bool;
+}
+
+/// Most bytes that one event takes.
+///
+/// The longest event starts a copy: two simple decisions and two of the kind, six of the class of a number, each of at most 12
+/// bits, and 31 bits of the number: 151 bits. A byte has at most ten decisions of 12 bits. Four bytes fill the decoder.
+pub(crate) const EVENT_BYTES_MAX: usize = 32;
+
+/// Most zero bytes behind the end.
+pub(crate) const PADDING_BYTES_MAX: u8 = 4;
+
+pub(crate) const TOP: u32 = 1 << 24;
+
+/// State of the range decoder between events, and the bytes of used blocks that it has not taken yet.
+#[derive(Clone, Debug)]
+pub(crate) struct RangeDecoder {
+    pub(crate) range: u32,
+    pub(crate) code: u32,
+    pub(crate) padding: u8,
+    /// Bytes in `carried` that are still to be taken, from its start.
+    pub(crate) carried_bytes: u8,
+    pub(crate) carried: [u8; EVENT_BYTES_MAX],
+}
+
+/// Bytes of the block at hand that were not taken yet.
+pub(crate) struct Input<'b> {
+    pub(crate) block: &'b [u8],
+    /// Whether no block follows.
+    pub(crate) last: bool,
+}
+
+impl RangeDecoder {
+    pub(crate) const fn new() -> Self {
+        Self {
+            range: 0,
+            code: 0,
+            padding: 0,
+            carried_bytes: 0,
+            carried: [0; EVENT_BYTES_MAX],
+        }
+    }
+
+    /// Whether an event can begin.
+    pub(crate) fn is_ready(&self, input: &Input<'_>) -> bool {
+        input.last || usize::from(self.carried_bytes).saturating_add(input.block.len()) >= EVENT_BYTES_MAX
+    }
+
+    /// Keeps what is left of a block for later. Only when an event cannot begin, so that it fits.
+    pub(crate) fn carry(&mut self, input: &mut Input<'_>) {
+        let start = usize::from(self.carried_bytes);
+        let free = self.carried.iter_mut().skip(start);
+        for (target, byte) in free.zip(input.block) {
+            *target = *byte;
+            self.carried_bytes = self.carried_bytes.saturating_add(1);
+        }
+        input.block = &[];
+    }
+
+    /// Whether all bytes of the patch were taken.
+    pub(crate) const fn is_at_end(&self, input: &Input<'_>) -> bool {
+        input.last && input.block.is_empty() && self.carried_bytes == 0
+    }
+
+    /// Whether more bytes were taken than there are.
+    pub(crate) const fn is_overdrawn(&self) -> bool {
+        self.padding > PADDING_BYTES_MAX
+    }
+
+    /// Takes the first bytes of a stream.
+    pub(crate) fn fill(&mut self, input: &mut Input<'_>) {
+        self.range = u32::MAX;
+        for _ in 0..4 {
+            self.code = self.code.wrapping_shl(8) | self.next(input);
+        }
+    }
+
+    fn next(&mut self, input: &mut Input<'_>) -> u32 {
+        if self.carried_bytes > 0 {
+            let [first, ..] = self.carried;
+            self.carried.rotate_left(1);
+            self.carried_bytes = self.carried_bytes.saturating_sub(1);
+            return u32::from(first);
+        }
+        match input.block.split_first() {
+            Some((byte, rest)) => {
+                input.block = rest;
+                u32::from(*byte)
+            }
+            None => {
+                self.padding = self.padding.saturating_add(1);
+                0
+            }
+        }
+    }
+}
+
+/// A range decoder with its input: what the model reads bits from.
+pub(crate) struct Reader<'d, 'i, 'b> {
+    pub(crate) decoder: &'d mut RangeDecoder,
+    pub(crate) input: &'i mut Input<'b>,
+}
+
+impl BitCoder for Reader<'_, '_, '_> {
+    fn bit(&mut self, probability: u32, _wanted: bool) -> bool {
+        let decoder = &mut *self.decoder;
+        let zero = 4096_u32.wrapping_sub(probability);
+        let bound = decoder.range.wrapping_shr(12).wrapping_mul(zero);
+        let bit = decoder.code >= bound;
+        if bit {
+            decoder.code = decoder.code.wrapping_sub(bound);
+            decoder.range = decoder.range.wrapping_sub(bound);
+        } else {
+            decoder.range = bound;
+        }
+        // Invariant: the range was at least 2^24 and its parts are at least 2^12, so this ends after two rounds.
+        while decoder.range != 0 && decoder.range < TOP {
+            decoder.range = decoder.range.wrapping_shl(8);
+            let byte = decoder.next(self.input);
+            decoder.code = decoder.code.wrapping_shl(8) | byte;
+        }
+        bit
+    }
+}
