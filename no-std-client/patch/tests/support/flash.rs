@@ -53,7 +53,10 @@ impl ReadNorFlash for Slot {
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Infallible> {
         let offset = offset as usize;
-        assert!(offset.is_multiple_of(READ_BYTES) && bytes.len().is_multiple_of(READ_BYTES), "unaligned read");
+        assert!(
+            offset.is_multiple_of(READ_BYTES) && bytes.len().is_multiple_of(READ_BYTES),
+            "unaligned read"
+        );
         assert!(offset + bytes.len() <= self.readable, "read outside the image");
         bytes.copy_from_slice(&self.bytes[offset..offset + bytes.len()]);
         Ok(())
@@ -70,7 +73,10 @@ impl NorFlash for Slot {
 
     fn erase(&mut self, from: u32, to: u32) -> Result<(), Infallible> {
         let (start, end) = (from as usize, to as usize);
-        assert!(start.is_multiple_of(ERASE_BYTES) && end.is_multiple_of(ERASE_BYTES) && start < end, "unaligned erase");
+        assert!(
+            start.is_multiple_of(ERASE_BYTES) && end.is_multiple_of(ERASE_BYTES) && start < end,
+            "unaligned erase"
+        );
         self.bytes[start..end].fill(0xFF);
         self.erases.push((from, to));
         Ok(())
@@ -78,9 +84,15 @@ impl NorFlash for Slot {
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Infallible> {
         let offset = offset as usize;
-        assert!(offset.is_multiple_of(WRITE_BYTES) && bytes.len().is_multiple_of(WRITE_BYTES), "unaligned write");
+        assert!(
+            offset.is_multiple_of(WRITE_BYTES) && bytes.len().is_multiple_of(WRITE_BYTES),
+            "unaligned write"
+        );
         let target = &mut self.bytes[offset..offset + bytes.len()];
-        assert!(target.iter().all(|byte| *byte == 0xFF), "second write to {offset:#x} without an erase");
+        assert!(
+            target.iter().all(|byte| *byte == 0xFF),
+            "second write to {offset:#x} without an erase"
+        );
         target.copy_from_slice(bytes);
         self.written += bytes.len();
         Ok(())

@@ -1,0 +1,219 @@
+//! A decoder that is cut off at any checkpoint is taken up there, and the result is the same.
+
+mod support;
+
+use flash::ERASE_BYTES;
+use support::*;
+use tuffet_patch::{
+    BadCheckpoint, Encoded, Error, Header, Image, Misuse, Options, Profile, Progress, Refusal, SmallState, encode_with,
+};
+
+struct Case {
+    old: Vec<u8>,
+    new: Vec<u8>,
+    encoded: Encoded,
+}
+
+fn case(seed: u64, from_nothing: bool) -> Case {
+    let old = if from_nothing {
+        Vec::new()
+    } else {
+        firmware(20_000, seed)
+    };
+    let mut new = if from_nothing {
+        firmware(20_000, seed)
+    } else {
+        next_version(&old, seed ^ 3)
+    };
+    new.splice(9_000..9_000, Random(seed).bytes(1_500));
+    let options = Options {
+        block_bytes: 256,
+        checkpoint_unit: 1_024,
+        checkpoint_distance: 1_024,
+        ..Options::of(Profile::Small)
+    };
+    let encoded = encode_with((!from_nothing).then_some(&old), &new, &options).unwrap();
+    Case { old, new, encoded }
+}
+
+impl Case {
+    fn source(&self) -> Image {
+        image(&self.old)
+    }
+
+    fn result(&self) -> Image {
+        image(&self.new)
+    }
+
+    /// Decodes to the end; what was saved on the way.
+    fn run(&self) -> Device<'_> {
+        let mut device = Device::new(&self.old, self.new.len(), &self.encoded.bytes);
+        let mut state = SmallState::new();
+        state.begin(self.encoded.pinned, self.source(), self.result()).unwrap();
+        device.finish(&mut state).unwrap();
+        assert!(device.new.bytes[..self.new.len()] == self.new);
+        device
+    }
+
+    fn resume(&self, record: &[u8]) -> Result<Box<SmallState>, BadCheckpoint> {
+        let mut state = Box::new(SmallState::new());
+        state.resume(record, self.encoded.pinned, self.source(), self.result())?;
+        Ok(state)
+    }
+}
+
+#[test]
+fn cut_at_each_checkpoint() {
+    for case in [case(41, false), case(42, true)] {
+        let whole = case.run();
+        let positions: Vec<u32> = whole.saved.iter().map(|(position, _)| *position).collect();
+        assert_eq!(
+            positions,
+            case.encoded.header.checkpoints.positions().collect::<Vec<_>>()
+        );
+        assert_eq!(positions.len(), 8);
+        for (position, record) in &whole.saved {
+            // Behind the position stands what a cut left: here the finished image, which must be erased before it is written.
+            let mut device = Device::new(&case.old, case.new.len(), &case.encoded.bytes);
+            device.new.bytes.clone_from(&whole.new.bytes);
+            let mut state = case.resume(record).unwrap();
+            assert_eq!(state.position(), *position);
+            device.finish(&mut *state).unwrap();
+            assert!(device.new.bytes == whole.new.bytes, "after {position}");
+            // Nothing in front of the position was erased or written again.
+            assert_eq!(device.new.erases.first().map(|(from, _)| from), Some(position));
+            assert_eq!(
+                device.new.written + *position as usize,
+                case.new.len().next_multiple_of(flash::WRITE_BYTES)
+            );
+            // Later checkpoints are the same bytes.
+            let later: Vec<_> = whole.saved.iter().filter(|(at, _)| at > position).cloned().collect();
+            assert!(device.saved == later);
+        }
+    }
+}
+
+/// A decoder is saved only where an erase unit begins, else bytes in front of the checkpoint would be erased with it.
+#[test]
+fn checkpoints_stand_at_erase_units() {
+    let case = case(43, false);
+    for (position, _) in case.run().saved {
+        assert!((position as usize).is_multiple_of(ERASE_BYTES));
+    }
+}
+
+#[test]
+fn of_another_patch_source_or_result() {
+    let (one, other) = (case(44, false), case(45, false));
+    let (_, record) = &one.run().saved[2];
+    let mut state = SmallState::new();
+    let mut resume = |pinned, source, result| state.resume(record, pinned, source, result);
+    let pinned = one.encoded.pinned;
+    assert_eq!(resume(pinned, one.source(), one.result()), Ok(()));
+    assert_eq!(
+        resume(other.encoded.pinned, one.source(), one.result()),
+        Err(BadCheckpoint::OtherPatch)
+    );
+    assert_eq!(
+        resume(pinned, other.source(), one.result()),
+        Err(BadCheckpoint::OtherSource)
+    );
+    assert_eq!(
+        resume(pinned, Image::NOTHING, one.result()),
+        Err(BadCheckpoint::OtherSource)
+    );
+    assert_eq!(
+        resume(pinned, one.source(), other.result()),
+        Err(BadCheckpoint::OtherResult)
+    );
+    // A refused record leaves nothing that runs.
+    assert_eq!(state.authenticate(&[]).unwrap_err(), Error::Misuse(Misuse::NotRunning));
+    let bad = BadCheckpoint::Length {
+        expected: SmallState::SNAPSHOT_BYTES,
+        offered: 5,
+    };
+    assert_eq!(state.resume(&record[..5], pinned, one.source(), one.result()), Err(bad));
+}
+
+#[test]
+fn damaged_record() {
+    let case = case(46, false);
+    let (_, record) = &case.run().saved[0];
+    for at in (0..300).chain((300..record.len()).step_by(37)) {
+        let mut damaged = record.clone();
+        damaged[at] ^= 0x10;
+        let refused = case.resume(&damaged).map(drop).unwrap_err();
+        match at {
+            0..4 => assert_eq!(refused, BadCheckpoint::WrongMagic),
+            4 => assert_eq!(refused, BadCheckpoint::UnknownVersion { version: 0x10 }),
+            _ => assert_eq!(refused, BadCheckpoint::Checksum),
+        }
+    }
+    assert!(matches!(
+        case.resume(&vec![0xFF; record.len()]),
+        Err(BadCheckpoint::WrongMagic)
+    ));
+}
+
+/// Whoever can write the record can make its checksum too. Then every field is refused or harmless: the decoder ends, inside its
+/// slots.
+#[test]
+fn forged_record() {
+    let case = case(47, false);
+    let (_, record) = &case.run().saved[7];
+    let preface = 194 + 42 + 27;
+    let mut random = Random(7);
+    let mut outcomes = [0_usize; 3];
+    let places = (5..preface).chain((preface..record.len() - 32).step_by(61));
+    for at in places.flat_map(|at| [at, at]) {
+        let mut forged = record.clone();
+        forged[at] = random.next() as u8;
+        let fields = forged.len() - 32;
+        let checksum = sha256(&forged[..fields]);
+        forged[fields..].copy_from_slice(&checksum);
+        let Ok(mut state) = case.resume(&forged) else {
+            outcomes[0] += 1;
+            continue;
+        };
+        let mut device = Device::new(&case.old, case.new.len(), &case.encoded.bytes);
+        match device.finish(&mut *state) {
+            Ok(()) => outcomes[1] += 1,
+            Err(stopped) => {
+                refusal(stopped);
+                outcomes[2] += 1;
+            }
+        }
+    }
+    let [impossible, _finished, refused] = outcomes;
+    assert!(impossible > 200 && refused > 0, "{outcomes:?}");
+}
+
+#[test]
+fn saved_only_at_checkpoints() {
+    let case = case(48, false);
+    let mut device = Device::new(&case.old, case.new.len(), &case.encoded.bytes);
+    let mut state = SmallState::new();
+    let mut record = vec![0; SmallState::SNAPSHOT_BYTES];
+    state.begin(case.encoded.pinned, case.source(), case.result()).unwrap();
+    assert_eq!(state.snapshot(&mut record), Err(Misuse::NotAtCheckpoint));
+    let block = state.authenticate(&case.encoded.bytes[..256]).unwrap();
+    let progress = state.run(&block, &mut device.old, &mut device.new).unwrap();
+    assert_eq!(progress, Progress::NeedsErase { from: 0, to: 1_024 });
+    assert_eq!(state.snapshot(&mut record), Err(Misuse::NotAtCheckpoint));
+}
+
+#[test]
+fn too_many_or_in_disorder() {
+    let case = case(49, false);
+    let parse = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = payload(&case.encoded);
+        change(&mut bytes);
+        Header::parse(&bytes).map(|(header, _)| header)
+    };
+    assert_eq!(parse(&|_| ()), Ok(case.encoded.header));
+    assert_eq!(parse(&|bytes| bytes[82] = 9), Err(Refusal::Checkpoints));
+    assert_eq!(parse(&|bytes| bytes[81] = 9), Err(Refusal::Checkpoints));
+    assert_eq!(parse(&|bytes| bytes[83] = 0), Err(Refusal::Checkpoints));
+    assert_eq!(parse(&|bytes| bytes.swap(83, 85)), Err(Refusal::Checkpoints));
+    assert_eq!(parse(&|bytes| bytes[98] = 1), Err(Refusal::Checkpoints));
+}

@@ -1,0 +1,91 @@
+//! The container: reading and writing are inverses, and what has no meaning is refused by name.
+
+use proptest::prelude::*;
+use tuffet_patch::{Checkpoints, HEADER_BYTES_MAX, Header, Image, Profile, Refusal};
+
+fn image(length: u32, byte: u8) -> Image {
+    match length {
+        0 => Image::NOTHING,
+        _ => Image {
+            length,
+            digest: [byte.max(1); 32],
+        },
+    }
+}
+
+fn header() -> impl Strategy<Value = Header> {
+    let units = proptest::collection::btree_set(1_u16..60, 0..=8);
+    (0_usize..3, any::<u32>(), 70_000_u32.., any::<u8>(), 8_u32..=16, units).prop_map(
+        |(profile, source, result, byte, block_log2, units)| {
+            let units: Vec<u16> = units.into_iter().collect();
+            Header {
+                profile: Profile::ALL[profile],
+                source: image(source, byte),
+                result: image(result, byte),
+                block_bytes: 1 << block_log2,
+                checkpoints: Checkpoints::new(10, &units, result).unwrap(),
+            }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn emit_then_parse(header in header()) {
+        let mut bytes = [0; HEADER_BYTES_MAX];
+        let length = header.emit(&mut bytes);
+        prop_assert_eq!(Header::parse(&bytes[..length]), Ok((header, &[][..])));
+        let cut = u32::try_from(length - 1).unwrap();
+        prop_assert_eq!(Header::parse(&bytes[..length - 1]), Err(Refusal::TooShort { length: cut }));
+    }
+
+    #[test]
+    fn parse_then_emit(header in header(), at in 0_usize..HEADER_BYTES_MAX, byte in any::<u8>()) {
+        let mut bytes = [0; HEADER_BYTES_MAX];
+        let length = header.emit(&mut bytes);
+        bytes[at] = byte;
+        if let Ok((parsed, rest)) = Header::parse(&bytes[..length]) {
+            let mut again = [0; HEADER_BYTES_MAX];
+            let emitted = parsed.emit(&mut again);
+            prop_assert_eq!(&again[..emitted], &bytes[..length - rest.len()]);
+        }
+    }
+
+    #[test]
+    fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
+        prop_assert!(Header::parse(&bytes).is_err());
+    }
+}
+
+#[test]
+fn fields_out_of_range() {
+    let header = Header {
+        profile: Profile::Small,
+        source: image(5, 1),
+        result: image(6, 2),
+        block_bytes: 1024,
+        checkpoints: Checkpoints::new(12, &[], 6).unwrap(),
+    };
+    let mut bytes = [0; HEADER_BYTES_MAX];
+    let length = header.emit(&mut bytes);
+    let with = |at: usize, byte: u8| {
+        let mut bytes = bytes;
+        bytes[at] = byte;
+        Header::parse(&bytes[..length]).map(drop)
+    };
+    assert_eq!(with(0, b't'), Err(Refusal::WrongMagic));
+    assert_eq!(with(4, 1), Err(Refusal::UnknownVersion { version: 1 }));
+    assert_eq!(with(5, 1), Err(Refusal::UnknownCodec { codec: 1 }));
+    assert_eq!(with(6, 3), Err(Refusal::UnknownProfile { profile: 3 }));
+    for bit in 0..8 {
+        assert_eq!(with(7, 1 << bit), Err(Refusal::UnknownFlags { flags: 1 << bit }));
+    }
+    assert_eq!(with(8, 0), Err(Refusal::ImageWithoutMeaning));
+    assert_eq!(with(44, 0), Err(Refusal::ImageWithoutMeaning));
+    assert_eq!(with(80, 7), Err(Refusal::BlockSize { block_bytes: 128 }));
+    assert_eq!(with(80, 17), Err(Refusal::BlockSize { block_bytes: 1 << 17 }));
+    assert_eq!(with(80, 255), Err(Refusal::BlockSize { block_bytes: 0 }));
+    assert_eq!(with(82, 1), Err(Refusal::TooShort { length: 83 }));
+}

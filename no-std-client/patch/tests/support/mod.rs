@@ -1,0 +1,177 @@
+//! What the tests share: images, and a device that decodes a file.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+pub mod flash;
+
+use flash::Slot;
+use sha2::{Digest as _, Sha256};
+use std::convert::Infallible;
+use tuffet_patch::{Encoded, Error, Image, Pinned, Progress, Refusal, SmallState, State};
+
+pub type Stopped = Error<Infallible, Infallible>;
+
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+pub fn image(bytes: &[u8]) -> Image {
+    match u32::try_from(bytes.len()).unwrap() {
+        0 => Image::NOTHING,
+        length => Image {
+            length,
+            digest: sha256(bytes),
+        },
+    }
+}
+
+/// xorshift64*: the same seed gives the same bytes everywhere.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.max(1);
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32
+    }
+
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound.max(1) as u64) as usize
+    }
+
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.next() as u8).collect()
+    }
+}
+
+/// Something like firmware: words that repeat with changes, a table, a run of zeros, some text.
+pub fn firmware(length: usize, seed: u64) -> Vec<u8> {
+    let mut random = Random(seed);
+    let mut image: Vec<u8> = Vec::with_capacity(length + 64);
+    let vocabulary: Vec<Vec<u8>> = (0..40).map(|_| random.bytes(4)).collect();
+    while image.len() < length {
+        match random.below(20) {
+            0 => image.extend(vec![0; random.below(200)]),
+            1 => image.extend_from_slice(b"error: the flash did not answer in time"),
+            2 => image.extend((0_u32..8).flat_map(|word| (0x0800_0000 + word * 16).to_le_bytes())),
+            _ => image.extend_from_slice(&vocabulary[random.below(vocabulary.len())]),
+        }
+    }
+    image.truncate(length);
+    image
+}
+
+/// The next version: some words moved on, something inserted, something gone.
+pub fn next_version(old: &[u8], seed: u64) -> Vec<u8> {
+    let mut random = Random(seed);
+    let mut new = old.to_vec();
+    for _ in 0..old.len() / 300 {
+        let at = random.below(new.len());
+        new[at] = new[at].wrapping_add(16);
+    }
+    let at = random.below(new.len());
+    new.splice(at..at, firmware(old.len() / 20, seed ^ 77));
+    let at = random.below(new.len() / 2);
+    new.drain(at..at + old.len() / 40);
+    new
+}
+
+/// A device in the middle of an update.
+pub struct Device<'a> {
+    pub old: Slot,
+    pub new: Slot,
+    pub file: &'a [u8],
+    /// Checkpoints at which it stood, with what it saved there.
+    pub saved: Vec<(u32, Vec<u8>)>,
+}
+
+impl<'a> Device<'a> {
+    pub fn new(old: &[u8], slot_bytes: usize, file: &'a [u8]) -> Self {
+        Self {
+            old: Slot::holding(old),
+            new: Slot::filled(slot_bytes, 0x5A),
+            file,
+            saved: Vec::new(),
+        }
+    }
+
+    /// Decodes from where `state` stands to the end of the file.
+    pub fn finish<const H: usize, const B: usize, const U: usize>(
+        &mut self,
+        state: &mut State<H, B, U>,
+    ) -> Result<(), Stopped> {
+        while let Some(range) = state.next_block() {
+            let rest = self.file.get(range.offset as usize..).unwrap_or(&[]);
+            if rest.is_empty() {
+                return state.chain().unwrap().finish().map_err(Error::Refused);
+            }
+            let block = state.authenticate(&rest[..rest.len().min(range.length as usize)])?;
+            loop {
+                match state.run(&block, &mut self.old, &mut self.new)? {
+                    Progress::NeedsErase { from, to } => self.new.erase_units(from, to),
+                    Progress::Checkpoint { position } => {
+                        let mut record = vec![0; State::<H, B, U>::SNAPSHOT_BYTES];
+                        state.snapshot(&mut record).unwrap();
+                        self.saved.push((position, record));
+                    }
+                    Progress::NeedsBlock => break,
+                    Progress::Done => return Ok(()),
+                }
+            }
+        }
+        panic!("neither done nor refused, and no block is left");
+    }
+}
+
+/// Decodes a whole file of the small profile as a device does, and looks at the slot.
+pub fn decode(old: &[u8], slot_bytes: usize, file: &[u8], pinned: Pinned, result: Image) -> Result<Vec<u8>, Stopped> {
+    let mut device = Device::new(old, slot_bytes, file);
+    let mut state = Box::new(SmallState::new());
+    state.begin(pinned, image(old), result)?;
+    device.finish(&mut *state)?;
+    device.new.bytes.truncate(result.length as usize);
+    Ok(device.new.bytes)
+}
+
+pub fn refusal(stopped: Stopped) -> Refusal {
+    let Error::Refused(refusal) = stopped else {
+        panic!("{stopped:?} is no refusal");
+    };
+    refusal
+}
+
+/// What the blocks of a file carry, without the hashes between them.
+pub fn payload(encoded: &Encoded) -> Vec<u8> {
+    let block_bytes = encoded.pinned.block_bytes as usize;
+    let last = encoded.bytes.len().div_ceil(block_bytes) - 1;
+    let blocks = encoded.bytes.chunks(block_bytes).enumerate();
+    blocks
+        .flat_map(|(index, block)| &block[..if index == last { block.len() } else { block_bytes - 32 }])
+        .copied()
+        .collect()
+}
+
+/// A file with a valid chain around any payload: what a stolen release key can make.
+pub fn chained(payload: &[u8], block_bytes: usize) -> (Vec<u8>, Pinned) {
+    let mut pieces = Vec::new();
+    let mut rest = payload;
+    while rest.len() > block_bytes {
+        let (piece, behind) = rest.split_at(block_bytes - 32);
+        pieces.push(piece.to_vec());
+        rest = behind;
+    }
+    let mut file = rest.to_vec();
+    let mut head = sha256(rest);
+    for mut piece in pieces.into_iter().rev() {
+        piece.extend(head);
+        head = sha256(&piece);
+        file.splice(0..0, piece);
+    }
+    let pinned = Pinned {
+        head,
+        block_bytes: block_bytes as u32,
+        length: file.len() as u32,
+    };
+    (file, pinned)
+}
