@@ -12,16 +12,19 @@
 //! copy                         5       0 none, 1 old, 2 new; offset
 //! history                      27      as the model declares it
 //! tables and weights           by profile
+//! zeros                        up to 32 less than a multiple of 64
 //! SHA-256 of all before        32
 //! ```
 //!
+//! - A record is nearly as large as the decoder, so it never stands in RAM beside it: it is written and read in pieces of
+//!   [`PIECE_BYTES`].
 //! - A record is used only for the patch, the source and the result that it names, and every field is checked as if an attacker
 //!   had written it: after `resume` no value is out of range that a decoder could not have reached.
 //! - It holds for what stands in front of its position in the slot; that is not looked at. The hash of the finished slot decides.
 //! - The caller is told to erase every unit behind the position again, and none in front of it.
 
 use crate::{
-    Chain, Digest, HEADER_BYTES_MAX, Header, Image, Misuse, Pinned,
+    Chain, Digest, HEADER_BYTES_MAX, Header, Image, Pinned,
     decoder::{Container, Hand, Phase, State, check_copy},
     mixer::{Mixer, WEIGHT_MAX},
     model::{BYTE_INPUTS, BYTE_SETS, CLASS_CELLS, Copy, HIT_INPUTS, HIT_SETS, History, Model, Origin, RARE_CELLS},
@@ -35,21 +38,27 @@ const VERSION: u8 = 0;
 /// Everything but tables and weights.
 const FIXED_BYTES: usize = 4 + 2 + 40 + HEADER_BYTES_MAX + 40 + 4 + 42 + 5 + 27 + 32;
 
-/// Why a record is not used. Decoding starts over with the same result.
+/// Bytes of a piece of a record: a multiple of every usual write unit.
+pub const PIECE_BYTES: usize = 64;
+
+/// Why no record was written. `E` is the error of the caller's flash.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum BadCheckpoint {
+pub enum SnapshotError<E> {
+    /// The decoder does not stand at a checkpoint.
+    NotAtCheckpoint,
+    /// The caller could not write a piece.
+    Storage(E),
+}
+
+/// Why a record is not used. Decoding starts over with the same result. `E` is the error of the caller's flash.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum BadCheckpoint<E> {
     /// It was torn, or flash lost it.
     Checksum,
     /// A field has a value that no decoder reaches.
     Impossible,
-    /// It has not the length of this profile's records.
-    Length {
-        /// Bytes it must have.
-        expected: usize,
-        /// Bytes it has.
-        offered: usize,
-    },
     /// It is of another patch.
     OtherPatch,
     /// It is of another profile.
@@ -58,6 +67,8 @@ pub enum BadCheckpoint {
     OtherResult,
     /// It started from another image.
     OtherSource,
+    /// The caller could not read a piece.
+    Storage(E),
     /// Its layout is not known.
     UnknownVersion {
         /// The version.
@@ -95,24 +106,70 @@ trait Record {
     }
 }
 
-struct Writer<'r>(core::slice::IterMut<'r, u8>);
+/// Writes fields piece by piece, and hashes them. After an error it goes on, and says so at the end.
+struct Writer<W, E> {
+    write: W,
+    hasher: Sha256,
+    piece: [u8; PIECE_BYTES],
+    filled: usize,
+    outcome: Result<(), E>,
+}
 
-impl Record for Writer<'_> {
-    fn field(&mut self, field: &mut [u8]) {
-        // The field comes first: a zip that ends takes one more from its first side.
-        for (byte, target) in field.iter().zip(self.0.by_ref()) {
-            *target = *byte;
+impl<W: FnMut(&[u8; PIECE_BYTES]) -> Result<(), E>, E> Writer<W, E> {
+    fn put(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if let Some(place) = self.piece.get_mut(self.filled) {
+                *place = *byte;
+            }
+            self.filled = self.filled.wrapping_add(1);
+            if self.filled >= PIECE_BYTES {
+                self.filled = 0;
+                if self.outcome.is_ok() {
+                    self.outcome = (self.write)(&self.piece);
+                }
+            }
         }
     }
 }
 
-struct Reader<'r>(core::slice::Iter<'r, u8>);
-
-impl Record for Reader<'_> {
+impl<W: FnMut(&[u8; PIECE_BYTES]) -> Result<(), E>, E> Record for Writer<W, E> {
     fn field(&mut self, field: &mut [u8]) {
-        for (target, byte) in field.iter_mut().zip(self.0.by_ref()) {
-            *target = *byte;
+        self.hasher.update(&*field);
+        self.put(field);
+    }
+}
+
+/// Reads fields piece by piece, and hashes them. After an error they are zeros, and it says so at the end.
+struct Reader<R, E> {
+    read: R,
+    hasher: Sha256,
+    piece: [u8; PIECE_BYTES],
+    taken: usize,
+    outcome: Result<(), E>,
+}
+
+impl<R: FnMut(&mut [u8; PIECE_BYTES]) -> Result<(), E>, E> Reader<R, E> {
+    fn take(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            if self.taken >= PIECE_BYTES {
+                self.taken = 0;
+                if self.outcome.is_ok() {
+                    self.outcome = (self.read)(&mut self.piece);
+                }
+            }
+            *byte = match (&self.outcome, self.piece.get(self.taken)) {
+                (Ok(()), Some(byte)) => *byte,
+                (_, _) => 0,
+            };
+            self.taken = self.taken.wrapping_add(1);
         }
+    }
+}
+
+impl<R: FnMut(&mut [u8; PIECE_BYTES]) -> Result<(), E>, E> Record for Reader<R, E> {
+    fn field(&mut self, field: &mut [u8]) {
+        self.take(field);
+        self.hasher.update(&*field);
     }
 }
 
@@ -238,27 +295,26 @@ fn walk_model<const HIT_CELLS: usize, const BYTE_CELLS: usize>(
 impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
     State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES>
 {
-    /// Bytes of a record.
-    pub const SNAPSHOT_BYTES: usize = FIXED_BYTES
+    const FIELD_BYTES: usize = FIXED_BYTES
         + 2 * (HIT_INPUTS * HIT_CELLS + BYTE_INPUTS * BYTE_CELLS + RARE_CELLS + 2 * CLASS_CELLS)
         + 4 * (HIT_INPUTS * HIT_SETS + BYTE_INPUTS * BYTE_SETS);
 
-    /// Writes a record of the state, right after [`Progress::Checkpoint`](crate::Progress::Checkpoint).
-    pub fn snapshot(&mut self, record: &mut [u8]) -> Result<(), Misuse> {
+    /// Bytes of a record: a multiple of [`PIECE_BYTES`].
+    pub const SNAPSHOT_BYTES: usize = Self::FIELD_BYTES.next_multiple_of(PIECE_BYTES);
+
+    const FILLING: [u8; PIECE_BYTES] = [0; PIECE_BYTES];
+
+    /// Writes a record of the state, right after [`Progress::Checkpoint`](crate::Progress::Checkpoint): `write` is called with
+    /// one piece after the other, and stands for a place that no other record shares.
+    pub fn snapshot<E>(
+        &mut self,
+        write: impl FnMut(&[u8; PIECE_BYTES]) -> Result<(), E>,
+    ) -> Result<(), SnapshotError<E>> {
         let (Phase::AtCheckpoint, Some(chain), Container::Read(header), Hand::Holds { index, taken }) =
             (self.phase, &self.chain, &self.container, self.hand)
         else {
-            return Err(Misuse::NotAtCheckpoint);
+            return Err(SnapshotError::NotAtCheckpoint);
         };
-        let offered = record.len();
-        let wrong_length = Misuse::RecordLength {
-            expected: Self::SNAPSHOT_BYTES,
-            offered,
-        };
-        if offered != Self::SNAPSHOT_BYTES {
-            return Err(wrong_length);
-        }
-        let (fields, checksum) = record.split_last_chunk_mut::<32>().ok_or(wrong_length)?;
         let (copy, from) = match self.copy {
             None => (0, 0),
             Some(Copy {
@@ -284,29 +340,41 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
             ..Preface::BLANK
         };
         header.emit(&mut preface.header);
-        let mut writer = Writer(fields.iter_mut());
-        preface.walk(&mut writer);
-        walk_range(&mut self.range, &mut writer);
-        walk_model(&mut self.model, &mut writer);
-        checksum.copy_from_slice(&Sha256::digest(&*fields));
-        Ok(())
+        let mut writer = Writer {
+            write,
+            hasher: Sha256::new(),
+            piece: [0; PIECE_BYTES],
+            filled: 0,
+            outcome: Ok(()),
+        };
+        self.walk(&mut preface, &mut writer);
+        let digest: Digest = writer.hasher.clone().finalize().into();
+        writer.put(&digest);
+        writer.outcome.map_err(SnapshotError::Storage)
     }
 
-    /// Takes a record up, in place of [`begin`](Self::begin), with the same arguments. What the record names must be the same;
-    /// after a refusal nothing can be decoded before `begin`.
-    pub fn resume(&mut self, record: &[u8], pinned: Pinned, source: Image, result: Image) -> Result<(), BadCheckpoint> {
+    /// Takes a record up, in place of [`begin`](Self::begin), with the same arguments: `read` is called for one piece after the
+    /// other. What the record names must be the same; after a refusal nothing can be decoded before `begin`.
+    pub fn resume<E>(
+        &mut self,
+        read: impl FnMut(&mut [u8; PIECE_BYTES]) -> Result<(), E>,
+        pinned: Pinned,
+        source: Image,
+        result: Image,
+    ) -> Result<(), BadCheckpoint<E>> {
         self.phase = Phase::Ended;
-        let wrong_length = BadCheckpoint::Length {
-            expected: Self::SNAPSHOT_BYTES,
-            offered: record.len(),
-        };
-        if record.len() != Self::SNAPSHOT_BYTES {
-            return Err(wrong_length);
-        }
-        let (fields, checksum) = record.split_last_chunk::<32>().ok_or(wrong_length)?;
-        let mut reader = Reader(fields.iter());
         let mut preface = Preface::BLANK;
-        preface.walk(&mut reader);
+        let mut reader = Reader {
+            read,
+            hasher: Sha256::new(),
+            piece: [0; PIECE_BYTES],
+            taken: PIECE_BYTES,
+            outcome: Ok(()),
+        };
+        self.walk(&mut preface, &mut reader);
+        let mut checksum: Digest = [0; 32];
+        reader.take(&mut checksum);
+        reader.outcome.map_err(BadCheckpoint::Storage)?;
         if preface.magic != MAGIC {
             return Err(BadCheckpoint::WrongMagic);
         }
@@ -315,7 +383,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
                 version: preface.version,
             });
         }
-        if Sha256::digest(fields).as_slice() != checksum {
+        if reader.hasher.finalize().as_slice() != checksum {
             return Err(BadCheckpoint::Checksum);
         }
         if preface.profile != Self::PROFILE.code() {
@@ -331,9 +399,19 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
         if header.result != result {
             return Err(BadCheckpoint::OtherResult);
         }
-        walk_range(&mut self.range, &mut reader);
-        walk_model(&mut self.model, &mut reader);
         self.take_up(&preface, header).ok_or(BadCheckpoint::Impossible)
+    }
+
+    /// All fields in their order, but for the checksum.
+    fn walk(&mut self, preface: &mut Preface, record: &mut impl Record) {
+        preface.walk(record);
+        walk_range(&mut self.range, record);
+        walk_model(&mut self.model, record);
+        let filling = Self::SNAPSHOT_BYTES.wrapping_sub(Self::FIELD_BYTES);
+        let mut zeros = Self::FILLING;
+        if let Some(zeros) = zeros.get_mut(..filling) {
+            record.field(zeros);
+        }
     }
 
     /// Checks every field, and runs when all are possible.

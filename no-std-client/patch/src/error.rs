@@ -68,15 +68,6 @@ pub enum Misuse {
     },
     /// Nothing was begun, or the work ended, well or badly.
     NotRunning,
-    /// The record's length is not [`SNAPSHOT_BYTES`](crate::State::SNAPSHOT_BYTES).
-    RecordLength {
-        /// Bytes it must have.
-        expected: usize,
-        /// Bytes it has.
-        offered: usize,
-    },
-    /// A snapshot was asked for, but the decoder does not stand at a checkpoint.
-    NotAtCheckpoint,
 }
 
 /// What is wrong with a patch.

@@ -80,7 +80,7 @@ mod profile;
 mod range_decoder;
 
 pub use chain::{Authenticated, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, BlockRange, Chain, Digest, Pinned};
-pub use checkpoint::BadCheckpoint;
+pub use checkpoint::{BadCheckpoint, PIECE_BYTES, SnapshotError};
 pub use decoder::{LargeState, Progress, SmallState, StandardState, State};
 #[cfg(feature = "encode")]
 pub use encode::{ApplyError, EncodeError, Encoded, Info, Options, apply, encode, encode_with, info, unauthenticated};

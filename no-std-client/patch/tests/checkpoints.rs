@@ -5,7 +5,8 @@ mod support;
 use flash::ERASE_BYTES;
 use support::*;
 use tuffet_patch::{
-    BadCheckpoint, Encoded, Error, Header, Image, Misuse, Options, Profile, Progress, Refusal, SmallState, encode_with,
+    BadCheckpoint, Encoded, Error, Header, Image, Misuse, Options, PIECE_BYTES, Profile, Progress, Refusal, SmallState,
+    SnapshotError, encode_with,
 };
 
 struct Case {
@@ -55,9 +56,9 @@ impl Case {
         device
     }
 
-    fn resume(&self, record: &[u8]) -> Result<Box<SmallState>, BadCheckpoint> {
+    fn resume(&self, record: &[u8]) -> Result<Box<SmallState>, BadCheckpoint<OutOfRecord>> {
         let mut state = Box::new(SmallState::new());
-        state.resume(record, self.encoded.pinned, self.source(), self.result())?;
+        resume(&mut *state, record, self.encoded.pinned, self.source(), self.result())?;
         Ok(state)
     }
 }
@@ -107,32 +108,29 @@ fn of_another_patch_source_or_result() {
     let (one, other) = (case(44, false), case(45, false));
     let (_, record) = &one.run().saved[2];
     let mut state = SmallState::new();
-    let mut resume = |pinned, source, result| state.resume(record, pinned, source, result);
+    let mut with = |pinned, source, result| resume(&mut state, record, pinned, source, result);
     let pinned = one.encoded.pinned;
-    assert_eq!(resume(pinned, one.source(), one.result()), Ok(()));
+    assert_eq!(with(pinned, one.source(), one.result()), Ok(()));
     assert_eq!(
-        resume(other.encoded.pinned, one.source(), one.result()),
+        with(other.encoded.pinned, one.source(), one.result()),
         Err(BadCheckpoint::OtherPatch)
     );
     assert_eq!(
-        resume(pinned, other.source(), one.result()),
+        with(pinned, other.source(), one.result()),
         Err(BadCheckpoint::OtherSource)
     );
     assert_eq!(
-        resume(pinned, Image::NOTHING, one.result()),
+        with(pinned, Image::NOTHING, one.result()),
         Err(BadCheckpoint::OtherSource)
     );
     assert_eq!(
-        resume(pinned, one.source(), other.result()),
+        with(pinned, one.source(), other.result()),
         Err(BadCheckpoint::OtherResult)
     );
     // A refused record leaves nothing that runs.
     assert_eq!(state.authenticate(&[]).unwrap_err(), Error::Misuse(Misuse::NotRunning));
-    let bad = BadCheckpoint::Length {
-        expected: SmallState::SNAPSHOT_BYTES,
-        offered: 5,
-    };
-    assert_eq!(state.resume(&record[..5], pinned, one.source(), one.result()), Err(bad));
+    let cut = resume(&mut state, &record[..640], pinned, one.source(), one.result());
+    assert_eq!(cut, Err(BadCheckpoint::Storage(OutOfRecord)));
 }
 
 #[test]
@@ -193,13 +191,13 @@ fn saved_only_at_checkpoints() {
     let case = case(48, false);
     let mut device = Device::new(&case.old, case.new.len(), &case.encoded.bytes);
     let mut state = SmallState::new();
-    let mut record = vec![0; SmallState::SNAPSHOT_BYTES];
+    let mut nowhere = |_: &[u8; PIECE_BYTES]| Err(OutOfRecord);
     state.begin(case.encoded.pinned, case.source(), case.result()).unwrap();
-    assert_eq!(state.snapshot(&mut record), Err(Misuse::NotAtCheckpoint));
+    assert_eq!(state.snapshot(&mut nowhere), Err(SnapshotError::NotAtCheckpoint));
     let block = state.authenticate(&case.encoded.bytes[..256]).unwrap();
     let progress = state.run(&block, &mut device.old, &mut device.new).unwrap();
     assert_eq!(progress, Progress::NeedsErase { from: 0, to: 1_024 });
-    assert_eq!(state.snapshot(&mut record), Err(Misuse::NotAtCheckpoint));
+    assert_eq!(state.snapshot(&mut nowhere), Err(SnapshotError::NotAtCheckpoint));
 }
 
 #[test]

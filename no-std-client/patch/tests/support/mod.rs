@@ -6,7 +6,7 @@ pub mod flash;
 use flash::Slot;
 use sha2::{Digest as _, Sha256};
 use std::convert::Infallible;
-use tuffet_patch::{Encoded, Error, Image, Pinned, Progress, Refusal, SmallState, State};
+use tuffet_patch::{BadCheckpoint, Encoded, Error, Image, PIECE_BYTES, Pinned, Progress, Refusal, SmallState, State};
 
 pub type Stopped = Error<Infallible, Infallible>;
 
@@ -111,8 +111,12 @@ impl<'a> Device<'a> {
                 match state.run(&block, &mut self.old, &mut self.new)? {
                     Progress::NeedsErase { from, to } => self.new.erase_units(from, to),
                     Progress::Checkpoint { position } => {
-                        let mut record = vec![0; State::<H, B, U>::SNAPSHOT_BYTES];
-                        state.snapshot(&mut record).unwrap();
+                        let mut record = Vec::new();
+                        let saved = state.snapshot(|piece| {
+                            record.extend_from_slice(piece);
+                            Ok::<_, Infallible>(())
+                        });
+                        assert_eq!((saved, record.len()), (Ok(()), State::<H, B, U>::SNAPSHOT_BYTES));
                         self.saved.push((position, record));
                     }
                     Progress::NeedsBlock => break,
@@ -123,6 +127,26 @@ impl<'a> Device<'a> {
         panic!("neither done nor refused, and no block is left");
     }
 }
+
+/// Takes a record up.
+pub fn resume<const H: usize, const B: usize, const U: usize>(
+    state: &mut State<H, B, U>,
+    record: &[u8],
+    pinned: Pinned,
+    source: Image,
+    result: Image,
+) -> Result<(), BadCheckpoint<OutOfRecord>> {
+    let mut pieces = record.chunks_exact(PIECE_BYTES);
+    let read = |piece: &mut [u8; PIECE_BYTES]| {
+        piece.copy_from_slice(pieces.next().ok_or(OutOfRecord)?);
+        Ok(())
+    };
+    state.resume(read, pinned, source, result)
+}
+
+/// The record ends early.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct OutOfRecord;
 
 /// Decodes a whole file of the small profile as a device does, and looks at the slot.
 pub fn decode(old: &[u8], slot_bytes: usize, file: &[u8], pinned: Pinned, result: Image) -> Result<Vec<u8>, Stopped> {
