@@ -30,12 +30,12 @@ pub(crate) const RARE_CELLS: usize = 48;
 pub(crate) const CLASS_CELLS: usize = 64;
 
 const HIT_RATES: Rates = Rates {
-    weights: 6,
-    seen_max: 15,
+    weights: 12,
+    seen_max: 9,
 };
 const BYTE_RATES: Rates = Rates {
-    weights: 10,
-    seen_max: 12,
+    weights: 14,
+    seen_max: 5,
 };
 const RARE_SEEN_MAX: u16 = 12;
 /// A third: the inputs are about equally good at first, and none is sure.
@@ -290,14 +290,13 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELL
         let at_place = history.changes.get(place(position)).copied().unwrap_or(0);
         let byte = u32::from(expected.byte);
         let next = expected.ahead & 0xFF;
-        let before = history.byte_back(0);
         let salts = [
             hash(11, align & 1, history.misses & 2),
             hash(12, u32::from(at_place), align),
-            hash(13, u32::from(history.change), history.misses & 2),
+            hash(13, u32::from(history.change), next.wrapping_shr(3)),
             hash(14, byte, align & 1),
             hash(15, byte | expected.ahead.wrapping_shl(8), align),
-            hash(16, byte, before.wrapping_mul(256) | next),
+            hash(16, next, align & 1),
         ];
         let change = self.byte(
             coder,
@@ -352,11 +351,15 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELL
         let row = u32::from(history.hits_in_row);
         [
             hash(21, misses & 0xFF, origin),
-            hash(22, byte, (misses & 1) | origin.wrapping_mul(2)),
+            hash(
+                22,
+                next | (align & 1).wrapping_mul(256),
+                (misses & 1) | origin.wrapping_mul(2),
+            ),
             hash(23, next.wrapping_mul(256) | history.byte_back(0), align & 1),
             hash(24, row.min(40), align | origin.wrapping_mul(4)),
             hash(25, history.byte_back(0).wrapping_mul(256) | byte, misses & 1),
-            hash(26, misses & 0xFFFF, align),
+            hash(26, byte | expected.ahead.wrapping_shl(8), align),
         ]
     }
 
