@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-/// A program, built once by whoever asks first, into the folder that this test was built into.
+/// The folder of programs that were built already, by whoever runs all tests.
+const READY: &str = "TUFFET_PROGRAMS";
+
+/// A program: a ready one if [`READY`] names a folder, else built once by whoever asks first, into the folder that this test
+/// was built into.
 ///
 /// # Panics
 ///
@@ -21,6 +25,11 @@ pub fn program(package: &str, name: &str) -> PathBuf {
 }
 
 fn build(package: &str, name: &str) -> PathBuf {
+    if let Some(folder) = std::env::var_os(READY) {
+        let path = PathBuf::from(folder).join(name);
+        assert!(path.is_file(), "{READY} names a folder without {name}");
+        return path;
+    }
     let test = std::env::current_exe().expect("a test knows its own file");
     let profile = test.ancestors().nth(2).expect("a test lies in PROFILE/deps").to_owned();
     let target = profile.parent().expect("a profile's folder lies in the target folder");

@@ -168,7 +168,7 @@ fn damaged_copies_heal_and_the_store_can_decide_alone_again() {
 #[test]
 fn status_changes_nothing_and_shows_no_edited_advisory() {
     let (mut device, _) = scene();
-    device.client(&["check"]);
+    assert_eq!(device.client(&["check"]).exit, 0);
     let before = device.files();
     let said = device.client(&["status"]);
     assert_eq!(said.result["newest_seen"], "2.0.0", "{}", said.everything);

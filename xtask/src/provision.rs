@@ -46,7 +46,7 @@ pub struct Arguments {
 
 /// Runs the client's half of provisioning.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let client = workspace::build_programs(&["tuffet-client"])?.join("tuffet-client");
+    let client = workspace::build_programs()?.join("tuffet-client");
     let device_repository = arguments.device_repository.as_ref().unwrap_or(&arguments.repository);
     let mut tool = Tool::new(client)
         .arg("--device")

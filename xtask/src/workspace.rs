@@ -45,13 +45,14 @@ pub fn use_root_lock(root: &Path, beside: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Builds the programs of these packages, and answers the folder that holds them.
-pub fn build_programs(packages: &[&str]) -> Result<PathBuf, Failure> {
+/// Builds the programs that a vendor and a device run, and answers the folder that holds them.
+///
+/// All of them at once: built one by one they would ask for other features of the same libraries, and compile those anew.
+pub fn build_programs() -> Result<PathBuf, Failure> {
     let root = root()?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let tool = Tool::new(cargo)
-        .args(["build", "--quiet", "--bins"])
-        .args(packages.iter().flat_map(|package| ["-p", package]))
+        .args(["build", "--quiet", "--bins", "--workspace", "--exclude", "tuffet-xtask"])
         .folder(&root)
         .limit(BUILD_LIMIT);
     if tool.show()? {

@@ -39,7 +39,7 @@ pub fn run(data: &[u8]) {
 
 /// Erased flash, or flash that holds anything.
 fn first_flash(script: &mut Script<'_>) -> Flash {
-    if script.byte() % 2 == 0 {
+    if script.byte().is_multiple_of(2) {
         return Flash::new(PAGE_BYTES);
     }
     let count = usize::from(script.number());
@@ -105,7 +105,11 @@ fn check_boot(records: &Records, boot: Boot) {
 }
 
 fn slot(script: &mut Script<'_>) -> Slot {
-    if script.byte() % 2 == 0 { Slot::A } else { Slot::B }
+    if script.byte().is_multiple_of(2) {
+        Slot::A
+    } else {
+        Slot::B
+    }
 }
 
 /// Few images, so that a script meets one again.

@@ -4,7 +4,7 @@
 //! fall; and what is found is what was looked for.
 
 #[path = "../../../no-std-client/tuf/tests/repository/mod.rs"]
-#[allow(dead_code, clippy::unwrap_used)]
+#[allow(clippy::unwrap_used)]
 mod repository;
 
 use std::collections::BTreeSet;
@@ -79,7 +79,7 @@ impl World {
                 self.repository.publish();
             }
             8 => {
-                let timestamp_key = if script.byte() % 2 == 0 { 10 } else { 12 };
+                let timestamp_key = if script.byte().is_multiple_of(2) { 10 } else { 12 };
                 self.repository.rotate_root(|root| {
                     root.role.keys.extend(repository::key_map(&[timestamp_key]));
                     root.role.roles.timestamp = repository::role_keys(&[timestamp_key], 1);

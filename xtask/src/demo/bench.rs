@@ -37,7 +37,7 @@ impl Bench {
                 (temporary.path().to_path_buf(), Some(temporary))
             }
         };
-        let programs = workspace::build_programs(&["tuffet-client", "tuffet-server", "tuffet-keys-tool"])?;
+        let programs = workspace::build_programs()?;
         Ok(Bench {
             folder,
             programs,

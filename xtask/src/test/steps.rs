@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::failure::Failure;
 use crate::process::{Tool, ToolFailure, is_on_path};
 use crate::test::counts::Counts;
 use crate::test::{Outcome, Reason};
-use crate::{bare_metal, fuzz, tidy};
+use crate::{bare_metal, fuzz, tidy, workspace};
 
 /// Where the steps run.
 pub struct Bench {
@@ -151,14 +152,19 @@ fn clippy_cores(bench: &Bench) -> Outcome {
 }
 
 fn tests(bench: &Bench) -> Outcome {
-    if is_on_path("cargo-nextest") {
-        return counted(bench.cargo().args(["nextest", "run", "--workspace", "--no-fail-fast"]));
-    }
-    counted(
-        bench
-            .cargo()
-            .args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]),
-    )
+    let arguments: &[&str] = if is_on_path("cargo-nextest") {
+        &["nextest", "run", "--workspace", "--no-fail-fast"]
+    } else {
+        &["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]
+    };
+    let tests = with_programs(bench, |cargo| cargo.args(arguments));
+    tests.map_or_else(|failure| failed(&failure.to_string()), counted)
+}
+
+/// Cargo with the programs at hand that some tests run as devices and vendors: built once, and not by each test.
+fn with_programs(bench: &Bench, arguments: impl FnOnce(Tool) -> Tool) -> Result<Tool, Failure> {
+    let programs = workspace::build_programs()?;
+    Ok(arguments(bench.cargo().env("TUFFET_PROGRAMS", programs)))
 }
 
 fn doc_tests(bench: &Bench) -> Outcome {
@@ -204,10 +210,14 @@ fn python_tuf(bench: &Bench) -> Outcome {
     if !is_on_path("python3") {
         return lacking("python3 with venv and pip");
     }
-    let test = bench
-        .cargo()
-        .args(["test", "--package", "tuffet-integration", "--test", "python_tuf"]);
-    counted(test.args(["--", "--ignored"]))
+    // With the features of the whole workspace, so that nothing is compiled anew for it.
+    let test = with_programs(bench, |cargo| {
+        cargo.args(["test", "--workspace", "--test", "python_tuf"])
+    });
+    test.map_or_else(
+        |failure| failed(&failure.to_string()),
+        |test| counted(test.args(["--", "--ignored"])),
+    )
 }
 
 /// This program, as its own process: its table is part of the output, its failure is not ours.
@@ -274,7 +284,7 @@ fn outcome(run: Result<(bool, Counts), ToolFailure>) -> Outcome {
     }
 }
 
-fn in_process(result: Result<(), crate::failure::Failure>) -> Outcome {
+fn in_process(result: Result<(), Failure>) -> Outcome {
     match result {
         Ok(()) => Outcome::Passed(Counts::default()),
         Err(failure) => failed(&failure.to_string()),
