@@ -66,7 +66,7 @@ pub type SmallState = State<192, 368, 128>;
 /// At most 32 KiB.
 pub type StandardState = State<768, 1536, 256>;
 /// For machines with an operating system: half a MiB.
-pub type LargeState = State<16384, 24576, 4096>;
+pub type LargeState = State<16_384, 24_576, 4096>;
 
 const _: () = assert!(size_of::<SmallState>() <= 8 * 1024 && SmallState::SNAPSHOT_BYTES <= 8 * 1024);
 const _: () = assert!(size_of::<StandardState>() <= 32 * 1024);
@@ -124,11 +124,13 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
         }
     }
 
-    /// The profile whose patches it decodes.
-    pub const PROFILE: Profile = match BUFFER_BYTES {
-        ..=128 => Profile::Small,
-        129..=256 => Profile::Standard,
-        257.. => Profile::Large,
+    /// The profile whose patches it decodes. Tables of any other size are no profile, and do not compile.
+    #[allow(clippy::panic, reason = "evaluated by the compiler")]
+    pub const PROFILE: Profile = match (HIT_CELLS, BYTE_CELLS, BUFFER_BYTES) {
+        (192, 368, 128) => Profile::Small,
+        (768, 1536, 256) => Profile::Standard,
+        (16_384, 24_576, 4096) => Profile::Large,
+        _ => panic!("no profile has tables of these sizes"),
     };
 
     /// Starts a patch. `pinned` is what a signed document says about the file; `source` is what the caller found in the running
@@ -331,6 +333,13 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
             return Err(Geometry::NewUnits {
                 read_bytes: N::READ_SIZE,
                 write_bytes: N::WRITE_SIZE,
+                erase_bytes: N::ERASE_SIZE,
+            });
+        }
+        // A multiple of the erase unit at any time, unless it came with a checkpoint.
+        if !usize::try_from(self.erased_to).is_ok_and(|bytes| bytes.is_multiple_of(N::ERASE_SIZE)) {
+            return Err(Geometry::CheckpointNotErasable {
+                position: self.erased_to,
                 erase_bytes: N::ERASE_SIZE,
             });
         }

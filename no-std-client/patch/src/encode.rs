@@ -11,6 +11,8 @@ mod align;
 mod apply;
 mod coding;
 mod fill;
+#[cfg(test)]
+mod hostile;
 mod matches;
 mod range_encoder;
 

@@ -25,7 +25,14 @@ pub enum Error<O, N> {
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Geometry {
-    /// A unit of the new slot is no power of two, or larger than the decoder's buffer.
+    /// The checkpoint that was taken up was made for a slot with smaller erase units.
+    CheckpointNotErasable {
+        /// Bytes of the result in front of it.
+        position: u32,
+        /// Erase unit in bytes.
+        erase_bytes: usize,
+    },
+    /// The read or write unit of the new slot does not divide the decoder's buffer, or there is no erase unit.
     NewUnits {
         /// Read unit in bytes.
         read_bytes: usize,

@@ -2,11 +2,13 @@
 
 mod support;
 
-use flash::ERASE_BYTES;
+use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
+use flash::Slot;
+use std::convert::Infallible;
 use support::*;
 use tuffet_patch::{
-    BadCheckpoint, Encoded, Error, Header, Image, Misuse, Options, PIECE_BYTES, Profile, Progress, Refusal, SmallState,
-    SnapshotError, encode_with,
+    BadCheckpoint, Encoded, Error, Geometry, Header, Image, Misuse, Options, PIECE_BYTES, Profile, Progress, Refusal,
+    SmallState, SnapshotError, encode_with,
 };
 
 struct Case {
@@ -94,13 +96,77 @@ fn cut_at_each_checkpoint() {
     }
 }
 
+/// A slot with erase units of four times the size.
+struct Coarse(Slot);
+
+impl ErrorType for Coarse {
+    type Error = Infallible;
+}
+
+impl ReadNorFlash for Coarse {
+    const READ_SIZE: usize = Slot::READ_SIZE;
+
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.read(offset, bytes)
+    }
+
+    fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
+impl NorFlash for Coarse {
+    const WRITE_SIZE: usize = Slot::WRITE_SIZE;
+    const ERASE_SIZE: usize = 4 * Slot::ERASE_SIZE;
+
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), Infallible> {
+        self.0.erase(from, to)
+    }
+
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Infallible> {
+        self.0.write(offset, bytes)
+    }
+}
+
 /// A decoder is saved only where an erase unit begins, else bytes in front of the checkpoint would be erased with it.
 #[test]
 fn checkpoints_stand_at_erase_units() {
     let case = case(43, false);
-    for (position, _) in case.run().saved {
-        assert!((position as usize).is_multiple_of(ERASE_BYTES));
+    let whole = case.run();
+    let (mut old, mut new) = (Slot::holding(&case.old), Coarse(Slot::filled(32 * 1_024, 0)));
+    let mut state = SmallState::new();
+    state.begin(case.encoded.pinned, case.source(), case.result()).unwrap();
+    let mut seen = Vec::new();
+    while let Some(range) = state.next_block() {
+        let block = &case.encoded.bytes[range.offset as usize..][..range.length as usize];
+        let block = state.authenticate(block).unwrap();
+        loop {
+            match state.run(&block, &mut old, &mut new).unwrap() {
+                Progress::NeedsErase { from, to } => {
+                    assert_eq!(from + 4_096, to);
+                    new.erase(from, to).unwrap();
+                }
+                Progress::Checkpoint { position } => seen.push(position),
+                Progress::NeedsBlock | Progress::Done => break,
+            }
+        }
     }
+    assert!(new.0.bytes[..case.new.len()] == case.new);
+    let is_coarse = |position: &u32| position.is_multiple_of(4_096);
+    let (coarse, fine): (Vec<u32>, Vec<u32>) = whole.saved.iter().map(|saved| saved.0).partition(is_coarse);
+    assert_eq!(seen, coarse);
+
+    // A record of a slot with smaller units is not used for this one.
+    let (position, record) = whole.saved.iter().find(|saved| saved.0 == fine[0]).unwrap();
+    let mut state = case.resume(record).unwrap();
+    let range = state.next_block().unwrap();
+    let block = &case.encoded.bytes[range.offset as usize..][..range.length as usize];
+    let block = state.authenticate(block).unwrap();
+    let refused = Geometry::CheckpointNotErasable {
+        position: *position,
+        erase_bytes: 4_096,
+    };
+    assert_eq!(state.run(&block, &mut old, &mut new), Err(Error::Geometry(refused)));
 }
 
 #[test]
@@ -184,6 +250,38 @@ fn forged_record() {
     }
     let [impossible, _finished, refused] = outcomes;
     assert!(impossible > 200 && refused > 0, "{outcomes:?}");
+}
+
+/// Fields of the record, by their place, with a value that no decoder has.
+#[test]
+fn impossible_fields() {
+    let case = case(50, false);
+    let (position, record) = &case.run().saved[1];
+    let with = |at: usize, value: &[u8]| {
+        let mut forged = record.clone();
+        forged[at..at + value.len()].copy_from_slice(value);
+        let fields = forged.len() - 32;
+        let checksum = sha256(&forged[..fields]);
+        forged[fields..].copy_from_slice(&checksum);
+        case.resume(&forged).map(drop)
+    };
+    let unchanged = position.to_le_bytes();
+    assert_eq!(with(185, &unchanged), Ok(()));
+    let blocks = (case.encoded.bytes.len() as u32).div_ceil(256);
+    let places: [(&str, usize, &[u8]); 9] = [
+        ("index behind the last block", 177, &blocks.to_le_bytes()),
+        ("more taken than a block carries", 181, &225_u32.to_le_bytes()),
+        ("position that is no checkpoint", 185, &(position + 1_024).to_le_bytes()),
+        ("position at the start", 185, &[0; 4]),
+        ("copy of a third kind", 189, &[3]),
+        ("copy from outside the old image", 189, &[1, 255, 255, 255, 255]),
+        ("copy from ahead", 189, &[2, 255, 255, 255, 127]),
+        ("range that is too small", 194, &[255, 255, 255, 0]),
+        ("more carried than there is room", 203, &[33]),
+    ];
+    for (what, at, value) in places {
+        assert_eq!(with(at, value), Err(BadCheckpoint::Impossible), "{what}");
+    }
 }
 
 #[test]
