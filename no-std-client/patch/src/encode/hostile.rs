@@ -19,7 +19,7 @@ fn offer(coded: &[u8]) -> Result<Vec<u8>, ApplyError> {
         source: image(OLD),
         result,
         block_bytes: 256,
-        checkpoints: Checkpoints::new(10, &[], result.length).unwrap(),
+        checkpoints: Checkpoints::new(10, &[], result.length).map_err(ApplyError::Refused)?,
     };
     let (bytes, pinned) = chained(&header, coded);
     apply(Some(OLD), &bytes, pinned)
