@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 /// The folder of programs that were built already, by whoever runs all tests.
 const READY: &str = "TUFFET_PROGRAMS";
 
-/// A program: a ready one if [`READY`] names a folder, else built once by whoever asks first, into the folder that this test
+/// A program: a ready one if the variable `TUFFET_PROGRAMS` names a folder, else built once by whoever asks first, into the folder that this test
 /// was built into.
 ///
 /// # Panics
