@@ -16,7 +16,8 @@ impl Profile {
     pub const ALL: [Self; 3] = [Self::Small, Self::Standard, Self::Large];
 
     /// Default size of a block of the chain. Every block but the last ends with a hash of 32 bytes, and one block stands in RAM
-    /// while it is authenticated; so this trades RAM for patch bytes: 1 KiB costs 3.2 %, 4 KiB 0.8 %, 64 KiB 0.05 %.
+    /// while it is authenticated; so this trades RAM for patch bytes: 1 KiB costs 3.2 %, 4 KiB 0.8 %, 64 KiB 0.05 %. Patches of real firmware for the small
+    /// profile are 2.3 to 2.7 % shorter with 4 KiB; but a part with 16 KiB of RAM has not these 3 KiB beside the state.
     pub const fn block_bytes(self) -> u32 {
         match self {
             Self::Small => 1 << 10,
