@@ -14,8 +14,8 @@ pub(crate) trait BitCoder {
 
 /// Most bytes that one event takes.
 ///
-/// The longest event starts a copy: two simple decisions and two of the kind, six of the class of a number, each of at most 12
-/// bits, and 31 bits of the number: 151 bits. A byte has at most ten decisions of 12 bits. Four bytes fill the decoder.
+/// The longest event starts a copy: nine decisions of at most 12 bits (one that it starts, two of its kind, six of the class of a
+/// number) and 31 bits of the number, 139 bits. A byte of a copy has at most ten decisions. Four bytes fill the decoder first.
 pub(crate) const EVENT_BYTES_MAX: usize = 32;
 
 /// Most zero bytes behind the end.
