@@ -65,11 +65,12 @@ pub fn status(code: StatusCode) -> Response<AnswerBody> {
 struct Content {
     length: u64,
     etag: String,
-    bytes: Bytes,
+    place: Place,
 }
 
-enum Bytes {
-    Here(Vec<u8>),
+/// Where the bytes are until they are sent.
+enum Place {
+    InMemory(Vec<u8>),
     OnDisk(ServedFile),
 }
 
@@ -82,7 +83,7 @@ impl Content {
             return Ok(Self {
                 length,
                 etag,
-                bytes: Bytes::OnDisk(file),
+                place: Place::OnDisk(file),
             });
         }
         if length > METADATA_BYTES_MAX {
@@ -96,15 +97,15 @@ impl Content {
         Ok(Self {
             length,
             etag,
-            bytes: Bytes::Here(bytes),
+            place: Place::InMemory(bytes),
         })
     }
 
     fn part(self, first: u64, length: u64) -> AnswerBody {
-        match self.bytes {
-            Bytes::OnDisk(file) => AnswerBody::file(file, first, length),
-            Bytes::Here(bytes) => {
-                // Invariant: `first + length` is at most the length, which fits a `usize` because the bytes are here.
+        match self.place {
+            Place::OnDisk(file) => AnswerBody::file(file, first, length),
+            Place::InMemory(bytes) => {
+                // Invariant: `first + length` is at most the length, which fits a `usize` because the bytes are in memory.
                 let (first, length) = (first as usize, length as usize);
                 AnswerBody::Whole(hyper::body::Bytes::from(bytes).slice(first..first + length))
             }
