@@ -4,7 +4,7 @@
 //! - Every listed file is there with its length. Pointers name release documents that say the same as the pointer.
 //! - The pointers and `PRODUCT_files` agree on every file of a release.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use tuffet_release::{FileRef, Id, ReleaseDocument, RolloutFile, SupportStatement, names};
 use tuffet_tuf::model::{Hashes, Target, Targets};
@@ -105,8 +105,8 @@ fn delegations(published: &Published) -> Result<(), Refused> {
     }
 }
 
-/// The file is there, as long as it should be; its content too, as far as asked.
-fn present(source: &dyn Source, name: &str, target: &Target, depth: Depth<'_>) -> Result<(), Error> {
+/// The file is there, as long as it should be; its content too, as far as asked. Returns where it is.
+pub(crate) fn present(source: &dyn Source, name: &str, target: &Target, depth: Depth<'_>) -> Result<PathBuf, Error> {
     let wrong = || Refused::FileDiffers {
         name: name.to_owned(),
         digest: Hex(&target.hashes.sha256).to_string(),
@@ -123,7 +123,7 @@ fn present(source: &dyn Source, name: &str, target: &Target, depth: Depth<'_>) -
     if depth.reads(name) && Facts::of_file(&path)?.digest != target.hashes.sha256 {
         return Err(wrong().into());
     }
-    Ok(())
+    Ok(path)
 }
 
 fn pointers(

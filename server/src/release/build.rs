@@ -13,12 +13,12 @@ use tuffet_wire::UnixSeconds;
 
 use super::image::{self, Packed};
 use crate::{
-    check::{self, pointer_facts},
+    check::{self, Depth, pointer_facts},
     create::next,
     error::{Error, Refused},
     product::Product,
     proposal::{Draft, Proposal},
-    repository::{Published, Repository, Source, hashed_name},
+    repository::{Published, Repository},
     roles::{Kind, Lifetimes, TargetsRole},
     storage::{self, Content, Facts, StorageError},
 };
@@ -213,13 +213,9 @@ impl<'a> Build<'a> {
     }
 
     fn same_image(&self, name: &Name, old: &Target, packed: Packed, targets: &Path) -> Result<Facts, Error> {
-        let hashed = hashed_name(&old.hashes.sha256, name.as_str());
-        let there = self
-            .repository
-            .target(&hashed)
-            .map(|path| image::unpacked(&path, packed.image.length))
-            .transpose()?;
-        if there != Some(packed.image) {
+        // A listed file that is lost or damaged says nothing about the image that it was.
+        let there = check::present(self.repository, name.as_str(), old, Depth::All)?;
+        if image::unpacked(&there, packed.image.length)? != packed.image {
             return Err(Refused::ImageNameTaken { name: name.to_string() }.into());
         }
         let superfluous = targets.join(name.as_str());

@@ -95,6 +95,27 @@ fn another_image_under_an_old_version_is_refused() {
 }
 
 #[test]
+fn a_published_image_that_is_lost_or_damaged_is_not_called_another_one() {
+    let vendor = Vendor::new();
+    vendor.release("1.0.0");
+    let mut plan = vendor.plan("1.0.0");
+    plan.rollback = true;
+    let again = || match vendor.build(&plan, "again") {
+        Err(Error::Refused(refused)) => refused,
+        other => panic!("{other:?}"),
+    };
+    let targets = vendor.repository.path().join("targets");
+    let image = |path: &std::path::PathBuf| path.to_string_lossy().ends_with("lamp_1.0.0_c3.zst");
+    let image = targets.join(tree(&targets).into_keys().find(image).unwrap());
+    let mut bytes = fs::read(&image).unwrap();
+    bytes[20] ^= 1;
+    fs::write(&image, bytes).unwrap();
+    assert!(matches!(again(), Refused::FileDiffers { name, .. } if name == "lamp_1.0.0_c3.zst"));
+    fs::remove_file(&image).unwrap();
+    assert!(matches!(again(), Refused::FileDiffers { name, .. } if name == "lamp_1.0.0_c3.zst"));
+}
+
+#[test]
 fn a_product_that_is_not_in_the_repository_has_no_releases() {
     let mut vendor = Vendor::new();
     vendor.product = product("kettle", 2);
