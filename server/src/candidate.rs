@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     online::OnlineKeys,
     opinion::Scope,
-    repository::{Published, Repository, Source, hashed_name},
+    repository::{Published, Repository, Source, TIMESTAMP_FILE, hashed_name},
     roles::Lifetimes,
     storage::{self, Content, Disk, Facts, StorageError},
 };
@@ -135,17 +135,14 @@ impl Candidate {
         for (name, bytes) in &self.metadata {
             storage::replace(disk, &metadata.join(name), &Content::Bytes(bytes.clone()))?;
         }
-        storage::replace(
-            disk,
-            &metadata.join("timestamp.json"),
-            &Content::Bytes(self.timestamp.clone()),
-        )
+        let timestamp = Content::Bytes(self.timestamp.clone());
+        storage::make_public(disk, &metadata.join(TIMESTAMP_FILE), &timestamp)
     }
 }
 
 impl Source for Candidate {
     fn metadata(&self, name: &str) -> Result<Option<Vec<u8>>, StorageError> {
-        if name == "timestamp.json" {
+        if name == TIMESTAMP_FILE {
             return Ok(Some(self.timestamp.clone()));
         }
         match self.metadata.get(name) {

@@ -72,7 +72,7 @@ fn as_text(event: &Event<'_>) -> String {
             }
             Resigned::NotDue => "nothing to sign again".to_owned(),
         },
-        Event::ResignFailed { error } => format!("could not sign the timestamp again: {error}"),
+        Event::ResignFailed { error } => format!("trouble with signing the timestamp again: {error}"),
         Event::Stopping { connections } => format!("stopping, {connections} connections open"),
         Event::Stopped { cut_off: 0 } => "stopped".to_owned(),
         Event::Stopped { cut_off } => format!("stopped, {cut_off} answers cut off"),

@@ -36,7 +36,7 @@ pub enum Outcome {
         /// Version of the new timestamp.
         timestamp_version: u64,
     },
-    /// It was served already; nothing was written.
+    /// It was served already; no file was written.
     WasPublished,
 }
 
@@ -65,6 +65,7 @@ pub(crate) fn publish_on(
             .is_some_and(|old| old.role == new.role)
     };
     if proposal.roles().iter().all(same) {
+        repository.confirm(disk)?;
         return Ok(Outcome::WasPublished);
     }
     let change = change_of(proposal, &published.root.role, Some(&published))?;

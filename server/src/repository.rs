@@ -17,11 +17,14 @@ use tuffet_wire::{Digest, hex::Hex};
 use crate::{
     error::Error,
     roles::{Signers, TargetsRole, bytes_max},
-    storage::{self, StorageError},
+    storage::{self, Disk, StorageError},
 };
 
 /// The top-level role that only delegates.
 pub(crate) const TARGETS: &str = "targets";
+
+/// The file that makes all others public.
+pub(crate) const TIMESTAMP_FILE: &str = "timestamp.json";
 
 /// A folder with `metadata` and `targets`.
 #[derive(Clone, Debug)]
@@ -106,6 +109,12 @@ impl Repository {
         self.path.join("metadata")
     }
 
+    /// Brings what is published to the medium, which an earlier run may not have achieved.
+    pub(crate) fn confirm(&self, disk: &dyn Disk) -> Result<(), StorageError> {
+        let metadata = self.metadata_folder();
+        storage::confirm(disk, &metadata, &metadata.join(TIMESTAMP_FILE))
+    }
+
     pub(crate) fn targets_folder(&self) -> PathBuf {
         self.path.join("targets")
     }
@@ -152,7 +161,7 @@ impl Published {
 
     pub(crate) fn from_source(source: &dyn Source) -> Result<Self, Error> {
         let root = newest_root(source)?;
-        let timestamp: File<Timestamp> = parsed(source, "timestamp.json")?;
+        let timestamp: File<Timestamp> = parsed(source, TIMESTAMP_FILE)?;
         let pinned = &timestamp.role.meta.snapshot;
         let snapshot: File<Snapshot> = parsed(source, &format!("{}.snapshot.json", pinned.version))?;
         let mut delegated = BTreeMap::new();

@@ -221,7 +221,7 @@ fn a_failed_signing_is_reported_and_serving_goes_on() {
     for _ in 0..2 {
         let warning = warnings.next().unwrap().unwrap();
         assert!(
-            warning.starts_with("warning: could not sign the timestamp again: cannot write"),
+            warning.starts_with("warning: trouble with signing the timestamp again: cannot write"),
             "{warning}"
         );
     }

@@ -25,6 +25,14 @@ pub enum StorageError {
         /// The folder.
         path: PathBuf,
     },
+    /// It was put in place and is served, but whether that outlasts a power cut is not known.
+    #[error("{} is in place and served from now on, but the disk did not confirm it: {source}; after a power cut the old one may be back, so repair the disk, run the command again, and look with `cargo xtask repo verify`", path.display())]
+    NotConfirmed {
+        /// The file that makes a publication public.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// It cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     NotRead {
@@ -33,7 +41,7 @@ pub enum StorageError {
         /// What the system says.
         source: io::Error,
     },
-    /// It cannot be written.
+    /// It cannot be written. Files that nobody names yet may have been.
     #[error("cannot write {}: {source}; nothing that is served has changed, so repair this and run the command again", path.display())]
     NotWritten {
         /// File or folder.
@@ -152,6 +160,26 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>, StorageError> {
 
 /// Puts one file in place: the reader sees the old one or the new one, whole, also after a power cut.
 pub(crate) fn replace(disk: &dyn Disk, path: &Path, content: &Content) -> Result<(), StorageError> {
+    let folder = put(disk, path, content)?;
+    disk.sync_folder(folder).map_err(StorageError::not_written(path))
+}
+
+/// The same for the file that makes others public: from the moment it has its name, a failure does not take it back.
+pub(crate) fn make_public(disk: &dyn Disk, path: &Path, content: &Content) -> Result<(), StorageError> {
+    let folder = put(disk, path, content)?;
+    confirm(disk, folder, path)
+}
+
+/// Brings the name of a file that is public already to the medium.
+pub(crate) fn confirm(disk: &dyn Disk, folder: &Path, path: &Path) -> Result<(), StorageError> {
+    disk.sync_folder(folder).map_err(|source| StorageError::NotConfirmed {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Writes a file and gives it its name, which is not yet on the medium. Returns the folder.
+fn put<'p>(disk: &dyn Disk, path: &'p Path, content: &Content) -> Result<&'p Path, StorageError> {
     let failed = |source| StorageError::not_written(path)(source);
     let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
         return Err(failed(io::ErrorKind::InvalidInput.into()));
@@ -159,7 +187,7 @@ pub(crate) fn replace(disk: &dyn Disk, path: &Path, content: &Content) -> Result
     let fresh = folder.join(format!("{FRESH_PREFIX}{name}"));
     disk.write(&fresh, content).map_err(failed)?;
     disk.rename(&fresh, path).map_err(failed)?;
-    disk.sync_folder(folder).map_err(failed)
+    Ok(folder)
 }
 
 /// Removes what a cut left of [`replace`] in a folder. Nobody serves or lists these files.

@@ -11,11 +11,12 @@ use tempfile::TempDir;
 use crate::{
     candidate::Online,
     create,
+    error::Error,
     proposal::Proposal,
     publish::{Outcome, publish_on},
     repository::{Published, Repository},
     resign::resign_on,
-    storage::{Content, Disk, RealDisk},
+    storage::{Content, Disk, RealDisk, StorageError},
     testing::{Vendor, copy_tree, tree},
     verify::verify,
 };
@@ -150,13 +151,21 @@ fn operations(run: impl FnOnce(&CutDisk)) -> usize {
 fn publish_cut(vendor: &Vendor, proposal: &Proposal, cut_at: usize, cut: Cut, old: u64) -> bool {
     let (_folder, repository) = copy(vendor);
     let disk = CutDisk::new(cut_at, cut);
-    publish_on(&disk, &repository, proposal, vendor.online()).expect_err("a cut publication says so");
+    let error = publish_on(&disk, &repository, proposal, vendor.online()).expect_err("a cut publication says so");
     // Both verifiers and every rule hold on what is served now, which is the old state or the new one.
     verify(&repository, &vendor.root, vendor.now).unwrap();
     let served = timestamp_version(&repository);
     assert!(served == old || served == old + 1);
-    let again = publish_on(&CutDisk::uncut(), &repository, proposal, vendor.online()).unwrap();
+    // Before the cut at least, what the error says about what is served is true.
+    if cut == Cut::Before {
+        let says_served = matches!(error, Error::Storage(StorageError::NotConfirmed { .. }));
+        assert_eq!(says_served, served == old + 1, "{error}");
+    }
+    let disk = CutDisk::uncut();
+    let again = publish_on(&disk, &repository, proposal, vendor.online()).unwrap();
     let was_published = again == Outcome::WasPublished;
+    // Running it again confirms what the disk had not.
+    assert!(!was_published || disk.operations.get() == 1);
     assert_eq!(was_published, served == old + 1, "cut {cut:?} at {cut_at}");
     let verified = verify(&repository, &vendor.root, vendor.now).unwrap();
     assert_eq!(verified.timestamp_version, old + 1);
