@@ -213,7 +213,7 @@ fn support_statement(
         hashes: Hashes { sha256: file.digest },
         length: u64::from(file.length),
     };
-    let bytes = read(source, names::support(product).as_str(), &entry, bytes_max::FILES)?;
+    let bytes = read(source, names::support(product).as_str(), &entry, bytes_max::SUPPORT)?;
     let statement = SupportStatement::parse(&bytes);
     let statement = statement.map_err(|error| Refused::BadDocument {
         name: names::support(product).to_string(),

@@ -47,22 +47,29 @@ impl Default for Lifetimes {
 
 /// Longest files that a small device takes, in bytes; the publisher refuses to make longer ones.
 pub mod bytes_max {
+    use tuffet_release::{DOCUMENT_BYTES_MAX, ROLLOUT_BYTES_MAX, SUPPORT_BYTES_MAX};
+    use tuffet_tuf::Limits;
+
+    const DEVICE: Limits = Limits::DEFAULT;
+
     /// Root.
-    pub const ROOT: u64 = 8 * 1024;
+    pub const ROOT: u64 = DEVICE.root_bytes_max as u64;
     /// Timestamp.
-    pub const TIMESTAMP: u64 = 1024;
+    pub const TIMESTAMP: u64 = DEVICE.timestamp_bytes_max as u64;
     /// Snapshot.
-    pub const SNAPSHOT: u64 = 4 * 1024;
+    pub const SNAPSHOT: u64 = DEVICE.snapshot_bytes_max as u64;
     /// Top-level targets.
-    pub const TARGETS: u64 = 8 * 1024;
+    pub const TARGETS: u64 = DEVICE.targets_bytes_max as u64;
     /// `PRODUCT` and `PRODUCT_rollout`.
-    pub const PRODUCT: u64 = 8 * 1024;
+    pub const PRODUCT: u64 = DEVICE.delegated_bytes_max as u64;
     /// `PRODUCT_files`, which no small device reads. Ten years of weekly releases are below 1 MiB.
     pub const FILES: u64 = 4 * 1024 * 1024;
     /// A release document.
-    pub const DOCUMENT: u64 = 8 * 1024;
+    pub const DOCUMENT: u64 = DOCUMENT_BYTES_MAX as u64;
     /// A rollout file.
-    pub const ROLLOUT: u64 = 2 * 1024;
+    pub const ROLLOUT: u64 = ROLLOUT_BYTES_MAX as u64;
+    /// A support statement.
+    pub const SUPPORT: u64 = SUPPORT_BYTES_MAX as u64;
 }
 
 /// Which of a repository's signed lists a role name means.

@@ -23,8 +23,9 @@ use crate::{
     storage::{self, Content, Facts, StorageError},
 };
 
-/// A security version may rise by this much at once; devices refuse more, so that a stolen key cannot exhaust it.
-const SECURITY_VERSION_JUMP_MAX: u32 = 1000;
+/// A security version may rise by this much at once; devices refuse more, so that a stolen key cannot exhaust it. The boot
+/// core has the same number; an integration test compares them, because this crate does not know that core.
+pub const SECURITY_VERSION_JUMP_MAX: u32 = 1000;
 /// How far the clock of the machine that builds may be ahead, in seconds.
 const CLOCK_TOLERANCE_S: u64 = 24 * 3600;
 

@@ -5,6 +5,6 @@ pub(crate) mod image;
 mod list;
 mod promote;
 
-pub use build::{ReleasePlan, build};
+pub use build::{ReleasePlan, SECURITY_VERSION_JUMP_MAX, build};
 pub use list::{Listed, list};
 pub use promote::{Promotion, propose_promotion};
