@@ -6,10 +6,10 @@ use tuffet_tuf::model::MetaFile;
 use tuffet_wire::UnixSeconds;
 
 use crate::{
-    error::Error,
+    error::{Error, Refused},
     online::OnlineKeys,
     opinion::Scope,
-    repository::{Published, Repository, Source, TIMESTAMP_FILE, hashed_name},
+    repository::{Published, Repository, Source, TIMESTAMP_FILE, free_version, hashed_name},
     roles::Lifetimes,
     storage::{self, Content, Disk, Facts, StorageError},
 };
@@ -50,6 +50,9 @@ pub(crate) struct Online<'a> {
 
 impl Candidate {
     /// Puts a change over what is published (`None` for a new repository), under a new snapshot and timestamp.
+    ///
+    /// Besides `timestamp.json`, no name of a metadata file gets other content than a publication that was cut has left there.
+    /// Nobody names such a file yet, but a client may have guessed it, and a cache between may keep it for a year.
     pub fn new(
         repository: &Repository,
         published: Option<&Published>,
@@ -69,7 +72,13 @@ impl Candidate {
             meta.insert(format!("{role}.json"), MetaFile::of(version, &bytes));
             metadata.insert(format!("{version}.{role}.json"), bytes);
         }
-        let version = next_snapshot_version(repository, published)?;
+        for (name, bytes) in &metadata {
+            if repository.metadata(name)?.is_some_and(|there| there != *bytes) {
+                return Err(Refused::NameTaken { file: name.clone() }.into());
+            }
+        }
+        let served = published.map_or(0, |published| published.snapshot.role.version);
+        let version = free_version(repository.path(), "snapshot", served)?;
         let snapshot = online
             .keys
             .snapshot(root, version, meta, online.lifetimes, online.now)?;
@@ -169,17 +178,4 @@ fn signed_timestamp(
     online
         .keys
         .timestamp(root, version, pinned, online.lifetimes, online.now)
-}
-
-/// Above the published one, and above what an attempt that was cut has left: a name never gets other content once it was
-/// there, because caches keep it for a year.
-fn next_snapshot_version(repository: &Repository, published: Option<&Published>) -> Result<u64, Error> {
-    let names = storage::names(&repository.metadata_folder())?;
-    let version = |name: &String| {
-        name.strip_suffix(".snapshot.json")
-            .and_then(|version| version.parse::<u64>().ok())
-    };
-    let on_disk = names.iter().filter_map(version).max().unwrap_or(0);
-    let served = published.map_or(0, |published| published.snapshot.role.version);
-    Ok(on_disk.max(served).saturating_add(1))
 }

@@ -12,11 +12,11 @@ use crate::{
     online::{OnlineKeys, within},
     product::Product,
     proposal::{Draft, Proposal},
-    publish::{PATIENCE, accept},
-    repository::{Published, Repository, TARGETS},
+    publish::{PATIENCE, accept, check_fits, is_published},
+    repository::{Published, Repository, TARGETS, free_version},
     roles::{Kind, Lifetimes, PRODUCTS_MAX, ProductKeys, Signers, TargetsRole, bytes_max},
     signing::sign_and_emit,
-    storage::{Disk, FolderLock, RealDisk},
+    storage::{Disk, RealDisk},
 };
 
 /// Makes a repository without products. Can be run again when it was cut.
@@ -50,16 +50,16 @@ pub(crate) fn init_on(
         delegations: None,
         expires: online.now.saturating_add_days(online.lifetimes.targets_days),
         targets: BTreeMap::new(),
-        version: 1,
+        version: free_version(path, TARGETS, 0)?,
         signed_at: online.now,
     };
+    let version = targets.version;
     let signers = Signers::top(&root.root().roles.targets, &root.root().keys);
     let targets = sign_and_emit(&targets, TARGETS, targets_keys, &signers)?;
-    let repository = Repository::prepare(path)?;
-    let _lock = FolderLock::take(path, PATIENCE)?;
+    let (repository, _lock) = Repository::prepare(path, PATIENCE)?;
     let change = Change {
         root: Some((1, root_bytes)),
-        roles: BTreeMap::from([(TARGETS.to_owned(), (1, targets))]),
+        roles: BTreeMap::from([(TARGETS.to_owned(), (version, targets))]),
         targets: BTreeMap::new(),
     };
     let candidate = Candidate::new(&repository, None, root.root(), change, online)?;
@@ -107,11 +107,13 @@ pub fn propose_product(
         let signers = signers.ok_or_else(|| Refused::NoSuchRole {
             role: role.name().to_owned(),
         })?;
-        roles.insert(role.name().to_owned(), (next(None, &role, lifetimes, now), signers));
+        let new = next(repository, &published, &role, lifetimes, now)?;
+        roles.insert(role.name().to_owned(), (new, signers));
     }
-    targets.version += 1;
-    targets.signed_at = now;
-    targets.expires = now.saturating_add_days(lifetimes.targets_days);
+    let targets = Targets {
+        delegations: targets.delegations,
+        ..next(repository, &published, &TargetsRole::top(), lifetimes, now)?
+    };
     let root = &published.root.role;
     roles.insert(
         TARGETS.to_owned(),
@@ -120,6 +122,7 @@ pub fn propose_product(
     let title = format!("add the product {} ({})", product.id, product.name);
     Draft {
         title,
+        published: &published,
         roles,
         targets: BTreeMap::new(),
     }
@@ -139,9 +142,10 @@ pub fn propose_renewal(
     for name in roles {
         let no_such_role = || Refused::NoSuchRole { role: name.clone() };
         let role = TargetsRole::parse(name).ok_or_else(no_such_role)?;
-        let old = published.role(&role).ok_or_else(no_such_role)?;
+        published.role(&role).ok_or_else(no_such_role)?;
         let signers = published.signers(&role).ok_or_else(no_such_role)?;
-        renewed.insert(name.clone(), (next(Some(&old.role), &role, lifetimes, now), signers));
+        let new = next(repository, &published, &role, lifetimes, now)?;
+        renewed.insert(name.clone(), (new, signers));
     }
     if renewed.is_empty() {
         return Err(Refused::NothingToDo.into());
@@ -149,28 +153,49 @@ pub fn propose_renewal(
     let title = format!("renew {}", roles.join(", "));
     Draft {
         title,
+        published: &published,
         roles: renewed,
         targets: BTreeMap::new(),
     }
     .write(folder)
 }
 
-/// The next version of a role with the same content, or an empty first one.
-pub(crate) fn next(old: Option<&Targets>, role: &TargetsRole, lifetimes: &Lifetimes, now: UnixSeconds) -> Targets {
-    let expires = now.saturating_add_days(role.days(lifetimes));
-    match old {
-        Some(old) => Targets {
-            version: old.version + 1,
-            signed_at: now,
-            expires,
-            ..old.clone()
-        },
-        None => Targets {
-            delegations: None,
-            expires,
-            targets: BTreeMap::new(),
-            version: 1,
-            signed_at: now,
-        },
+/// A product's proposal that waits in a folder from an earlier run; `None` if none is there.
+///
+/// Refused when it is about another product, or follows another repository or what this one said before.
+pub fn waiting_product(repository: &Repository, product: &Product, folder: &Path) -> Result<Option<Proposal>, Error> {
+    if !Proposal::is_at(folder) {
+        return Ok(None);
     }
+    let proposal = Proposal::open(folder)?;
+    if !proposal.roles().contains_key(product.id.as_str()) {
+        return Err(Refused::OtherProduct {
+            path: folder.to_owned(),
+            product: product.id,
+        }
+        .into());
+    }
+    // One that was published is no obstacle: publishing it again does nothing.
+    if !is_published(repository, &proposal)? {
+        check_fits(repository, &proposal)?;
+    }
+    Ok(Some(proposal))
+}
+
+/// The next version of a role with the same content, or an empty first one.
+pub(crate) fn next(
+    repository: &Repository,
+    published: &Published,
+    role: &TargetsRole,
+    lifetimes: &Lifetimes,
+    now: UnixSeconds,
+) -> Result<Targets, Error> {
+    let old = published.role(role).map(|file| &file.role);
+    Ok(Targets {
+        delegations: old.and_then(|old| old.delegations.clone()),
+        expires: now.saturating_add_days(role.days(lifetimes)),
+        targets: old.map(|old| old.targets.clone()).unwrap_or_default(),
+        version: free_version(repository.path(), role.name(), old.map_or(0, |old| old.version))?,
+        signed_at: now,
+    })
 }

@@ -8,6 +8,7 @@
 //!
 //! - What is signed is fixed when the proposal is made: versions, times and targets. Holders only add signatures.
 //! - A holder signs only when every new target file is there and is what the metadata says.
+//! - The folder appears whole or not at all, and says what it follows: published as long as the repository is still there.
 //! - Several holders may sign copies; `sign` takes signatures over from another copy of the same proposal.
 
 use std::{
@@ -19,13 +20,13 @@ use serde::{Deserialize, Serialize};
 use tuffet_keys_tool::KeySource;
 use tuffet_tuf::{
     emit::{File, file, signed_bytes},
-    model::{KeyId, Signature, Targets},
+    model::{KeyId, MetaFile, Signature, Targets},
 };
 use tuffet_wire::emit::wire;
 
 use crate::{
     error::{Error, Refused},
-    repository::parse,
+    repository::{Published, parse},
     roles::{Signers, TargetsRole},
     signing::{Counted, NotEmitted},
     storage::{self, Content, Facts, RealDisk, StorageError},
@@ -47,6 +48,8 @@ pub struct Proposal {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
+    /// The published file of each role that is not new, when the proposal was made.
+    follows: BTreeMap<String, MetaFile>,
     format: u32,
     /// Names of the target files that are new.
     new_targets: BTreeSet<String>,
@@ -79,35 +82,94 @@ impl RoleProgress {
 
 /// A proposal while it is put together.
 #[derive(Debug)]
-pub(crate) struct Draft {
+pub(crate) struct Draft<'a> {
     pub title: String,
+    /// What it changes.
+    pub published: &'a Published,
     pub roles: BTreeMap<String, (Targets, Signers)>,
-    /// New target files by name. `None` means that the file is in the folder already.
+    /// New target files by name. `None` means that the file is in the new folder already.
     pub targets: BTreeMap<String, Option<Content>>,
 }
 
-impl Draft {
-    /// Writes the folder. It must not hold a proposal yet; `proposal.json` comes last, so that half a one is none.
+/// A proposal folder before it has its name. What a cut leaves of it is removed by the next attempt.
+#[derive(Debug)]
+pub(crate) struct NewFolder {
+    /// Where it will be.
+    place: PathBuf,
+    /// Beside that, so that it can be renamed.
+    fresh: PathBuf,
+}
+
+impl NewFolder {
+    /// Begins one for a place where nothing is yet.
+    pub fn begin(place: &Path) -> Result<Self, Error> {
+        if Proposal::is_at(place) {
+            return Err(Refused::ProposalThere { path: place.to_owned() }.into());
+        }
+        if let Some(found) = storage::names(place)?.into_iter().next() {
+            let path = place.to_owned();
+            return Err(Refused::ProposalPlaceTaken { path, found }.into());
+        }
+        let fresh = storage::fresh(place)?;
+        if fresh.exists() {
+            std::fs::remove_dir_all(&fresh).map_err(StorageError::not_written(&fresh))?;
+        }
+        let folder = Self {
+            place: place.to_owned(),
+            fresh,
+        };
+        for part in [folder.metadata(), folder.targets()] {
+            std::fs::create_dir_all(&part).map_err(StorageError::not_written(&part))?;
+        }
+        Ok(folder)
+    }
+
+    /// Where it is now.
+    pub fn path(&self) -> &Path {
+        &self.fresh
+    }
+
+    /// For the new target files.
+    pub fn targets(&self) -> PathBuf {
+        self.fresh.join("targets")
+    }
+
+    fn metadata(&self) -> PathBuf {
+        self.fresh.join("metadata")
+    }
+
+    fn finish(&self) -> Result<(), StorageError> {
+        storage::rename_folder(&RealDisk, &self.fresh, &self.place)
+    }
+}
+
+impl Drop for NewFolder {
+    fn drop(&mut self) {
+        // After `finish` there is nothing left of it. Should this fail, the next attempt removes it.
+        let _ = std::fs::remove_dir_all(&self.fresh);
+    }
+}
+
+impl Draft<'_> {
+    /// Writes the folder, where nothing may be yet.
     pub fn write(self, folder: &Path) -> Result<Proposal, Error> {
-        let header_path = folder.join(HEADER);
-        if Proposal::is_at(folder) {
-            return Err(Refused::ProposalThere {
-                path: folder.to_owned(),
-            }
-            .into());
-        }
-        let (metadata, targets) = (folder.join("metadata"), folder.join("targets"));
-        for part in [&metadata, &targets] {
-            std::fs::create_dir_all(part).map_err(StorageError::not_written(part))?;
-        }
+        self.write_into(&NewFolder::begin(folder)?)
+    }
+
+    /// Writes what is not yet in a new folder, and gives the folder its name.
+    pub fn write_into(self, folder: &NewFolder) -> Result<Proposal, Error> {
         for (name, content) in &self.targets {
             if let Some(content) = content {
-                storage::replace(&RealDisk, &targets.join(name), content)?;
+                storage::replace(&RealDisk, &folder.targets().join(name), content)?;
             }
         }
+        let mut follows = BTreeMap::new();
         let mut signers = BTreeMap::new();
         let mut roles = BTreeMap::new();
         for (name, (role, who)) in self.roles {
+            if let Some(old) = self.published.pinned(&name) {
+                follows.insert(name.clone(), old.clone());
+            }
             roles.insert(
                 name.clone(),
                 File {
@@ -118,13 +180,14 @@ impl Draft {
             signers.insert(name, who);
         }
         let header = Header {
+            follows,
             format: FORMAT,
             new_targets: self.targets.into_keys().collect(),
             signers,
             title: self.title,
         };
-        let proposal = Proposal {
-            folder: folder.to_owned(),
+        let mut proposal = Proposal {
+            folder: folder.path().to_owned(),
             header,
             roles,
         };
@@ -132,7 +195,9 @@ impl Draft {
             proposal.save_role(name)?;
         }
         let bytes = wire(&proposal.header).map_err(NotEmitted)?;
-        storage::replace(&RealDisk, &header_path, &Content::Bytes(bytes))?;
+        storage::replace(&RealDisk, &folder.path().join(HEADER), &Content::Bytes(bytes))?;
+        folder.finish()?;
+        proposal.folder = folder.place.clone();
         Ok(proposal)
     }
 }
@@ -171,6 +236,11 @@ impl Proposal {
     /// Whether a folder holds a proposal, finished or not.
     pub(crate) fn is_at(folder: &Path) -> bool {
         folder.join(HEADER).exists()
+    }
+
+    /// The published file which a role's new one follows. `None` means that the role is new.
+    pub(crate) fn follows(&self, role: &str) -> Option<&MetaFile> {
+        self.header.follows.get(role)
     }
 
     /// One line for people.

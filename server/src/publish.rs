@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tuffet_tuf::{
     emit::{File, file},
-    model::{Root, Targets},
+    model::{MetaFile, Targets},
 };
 use tuffet_wire::UnixSeconds;
 
@@ -19,7 +19,7 @@ use crate::{
     online::{OnlineKeys, within},
     opinion,
     proposal::Proposal,
-    repository::{Published, Repository, delegated_signers},
+    repository::{Published, Repository, Source, delegated_signers, free_version, parse},
     roles::{Kind, Lifetimes, Signers, TargetsRole},
     signing::{Counted, NotEmitted},
     storage::{Disk, Facts, FolderLock, RealDisk},
@@ -59,16 +59,11 @@ pub(crate) fn publish_on(
 ) -> Result<Outcome, Error> {
     let _lock = FolderLock::take(repository.path(), PATIENCE)?;
     let published = Published::load(repository)?;
-    let same = |(name, new): (&String, &File<Targets>)| {
-        TargetsRole::parse(name)
-            .and_then(|role| published.role(&role))
-            .is_some_and(|old| old.role == new.role)
-    };
-    if proposal.roles().iter().all(same) {
+    if published.has(proposal) {
         repository.confirm(disk)?;
         return Ok(Outcome::WasPublished);
     }
-    let change = change_of(proposal, &published.root.role, Some(&published))?;
+    let change = change_of(repository, proposal, &published)?;
     let candidate = Candidate::new(repository, Some(&published), &published.root.role, change, online)?;
     accept(&candidate, online.now)?;
     candidate.write(disk)?;
@@ -86,20 +81,23 @@ pub(crate) fn accept(candidate: &Candidate, now: UnixSeconds) -> Result<(), Erro
 }
 
 /// The files of a proposal, when it is new, follows what is published and has its signatures.
-pub(crate) fn change_of(proposal: &Proposal, root: &Root, published: Option<&Published>) -> Result<Change, Error> {
+fn change_of(repository: &Repository, proposal: &Proposal, published: &Published) -> Result<Change, Error> {
     proposal.check_targets()?;
     let targets = proposal.roles().get("targets").map(|file| &file.role);
     let mut change = Change::default();
     let mut missing = Vec::new();
     for (name, new) in proposal.roles() {
         let role = TargetsRole::parse(name).ok_or_else(|| Refused::NoSuchRole { role: name.clone() })?;
-        follows(&role, new, published)?;
-        let signers = signers_of(&role, root, targets, published)?;
+        follows(repository, proposal, &role, new, published)?;
+        let signers = signers_of(&role, targets, published)?;
         let counted = Counted::of(&new.role, &new.signatures, &signers)?;
         if counted.missing() > 0 {
             missing.push(format!("{name} has {} of {}", counted.count(), signers.threshold));
         }
-        let bytes = file(&new.role, &counted.signatures()).map_err(NotEmitted)?;
+        let bytes = match left(repository, &role, new, &signers)? {
+            Some(bytes) => bytes,
+            None => file(&new.role, &counted.signatures()).map_err(NotEmitted)?,
+        };
         within(name, &bytes, role.bytes_max())?;
         change.roles.insert(name.clone(), (new.role.version, bytes));
     }
@@ -117,42 +115,78 @@ pub(crate) fn change_of(proposal: &Proposal, root: &Root, published: Option<&Pub
     Ok(change)
 }
 
+/// Whether a proposal is what a repository publishes.
+pub fn is_published(repository: &Repository, proposal: &Proposal) -> Result<bool, Error> {
+    Ok(Published::load(repository)?.has(proposal))
+}
+
 /// Whether a proposal still follows what a repository publishes, so that signing it makes sense.
 pub fn check_fits(repository: &Repository, proposal: &Proposal) -> Result<(), Error> {
     let published = Published::load(repository)?;
     for (name, new) in proposal.roles() {
         let role = TargetsRole::parse(name).ok_or_else(|| Refused::NoSuchRole { role: name.clone() })?;
-        follows(&role, new, Some(&published))?;
+        follows(repository, proposal, &role, new, &published)?;
     }
     Ok(())
 }
 
-/// A proposal made before another one was published would take that one back.
-fn follows(role: &TargetsRole, new: &File<Targets>, published: Option<&Published>) -> Result<(), Refused> {
-    let old = published
-        .and_then(|published| published.role(role))
-        .map_or(0, |file| file.role.version);
-    if new.role.version == old + 1 {
+/// The very file that the proposal was made for is published: another one, from a proposal that was published in between or
+/// in another repository, would be taken back.
+fn follows(
+    repository: &Repository,
+    proposal: &Proposal,
+    role: &TargetsRole,
+    new: &File<Targets>,
+    published: &Published,
+) -> Result<(), Error> {
+    let (base, there) = (proposal.follows(role.name()), published.pinned(role.name()));
+    let version = |file: Option<&MetaFile>| file.map_or(0, |file| file.version);
+    let free = free_version(repository.path(), role.name(), version(there))?;
+    // Files that a cut has left are skipped, and nothing else is.
+    if version(base) != version(there) || new.role.version <= version(there) || new.role.version > free {
+        return Err(Refused::Stale {
+            role: role.name().to_owned(),
+            published: version(there),
+            proposed: new.role.version,
+        }
+        .into());
+    }
+    if base == there {
         return Ok(());
     }
-    Err(Refused::Stale {
+    Err(Refused::OtherRepository {
+        path: proposal.folder().to_owned(),
         role: role.name().to_owned(),
-        published: old,
-        proposed: new.role.version,
-    })
+    }
+    .into())
+}
+
+/// The same content as a publication that was cut has left it, with the signatures of then, if they are enough.
+fn left(
+    repository: &Repository,
+    role: &TargetsRole,
+    new: &File<Targets>,
+    signers: &Signers,
+) -> Result<Option<Vec<u8>>, Error> {
+    let name = format!("{}.{}.json", new.role.version, role.name());
+    let Some(bytes) = repository.metadata(&name)? else {
+        return Ok(None);
+    };
+    // A damaged one is not taken over; that its name is taken is found later.
+    let Ok(old) = parse::<Targets>(&name, &bytes) else {
+        return Ok(None);
+    };
+    let counts = old.role == new.role && Counted::of(&old.role, &old.signatures, signers)?.missing() == 0;
+    Ok(counts.then_some(bytes))
 }
 
 /// From the new targets file, if the proposal brings one, else from the published one.
-fn signers_of(
-    role: &TargetsRole,
-    root: &Root,
-    targets: Option<&Targets>,
-    published: Option<&Published>,
-) -> Result<Signers, Refused> {
+fn signers_of(role: &TargetsRole, targets: Option<&Targets>, published: &Published) -> Result<Signers, Refused> {
+    let root = &published.root.role;
     let signers = match (role.kind(), targets) {
         (Kind::Targets, _) => Some(Signers::top(&root.roles.targets, &root.keys)),
         (_, Some(targets)) => delegated_signers(targets, role),
-        (_, None) => published.and_then(|published| published.signers(role)),
+        (_, None) => published.signers(role),
     };
     signers.ok_or_else(|| Refused::NoSuchRole {
         role: role.name().to_owned(),

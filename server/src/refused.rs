@@ -137,6 +137,14 @@ pub enum Refused {
     /// An empty request.
     #[error("there is nothing to do: name at least one image and one channel, or one role, with something new for it")]
     NothingToDo,
+    /// A publication that was cut has left a file under a name that this one needs.
+    #[error(
+        "metadata/{file} is there with other content, from a publication that was cut, and caches may keep it; publish that one, or build this one again: it gets the next version (a new repository needs another folder)"
+    )]
+    NameTaken {
+        /// Name of the file.
+        file: String,
+    },
     /// A repository begins with version 1.
     #[error(
         "this is root version {version}, and a repository begins with version 1; make one with `tuffet-keys root create`"
@@ -151,11 +159,27 @@ pub enum Refused {
         /// The key file.
         path: PathBuf,
     },
+    /// The proposal adds another product.
+    #[error("{} is not about the product {product}; move it away and run the command again", path.display())]
+    OtherProduct {
+        /// The proposal.
+        path: PathBuf,
+        /// The product in hand.
+        product: Id,
+    },
     /// The other folder holds something else.
     #[error("{} is not a copy of this proposal, so its signatures mean something else", path.display())]
     OtherProposal {
         /// The other folder.
         path: PathBuf,
+    },
+    /// The proposal was made for another repository.
+    #[error("{} was made for another repository: it does not follow the {role} that is published here; move it away and build it again", path.display())]
+    OtherRepository {
+        /// The proposal.
+        path: PathBuf,
+        /// The role that differs.
+        role: String,
     },
     /// The name of a key file and its content disagree.
     #[error("{} is a key for {role}; give key files the names that `tuffet-keys generate` gave them", path.display())]
@@ -198,6 +222,14 @@ pub enum Refused {
     ProductThere {
         /// The product.
         product: Id,
+    },
+    /// The folder holds other things.
+    #[error("{} holds other files ({found}), and a proposal needs a folder of its own; give a new or empty one", path.display())]
+    ProposalPlaceTaken {
+        /// The folder.
+        path: PathBuf,
+        /// One of them.
+        found: String,
     },
     /// The folder holds a proposal.
     #[error("{} holds a proposal already; publish it, or remove the folder and build again", path.display())]
@@ -301,7 +333,7 @@ pub enum Refused {
         known: Vec<String>,
     },
     /// The product has no such hardware, or it is given twice.
-    #[error("{hardware} is not in tuffet.toml or given twice; the product runs on {}", known.join(", "))]
+    #[error("the hardware {hardware} is not in tuffet.toml or given twice; the product runs on {}", known.join(", "))]
     UnknownHardware {
         /// What was asked for.
         hardware: Id,
@@ -333,6 +365,7 @@ impl Refused {
             | Self::OtherRole { .. }
             | Self::BadKeys(_) => Exit::Key,
             Self::NotAProposal { .. }
+            | Self::ProposalPlaceTaken { .. }
             | Self::ProposalThere { .. }
             | Self::ProductFileThere { .. }
             | Self::ProductThere { .. }
@@ -346,10 +379,13 @@ impl Refused {
             | Self::ForeignPatterns { .. }
             | Self::ImageDoesNotFit { .. }
             | Self::ImageNameTaken { .. }
+            | Self::NameTaken { .. }
             | Self::NoSuchRole { .. }
             | Self::NothingReleased { .. }
             | Self::NotTheFirstRoot { .. }
+            | Self::OtherProduct { .. }
             | Self::OtherProposal { .. }
+            | Self::OtherRepository { .. }
             | Self::OtherRoot { .. }
             | Self::OtherThreshold { .. }
             | Self::PointerDiffers { .. }

@@ -6,18 +6,20 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use tuffet_tuf::{
     emit::{File, ParseError, parse_file},
-    model::{Role, Root, Snapshot, Target, Targets, Timestamp},
+    model::{MetaFile, Role, Root, Snapshot, Target, Targets, Timestamp},
 };
 use tuffet_wire::{Digest, hex::Hex};
 
 use crate::{
     error::Error,
+    proposal::Proposal,
     roles::{Signers, TargetsRole, bytes_max},
-    storage::{self, Disk, StorageError},
+    storage::{self, Disk, FolderLock, StorageError},
 };
 
 /// The top-level role that only delegates.
@@ -81,8 +83,20 @@ impl Repository {
         Ok(Self { path: path.to_owned() })
     }
 
-    /// A folder that will hold a repository: new, empty, or left by an attempt that was cut.
-    pub(crate) fn prepare(path: &Path) -> Result<Self, Error> {
+    /// A folder that will hold a repository: new, empty, or left by an attempt that was cut. Nobody else writes to it.
+    pub(crate) fn prepare(path: &Path, patience: Duration) -> Result<(Self, FolderLock), Error> {
+        // Looked at without the lock first: no lock file is left among other things.
+        Self::check_free(path)?;
+        std::fs::create_dir_all(path).map_err(StorageError::not_written(path))?;
+        let lock = FolderLock::take(path, patience)?;
+        Self::check_free(path)?;
+        for folder in [path.join("metadata"), path.join("targets")] {
+            std::fs::create_dir_all(&folder).map_err(StorageError::not_written(&folder))?;
+        }
+        Ok((Self { path: path.to_owned() }, lock))
+    }
+
+    fn check_free(path: &Path) -> Result<(), Error> {
         if path.join("metadata/timestamp.json").exists() {
             return Err(RepositoryError::AlreadyThere { path: path.to_owned() }.into());
         }
@@ -94,10 +108,7 @@ impl Repository {
             }
             .into());
         }
-        for folder in [path.join("metadata"), path.join("targets")] {
-            std::fs::create_dir_all(&folder).map_err(StorageError::not_written(&folder))?;
-        }
-        Ok(Self { path: path.to_owned() })
+        Ok(())
     }
 
     /// The folder.
@@ -197,6 +208,20 @@ impl Published {
         }
     }
 
+    /// Whether this is what a proposal asks for.
+    pub(crate) fn has(&self, proposal: &Proposal) -> bool {
+        let same = |(name, new): (&String, &File<Targets>)| {
+            let role = TargetsRole::parse(name).and_then(|role| self.role(&role));
+            role.is_some_and(|old| old.role == new.role)
+        };
+        proposal.roles().iter().all(same)
+    }
+
+    /// What the snapshot says of a role's file.
+    pub(crate) fn pinned(&self, role: &str) -> Option<&MetaFile> {
+        self.snapshot.role.meta.get(&format!("{role}.json"))
+    }
+
     /// The entry of a target name in the role that signs such names.
     pub fn target(&self, role: &TargetsRole, name: &str) -> Option<&Target> {
         self.role(role)?.role.targets.get(name)
@@ -229,6 +254,16 @@ pub(crate) fn delegated_signers(targets: &Targets, role: &TargetsRole) -> Option
         .iter()
         .find(|delegation| delegation.name == role.name())?;
     Some(Signers::delegated(delegation, delegations))
+}
+
+/// The next version of a role: above the one that is served (0 for none), and above what a publication that was cut has
+/// left. A name never gets other content once it was there, because caches keep it for a year.
+pub(crate) fn free_version(path: &Path, role: &str, served: u64) -> Result<u64, StorageError> {
+    let ending = format!(".{role}.json");
+    let names = storage::names(&path.join("metadata"))?;
+    let version = |name: &String| name.strip_suffix(&ending).and_then(|version| version.parse().ok());
+    let there: Option<u64> = names.iter().filter_map(version).max();
+    Ok(there.unwrap_or(0).max(served).saturating_add(1))
 }
 
 /// Name of a target file in the `targets` folder.

@@ -47,9 +47,9 @@ pub fn propose_rollout(
     let no_such_role = || Refused::NoSuchRole {
         role: role.name().to_owned(),
     };
-    let old = published.role(&role).ok_or_else(no_such_role)?;
+    published.role(&role).ok_or_else(no_such_role)?;
     let signers = published.signers(&role).ok_or_else(no_such_role)?;
-    let mut new = next(Some(&old.role), &role, lifetimes, now);
+    let mut new = next(repository, &published, &role, lifetimes, now)?;
     let mut files = BTreeMap::new();
     let hardware = if plan.hardware.is_empty() {
         &product.hardware
@@ -86,6 +86,7 @@ pub fn propose_rollout(
     let roles = BTreeMap::from([(role.name().to_owned(), (new, signers))]);
     Draft {
         title,
+        published: &published,
         roles,
         targets: files,
     }

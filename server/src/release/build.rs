@@ -17,7 +17,7 @@ use crate::{
     create::next,
     error::{Error, Refused},
     product::Product,
-    proposal::{Draft, Proposal},
+    proposal::{Draft, NewFolder, Proposal},
     repository::{Published, Repository},
     roles::{Kind, Lifetimes, TargetsRole},
     storage::{self, Content, Facts, StorageError},
@@ -72,20 +72,23 @@ pub fn build(
     now: UnixSeconds,
 ) -> Result<Proposal, Error> {
     let published = Published::load(repository)?;
-    let mut build = Build::begin(repository, &published, product, plan, folder)?;
+    let mut build = Build::begin(repository, &published, product, plan)?;
     check_plan(product, plan, now)?;
     let security_version = build.check_versions()?;
-    let targets = folder.join("targets");
-    fs::create_dir_all(&targets).map_err(StorageError::not_written(&targets))?;
-    let images = build.images(&targets)?;
+    let folder = NewFolder::begin(folder)?;
+    let images = build.images(&folder.targets())?;
     let document = build.document(images, security_version)?;
     let bytes = document.emit().map_err(|error| Refused::BadDocument {
         name: "release.json".to_owned(),
         error,
     })?;
     build.list_document(&document, &bytes);
-    storage::replace(&storage::RealDisk, &folder.join("release.json"), &Content::Bytes(bytes))?;
-    build.propose(lifetimes)
+    storage::replace(
+        &storage::RealDisk,
+        &folder.path().join("release.json"),
+        &Content::Bytes(bytes),
+    )?;
+    build.propose(&folder, lifetimes)
 }
 
 struct Build<'a> {
@@ -93,7 +96,6 @@ struct Build<'a> {
     published: &'a Published,
     product: &'a Product,
     plan: &'a ReleasePlan,
-    folder: &'a Path,
     pointers_role: TargetsRole,
     files_role: TargetsRole,
     /// What is listed so far.
@@ -109,7 +111,6 @@ impl<'a> Build<'a> {
         published: &'a Published,
         product: &'a Product,
         plan: &'a ReleasePlan,
-        folder: &'a Path,
     ) -> Result<Self, Error> {
         let pointers_role = TargetsRole::of(&product.id, Kind::Pointers);
         let files_role = TargetsRole::of(&product.id, Kind::Files);
@@ -120,19 +121,12 @@ impl<'a> Build<'a> {
             Ok::<_, Refused>(file.role.targets.clone())
         };
         let (pointers, files) = (listed(&pointers_role)?, listed(&files_role)?);
-        if Proposal::is_at(folder) {
-            return Err(Refused::ProposalThere {
-                path: folder.to_owned(),
-            }
-            .into());
-        }
         let contents = BTreeMap::new();
         Ok(Self {
             repository,
             published,
             product,
             plan,
-            folder,
             pointers_role,
             files_role,
             pointers,
@@ -324,17 +318,16 @@ impl<'a> Build<'a> {
         self.contents.insert(name.to_string(), content);
     }
 
-    fn propose(self, lifetimes: &Lifetimes) -> Result<Proposal, Error> {
+    fn propose(self, folder: &NewFolder, lifetimes: &Lifetimes) -> Result<Proposal, Error> {
         let mut roles = BTreeMap::new();
         for (role, targets) in [(&self.pointers_role, self.pointers), (&self.files_role, self.files)] {
             let no_such_product = || Refused::NoSuchProduct {
                 product: self.product.id,
             };
-            let old = self.published.role(role).ok_or_else(no_such_product)?;
             let signers = self.published.signers(role).ok_or_else(no_such_product)?;
             let new = Targets {
                 targets,
-                ..next(Some(&old.role), role, lifetimes, self.plan.released)
+                ..next(self.repository, self.published, role, lifetimes, self.plan.released)?
             };
             roles.insert(role.name().to_owned(), (new, signers));
         }
@@ -347,10 +340,11 @@ impl<'a> Build<'a> {
         );
         Draft {
             title,
+            published: self.published,
             roles,
             targets: self.contents,
         }
-        .write(self.folder)
+        .write_into(folder)
     }
 }
 

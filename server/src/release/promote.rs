@@ -48,7 +48,7 @@ pub fn propose_promotion(
         }
         .into());
     }
-    let mut new = next(Some(&old.role), &role, lifetimes, now);
+    let mut new = next(repository, &published, &role, lifetimes, now)?;
     let mut files = BTreeMap::new();
     let hardware = if promotion.hardware.is_empty() {
         &product.hardware
@@ -76,6 +76,7 @@ pub fn propose_promotion(
     let roles = BTreeMap::from([(role.name().to_owned(), (new, signers))]);
     Draft {
         title,
+        published: &published,
         roles,
         targets: files,
     }

@@ -181,13 +181,36 @@ pub(crate) fn confirm(disk: &dyn Disk, folder: &Path, path: &Path) -> Result<(),
 /// Writes a file and gives it its name, which is not yet on the medium. Returns the folder.
 fn put<'p>(disk: &dyn Disk, path: &'p Path, content: &Content) -> Result<&'p Path, StorageError> {
     let failed = |source| StorageError::not_written(path)(source);
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-        return Err(failed(io::ErrorKind::InvalidInput.into()));
-    };
-    let fresh = folder.join(format!("{FRESH_PREFIX}{name}"));
+    let fresh = fresh(path)?;
     disk.write(&fresh, content).map_err(failed)?;
     disk.rename(&fresh, path).map_err(failed)?;
-    Ok(folder)
+    Ok(folder_of(path))
+}
+
+/// Puts a folder in place whose files are on the medium.
+pub(crate) fn rename_folder(disk: &dyn Disk, fresh: &Path, path: &Path) -> Result<(), StorageError> {
+    let placed = || -> io::Result<()> {
+        for folder in [fresh, &fresh.join("metadata"), &fresh.join("targets")] {
+            disk.sync_folder(folder)?;
+        }
+        disk.rename(fresh, path)?;
+        disk.sync_folder(folder_of(path))
+    };
+    placed().map_err(StorageError::not_written(path))
+}
+
+/// What a file or folder is called while it is written: in the same folder, so that it can be renamed.
+pub(crate) fn fresh(path: &Path) -> Result<PathBuf, StorageError> {
+    let nameless = || StorageError::not_written(path)(io::ErrorKind::InvalidInput.into());
+    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(nameless)?;
+    Ok(folder_of(path).join(format!("{FRESH_PREFIX}{name}")))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
 }
 
 /// Removes what a cut left of [`replace`] in a folder. Nobody serves or lists these files.
@@ -199,5 +222,5 @@ pub(crate) fn sweep(disk: &dyn Disk, folder: &Path) -> Result<(), StorageError> 
     Ok(())
 }
 
-/// Names of files that are being written begin with this. The dot keeps them from being served.
+/// Names of files and folders that are being written begin with this. The dot keeps them from being served.
 const FRESH_PREFIX: &str = ".new-";

@@ -2,22 +2,26 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use tempfile::TempDir;
+use tuffet_keys_tool::{KeyRole, KeySource};
 
 use crate::{
     candidate::Online,
     create,
-    error::Error,
+    error::{Error, Refused},
     proposal::Proposal,
     publish::{Outcome, publish_on},
-    repository::{Published, Repository},
+    repository::{Published, Repository, RepositoryError},
     resign::resign_on,
-    storage::{Content, Disk, RealDisk, StorageError},
-    testing::{Vendor, copy_tree, tree},
+    roles::ProductKeys,
+    storage::{Content, Disk, FolderLock, RealDisk, StorageError},
+    testing::{Vendor, copy_tree, key, product, tree},
     verify::verify,
 };
 
@@ -278,4 +282,131 @@ fn a_name_never_gets_other_content() {
     publish_on(&CutDisk::uncut(), &repository, &proposal, later).unwrap();
     assert_eq!(fs::read(metadata.join("3.snapshot.json")).unwrap(), left);
     assert_eq!(Published::load(&repository).unwrap().snapshot.role.version, 4);
+}
+
+/// Cut right before the timestamp: all other files are there, and nobody names the new ones.
+fn publish_up_to_the_timestamp(vendor: &Vendor, proposal: &Proposal) {
+    let count = operations(|disk| {
+        let (_folder, repository) = copy(vendor);
+        publish_on(disk, &repository, proposal, vendor.online()).unwrap();
+    });
+    let disk = CutDisk::new(count - 3, Cut::Before);
+    publish_on(&disk, &vendor.repository, proposal, vendor.online()).unwrap_err();
+}
+
+fn metadata(repository: &Repository) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = tree(&repository.path().join("metadata"));
+    files.retain(|path, _| path != Path::new("timestamp.json"));
+    files
+}
+
+#[test]
+fn a_proposal_does_not_take_the_names_of_one_that_was_cut() {
+    let vendor = Vendor::new();
+    let (first, second) = (vendor.signed("1.0.0"), vendor.signed("1.1.0"));
+    publish_up_to_the_timestamp(&vendor, &first);
+    let left = metadata(&vendor.repository);
+    assert!(left.contains_key(Path::new("2.lamp.json")));
+    let taken = vendor.publish(&second);
+    assert!(
+        matches!(&taken, Err(Error::Refused(Refused::NameTaken { file })) if file == "2.lamp.json"),
+        "{taken:?}"
+    );
+    assert_eq!(metadata(&vendor.repository), left);
+    // Built again it takes the next version.
+    let third = vendor.signed("1.2.0");
+    assert_eq!(third.roles()["lamp"].role.version, 3);
+    let (_folder, repository) = copy(&vendor);
+    publish_on(&CutDisk::uncut(), &repository, &third, vendor.online()).unwrap();
+    verify(&repository, &vendor.root, vendor.now).unwrap();
+    let after = metadata(&repository);
+    assert!(left.iter().all(|(path, bytes)| after.get(path) == Some(bytes)));
+    // Or the first one is published after all; then the third would take it back.
+    vendor.publish(&first).unwrap();
+    vendor.verify().unwrap();
+    let stale = vendor.publish(&third);
+    assert!(matches!(stale, Err(Error::Refused(Refused::Stale { .. }))), "{stale:?}");
+}
+
+#[test]
+fn a_cut_publication_can_be_run_again_with_more_signatures() {
+    let vendor = Vendor::new();
+    let holders = [(); 2].map(|()| key(KeyRole::Product("kettle".to_owned())));
+    let operator = key(KeyRole::Rollout("kettle".to_owned()));
+    let public = holders.each_ref().map(|key| key.public_key().clone());
+    let keys = ProductKeys::new(public.into(), 1, vec![operator.public_key().clone()]).unwrap();
+    let kettle = product("kettle", 1);
+    let folder = vendor.path("kettle");
+    let proposed = create::propose_product(
+        &vendor.repository,
+        &kettle,
+        &keys,
+        &folder,
+        &vendor.lifetimes,
+        vendor.now,
+    );
+    let mut proposal = proposed.unwrap();
+    for key in [&vendor.targets, &holders[0], &operator] {
+        proposal.sign(key).unwrap();
+    }
+    publish_up_to_the_timestamp(&vendor, &proposal);
+    let left = metadata(&vendor.repository);
+    proposal.sign(&holders[1]).unwrap();
+    vendor.publish(&proposal).unwrap();
+    vendor.verify().unwrap();
+    let after = metadata(&vendor.repository);
+    assert!(left.iter().all(|(path, bytes)| after.get(path) == Some(bytes)));
+}
+
+#[test]
+fn a_new_repository_does_not_take_the_names_of_one_that_was_cut() {
+    let vendor = Vendor::without_product();
+    let path = vendor.path("cut");
+    let init = |disk: &dyn Disk, root, targets, online| create::init_on(disk, &path, root, &[targets], online);
+    init(
+        &CutDisk::new(9, Cut::Before),
+        &vendor.root,
+        &vendor.targets,
+        vendor.online(),
+    )
+    .unwrap_err();
+    let left = tree(&path.join("metadata"));
+    assert_eq!(left.len(), 3);
+    let other = Vendor::without_product();
+    let taken = init(&RealDisk, &other.root, &other.targets, other.online());
+    assert!(
+        matches!(&taken, Err(Error::Refused(Refused::NameTaken { file })) if file == "1.root.json"),
+        "{taken:?}"
+    );
+    let later = Online {
+        now: vendor.now.saturating_add(60),
+        ..vendor.online()
+    };
+    let repository = init(&RealDisk, &vendor.root, &vendor.targets, later).unwrap();
+    verify(&repository, &vendor.root, later.now).unwrap();
+    let after = metadata(&repository);
+    assert!(left.iter().all(|(path, bytes)| after.get(path) == Some(bytes)));
+}
+
+#[test]
+fn a_new_repository_is_looked_at_under_the_lock() {
+    let vendor = Vendor::without_product();
+    let path = vendor.path("raced");
+    fs::create_dir(&path).unwrap();
+    let lock = FolderLock::take(&path, Duration::ZERO).unwrap();
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| {
+            let (root, targets) = (&vendor.root, &vendor.targets);
+            create::init_on(&RealDisk, &path, root, &[targets], vendor.online())
+        });
+        // Longer than it takes to come to the lock.
+        std::thread::sleep(Duration::from_millis(300));
+        copy_tree(vendor.repository.path(), &path);
+        drop(lock);
+        let refused = second.join().unwrap();
+        assert!(
+            matches!(refused, Err(Error::Repository(RepositoryError::AlreadyThere { .. }))),
+            "{refused:?}"
+        );
+    });
 }

@@ -19,7 +19,7 @@ use crate::{
     repository::{Published, Repository, RepositoryError},
     roles::{BadKeys, Kind, ProductKeys, Signers, TargetsRole},
     signing::sign_and_emit,
-    storage::{Content, StorageError},
+    storage::{Content, Facts, StorageError},
     testing::{Vendor, id, key, product, tree},
 };
 
@@ -206,15 +206,11 @@ fn keys_that_only_the_proposal_names_do_not_count() {
         keys: BTreeMap::from([(thief.public_key().id(), thief.public_key().key().clone())]),
         threshold: 1,
     };
-    let new = create::next(
-        Some(&published.delegated["lamp"].role),
-        &role,
-        &vendor.lifetimes,
-        vendor.now,
-    );
+    let new = create::next(&vendor.repository, &published, &role, &vendor.lifetimes, vendor.now).unwrap();
     let roles = BTreeMap::from([("lamp".to_owned(), (new, signers))]);
     let draft = Draft {
         title: String::new(),
+        published: &published,
         roles,
         targets: BTreeMap::new(),
     };
@@ -530,12 +526,7 @@ fn files_that_no_small_device_reads_are_not_published() {
     let vendor = Vendor::new();
     let published = Published::load(&vendor.repository).unwrap();
     let role = TargetsRole::of(&vendor.product.id, Kind::Pointers);
-    let mut new = create::next(
-        Some(&published.delegated["lamp"].role),
-        &role,
-        &vendor.lifetimes,
-        vendor.now,
-    );
+    let mut new = create::next(&vendor.repository, &published, &role, &vendor.lifetimes, vendor.now).unwrap();
     let mut files = BTreeMap::new();
     for number in 0..60 {
         let name = format!("lamp_hardware-{number}_beta.release");
@@ -545,6 +536,7 @@ fn files_that_no_small_device_reads_are_not_published() {
     let roles = BTreeMap::from([("lamp".to_owned(), (new, published.signers(&role).unwrap()))]);
     let mut proposal = Draft {
         title: String::new(),
+        published: &published,
         roles,
         targets: files,
     }
@@ -558,6 +550,83 @@ fn files_that_no_small_device_reads_are_not_published() {
         matches!(long, Err(Error::Refused(Refused::TooLong { bytes_max: 8192, .. }))),
         "{long:?}"
     );
+}
+
+#[test]
+fn a_proposal_folder_appears_whole_or_not_at_all() {
+    let vendor = Vendor::new();
+    let published = Published::load(&vendor.repository).unwrap();
+    let role = TargetsRole::of(&vendor.product.id, Kind::Pointers);
+    let draft = |content| {
+        let new = create::next(&vendor.repository, &published, &role, &vendor.lifetimes, vendor.now).unwrap();
+        Draft {
+            title: String::new(),
+            published: &published,
+            roles: BTreeMap::from([("lamp".to_owned(), (new, published.signers(&role).unwrap()))]),
+            targets: BTreeMap::from([("lamp_c3_beta.release".to_owned(), Some(content))]),
+        }
+    };
+    let (folder, fresh) = (vendor.path("draft"), vendor.path(".new-draft"));
+    // Something that a cut left there, which the next attempt removes.
+    fs::create_dir_all(fresh.join("metadata")).unwrap();
+    fs::write(fresh.join("metadata/lamp.json"), "half").unwrap();
+    let lost = Content::CopyOf {
+        path: vendor.path("lost"),
+        facts: Facts::of(b"x"),
+    };
+    draft(lost).write(&folder).unwrap_err();
+    assert!(!folder.exists() && !fresh.exists());
+    draft(Content::Bytes(b"x".to_vec())).write(&folder).unwrap();
+    Proposal::open(&folder).unwrap();
+    assert_eq!(tree(&folder).len(), 3);
+    assert!(!fresh.exists());
+    let used = vendor.path("used");
+    fs::create_dir(&used).unwrap();
+    fs::write(used.join("letter.txt"), "x").unwrap();
+    let taken = draft(Content::Bytes(b"x".to_vec())).write(&used);
+    assert!(
+        matches!(&taken, Err(Error::Refused(Refused::ProposalPlaceTaken { found, .. })) if found == "letter.txt"),
+        "{taken:?}"
+    );
+}
+
+#[test]
+fn a_waiting_product_is_taken_up_by_its_own_repository_only() {
+    let (vendor, other) = (Vendor::without_product(), Vendor::without_product());
+    let folder = vendor.path("setup");
+    let waiting = |vendor: &Vendor, product| create::waiting_product(&vendor.repository, product, &folder);
+    let lamp = &vendor.product;
+    assert!(waiting(&vendor, lamp).unwrap().is_none());
+    let keys = vendor.product_keys();
+    let proposed = create::propose_product(&vendor.repository, lamp, &keys, &folder, &vendor.lifetimes, vendor.now);
+    let mut proposal = proposed.unwrap();
+    assert!(waiting(&vendor, lamp).unwrap().is_some());
+    // Both are at version 1 of targets, so only the content tells them apart.
+    let foreign = waiting(&other, lamp);
+    assert!(
+        matches!(&foreign, Err(Error::Refused(Refused::OtherRepository { role, .. })) if role == "targets"),
+        "{foreign:?}"
+    );
+    let kettle = product("kettle", 2);
+    let kettle = waiting(&vendor, &kettle);
+    assert!(
+        matches!(kettle, Err(Error::Refused(Refused::OtherProduct { .. }))),
+        "{kettle:?}"
+    );
+    for key in [
+        &vendor.targets,
+        &vendor.holders[0],
+        &vendor.holders[1],
+        &vendor.operator,
+    ] {
+        proposal.sign(key).unwrap();
+    }
+    let before = tree(other.repository.path());
+    assert!(other.publish(&proposal).is_err());
+    assert_eq!(tree(other.repository.path()), before);
+    vendor.publish(&proposal).unwrap();
+    // Run again after it was published: still no obstacle.
+    assert!(waiting(&vendor, lamp).unwrap().is_some());
 }
 
 /// Scripts rely on these numbers: if this fails, the code is wrong, not the test.
