@@ -10,7 +10,6 @@ use tuffet_server::{
     key_folder::KeyFolder,
     online::OnlineKeys,
     product::Product,
-    proposal::Proposal,
     publish::publish,
     release,
     repository::Repository,
@@ -186,8 +185,8 @@ impl Opened {
         let (holders, operators) = roles_of(product);
         let (lifetimes, now) = (Lifetimes::default(), clock::now());
         let folder = product_folder.join("setup");
-        let mut proposal = if folder.exists() {
-            Proposal::open(&folder)?
+        let mut proposal = if let Some(waiting) = create::waiting_product(repository, product, &folder)? {
+            waiting
         } else {
             let public = |role| self.folder.public_keys(role);
             let keys = ProductKeys::new(public(&holders)?, product.threshold, public(&operators)?);
