@@ -126,7 +126,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     print!("{}", table(&taken));
     println!(
-        "Bytes that each adds to an empty program of {} B; `{CLIENT}` is all of them together.",
+        "Bytes that each adds to an empty program of {} B; `{CLIENT}` is the update machine with all that it calls.",
         empty.flash()
     );
     let over = over_budget(&taken);
