@@ -27,7 +27,7 @@ pub struct Arguments {
     /// Only this step; may be given more than once. A wrong name lists them all.
     #[arg(long, value_name = "STEP")]
     only: Vec<String>,
-    /// Print one JSON object as the last line but one.
+    /// Print one JSON object as the last line.
     #[arg(long)]
     json: bool,
 }
@@ -82,13 +82,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .iter()
         .map(|row| row.outcome.counts())
         .fold(Counts::default(), Counts::plus);
-    if arguments.json {
-        println!("{}", report(&rows, &total));
-    }
     println!(
         "{} passed, {} failed, {} skipped",
         total.passed, total.failed, total.skipped
     );
+    if arguments.json {
+        println!("{}", report(&rows, &total));
+    }
     let failed: Vec<&str> = rows
         .iter()
         .filter(|row| row.outcome.is_failure())
