@@ -29,13 +29,13 @@ pub struct Arguments {
     #[arg(long, default_value = "stable", value_parser = vendor::id)]
     channel: Id,
     /// The repository: an address or a folder.
-    #[arg(long)]
+    #[arg(long, default_value = "repository")]
     repository: String,
     /// Where the device will find its updates, if not there.
     #[arg(long)]
     device_repository: Option<String>,
     /// The first root.
-    #[arg(long)]
+    #[arg(long, default_value = "root.json")]
     root: PathBuf,
     /// The largest image that a slot can hold, in bytes; else as tuffet.toml says.
     #[arg(long)]
