@@ -9,6 +9,7 @@
 
 pub mod clock;
 pub mod create;
+pub mod delta;
 pub mod error;
 pub mod event;
 pub mod exit;

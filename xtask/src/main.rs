@@ -7,6 +7,7 @@
 
 mod bare_metal;
 mod corpus;
+mod delta;
 mod demo;
 mod failure;
 mod fuzz;
@@ -41,6 +42,8 @@ enum Command {
     BareMetal(bare_metal::Arguments),
     /// Fetch pairs of real firmware releases into a folder.
     Corpus(corpus::Arguments),
+    /// Make a patch, apply one, or say what one holds.
+    Delta(delta::Arguments),
     /// Run the main job by itself: publish, update, a bad release rolled back, an attack refused.
     Demo(demo::Arguments),
     /// Look for bytes that break a core.
@@ -74,6 +77,7 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::BareMetal(arguments) => bare_metal::run(&arguments),
         Command::Corpus(arguments) => corpus::run(&arguments),
+        Command::Delta(arguments) => delta::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Product(arguments) => product::run(&arguments),

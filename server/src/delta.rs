@@ -1,0 +1,8 @@
+//! Patches, for the tools that make and look at them.
+//!
+//! The release document does not list patches yet; until it does, these functions serve those who measure.
+
+pub use tuffet_patch::{
+    ApplyError, EncodeError, Encoded, Info, Pinned, Profile, Refusal, apply, encode, info, unauthenticated,
+};
+pub use tuffet_wire::{Digest, hex};
