@@ -6,6 +6,7 @@
 //! - Exit codes, the same in every binary of the workspace, are those of [`failure::Blame`].
 
 mod bare_metal;
+mod bench;
 mod corpus;
 mod delta;
 mod demo;
@@ -40,6 +41,8 @@ struct Arguments {
 enum Command {
     /// Build the cores for a microcontroller without a heap, and print how much flash each takes.
     BareMetal(bare_metal::Arguments),
+    /// Measure something: so far the bytes of patches.
+    Bench(bench::Arguments),
     /// Fetch pairs of real firmware releases into a folder.
     Corpus(corpus::Arguments),
     /// Make a patch, apply one, or say what one holds.
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::BareMetal(arguments) => bare_metal::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Corpus(arguments) => corpus::run(&arguments),
         Command::Delta(arguments) => delta::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
