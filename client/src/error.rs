@@ -9,6 +9,7 @@
 //! | 5 | the network or the server failed | nobody: it is tried again |
 //! | 6 | wrong state: not provisioned, busy, a damaged store, nothing bootable | the owner |
 
+use crate::boot_trouble::BootTrouble;
 use crate::transport::TransportError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -75,7 +76,7 @@ pub enum ClientError {
     },
     /// The boot record refused an operation, or nothing bootable is left.
     #[error("{0}")]
-    Boot(String),
+    Boot(BootTrouble),
     /// A stored file is not the one that was stored, and cannot be fetched again.
     #[error(
         "{} cannot be trusted: {reason}. The device refuses to forget what it has seen; restore the file, or provision \

@@ -8,6 +8,7 @@
 
 pub mod agent;
 pub mod boot;
+pub mod boot_trouble;
 pub mod clock;
 pub mod commands;
 pub mod device;
