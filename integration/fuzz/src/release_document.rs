@@ -1,11 +1,11 @@
 //! The release document: what is read is written back byte for byte, and devices and vendors agree on what is readable.
 
-use tuffet_release::{Id, ModelError, Release, ReleaseDocument, Rule, Wanted};
+use tuffet_release::{Id, ModelError, Profile, Release, ReleaseDocument, Rule, Wanted};
 
 /// The bytes are a document.
 pub fn run(data: &[u8]) {
     let hardware = Id::parse("c3").expect("it is an id");
-    let on_device = Release::parse(&mut &*data, &Wanted::firmware(hardware));
+    let on_device = Release::parse(&mut &*data, &Wanted::firmware(hardware, Profile::Small));
     match ReleaseDocument::parse(data) {
         Ok(document) => {
             let on_device = on_device.expect("what a vendor reads, a device reads");

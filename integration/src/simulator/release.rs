@@ -163,7 +163,7 @@ fn document(version: &str, now: u64, support: &Value) -> Value {
         "attempt": 1,
         "class": "feature",
         "components": [{
-            "images": [{"address": "any", "digest": "", "file": {}, "hardware": HARDWARE, "length": 0}],
+            "images": [{"address": "any", "digest": "", "file": {}, "hardware": HARDWARE, "length": 0, "patches": []}],
             "name": "firmware",
         }],
         "encryption": "",

@@ -2,16 +2,16 @@
 //!
 //! - It sees every byte, whatever it keeps: a document that one device refuses, all refuse, and so does the publisher.
 //! - Lists that must not repeat ascend strictly, so that no memory is needed to notice a duplicate: components by name,
-//!   images by hardware and address, stepping stones by version.
+//!   images by hardware and address, patches by source and profile, stepping stones by version.
 //! - `encryption` and `layout` are room for later formats. What they may say then is not known now, so they must be empty.
 
 use crate::{
-    Address, Class, Digest, FileRef, Id, Image, Malformed, Name, ReadError, Release, Rule, STEPPING_STONES_MAX,
-    SupportFacts, UnixSeconds, Version, Wanted, What, names,
+    Address, Class, Digest, FileRef, Id, Image, Malformed, Name, PatchRef, Profile, ReadError, Release, Rule,
+    STEPPING_STONES_MAX, SupportFacts, UnixSeconds, Version, Wanted, What, names,
     read::{FieldCounts, Meaning as _, read},
 };
 use arrayvec::ArrayVec;
-use tuffet_wire::{Container, Document, Path, Scalar, Segment::Index, Segment::Key, Sink, Text};
+use tuffet_wire::{Container, Document, Path, Scalar, Segment, Segment::Index, Segment::Key, Sink, Text};
 
 /// Longest release document in bytes: what the staging area of a small device holds.
 pub const DOCUMENT_BYTES_MAX: u32 = 8 * 1024;
@@ -19,6 +19,8 @@ pub const DOCUMENT_BYTES_MAX: u32 = 8 * 1024;
 pub const COMPONENTS_MAX: u32 = 4;
 /// Most images in a component.
 pub const IMAGES_MAX: u32 = 16;
+/// Most patches to an image.
+pub const PATCHES_MAX: u32 = 16;
 /// Most CVE numbers in an advisory.
 pub const CVES_MAX: u32 = 32;
 
@@ -26,8 +28,9 @@ const TYPE: &str = "tuffet-release";
 const FIELDS: u8 = 19;
 const ADVISORY_FIELDS: u8 = 3;
 const COMPONENT_FIELDS: u8 = 2;
-const IMAGE_FIELDS: u8 = 5;
+const IMAGE_FIELDS: u8 = 6;
 const FILE_FIELDS: u8 = 3;
+const PATCH_FIELDS: u8 = 7;
 const INTERRUPTION_FIELDS: u8 = 1;
 const SUPPORT_FIELDS: u8 = 4;
 
@@ -50,9 +53,12 @@ pub(crate) struct DocumentReader {
     fields: FieldCounts,
     /// The product id that the file names begin with.
     file_product: Option<Id>,
-    /// The parts of the image, and of the file, whose object is open.
+    /// The parts of the image, of its patch, and of the file, whose object is open.
     image: ImageParts,
+    patch: PatchParts,
     file: FileParts,
+    /// What the patch before this one starts from, and for whom it is.
+    patch_before: Option<(Option<Digest>, Profile)>,
     /// Where the image before this one stands, and the wanted one of this component.
     image_before: Option<(Id, Address)>,
     candidate: Option<Image>,
@@ -84,6 +90,24 @@ struct ImageParts {
     file: Option<FileRef>,
     hardware: Option<Id>,
     length: Option<u32>,
+    /// The patches that are wanted.
+    delta: Option<PatchRef>,
+    whole: Option<PatchRef>,
+}
+
+#[derive(Copy, Clone, Default)]
+struct PatchParts {
+    block_bytes: Option<u32>,
+    head: Option<Digest>,
+    profile: Option<Profile>,
+    source: Option<Source>,
+}
+
+/// What a patch starts from.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Source {
+    Image(Digest),
+    Nothing,
 }
 
 #[derive(Copy, Clone, Default)]
@@ -121,6 +145,17 @@ impl Sink for DocumentReader {
                 self.image = ImageParts::default();
                 bounded(*index, IMAGES_MAX)
             }
+            (
+                [
+                    Key("components"),
+                    Index(_),
+                    Key("images"),
+                    Index(_),
+                    Key("patches"),
+                    rest @ ..,
+                ],
+                kind,
+            ) => self.open_patches(rest, kind),
             ([Key("components"), Index(_), Key("images"), Index(_), Key("file")], Container::Object) => {
                 self.file = FileParts::default();
                 Ok(())
@@ -155,6 +190,15 @@ impl Sink for DocumentReader {
                 Key("file"),
                 Key(key),
             ] => self.file_field(key, value),
+            [
+                Key("components"),
+                Index(_),
+                Key("images"),
+                Index(_),
+                Key("patches"),
+                Index(_),
+                Key(key),
+            ] => self.patch_field(key, value),
             [Key("interruption"), Key("seconds")] => set(&mut self.interruption_s, value.number()?),
             [Key("rollout"), Key("rule")] => self.rule_name(value),
             [Key("rollout"), Key("wait_max_days")] => self.rule_wait(value),
@@ -181,6 +225,17 @@ impl Sink for DocumentReader {
                 complete(count, FILE_FIELDS)?;
                 self.image.file = Some(self.end_file()?);
                 Ok(())
+            }
+            [
+                Key("components"),
+                Index(_),
+                Key("images"),
+                Index(_),
+                Key("patches"),
+                Index(_),
+            ] => {
+                complete(count, PATCH_FIELDS)?;
+                self.end_patch()
             }
             [Key("interruption")] => complete(count, INTERRUPTION_FIELDS),
             [Key("rollout")] => self.end_rule(count),
@@ -265,8 +320,37 @@ impl DocumentReader {
             "digest" => set(&mut self.image.digest, value.digest()?),
             "hardware" => set(&mut self.image.hardware, value.id()?),
             "length" => set(&mut self.image.length, positive(value)?),
-            "file" => Err(What::BadValue),
+            "file" | "patches" => Err(What::BadValue),
             _ => Err(What::UnknownField),
+        }
+    }
+
+    fn open_patches(&mut self, below: &[Segment<'_>], kind: Container) -> Result<(), What> {
+        match (below, kind) {
+            ([], Container::Array) => {
+                self.patch_before = None;
+                Ok(())
+            }
+            ([Index(index)], Container::Object) => {
+                self.patch = PatchParts::default();
+                self.file = FileParts::default();
+                bounded(*index, PATCHES_MAX)
+            }
+            _ => Err(What::UnknownField),
+        }
+    }
+
+    fn patch_field(&mut self, key: &str, value: Scalar<'_>) -> Result<(), What> {
+        match key {
+            "block_bytes" => set(&mut self.patch.block_bytes, positive(value)?),
+            "head" => set(&mut self.patch.head, value.digest()?),
+            "profile" => set(
+                &mut self.patch.profile,
+                Profile::parse(value.text()?).ok_or(What::BadValue)?,
+            ),
+            "source" if value == Scalar::String(Text::Whole("")) => set(&mut self.patch.source, Source::Nothing),
+            "source" => set(&mut self.patch.source, Source::Image(value.digest()?)),
+            _ => self.file_field(key, value),
         }
     }
 
@@ -299,6 +383,47 @@ impl DocumentReader {
         Ok(FileRef { digest, length, name })
     }
 
+    fn end_patch(&mut self) -> Result<(), What> {
+        let PatchParts {
+            block_bytes: Some(block_bytes),
+            head: Some(head),
+            profile: Some(profile),
+            source: Some(source),
+        } = self.patch
+        else {
+            return Err(What::MissingField);
+        };
+        let file = self.end_file()?;
+        if !file.name.as_str().ends_with(".patch") {
+            return Err(What::WrongFileName);
+        }
+        let source = match source {
+            Source::Image(digest) => Some(digest),
+            Source::Nothing => None,
+        };
+        // `None` is before every digest, as the empty text is.
+        let place = (source, profile);
+        match self.patch_before.replace(place) {
+            Some(before) if before == place => return Err(What::DuplicatePatch),
+            Some(before) if before > place => return Err(What::OutOfOrder),
+            Some(_) | None => {}
+        }
+        let Some(wanted) = self.wanted.filter(|wanted| wanted.profile == profile) else {
+            return Ok(());
+        };
+        let patch = Some(PatchRef {
+            file,
+            head,
+            block_bytes,
+        });
+        match source {
+            None => self.image.whole = patch,
+            Some(_) if source == wanted.running => self.image.delta = patch,
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
     fn end_image(&mut self) -> Result<(), What> {
         let ImageParts {
             address: Some(address),
@@ -306,6 +431,8 @@ impl DocumentReader {
             file: Some(file),
             hardware: Some(hardware),
             length: Some(length),
+            delta,
+            whole,
         } = self.image
         else {
             return Err(What::MissingField);
@@ -319,9 +446,22 @@ impl DocumentReader {
             Some(before) if before > place => return Err(What::OutOfOrder),
             Some(_) | None => {}
         }
-        let is_wanted = self.wanted.is_some_and(|wanted| wanted.hardware == hardware) && address == Address::Any;
-        if is_wanted {
-            self.candidate = Some(Image { digest, length, file });
+        let Some(wanted) = self.wanted.filter(|wanted| wanted.hardware == hardware) else {
+            return Ok(());
+        };
+        let fits = match address {
+            Address::At(address) => wanted.address == Some(address),
+            // Those linked for an address stand before: one that fits is there already.
+            Address::Any => self.candidate.is_none(),
+        };
+        if fits {
+            self.candidate = Some(Image {
+                digest,
+                length,
+                file,
+                delta,
+                whole,
+            });
         }
         Ok(())
     }

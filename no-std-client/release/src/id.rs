@@ -107,7 +107,7 @@ impl Name {
         &self.0
     }
 
-    /// A name made of ids. Invariant: callers write ids, versions and short words, together at most 86 bytes, so nothing is cut.
+    /// A name made of ids. Invariant: callers write ids, versions and short words, together at most 95 bytes, so nothing is cut.
     pub(crate) fn of(parts: fmt::Arguments<'_>) -> Self {
         let mut name = ArrayString::new();
         let _ = fmt::write(&mut name, parts);

@@ -4,8 +4,8 @@
 //! device reads, and what no device reads is not read here.
 
 use crate::{
-    Address, Class, Digest, FileRef, Id, IdError, Name, ReadError, RolloutExtract, RolloutState, Rule, SupportFacts,
-    UnixSeconds, Version, Wave,
+    Address, Class, Digest, FileRef, Id, IdError, Name, Profile, ReadError, RolloutExtract, RolloutState, Rule,
+    SupportFacts, UnixSeconds, Version, Wave,
     document::{self, DocumentReader},
 };
 use alloc::{
@@ -87,6 +87,26 @@ pub struct ImageEntry {
     pub hardware: Id,
     /// Its length in bytes.
     pub length: u32,
+    /// The patches that make it, source and then profile ascending.
+    pub patches: Vec<PatchEntry>,
+}
+
+/// One patch to an image.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PatchEntry {
+    /// Bytes of every block but the last.
+    pub block_bytes: u32,
+    /// The file.
+    #[serde(flatten)]
+    pub file: FileRef,
+    /// SHA-256 of the first block.
+    #[serde(with = "hex_digest")]
+    pub head: Digest,
+    /// Whose decoder takes it.
+    pub profile: Profile,
+    /// Digest of the image that it starts from; `None`: from nothing.
+    #[serde(with = "digest_or_empty")]
+    pub source: Option<Digest>,
 }
 
 /// How long a device is away while it restarts.
@@ -224,6 +244,31 @@ pub(crate) mod hex_digest {
     }
 }
 
+/// A digest, or the empty string for none.
+mod digest_or_empty {
+    use super::{Cow, Deserialize, Deserializer, Digest, Serializer, hex_digest};
+    use serde::de::Error as _;
+    use tuffet_wire::hex;
+
+    pub(super) fn serialize<S: Serializer>(digest: &Option<Digest>, serializer: S) -> Result<S::Ok, S::Error> {
+        match digest {
+            Some(digest) => hex_digest::serialize(digest, serializer),
+            None => serializer.serialize_str(""),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Digest>, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let digest = hex::decode(&text);
+        digest
+            .map(Some)
+            .ok_or_else(|| D::Error::custom("expected 64 lowercase hexadecimal digits, or nothing"))
+    }
+}
+
 /// A value, or the empty string for none.
 mod or_empty {
     use super::{Deserialize, Deserializer, Serialize, Serializer, String};
@@ -324,6 +369,7 @@ as_text! {
     Address: |text: &str| Address::parse(text).ok_or_else(|| "expected `any` or an address".into());
     Class: |text: &str| Class::parse(text).ok_or_else(|| "expected `feature` or `security`".into());
     Id: |text: &str| Id::parse(text).map_err(|error: IdError| error.to_string());
+    Profile: |text: &str| Profile::parse(text).ok_or_else(|| "expected `large`, `small` or `standard`".into());
     Name: |text: &str| Name::parse(text).ok_or_else(|| "expected the name of a file".into());
     Version: |text: &str| Version::parse(text).ok_or_else(|| "expected a version like 1.2.3".into());
 }

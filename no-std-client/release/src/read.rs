@@ -35,6 +35,8 @@ pub enum What {
     BadValue,
     /// Two images for the same hardware and address.
     DuplicateImage,
+    /// Two patches from the same image for the same profile.
+    DuplicatePatch,
     /// Images are not encrypted in this format: the field must be empty.
     EncryptionNotEmpty,
     /// It is not strict JSON.
@@ -43,7 +45,7 @@ pub enum What {
     LayoutNotEmpty,
     /// A field is not there.
     MissingField,
-    /// Components, images, stepping stones or waves that do not ascend.
+    /// Components, images, patches, stepping stones or waves that do not ascend.
     OutOfOrder,
     /// A release of class security must say what it closes.
     SecurityWithoutAdvisory,
@@ -64,6 +66,7 @@ impl What {
         match self {
             Self::BadValue => "a value is of the wrong type or out of its range",
             Self::DuplicateImage => "two images for the same hardware and address",
+            Self::DuplicatePatch => "two patches from the same image for the same profile",
             Self::EncryptionNotEmpty => "`encryption` must be empty in this format",
             Self::Json(_) => "not strict canonical JSON",
             Self::LayoutNotEmpty => "`layout` must be empty in this format",

@@ -10,13 +10,20 @@ use tuffet_wire::Document;
 /// Most stepping stones in a release document.
 pub const STEPPING_STONES_MAX: usize = 8;
 
-/// Which image of a release a device looks for.
+/// Which image of a release a device looks for, and what it can make of a patch.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Wanted {
     /// Its hardware.
     pub hardware: Id,
     /// The component that it updates.
     pub component: Id,
+    /// Where the slot lies that the image is for. An image linked for this address comes before one that lies anywhere;
+    /// `None` takes only the latter.
+    pub address: Option<u32>,
+    /// Digest of the image that runs now: what a delta may start from.
+    pub running: Option<Digest>,
+    /// The patches that its decoder takes.
+    pub profile: Profile,
 }
 
 /// A release, as far as one device needs it.
@@ -63,6 +70,32 @@ pub struct Image {
     pub length: u32,
     /// The file that holds it, compressed.
     pub file: FileRef,
+    /// The patch that makes it from the running image, if there is one.
+    pub delta: Option<PatchRef>,
+    /// The patch that makes it from nothing, if there is one.
+    pub whole: Option<PatchRef>,
+}
+
+/// A patch in the repository, and how its blocks are authenticated one by one.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct PatchRef {
+    /// The file.
+    pub file: FileRef,
+    /// SHA-256 of its first block; each block carries that of the next.
+    pub head: Digest,
+    /// Bytes of every block but the last.
+    pub block_bytes: u32,
+}
+
+/// What a device can spend on a patch. Ascending as the words in a document do.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Profile {
+    /// A machine with an operating system.
+    Large,
+    /// A microcontroller with some 16 KiB of RAM.
+    Small,
+    /// A microcontroller with more.
+    Standard,
 }
 
 /// A file in the repository.
@@ -113,12 +146,40 @@ pub enum Address {
 }
 
 impl Wanted {
-    /// The component `firmware`, which every product has.
-    pub fn firmware(hardware: Id) -> Self {
+    /// The component `firmware`, which every product has, for a slot that lies anywhere, and without a running image.
+    pub fn firmware(hardware: Id, profile: Profile) -> Self {
         Self {
             hardware,
             component: Id::firmware(),
+            address: None,
+            running: None,
+            profile,
         }
+    }
+}
+
+impl Profile {
+    /// Every profile.
+    pub const ALL: [Self; 3] = [Self::Large, Self::Small, Self::Standard];
+
+    /// Reads `large`, `small` or `standard`.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|profile| profile.as_str() == text)
+    }
+
+    /// The word in signed files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Large => "large",
+            Self::Small => "small",
+            Self::Standard => "standard",
+        }
+    }
+}
+
+impl core::fmt::Display for Profile {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

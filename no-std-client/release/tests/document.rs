@@ -47,10 +47,12 @@ fn device_keeps_what_it_needs() {
         Some(Image {
             digest: entry.digest,
             length: entry.length,
-            file: entry.file
+            file: entry.file,
+            delta: Some(kept(&entry.patches[2])),
+            whole: Some(kept(&entry.patches[0])),
         })
     );
-    assert!(size_of::<Release>() <= 1024, "{} bytes", size_of::<Release>());
+    assert!(size_of::<Release>() <= 1536, "{} bytes", size_of::<Release>());
 }
 
 #[test]
@@ -58,8 +60,8 @@ fn other_hardware_and_component_have_no_image() {
     let bytes = document().emit().unwrap();
     let image = |hardware, component| {
         let wanted = Wanted {
-            hardware: id(hardware),
             component: id(component),
+            ..Wanted::firmware(id(hardware), Profile::Small)
         };
         Release::parse(&mut bytes.as_slice(), &wanted).unwrap().image
     };
@@ -80,8 +82,8 @@ fn component_is_chosen_by_its_name() {
     let bytes = document.emit().unwrap();
     for (component, digest) in [("firmware", 1), ("radio", 9)] {
         let wanted = Wanted {
-            hardware: id("c3"),
             component: id(component),
+            ..wanted()
         };
         assert_eq!(
             Release::parse(&mut bytes.as_slice(), &wanted)
@@ -123,6 +125,118 @@ fn image_of_the_component_before_is_not_taken() {
     );
     let bytes = document.emit().unwrap();
     assert_eq!(Release::parse(&mut bytes.as_slice(), &wanted()).unwrap().image, None);
+}
+
+#[test]
+fn patches_are_chosen_by_what_runs_and_what_decodes() {
+    let document = document();
+    let bytes = document.emit().unwrap();
+    let patches = &document.components[0].images[0].patches;
+    let numbers = |running: Option<u8>, profile| {
+        let wanted = Wanted {
+            running: running.map(|byte| [byte; 32]),
+            profile,
+            ..wanted()
+        };
+        let image = Release::parse(&mut bytes.as_slice(), &wanted).unwrap().image.unwrap();
+        let number = |patch: Option<PatchRef>| patches.iter().position(|entry| Some(kept(entry)) == patch);
+        assert!(image.delta.is_none() || number(image.delta).is_some());
+        (number(image.delta), number(image.whole))
+    };
+    assert_eq!(numbers(Some(7), Profile::Small), (Some(2), Some(0)));
+    assert_eq!(numbers(Some(7), Profile::Large), (Some(1), None));
+    assert_eq!(numbers(Some(8), Profile::Small), (Some(3), Some(0)));
+    assert_eq!(numbers(Some(8), Profile::Large), (None, None));
+    assert_eq!(numbers(Some(9), Profile::Small), (None, Some(0)));
+    // In the factory nothing runs, and a patch from nothing is no delta.
+    assert_eq!(numbers(None, Profile::Small), (None, Some(0)));
+    assert_eq!(numbers(Some(7), Profile::Standard), (None, None));
+}
+
+#[test]
+fn image_linked_for_the_slot_comes_before_one_that_lies_anywhere() {
+    let mut document = document();
+    let images = &mut document.components[0].images;
+    let at = |number, address| ImageEntry {
+        address: Address::At(address),
+        file: file(number, &format!("kettle_2.0.0_c3_{number}.zst")),
+        ..image(number, "c3")
+    };
+    images.splice(0..0, [at(11, 0x8000), at(12, 0x1_0000)]);
+    let bytes = document.emit().unwrap();
+    let digest = |address| {
+        let wanted = Wanted { address, ..wanted() };
+        Release::parse(&mut bytes.as_slice(), &wanted)
+            .unwrap()
+            .image
+            .unwrap()
+            .digest
+    };
+    assert_eq!(digest(Some(0x8000)), [11; 32]);
+    assert_eq!(digest(Some(0x1_0000)), [12; 32]);
+    assert_eq!(digest(Some(0x1_8000)), [1; 32]);
+    assert_eq!(digest(None), [1; 32]);
+}
+
+#[test]
+fn patches_that_repeat_or_do_not_ascend_are_refused() {
+    let swapped = |first: usize, second: usize| {
+        let mut document = document();
+        document.components[0].images[0].patches.swap(first, second);
+        document.emit()
+    };
+    let what = |emitted: Result<Vec<u8>, ModelError>| match emitted {
+        Err(ModelError::Read(ReadError::Malformed(malformed))) => malformed.what,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(what(swapped(0, 1)), What::OutOfOrder);
+    assert_eq!(what(swapped(1, 2)), What::OutOfOrder);
+    assert_eq!(what(swapped(2, 3)), What::OutOfOrder);
+    let mut document = document();
+    let patches = &mut document.components[0].images[0].patches;
+    patches.insert(2, patch(99, Profile::Large, Some(7)));
+    assert_eq!(what(document.emit()), What::DuplicatePatch);
+    let mut many = support::document();
+    many.components[0].images[0].patches = (0..=PATCHES_MAX as u8)
+        .map(|source| patch(1, Profile::Small, Some(source)))
+        .collect();
+    many.components[0].images.truncate(1);
+    assert_eq!(what(many.emit()), What::TooMany);
+    many.components[0].images[0].patches.pop();
+    assert!(many.emit().is_ok());
+}
+
+#[test]
+fn patch_with_a_field_missing_or_more_or_another_name_is_refused() {
+    let text = text();
+    let first = r#""patches":[{"block_bytes":1024,"#;
+    assert!(text.contains(first));
+    assert_eq!(refusal(&text.replacen(first, r#""patches":[{"#, 1)), What::MissingField);
+    assert_eq!(
+        refusal(&text.replacen(first, r#""patches":[{"block_bytes":0,"#, 1)),
+        What::BadValue
+    );
+    assert_eq!(
+        refusal(&text.replacen(first, r#""patches":[{"a":1,"block_bytes":1024,"#, 1)),
+        What::UnknownField
+    );
+    assert_eq!(
+        refusal(&text.replacen(r#""patches":["#, r#""patches":[[],"#, 1)),
+        What::UnknownField
+    );
+    assert_eq!(
+        refusal(&text.replacen(r#""profile":"small""#, r#""profile":"tiny""#, 1)),
+        What::BadValue
+    );
+    assert_eq!(refusal(&text.replacen(".patch", ".zst", 1)), What::WrongFileName);
+    assert_eq!(
+        refusal(&text.replacen("kettle_2.0.0_21.patch", "lamp_2.0.0_21.patch", 1)),
+        What::WrongFileName
+    );
+    assert_eq!(
+        refusal(&text.replacen(r#""source":"""#, r#""source":"00""#, 1)),
+        What::BadValue
+    );
 }
 
 #[test]
@@ -274,7 +388,7 @@ const REFUSALS: [(&str, &str, What); 58] = [
     ),
     (
         r#""hardware":"c3","length":90000"#,
-        r#""hardware":"c3","length":90000,"patches":[]"#,
+        r#""hardware":"c3","length":90000,"model":[]"#,
         What::UnknownField,
     ),
     (
@@ -352,7 +466,10 @@ fn advisory_may_be_long_and_the_document_not() {
 fn lists_are_bounded() {
     let mut document = document();
     document.components[0].images = (0..=IMAGES_MAX)
-        .map(|number| image(1, &format!("c{number:02}")))
+        .map(|number| ImageEntry {
+            patches: Vec::new(),
+            ..image(1, &format!("c{number:02}"))
+        })
         .collect();
     let what = |document: &ReleaseDocument| match document.emit() {
         Err(ModelError::Read(ReadError::Malformed(malformed))) => malformed.what,
@@ -478,8 +595,20 @@ fn ids_and_names() {
         format!("{long}_{long}_{long}.rollout")
     );
     assert_eq!(
-        names::image(&long, &longest, &long).as_str(),
+        names::image(&long, &longest, &long, Address::Any).as_str(),
         format!("{long}_{longest}_{long}.zst")
+    );
+    assert_eq!(
+        names::image(&long, &longest, &long, Address::At(0x8000)).as_str(),
+        format!("{long}_{longest}_{long}_00008000.zst")
+    );
+    assert_eq!(
+        names::patch(&long, &longest, &[0xab; 32], Some(&[7; 32])).as_str(),
+        format!("{long}_{longest}_abababab_07070707.patch")
+    );
+    assert_eq!(
+        names::patch(&long, &longest, &[0xab; 32], None).as_str(),
+        format!("{long}_{longest}_abababab_full.patch")
     );
     assert_eq!(names::support(&id("kettle")).as_str(), "kettle_support.json");
     for bad in ["", ".hidden", "a/b", "a\\b", "A", "a b"] {

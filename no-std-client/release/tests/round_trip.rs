@@ -37,13 +37,36 @@ fn images(product: Id) -> impl Strategy<Value = ImageEntry> {
         files(product, ".zst"),
         ids(),
         1..=u32::MAX,
+        prop::collection::vec(patches(product), 0..4),
     )
-        .prop_map(|(address, digest, file, hardware, length)| ImageEntry {
-            address,
-            digest,
+        .prop_map(|(address, digest, file, hardware, length, mut patches)| {
+            patches.sort_by_key(|patch| (patch.source, patch.profile));
+            patches.dedup_by_key(|patch| (patch.source, patch.profile));
+            ImageEntry {
+                address,
+                digest,
+                file,
+                hardware,
+                length,
+                patches,
+            }
+        })
+}
+
+fn patches(product: Id) -> impl Strategy<Value = PatchEntry> {
+    (
+        1..=u32::MAX,
+        files(product, ".patch"),
+        any::<Digest>(),
+        prop::sample::select(&Profile::ALL[..]),
+        any::<Option<Digest>>(),
+    )
+        .prop_map(|(block_bytes, file, head, profile, source)| PatchEntry {
+            block_bytes,
             file,
-            hardware,
-            length,
+            head,
+            profile,
+            source,
         })
 }
 
@@ -150,12 +173,24 @@ proptest! {
         // What a device finds is what was written for it.
         for component in &document.components {
             for entry in &component.images {
-                let wanted = Wanted { hardware: entry.hardware, component: component.name };
+                let address = match entry.address {
+                    Address::At(address) => Some(address),
+                    Address::Any => None,
+                };
+                let wanted = Wanted {
+                    component: component.name,
+                    address,
+                    ..Wanted::firmware(entry.hardware, Profile::Small)
+                };
+                let image = Release::parse(&mut bytes.as_slice(), &wanted).unwrap().image.unwrap();
+                prop_assert_eq!((image.digest, image.length, image.file), (entry.digest, entry.length, entry.file));
+                for patch in &entry.patches {
+                    let wanted = Wanted { running: patch.source, profile: patch.profile, ..wanted };
+                    let image = Release::parse(&mut bytes.as_slice(), &wanted).unwrap().image.unwrap();
+                    let found = if patch.source.is_some() { image.delta } else { image.whole };
+                    prop_assert_eq!(found, Some(kept(patch)));
+                }
                 let release = Release::parse(&mut bytes.as_slice(), &wanted).unwrap();
-                let any = component.images.iter().find(|other| {
-                    other.hardware == entry.hardware && other.address == Address::Any
-                });
-                prop_assert_eq!(release.image.map(|image| image.digest), any.map(|entry| entry.digest));
                 prop_assert_eq!(release.version, document.version);
             }
         }

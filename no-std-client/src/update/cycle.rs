@@ -6,8 +6,8 @@ use crate::failure::{DocumentFault, Failure};
 use crate::hashed::Hashed;
 use crate::state::DeviceState;
 use tuffet_release::{
-    DOCUMENT_BYTES_MAX, Decision, Gate, Pointer, ROLLOUT_BYTES_MAX, Release, RolloutExtract, Rule, Version, WaitReason,
-    Wanted, decide, names,
+    DOCUMENT_BYTES_MAX, Decision, Gate, Pointer, Profile, ROLLOUT_BYTES_MAX, Release, RolloutExtract, Rule, Version,
+    WaitReason, Wanted, decide, names,
 };
 use tuffet_tuf::{Answer, Fetch, FileName, Rejected, Resolution, RoleName, Session, Store, TargetName, VerifiedTarget};
 use tuffet_wire::Document;
@@ -184,6 +184,9 @@ fn receive_document<D: Document>(
     let wanted = Wanted {
         hardware: context.device.hardware,
         component: context.device.component,
+        address: None,
+        running: context.running.confirmed().map(|confirmed| confirmed.image.digest),
+        profile: Profile::Large,
     };
     let release = read_target(target, answer, |document| Release::parse(document, &wanted))?;
     context.state.document = Some(*target.digest());

@@ -185,7 +185,7 @@ impl<'a> Build<'a> {
     fn images(&mut self, targets: &Path) -> Result<Vec<ImageEntry>, Error> {
         let mut entries = Vec::new();
         for (hardware, path) in &self.plan.images {
-            let name = names::image(&self.product.id, &self.plan.version, hardware);
+            let name = names::image(&self.product.id, &self.plan.version, hardware, Address::Any);
             let packed = image::pack(path, &targets.join(name.as_str()))?;
             let file = match self.published.target(&self.files_role, name.as_str()) {
                 // A version that was released before: its file stays as it is, whatever the packer makes of it today.
@@ -201,6 +201,7 @@ impl<'a> Build<'a> {
                 file: file_ref(&name, file)?,
                 hardware: *hardware,
                 length: short(packed.image.length, name.as_str())?,
+                patches: Vec::new(),
             });
         }
         entries.sort_by_key(|entry| entry.hardware);

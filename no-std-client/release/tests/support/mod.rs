@@ -30,6 +30,32 @@ pub fn image(number: u8, hardware: &str) -> ImageEntry {
         file: file(number + 100, &format!("kettle_2.0.0_{hardware}.zst")),
         hardware: id(hardware),
         length: 90_000,
+        patches: vec![
+            patch(number + 20, Profile::Small, None),
+            patch(number + 30, Profile::Large, Some(7)),
+            patch(number + 40, Profile::Small, Some(7)),
+            patch(number + 50, Profile::Small, Some(8)),
+        ],
+    }
+}
+
+/// A patch from the image whose digest repeats this byte, or from nothing.
+pub fn patch(number: u8, profile: Profile, source: Option<u8>) -> PatchEntry {
+    PatchEntry {
+        block_bytes: 1024,
+        file: file(number, &format!("kettle_2.0.0_{number}.patch")),
+        head: [number ^ 0xFF; 32],
+        profile,
+        source: source.map(|byte| [byte; 32]),
+    }
+}
+
+/// What a device keeps of a patch.
+pub fn kept(patch: &PatchEntry) -> PatchRef {
+    PatchRef {
+        file: patch.file,
+        head: patch.head,
+        block_bytes: patch.block_bytes,
     }
 }
 
@@ -65,7 +91,10 @@ pub fn document() -> ReleaseDocument {
 }
 
 pub fn wanted() -> Wanted {
-    Wanted::firmware(id("c3"))
+    Wanted {
+        running: Some([7; 32]),
+        ..Wanted::firmware(id("c3"), Profile::Small)
+    }
 }
 
 /// What the kettle with hardware c3 keeps of the document.

@@ -4,7 +4,7 @@
 
 use core::hint::black_box;
 
-use tuffet_release::{Device, Gate, Id, Pointer, Release, RolloutExtract, Seed, Version, Wanted, decide};
+use tuffet_release::{Device, Gate, Id, Pointer, Profile, Release, RolloutExtract, Seed, Version, Wanted, decide};
 use tuffet_wire::UnixSeconds;
 
 tuffet_sizes::start_with!(run);
@@ -14,7 +14,7 @@ fn run() {
         return;
     };
     let mut document = tuffet_sizes::input();
-    let Ok(release) = Release::parse(&mut document, &Wanted::firmware(hardware)) else {
+    let Ok(release) = Release::parse(&mut document, &Wanted::firmware(hardware, Profile::Small)) else {
         return;
     };
     let Ok(rollout) = RolloutExtract::parse(&mut document) else {
