@@ -13,7 +13,7 @@ use std::fs::File;
 use tuffet_no_std_client::release::{Id, Seed};
 use tuffet_no_std_client::tuf::{self, Answer, Limits, RoleName, TrustedState, VerifiedTarget};
 use tuffet_no_std_client::wire::hex::Hex;
-use tuffet_no_std_client::{Decided, Device, DeviceState, Error, Request, Running, Update};
+use tuffet_no_std_client::{Decided, Device, DeviceState, Error, Intake, Request, Running, Update};
 
 /// How many runs one cycle may take to walk a long chain of roots.
 const RUNS_MAX: u32 = 32;
@@ -87,6 +87,9 @@ impl Agent {
             slot_bytes,
             seed: Seed::new(seed),
             limits: Limits::DEFAULT,
+            slot_addresses: None,
+            intake: Intake::Kept,
+            data_budget_bytes: None,
         };
         Ok(Self {
             folder: folder.clone(),
@@ -151,6 +154,9 @@ impl Agent {
                     next
                 }
                 Request::Decided
+                | Request::Stored(_)
+                | Request::HashSource { .. }
+                | Request::Decode(_)
                 | Request::Download { .. }
                 | Request::MarkEmpty(_)
                 | Request::Unpack { .. }

@@ -36,6 +36,7 @@ pub fn into_spare_slot(
                 part = Some(path);
                 next
             }
+            Request::HashSource { slot, .. } => read_back(update, &agent.folder.slot(slot))?,
             Request::MarkEmpty(slot) => {
                 let mut records = open_records(&agent.folder)?;
                 records
@@ -57,7 +58,12 @@ pub fn into_spare_slot(
                 update.done()?
             }
             Request::Trial => break,
-            Request::Metadata(_) | Request::Store { .. } | Request::Target(_) | Request::Decided => {
+            Request::Metadata(_)
+            | Request::Store { .. }
+            | Request::Target(_)
+            | Request::Stored(_)
+            | Request::Decode(_)
+            | Request::Decided => {
                 return Err(Failure::Misuse.into());
             }
         };

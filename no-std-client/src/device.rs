@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use arrayvec::ArrayVec;
 use tuffet_boot::{BootRecords, Placed, Slot};
-use tuffet_release::{Failed, Id, Seed};
+use tuffet_release::{Failed, Id, Profile, Seed};
 use tuffet_tuf::Limits;
 
 /// Who the device is, fixed in the factory, and the limits that its memory sets.
@@ -22,6 +22,56 @@ pub struct Device {
     pub seed: Seed,
     /// The limits on what is read from the repository.
     pub limits: Limits,
+    /// Where the slots lie, A and B, if images are linked for one of them; `None`: any image runs from both.
+    pub slot_addresses: Option<[u32; 2]>,
+    /// What it can do with a download.
+    pub intake: Intake,
+    /// Most bytes of image files and patches that one installation may download; `None`: there is no limit.
+    pub data_budget_bytes: Option<u32>,
+}
+
+/// What a device can do with a download.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Intake {
+    /// It keeps a whole file beside its slots: the file is hashed before it is opened. It takes full images as packed
+    /// files, and patches of [`Profile::Large`].
+    Kept,
+    /// It has no room for a file: it decodes patches of this profile while they come, and authenticates each block before it
+    /// decodes it. A full image is a patch from nothing.
+    Streamed(Profile),
+}
+
+impl Intake {
+    /// The patches that its decoder takes.
+    #[must_use]
+    pub const fn profile(self) -> Profile {
+        match self {
+            Self::Kept => Profile::Large,
+            Self::Streamed(profile) => profile,
+        }
+    }
+}
+
+impl Device {
+    /// Where a slot lies, if that matters.
+    #[must_use]
+    pub fn address(&self, slot: Slot) -> Option<u32> {
+        let [a, b] = self.slot_addresses?;
+        Some(match slot {
+            Slot::A => a,
+            Slot::B => b,
+        })
+    }
+}
+
+/// What the patch core calls a profile. The two cores do not know each other; this is the one place where the words meet.
+#[must_use]
+pub const fn decoder_profile(profile: Profile) -> tuffet_patch::Profile {
+    match profile {
+        Profile::Large => tuffet_patch::Profile::Large,
+        Profile::Small => tuffet_patch::Profile::Small,
+        Profile::Standard => tuffet_patch::Profile::Standard,
+    }
 }
 
 /// What the boot record said when the cycle began.

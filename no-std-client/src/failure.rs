@@ -32,8 +32,26 @@ pub enum Failure {
     NoRoot,
     /// The boot record is empty: the device was never provisioned.
     NotProvisioned,
+    /// The installation would download more than the device's data budget allows.
+    OverBudget {
+        /// Bytes of the shortest way to the image.
+        needed_bytes: u32,
+        /// Bytes that the budget allows.
+        budget_bytes: u32,
+    },
+    /// The delta cannot be used, and the full image beside it is more than the device's data budget allows.
+    FallbackOverBudget {
+        /// What was wrong with the delta.
+        fault: ImageFault,
+        /// Bytes of the full image as it is downloaded.
+        needed_bytes: u32,
+        /// Bytes that the budget still allows.
+        left_bytes: u32,
+    },
     /// The metadata was rejected.
     Rejected(Rejected),
+    /// What is stored carries no decision any more: there is no document, or a role has expired. A full cycle brings it.
+    StoredTooOld,
     /// The trusted state does not know the confirmed image.
     UnknownImage,
     /// A file changed while it was read, or ended before its length: failing storage.
@@ -71,10 +89,22 @@ pub enum ImageFault {
     FileDigest,
     /// The downloaded file goes on past its signed length.
     FileTooLong,
+    /// The slots do not fit the decoder.
+    Geometry(tuffet_patch::Geometry),
+    /// The repository lists the file and does not have it.
+    Missing,
+    /// The release has no file that this device can unpack or decode.
+    NoWay,
+    /// The patch is not what it must be.
+    Patch(tuffet_patch::Refusal),
     /// The slot, read back, is not the image that was signed.
     SlotDigest,
     /// More was read back than the image has.
     SlotTooLong,
+    /// The running slot, read before the first erase, is not the image that the delta starts from.
+    SourceDigest,
+    /// The file is the signed one, and does not unpack to an image of the signed length.
+    Unpack,
 }
 
 /// What to do about a failure.
@@ -102,12 +132,7 @@ impl Failure {
                 DocumentFault::PointerCustom => 205,
                 DocumentFault::TooLong { .. } => 206,
             },
-            Self::Image(fault) => match fault {
-                ImageFault::FileDigest => 301,
-                ImageFault::FileTooLong => 302,
-                ImageFault::SlotDigest => 303,
-                ImageFault::SlotTooLong => 304,
-            },
+            Self::Image(fault) => fault.code(),
             Self::BootRecordDamaged => 401,
             Self::NotProvisioned => 402,
             Self::NoRoot => 403,
@@ -115,6 +140,9 @@ impl Failure {
             Self::TrialOpen => 405,
             Self::UnstableDocument => 406,
             Self::KeptFileLost { .. } => 407,
+            Self::OverBudget { .. } => 408,
+            Self::FallbackOverBudget { .. } => 409,
+            Self::StoredTooOld => 410,
             Self::Misuse => 900,
         }
     }
@@ -132,12 +160,7 @@ impl Failure {
                 DocumentFault::PointerCustom => "PointerCustom",
                 DocumentFault::TooLong { .. } => "DocumentTooLong",
             },
-            Self::Image(fault) => match fault {
-                ImageFault::FileDigest => "ImageFileDigest",
-                ImageFault::FileTooLong => "ImageFileTooLong",
-                ImageFault::SlotDigest => "SlotDigest",
-                ImageFault::SlotTooLong => "SlotTooLong",
-            },
+            Self::Image(fault) => fault.name(),
             Self::BootRecordDamaged => "BootRecordDamaged",
             Self::NotProvisioned => "NotProvisioned",
             Self::NoRoot => "NoRoot",
@@ -145,6 +168,9 @@ impl Failure {
             Self::TrialOpen => "TrialOpen",
             Self::UnstableDocument => "UnstableDocument",
             Self::KeptFileLost { .. } => "KeptFileLost",
+            Self::OverBudget { .. } => "OverBudget",
+            Self::FallbackOverBudget { .. } => "FallbackOverBudget",
+            Self::StoredTooOld => "StoredTooOld",
             Self::Misuse => "Misuse",
         }
     }
@@ -153,9 +179,14 @@ impl Failure {
     #[must_use]
     pub const fn action(&self) -> Action {
         match self {
-            Self::Rejected(_) | Self::Document(_) | Self::Image(_) | Self::TrialOpen | Self::UnstableDocument => {
-                Action::EndCycle
-            }
+            Self::Rejected(_)
+            | Self::Document(_)
+            | Self::FallbackOverBudget { .. }
+            | Self::Image(_)
+            | Self::OverBudget { .. }
+            | Self::StoredTooOld
+            | Self::TrialOpen
+            | Self::UnstableDocument => Action::EndCycle,
             Self::BootRecordDamaged
             | Self::KeptFileLost { .. }
             | Self::NotProvisioned
@@ -184,14 +215,25 @@ impl core::fmt::Display for Failure {
                     write!(f, "the release document is longer than {bytes_max} bytes")
                 }
             },
-            Self::Image(fault) => f.write_str(match fault {
-                ImageFault::FileDigest => "the downloaded image file is not the one that was signed; it was discarded",
-                ImageFault::FileTooLong => "the downloaded image file goes on past its signed length; it was discarded",
-                ImageFault::SlotDigest => {
-                    "the slot, read back, does not hold the signed image; nothing was changed over"
-                }
-                ImageFault::SlotTooLong => "more was read back from the slot than the image has",
-            }),
+            Self::Image(fault) => write!(f, "{fault}"),
+            Self::OverBudget {
+                needed_bytes,
+                budget_bytes,
+            } => write!(
+                f,
+                "the update needs a download of {needed_bytes} bytes, and the data budget is {budget_bytes}; raise it, or \
+                 wait for a smaller one"
+            ),
+            Self::FallbackOverBudget {
+                fault,
+                needed_bytes,
+                left_bytes,
+            } => write!(
+                f,
+                "the delta cannot be used ({fault}), and the full image of {needed_bytes} bytes is more than the \
+                 {left_bytes} bytes that are left of the data budget"
+            ),
+            Self::StoredTooOld => f.write_str("what is stored carries no decision any more; a full cycle is needed"),
             Self::BootRecordDamaged => f.write_str("the boot record is damaged; the device needs its recovery"),
             Self::NotProvisioned => f.write_str("the boot record is empty; provision the device first"),
             Self::KeptFileLost { role } => write!(
@@ -210,12 +252,65 @@ impl core::fmt::Display for Failure {
 
 impl core::error::Error for Failure {}
 
+impl ImageFault {
+    /// The number that never changes its meaning.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::FileDigest => 301,
+            Self::FileTooLong => 302,
+            Self::SlotDigest => 303,
+            Self::SlotTooLong => 304,
+            Self::SourceDigest => 305,
+            Self::Patch(_) => 306,
+            Self::Geometry(_) => 307,
+            Self::Missing => 308,
+            Self::NoWay => 309,
+            Self::Unpack => 310,
+        }
+    }
+
+    /// The name that goes with the number.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::FileDigest => "ImageFileDigest",
+            Self::FileTooLong => "ImageFileTooLong",
+            Self::SlotDigest => "SlotDigest",
+            Self::SlotTooLong => "SlotTooLong",
+            Self::SourceDigest => "SourceDigest",
+            Self::Patch(_) => "PatchRefused",
+            Self::Geometry(_) => "SlotGeometry",
+            Self::Missing => "ImageMissing",
+            Self::NoWay => "NoWay",
+            Self::Unpack => "Unpack",
+        }
+    }
+}
+
+impl core::fmt::Display for ImageFault {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::FileDigest => "the downloaded image file is not the one that was signed; it was discarded",
+            Self::FileTooLong => "the downloaded image file goes on past its signed length; it was discarded",
+            Self::SlotDigest => "the slot, read back, does not hold the signed image; nothing was changed over",
+            Self::SlotTooLong => "more was read back from the slot than the image has",
+            Self::SourceDigest => "the running slot is not the image that the delta starts from",
+            Self::Patch(refusal) => return write!(f, "the patch is not what it must be: {refusal:?}"),
+            Self::Geometry(geometry) => return write!(f, "the slots do not fit the decoder: {geometry:?}"),
+            Self::Missing => "the repository lists the image file and does not have it",
+            Self::NoWay => "the release has no file that this device can unpack or decode",
+            Self::Unpack => "the image file does not unpack to the image",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::string::ToString;
 
-    const FROZEN: [(Failure, u16, &str, Action); 18] = [
+    const FROZEN: [(Failure, u16, &str, Action); 27] = [
         (
             Failure::Document(DocumentFault::Digest),
             201,
@@ -270,6 +365,52 @@ mod tests {
             "SlotTooLong",
             Action::EndCycle,
         ),
+        (
+            Failure::Image(ImageFault::SourceDigest),
+            305,
+            "SourceDigest",
+            Action::EndCycle,
+        ),
+        (
+            Failure::Image(ImageFault::Patch(tuffet_patch::Refusal::ExtraBlock)),
+            306,
+            "PatchRefused",
+            Action::EndCycle,
+        ),
+        (
+            Failure::Image(ImageFault::Geometry(tuffet_patch::Geometry::OldUnits { read_bytes: 3 })),
+            307,
+            "SlotGeometry",
+            Action::EndCycle,
+        ),
+        (
+            Failure::Image(ImageFault::Missing),
+            308,
+            "ImageMissing",
+            Action::EndCycle,
+        ),
+        (Failure::Image(ImageFault::NoWay), 309, "NoWay", Action::EndCycle),
+        (Failure::Image(ImageFault::Unpack), 310, "Unpack", Action::EndCycle),
+        (
+            Failure::OverBudget {
+                needed_bytes: 2,
+                budget_bytes: 1,
+            },
+            408,
+            "OverBudget",
+            Action::EndCycle,
+        ),
+        (
+            Failure::FallbackOverBudget {
+                fault: ImageFault::SourceDigest,
+                needed_bytes: 2,
+                left_bytes: 1,
+            },
+            409,
+            "FallbackOverBudget",
+            Action::EndCycle,
+        ),
+        (Failure::StoredTooOld, 410, "StoredTooOld", Action::EndCycle),
         (Failure::BootRecordDamaged, 401, "BootRecordDamaged", Action::NeedsOwner),
         (Failure::NotProvisioned, 402, "NotProvisioned", Action::NeedsOwner),
         (Failure::NoRoot, 403, "NoRoot", Action::NeedsOwner),

@@ -39,10 +39,10 @@ mod hashed;
 mod state;
 mod update;
 
-pub use device::{Device, Running};
-pub use failure::{Action, Failure};
-pub use state::{BadState, DeviceState, Installed};
-pub use update::{Considered, Decided, Error, Request, Update};
+pub use device::{Device, Intake, Running, decoder_profile};
+pub use failure::{Action, DocumentFault, Failure, ImageFault};
+pub use state::{BadState, DeviceState, Installed, Remembered};
+pub use update::{Considered, Decided, Decoding, Error, FellBack, Request, Update, Way};
 
 pub use tuffet_boot as boot;
 pub use tuffet_patch as patch;

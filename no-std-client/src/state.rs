@@ -1,14 +1,16 @@
 //! What a device must remember between two cycles, in one checksummed record.
 //!
 //! ```text
-//! byte 0          8        9               9 + T            99 + T       132 + T           164 + T
-//!      +----------+--------+---------------+----------------+------------+-----------------+
-//!      | magic    | layout | trusted state | slots A and B  | document   | SHA-256 of all  |
-//!      | TUFSTATE | (0)    | (T bytes)     | (45 bytes each)| (33 bytes) | bytes before it |
-//!      +----------+--------+---------------+----------------+------------+-----------------+
+//! byte 0          8        9               9 + T            99 + T       153 + T      286 + T           318 + T
+//!      +----------+--------+---------------+----------------+------------+------------+-----------------+
+//!      | magic    | layout | trusted state | slots A and B  | release    | rollout    | SHA-256 of all  |
+//!      | TUFSTATE | (0)    | (T bytes)     | (45 bytes each)| (54 bytes) | (133 bytes)| bytes before it |
+//!      +----------+--------+---------------+----------------+------------+------------+-----------------+
 //!
-//! A slot's 45 bytes: whether it is known (0 or 1), digest of the image (32), version (3 × u32, little-endian). The release
-//! document's 33: whether one was verified (0 or 1), its digest.
+//! A slot's 45 bytes: whether it is known (0 or 1), digest of the image (32), version (3 × u32). The release's 54: whether
+//! one was verified (0 or 1), digest (32) and length (u32) of its document, and what its pointer said: version (3 × u32),
+//! security version (u32), class (0 feature, 1 security). The rollout's 133: whether one was found (0 or 1), its extract.
+//! Numbers are little-endian; what is not known is zeros.
 //! ```
 //!
 //! - The digest is against torn writes and accidents. Who can write here owns the device; see the threat table.
@@ -16,7 +18,7 @@
 
 use sha2::{Digest as _, Sha256};
 use tuffet_boot::Slot;
-use tuffet_release::Version;
+use tuffet_release::{Class, Pointer, RolloutExtract, Version};
 use tuffet_tuf::TrustedState;
 use tuffet_wire::Digest;
 
@@ -28,8 +30,11 @@ const DIGEST_BYTES: usize = 32;
 /// Whether the slot's entry is used (1), the image's digest, and its version.
 const INSTALLED_BYTES: usize = 1 + DIGEST_BYTES + 3 * 4;
 
-/// Whether a document was verified (1), and its digest.
-const DOCUMENT_BYTES: usize = 1 + DIGEST_BYTES;
+/// Whether a document was verified (1), and what is remembered of it.
+const REMEMBERED_BYTES: usize = 1 + DIGEST_BYTES + 4 + 3 * 4 + 4 + 1;
+
+/// Whether a rollout was found (1), and its extract.
+const ROLLOUT_BYTES: usize = 1 + RolloutExtract::ENCODED_BYTES;
 
 /// What an installed image is: the boot record pins its digest, this names its version.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -40,13 +45,24 @@ pub struct Installed {
     pub version: Version,
 }
 
+/// The release document that was verified last: enough to decide about it again.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// What the metadata said of it; its digest too.
+    pub pointer: Pointer,
+    /// Its length in bytes.
+    pub length: u32,
+}
+
 /// What a device trusts, and what its slots hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceState {
     /// The verified versions, digests and times of the TUF metadata.
     pub trusted: TrustedState,
-    /// The digest of the release document that was verified last.
-    pub document: Option<Digest>,
+    /// The release document that was verified last.
+    pub release: Option<Remembered>,
+    /// What the rollout file said that was found for it.
+    pub rollout: Option<RolloutExtract>,
     installed: [Option<Installed>; 2],
 }
 
@@ -71,15 +87,21 @@ pub enum BadState {
 
 impl DeviceState {
     /// The bytes of an encoded state.
-    pub const ENCODED_BYTES: usize =
-        MAGIC.len() + 1 + TrustedState::ENCODED_BYTES + 2 * INSTALLED_BYTES + DOCUMENT_BYTES + DIGEST_BYTES;
+    pub const ENCODED_BYTES: usize = MAGIC.len()
+        + 1
+        + TrustedState::ENCODED_BYTES
+        + 2 * INSTALLED_BYTES
+        + REMEMBERED_BYTES
+        + ROLLOUT_BYTES
+        + DIGEST_BYTES;
 
     /// The state of a device that trusts this much and holds nothing in its slots.
     #[must_use]
     pub const fn new(trusted: TrustedState) -> Self {
         Self {
             trusted,
-            document: None,
+            release: None,
+            rollout: None,
             installed: [None; 2],
         }
     }
@@ -125,8 +147,13 @@ impl DeviceState {
             .chain(self.trusted.encode())
             .chain(encode_installed(a.as_ref()))
             .chain(encode_installed(b.as_ref()))
-            .chain([u8::from(self.document.is_some())])
-            .chain(self.document.unwrap_or([0; DIGEST_BYTES]));
+            .chain(encode_remembered(self.release.as_ref()))
+            .chain([u8::from(self.rollout.is_some())])
+            .chain(
+                self.rollout
+                    .as_ref()
+                    .map_or([0; RolloutExtract::ENCODED_BYTES], RolloutExtract::encode),
+            );
         let mut record = [0; Self::ENCODED_BYTES];
         for (byte, field) in record.iter_mut().zip(fields) {
             *byte = field;
@@ -156,21 +183,78 @@ impl DeviceState {
             .ok_or(BadState::Length)?;
         let (a, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
         let (b, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
-        let (&[is_known], rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
-        let (&document, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
+        let (release, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
+        let (&[is_found], rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
+        let (extract, rest) = rest
+            .split_first_chunk::<{ RolloutExtract::ENCODED_BYTES }>()
+            .ok_or(BadState::Length)?;
         if !rest.is_empty() {
             return Err(BadState::Length);
         }
-        let document = match is_known {
-            0 if document == [0; DIGEST_BYTES] => None,
-            1 => Some(document),
+        let rollout = match is_found {
+            0 if extract.iter().all(|byte| *byte == 0) => None,
+            1 => Some(RolloutExtract::decode(extract).ok_or(BadState::Content)?),
             _ => return Err(BadState::Content),
         };
         Ok(Self {
-            document,
+            release: decode_remembered(release)?,
+            rollout,
             trusted: TrustedState::decode(trusted).map_err(|_| BadState::Content)?,
             installed: [decode_installed(a)?, decode_installed(b)?],
         })
+    }
+}
+
+fn encode_remembered(release: Option<&Remembered>) -> [u8; REMEMBERED_BYTES] {
+    let mut bytes = [0; REMEMBERED_BYTES];
+    let Some(Remembered { pointer, length }) = release else {
+        return bytes;
+    };
+    let fields = [1]
+        .into_iter()
+        .chain(pointer.release)
+        .chain(length.to_le_bytes())
+        .chain(pointer.version.major.to_le_bytes())
+        .chain(pointer.version.minor.to_le_bytes())
+        .chain(pointer.version.patch.to_le_bytes())
+        .chain(pointer.security_version.to_le_bytes())
+        .chain([u8::from(pointer.class == Class::Security)]);
+    for (byte, field) in bytes.iter_mut().zip(fields) {
+        *byte = field;
+    }
+    bytes
+}
+
+fn decode_remembered(bytes: &[u8; REMEMBERED_BYTES]) -> Result<Option<Remembered>, BadState> {
+    let (&[used], rest) = bytes.split_first_chunk().ok_or(BadState::Length)?;
+    let (&release, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
+    let mut numbers = rest.chunks_exact(4).map(|bytes| {
+        let number = bytes.first_chunk().copied().unwrap_or_default();
+        u32::from_le_bytes(number)
+    });
+    let mut number = || numbers.next().ok_or(BadState::Length);
+    let length = number()?;
+    let version = Version {
+        major: number()?,
+        minor: number()?,
+        patch: number()?,
+    };
+    let security_version = number()?;
+    let class = match bytes.last() {
+        Some(0) => Class::Feature,
+        Some(1) => Class::Security,
+        Some(_) | None => return Err(BadState::Content),
+    };
+    let pointer = Pointer {
+        release,
+        version,
+        security_version,
+        class,
+    };
+    match used {
+        0 if bytes.iter().all(|byte| *byte == 0) => Ok(None),
+        1 => Ok(Some(Remembered { pointer, length })),
+        _ => Err(BadState::Content),
     }
 }
 
@@ -243,7 +327,7 @@ mod tests {
             timestamp: None,
             snapshot: None,
             targets: None,
-            delegated: [None; 4],
+            delegated: [None; 2],
             floor: UnixSeconds::new(1_800_000_000),
         };
         let mut state = DeviceState::new(trusted);
@@ -252,6 +336,24 @@ mod tests {
             minor: 20,
             patch: 300,
         };
+        state.release = Some(Remembered {
+            pointer: Pointer {
+                release: [3; 32],
+                version: Version {
+                    major: 1,
+                    minor: 21,
+                    patch: 7,
+                },
+                security_version: 9,
+                class: Class::Security,
+            },
+            length: 2_345,
+        });
+        state.rollout = Some(RolloutExtract {
+            release: [3; 32],
+            state: tuffet_release::RolloutState::Paused,
+            waves: Default::default(),
+        });
         state.put(
             Slot::B,
             Installed {
@@ -266,6 +368,8 @@ mod tests {
     fn decoding_is_the_inverse_of_encoding() {
         let state = state();
         assert_eq!(DeviceState::decode(&state.encode()), Ok(state));
+        let new = DeviceState::new(self::state().trusted);
+        assert_eq!(DeviceState::decode(&new.encode()), Ok(new));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The update cycle: what to fetch, what to check, what to do, in the one order there is.
 //!
 //! - The order: stored root, root chain, timestamp, snapshot, targets, product pointer, release document, the rollout
-//!   file if the release asks for one, decision; then download, mark the slot empty, unpack, read back, trial.
+//!   file if the release asks for one, decision; then hash the running slot (for a delta), download, mark the slot empty,
+//!   unpack or decode, read back, trial. A device without room for a file decodes while the download comes.
+//! - [`Update::again`] decides about what is stored, without the repository.
 //! - The caller answers [`Request`]s. A file it already holds may answer instead of a download when it has the pinned
 //!   digest: the same checks run on it.
 //! - What must be stored is stored before the next request ([`Request::Store`]).
@@ -11,8 +13,8 @@ mod cycle;
 mod install;
 
 use crate::device::{Device, Running};
-use crate::failure::Failure;
-use crate::state::DeviceState;
+use crate::failure::{Failure, ImageFault};
+use crate::state::{DeviceState, Remembered};
 use cycle::Cycle;
 use install::Install;
 use tuffet_boot::{Slot, VerifiedImage};
@@ -32,9 +34,22 @@ pub enum Request<'u> {
     },
     /// The release document or the rollout file, a target. Answer with [`Update::receive`].
     Target(&'u VerifiedTarget),
+    /// The release document that is stored. Answer with [`Update::receive`].
+    Stored(&'u Remembered),
     /// The decision is made: persist [`Update::state`], then see [`Update::considered`]. Go on with [`Update::install`] if it says so.
     Decided,
-    /// Bytes of the image file from `offset` on. Answer with [`Update::receive_bytes`], in pieces of any size.
+    /// Bytes of the running slot, from the start, before anything is erased: a delta starts from them. Answer with
+    /// [`Update::receive_bytes`].
+    HashSource {
+        /// The slot.
+        slot: Slot,
+        /// The offset of the next byte that is needed.
+        offset: u32,
+        /// The length of the image in bytes.
+        length: u32,
+    },
+    /// Bytes of the image file or patch from `offset` on. Answer with [`Update::receive_bytes`], in pieces of any size; or
+    /// with [`Update::failed`], if the repository does not have it.
     Download {
         /// The file.
         file: &'u FileRef,
@@ -43,7 +58,10 @@ pub enum Request<'u> {
     },
     /// Record that the slot holds nothing, before its first erase; then call [`Update::done`].
     MarkEmpty(Slot),
-    /// Unpack the downloaded file into the slot; then call [`Update::done`].
+    /// Decode the patch into the slot; then call [`Update::done`], or [`Update::failed`] with what is wrong with it. On a
+    /// device that keeps downloads the file is at hand; any other fetches it block by block.
+    Decode(Decoding<'u>),
+    /// Unpack the downloaded file into the slot; then call [`Update::done`] or [`Update::failed`].
     Unpack {
         /// The slot.
         slot: Slot,
@@ -63,6 +81,39 @@ pub enum Request<'u> {
     StoreState,
     /// The image stands in its slot, verified: take it with [`Update::into_image`] and begin its trial.
     Trial,
+}
+
+/// A patch to decode, and all that the decoder must be told.
+#[derive(Copy, Clone, Debug)]
+pub struct Decoding<'u> {
+    /// The file.
+    pub file: &'u FileRef,
+    /// How its blocks are authenticated.
+    pub pinned: tuffet_patch::Pinned,
+    /// What it starts from: the running image, which was hashed, or nothing.
+    pub source: tuffet_patch::Image,
+    /// What must come out.
+    pub result: tuffet_patch::Image,
+    /// Where to.
+    pub slot: Slot,
+}
+
+/// How a device comes to an image.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By a patch from the running image.
+    Delta,
+    /// By the packed full image.
+    File,
+    /// By a patch from nothing.
+    Whole,
+}
+
+/// That a delta could not be used and gave way to the full image.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct FellBack {
+    /// What was wrong with the delta.
+    pub fault: ImageFault,
 }
 
 /// Why the machine stopped.
@@ -155,6 +206,27 @@ impl<'d> Update<'d> {
         }
     }
 
+    /// Decides again about the release that is stored, without the repository: a wave or a window may have opened. The
+    /// stored facts count as far as nothing has expired; else the answer is [`Failure::StoredTooOld`], and a full cycle is
+    /// due.
+    pub fn again(
+        device: &'d Device,
+        running: Running,
+        state: DeviceState,
+        started_at: UnixSeconds,
+    ) -> Result<Self, Failure> {
+        let cycle = Cycle::again(device, &state, started_at)?;
+        Ok(Self {
+            context: Context {
+                device,
+                running,
+                state,
+                started_at,
+            },
+            phase: Phase::Cycle(cycle),
+        })
+    }
+
     /// What the machine needs next.
     #[must_use]
     pub fn request(&self) -> Request<'_> {
@@ -207,7 +279,7 @@ impl<'d> Update<'d> {
         else {
             return Err(Failure::Misuse);
         };
-        self.phase = Phase::Install(Install::begin(plan, self.context.running.spare()));
+        self.phase = Phase::Install(Install::begin(&self.context, plan)?);
         Ok(self)
     }
 
@@ -227,6 +299,34 @@ impl<'d> Update<'d> {
         };
         self.phase = Phase::Install(install.done()?);
         Ok(self)
+    }
+
+    /// Notes that the way in use leads nowhere: the repository does not have the file, or it does not unpack or decode. A
+    /// delta gives way to the full image; anything else ends the update.
+    pub fn failed(mut self, fault: ImageFault) -> Result<Self, Failure> {
+        let Phase::Install(install) = self.phase else {
+            return Err(Failure::Misuse);
+        };
+        self.phase = Phase::Install(install.failed(&self.context, fault)?);
+        Ok(self)
+    }
+
+    /// By which way the image comes, once an installation has begun.
+    #[must_use]
+    pub const fn way(&self) -> Option<Way> {
+        match &self.phase {
+            Phase::Install(install) => Some(install.way()),
+            Phase::Cycle(_) | Phase::Decided(_) => None,
+        }
+    }
+
+    /// Whether a delta was given up for the full image, and why. Drivers say so.
+    #[must_use]
+    pub const fn fell_back(&self) -> Option<FellBack> {
+        match &self.phase {
+            Phase::Install(install) => install.fell_back(),
+            Phase::Cycle(_) | Phase::Decided(_) => None,
+        }
     }
 
     /// The proof that the slot holds the release's image, for the boot record.

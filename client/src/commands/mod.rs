@@ -151,7 +151,10 @@ impl Agent {
     pub fn document(&self, state: &DeviceState) -> Option<ReleaseDocument> {
         let device = &self.device;
         let name = tuffet_no_std_client::release::names::pointer(&device.product, &device.hardware, &device.channel);
-        let bytes = self.store.target(name.as_str(), state.document.as_ref()?).ok()??;
+        let bytes = self
+            .store
+            .target(name.as_str(), &state.release.as_ref()?.pointer.release)
+            .ok()??;
         ReleaseDocument::parse(&bytes).ok()
     }
 }

@@ -12,7 +12,7 @@ use tuffet_no_std_client::release::{FileRef, Id, Seed};
 use tuffet_no_std_client::tuf::{self, Answer, Limits, RoleName, TrustedState};
 use tuffet_no_std_client::wire::hex::Hex;
 use tuffet_no_std_client::wire::{Digest, UnixSeconds};
-use tuffet_no_std_client::{Decided, DeviceState, Error, Failure, Request, Running, Update};
+use tuffet_no_std_client::{Decided, DeviceState, Error, Failure, ImageFault, Intake, Request, Running, Update};
 
 /// The size of the pieces in which an image comes: not a divisor of anything.
 const PIECE_BYTES: usize = 1_000;
@@ -52,6 +52,9 @@ impl Device for Memory {
             slot_bytes: SLOT_BYTES,
             seed: Seed::new([7; 32]),
             limits: Limits::DEFAULT,
+            slot_addresses: None,
+            intake: Intake::Kept,
+            data_budget_bytes: None,
         };
         let site = repository.site.clone();
         let root = site
@@ -168,6 +171,9 @@ impl Memory {
                     next
                 }
                 Request::Decided
+                | Request::Stored(_)
+                | Request::HashSource { .. }
+                | Request::Decode(_)
                 | Request::Download { .. }
                 | Request::MarkEmpty(_)
                 | Request::Unpack { .. }
@@ -206,12 +212,13 @@ impl Memory {
                     // As a slot would: it takes what fits, and the reading back decides.
                     let (image, is_whole) = unpacked(&packed, length as usize);
                     self.files.insert(slot_name(slot).to_owned(), image);
-                    if !is_whole {
-                        return Err(Stop::Named("Unpack"));
+                    if is_whole {
+                        update.done()?
+                    } else {
+                        update.failed(ImageFault::Unpack)?
                     }
-                    update.done()?
                 }
-                Request::ReadBack { slot, .. } => {
+                Request::HashSource { slot, .. } | Request::ReadBack { slot, .. } => {
                     let image = self.files[slot_name(slot)].clone();
                     feed(update, &image)?
                 }
@@ -220,7 +227,12 @@ impl Memory {
                     update.done()?
                 }
                 Request::Trial => return Ok(update.into_image()?),
-                Request::Metadata(_) | Request::Store { .. } | Request::Target(_) | Request::Decided => {
+                Request::Metadata(_)
+                | Request::Store { .. }
+                | Request::Target(_)
+                | Request::Stored(_)
+                | Request::Decode(_)
+                | Request::Decided => {
                     return Err(Failure::Misuse.into());
                 }
             };

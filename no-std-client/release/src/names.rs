@@ -23,6 +23,11 @@ pub fn rollout(product: &Id, hardware: &Id, channel: &Id) -> Name {
     Name::of(format_args!("{product}_{hardware}_{channel}.rollout"))
 }
 
+/// The role that signs the rollouts of a product.
+pub fn rollout_role(product: &Id) -> Name {
+    Name::of(format_args!("{product}_rollout"))
+}
+
 /// The support statement of a product.
 pub fn support(product: &Id) -> Name {
     Name::of(format_args!("{product}_support.json"))

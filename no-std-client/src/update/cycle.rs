@@ -4,13 +4,16 @@ use super::{Considered, Context, Decided, Error, Phase, Request};
 use crate::device::Device;
 use crate::failure::{DocumentFault, Failure};
 use crate::hashed::Hashed;
-use crate::state::DeviceState;
+use crate::state::{DeviceState, Remembered};
 use tuffet_release::{
-    DOCUMENT_BYTES_MAX, Decision, Gate, Pointer, Profile, ROLLOUT_BYTES_MAX, Release, RolloutExtract, Rule, Version,
-    WaitReason, Wanted, decide, names,
+    DOCUMENT_BYTES_MAX, Decision, Gate, Pointer, ROLLOUT_BYTES_MAX, Release, RolloutExtract, Rule, Version, WaitReason,
+    Wanted, decide, names,
 };
-use tuffet_tuf::{Answer, Fetch, FileName, Rejected, Resolution, RoleName, Session, Store, TargetName, VerifiedTarget};
-use tuffet_wire::Document;
+use tuffet_tuf::{
+    Answer, DelegatedName, Fetch, FileFacts, FileName, Rejected, Resolution, RoleName, Session, Store, TargetName,
+    VerifiedTarget,
+};
+use tuffet_wire::{Digest, Document, UnixSeconds};
 
 /// Where the cycle stands.
 pub enum Cycle {
@@ -30,6 +33,8 @@ pub enum Cycle {
         target: VerifiedTarget,
         pointer: Pointer,
     },
+    /// Waits for the document that is stored.
+    Stored(Remembered),
     /// Waits for the rollout file.
     Rollout {
         target: VerifiedTarget,
@@ -65,6 +70,25 @@ impl Cycle {
         })
     }
 
+    /// §5.3.10 and its like once more, on the facts that are remembered: nothing that the decision rests on has expired.
+    pub(super) fn again(device: &Device, state: &DeviceState, started_at: UnixSeconds) -> Result<Self, Failure> {
+        let trusted = &state.trusted;
+        let now = started_at.max(trusted.floor);
+        let product = DelegatedName::new(device.product.as_str()).ok_or(Failure::Misuse)?;
+        let facts = [
+            Some(trusted.root),
+            trusted.timestamp.map(|timestamp| timestamp.file),
+            trusted.snapshot,
+            trusted.targets,
+            trusted.delegated(&product).map(|known| known.file),
+        ];
+        let is_valid = |facts: &Option<FileFacts>| facts.is_some_and(|facts| facts.expires > now);
+        match state.release {
+            Some(remembered) if facts.iter().all(is_valid) => Ok(Self::Stored(remembered)),
+            Some(_) | None => Err(Failure::StoredTooOld),
+        }
+    }
+
     pub(super) fn request(&self) -> Request<'_> {
         match self {
             Self::Root(fetch) => Request::Metadata(*fetch),
@@ -74,6 +98,7 @@ impl Cycle {
                 tuffet_tuf::Request::Paused | tuffet_tuf::Request::Resolved => Request::Decided,
             },
             Self::Store { role, .. } => Request::Store { role },
+            Self::Stored(remembered) => Request::Stored(remembered),
             Self::Document { target, .. } | Self::Rollout { target, .. } => Request::Target(target),
         }
     }
@@ -91,6 +116,7 @@ impl Cycle {
                 target,
                 pointer,
             } => receive_document(context, session, &target, pointer, answer),
+            Self::Stored(remembered) => receive_stored(context, &remembered, answer),
             Self::Rollout { target, candidate } => receive_rollout(context, &target, candidate, answer),
             Self::Store { .. } => Err(Failure::Misuse.into()),
         }
@@ -99,7 +125,9 @@ impl Cycle {
     pub(super) fn stored(self, context: &mut Context<'_>) -> Result<Phase, Failure> {
         match self {
             Self::Store { session, goal, .. } => advance(context, session, goal),
-            Self::Root(_) | Self::Search { .. } | Self::Document { .. } | Self::Rollout { .. } => Err(Failure::Misuse),
+            Self::Root(_) | Self::Search { .. } | Self::Document { .. } | Self::Stored(_) | Self::Rollout { .. } => {
+                Err(Failure::Misuse)
+            }
         }
     }
 }
@@ -181,15 +209,15 @@ fn receive_document<D: Document>(
     pointer: Pointer,
     answer: Answer<'_, D>,
 ) -> Result<Phase, Error<D::Error>> {
-    let wanted = Wanted {
-        hardware: context.device.hardware,
-        component: context.device.component,
-        address: None,
-        running: context.running.confirmed().map(|confirmed| confirmed.image.digest),
-        profile: Profile::Large,
-    };
-    let release = read_target(target, answer, |document| Release::parse(document, &wanted))?;
-    context.state.document = Some(*target.digest());
+    let release = read_target(target.digest(), target.length(), answer, |document| {
+        Release::parse(document, &wanted_image(context))
+    })?;
+    context.state.release = Some(Remembered {
+        pointer,
+        // Invariant: longer targets were refused before they were asked for.
+        length: u32::try_from(target.length()).unwrap_or(u32::MAX),
+    });
+    context.state.rollout = None;
     let candidate = Candidate { pointer, release };
     let asks_for_rollout = matches!(candidate.release.rule, Rule::Required { .. });
     if !asks_for_rollout || !is_pending(context, &candidate)? {
@@ -207,11 +235,59 @@ fn receive_rollout<D: Document>(
     candidate: Candidate,
     answer: Answer<'_, D>,
 ) -> Result<Phase, Error<D::Error>> {
-    match read_target(target, answer, RolloutExtract::parse) {
-        Ok(rollout) => Ok(decided(context, candidate, Gate::Present(&rollout))?),
+    match read_target(target.digest(), target.length(), answer, RolloutExtract::parse) {
+        Ok(rollout) => {
+            let rollout = context.state.rollout.insert(rollout).clone();
+            Ok(decided(context, candidate, Gate::Present(&rollout))?)
+        }
         // A file that cannot be used counts as none: whoever holds the rollout key can delay, and no more.
         Err(Error::Failure(Failure::Document(_))) => Ok(decided(context, candidate, Gate::Missing)?),
         Err(error) => Err(error),
+    }
+}
+
+/// The document again, as it was verified; and what is remembered of its rollout in place of the file.
+fn receive_stored<D: Document>(
+    context: &mut Context<'_>,
+    remembered: &Remembered,
+    answer: Answer<'_, D>,
+) -> Result<Phase, Error<D::Error>> {
+    let Remembered { pointer, length } = *remembered;
+    let read = read_target(&pointer.release, u64::from(length), answer, |document| {
+        Release::parse(document, &wanted_image(context))
+    });
+    let release = match read {
+        // A copy that was damaged or overwritten is no news: the repository has the document.
+        Err(Error::Failure(Failure::Document(
+            DocumentFault::Digest | DocumentFault::Length | DocumentFault::Missing,
+        ))) => return Err(Failure::StoredTooOld.into()),
+        read => read?,
+    };
+    let rollout = context.state.rollout.clone();
+    let gate = match &rollout {
+        Some(_) if is_rollout_role_expired(context) => Gate::Expired,
+        Some(rollout) => Gate::Present(rollout),
+        None => Gate::Missing,
+    };
+    Ok(decided(context, Candidate { pointer, release }, gate)?)
+}
+
+fn is_rollout_role_expired(context: &Context<'_>) -> bool {
+    let trusted = &context.state.trusted;
+    let now = context.started_at.max(trusted.floor);
+    let role = names::rollout_role(&context.device.product);
+    let known = DelegatedName::new(role.as_str()).and_then(|role| trusted.delegated(&role));
+    known.is_none_or(|known| known.file.expires <= now)
+}
+
+fn wanted_image(context: &Context<'_>) -> Wanted {
+    let device = context.device;
+    Wanted {
+        hardware: device.hardware,
+        component: device.component,
+        address: device.address(context.running.spare()),
+        running: context.running.confirmed().map(|confirmed| confirmed.image.digest),
+        profile: device.intake.profile(),
     }
 }
 
@@ -227,20 +303,21 @@ fn pointer_of(target: &VerifiedTarget) -> Option<Pointer> {
 
 /// Parses a target in one reading, and answers with what it says only if it is the very file that was signed.
 fn read_target<'d, D: Document + 'd, T>(
-    target: &VerifiedTarget,
+    digest: &Digest,
+    length: u64,
     answer: Answer<'d, D>,
     parse: impl FnOnce(&mut Hashed<'d, D>) -> Result<T, tuffet_release::ReadError<D::Error>>,
 ) -> Result<T, Error<D::Error>> {
     let Answer::Present(document) = answer else {
         return Err(Failure::Document(DocumentFault::Missing).into());
     };
-    if u64::from(document.length()) != target.length() {
+    if u64::from(document.length()) != length {
         return Err(Failure::Document(DocumentFault::Length).into());
     }
     let mut hashed = Hashed::new(document);
     let parsed = parse(&mut hashed);
     // The digest is judged first: what another file says, and how badly, is of no interest.
-    if hashed.finish().map_err(Error::Document)? != *target.digest() {
+    if hashed.finish().map_err(Error::Document)? != *digest {
         return Err(Failure::Document(DocumentFault::Digest).into());
     }
     parsed.map_err(|error| match error {

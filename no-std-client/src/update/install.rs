@@ -1,24 +1,44 @@
 //! The second half of an update: from the decision to a slot whose content is proven.
+//!
+//! - A *way* leads to the image: a delta from the running one, a patch from nothing, or a packed file. The shortest that the
+//!   device can use is taken.
+//! - Before a delta touches anything, the running slot is hashed: it must be the image that the delta starts from, whatever
+//!   a version says.
+//! - A delta that cannot be used gives way to the full image, once, if the data budget allows both. What it downloaded
+//!   counts as all of it.
 
-use super::{Context, Request};
+use super::{Context, Decoding, FellBack, Request, Way};
+use crate::device::Intake;
 use crate::failure::{Failure, ImageFault};
 use crate::state::Installed;
 use sha2::{Digest as _, Sha256};
 use tuffet_boot::{Placed, Slot, VerifiedImage};
-use tuffet_release::Plan;
+use tuffet_patch::Pinned;
+use tuffet_release::{FileRef, Image, PatchRef, Plan};
 use tuffet_wire::Digest;
 
 /// The installation of one planned image into one slot.
 pub struct Install {
     plan: Plan,
     slot: Slot,
+    road: Road,
+    fell_back: Option<FellBack>,
     step: Step,
 }
 
+/// A way, with the file that it needs.
+#[derive(Copy, Clone)]
+enum Road {
+    Delta { patch: PatchRef, source: Placed },
+    File(FileRef),
+    Whole(PatchRef),
+}
+
 enum Step {
+    HashSource { source: Placed, measured: Measured },
     Download(Measured),
     MarkEmpty,
-    Unpack,
+    Fill,
     ReadBack(Measured),
     StoreState,
     Trial,
@@ -62,79 +82,183 @@ impl Measured {
     }
 }
 
-impl Install {
-    pub(super) fn begin(plan: Plan, slot: Slot) -> Self {
-        Self {
-            plan,
-            slot,
-            step: Step::Download(Measured::new()),
+impl Road {
+    const fn way(&self) -> Way {
+        match self {
+            Self::Delta { .. } => Way::Delta,
+            Self::File(_) => Way::File,
+            Self::Whole(_) => Way::Whole,
         }
+    }
+
+    const fn file(&self) -> &FileRef {
+        match self {
+            Self::Delta { patch, .. } | Self::Whole(patch) => &patch.file,
+            Self::File(file) => file,
+        }
+    }
+
+    /// The shortest way to the image without the running one, if there is one that the device can use.
+    fn full(image: &Image, intake: Intake) -> Option<Self> {
+        let whole = image.whole.map(Self::Whole);
+        match intake {
+            Intake::Streamed(_) => whole,
+            Intake::Kept => {
+                let shorter = whole.filter(|whole| whole.file().length < image.file.length);
+                Some(shorter.unwrap_or(Self::File(image.file)))
+            }
+        }
+    }
+
+    /// The shortest way to the image at all.
+    fn shortest(image: &Image, intake: Intake, running: Option<&Placed>) -> Option<Self> {
+        let full = Self::full(image, intake);
+        let delta = match (image.delta, running) {
+            (Some(patch), Some(source)) => Some(Self::Delta { patch, source: *source }),
+            (_, _) => None,
+        };
+        let is_shorter = |delta: &Self| full.is_none_or(|full| delta.file().length < full.file().length);
+        delta.filter(is_shorter).or(full)
+    }
+}
+
+impl Install {
+    pub(super) fn begin(context: &Context<'_>, plan: Plan) -> Result<Self, Failure> {
+        let running = context.running.confirmed();
+        let road =
+            Road::shortest(&plan.image, context.device.intake, running).ok_or(Failure::Image(ImageFault::NoWay))?;
+        let needed_bytes = road.file().length;
+        if let Some(budget_bytes) = budget(context)
+            && needed_bytes > budget_bytes
+        {
+            return Err(Failure::OverBudget {
+                needed_bytes,
+                budget_bytes,
+            });
+        }
+        Ok(Self {
+            plan,
+            slot: context.running.spare(),
+            road,
+            fell_back: None,
+            step: first_step(context, &road),
+        })
+    }
+
+    pub(super) const fn way(&self) -> Way {
+        self.road.way()
+    }
+
+    pub(super) const fn fell_back(&self) -> Option<FellBack> {
+        self.fell_back
     }
 
     pub(super) fn request(&self) -> Request<'_> {
         let (slot, length) = (self.slot, self.plan.image.length);
-        match &self.step {
-            Step::Download(measured) => Request::Download {
-                file: &self.plan.image.file,
+        match (&self.step, &self.road) {
+            (Step::HashSource { source, measured }, _) => Request::HashSource {
+                slot: source.slot,
+                offset: measured.bytes,
+                length: source.image.length,
+            },
+            (Step::Download(measured), road) => Request::Download {
+                file: road.file(),
                 offset: measured.bytes,
             },
-            Step::MarkEmpty => Request::MarkEmpty(slot),
-            Step::Unpack => Request::Unpack { slot, length },
-            Step::ReadBack(measured) => Request::ReadBack {
+            (Step::MarkEmpty, _) => Request::MarkEmpty(slot),
+            (Step::Fill, Road::File(_)) => Request::Unpack { slot, length },
+            (Step::Fill, Road::Delta { patch, source }) => {
+                self.decode(patch, patch_image(source.image.length, source.image.digest))
+            }
+            (Step::Fill, Road::Whole(patch)) => self.decode(patch, tuffet_patch::Image::NOTHING),
+            (Step::ReadBack(measured), _) => Request::ReadBack {
                 slot,
                 offset: measured.bytes,
                 length,
             },
-            Step::StoreState => Request::StoreState,
-            Step::Trial => Request::Trial,
+            (Step::StoreState, _) => Request::StoreState,
+            (Step::Trial, _) => Request::Trial,
         }
     }
 
-    pub(super) fn receive_bytes(mut self, context: &mut Context<'_>, bytes: &[u8]) -> Result<Self, Failure> {
-        self.step = match self.step {
-            Step::Download(measured) => {
-                match measured.take(bytes, self.plan.image.file.length) {
-                    Measure::More(measured) => Step::Download(measured),
-                    // In the factory there is no boot record yet, and so no claim about the slot to take back.
-                    Measure::Whole(digest) if digest == self.plan.image.file.digest => {
-                        if context.running.confirmed().is_some() {
-                            Step::MarkEmpty
-                        } else {
-                            Step::Unpack
-                        }
-                    }
-                    Measure::Whole(_) => return Err(Failure::Image(ImageFault::FileDigest)),
-                    Measure::TooLong => return Err(Failure::Image(ImageFault::FileTooLong)),
-                }
-            }
-            Step::ReadBack(measured) => match measured.take(bytes, self.plan.image.length) {
-                Measure::More(measured) => Step::ReadBack(measured),
-                Measure::Whole(digest) if digest == self.plan.image.digest => {
-                    context.state.put(
-                        self.slot,
-                        Installed {
-                            digest,
-                            version: self.plan.version,
-                        },
-                    );
-                    Step::StoreState
-                }
-                Measure::Whole(_) => return Err(Failure::Image(ImageFault::SlotDigest)),
-                Measure::TooLong => return Err(Failure::Image(ImageFault::SlotTooLong)),
+    fn decode<'u>(&self, patch: &'u PatchRef, source: tuffet_patch::Image) -> Request<'u> {
+        Request::Decode(Decoding {
+            file: &patch.file,
+            pinned: Pinned {
+                head: patch.head,
+                block_bytes: patch.block_bytes,
+                length: patch.file.length,
             },
-            Step::MarkEmpty | Step::Unpack | Step::StoreState | Step::Trial => return Err(Failure::Misuse),
+            source,
+            result: patch_image(self.plan.image.length, self.plan.image.digest),
+            slot: self.slot,
+        })
+    }
+
+    pub(super) fn receive_bytes(self, context: &mut Context<'_>, bytes: &[u8]) -> Result<Self, Failure> {
+        let Self {
+            plan,
+            slot,
+            road,
+            fell_back,
+            step,
+        } = self;
+        let next = match step {
+            Step::HashSource { source, measured } => match measured.take(bytes, source.image.length) {
+                Measure::More(measured) => Ok(Step::HashSource { source, measured }),
+                Measure::Whole(digest) if digest == source.image.digest => Ok(after_source(context)),
+                Measure::Whole(_) | Measure::TooLong => Err(ImageFault::SourceDigest),
+            },
+            Step::Download(measured) => match measured.take(bytes, road.file().length) {
+                Measure::More(measured) => Ok(Step::Download(measured)),
+                Measure::Whole(digest) if digest == road.file().digest => Ok(before_slot(context)),
+                Measure::Whole(_) => Err(ImageFault::FileDigest),
+                Measure::TooLong => Err(ImageFault::FileTooLong),
+            },
+            Step::ReadBack(measured) => match measured.take(bytes, plan.image.length) {
+                Measure::More(measured) => Ok(Step::ReadBack(measured)),
+                Measure::Whole(digest) if digest == plan.image.digest => {
+                    let version = plan.version;
+                    context.state.put(slot, Installed { digest, version });
+                    Ok(Step::StoreState)
+                }
+                Measure::Whole(_) => Err(ImageFault::SlotDigest),
+                Measure::TooLong => Err(ImageFault::SlotTooLong),
+            },
+            Step::MarkEmpty | Step::Fill | Step::StoreState | Step::Trial => return Err(Failure::Misuse),
         };
-        Ok(self)
+        match next {
+            Ok(step) => Ok(Self {
+                plan,
+                slot,
+                road,
+                fell_back,
+                step,
+            }),
+            Err(fault) => fall_back(context, plan, &road, fell_back, fault),
+        }
     }
 
     pub(super) fn done(mut self) -> Result<Self, Failure> {
         self.step = match self.step {
-            Step::MarkEmpty => Step::Unpack,
-            Step::Unpack => Step::ReadBack(Measured::new()),
+            Step::MarkEmpty => Step::Fill,
+            Step::Fill => Step::ReadBack(Measured::new()),
             Step::StoreState => Step::Trial,
-            Step::Download(_) | Step::ReadBack(_) | Step::Trial => return Err(Failure::Misuse),
+            Step::HashSource { .. } | Step::Download(_) | Step::ReadBack(_) | Step::Trial => {
+                return Err(Failure::Misuse);
+            }
         };
         Ok(self)
+    }
+
+    /// The way in use leads nowhere.
+    pub(super) fn failed(self, context: &Context<'_>, fault: ImageFault) -> Result<Self, Failure> {
+        match self.step {
+            Step::HashSource { .. } | Step::Download(_) | Step::Fill | Step::ReadBack(_) => {
+                fall_back(context, self.plan, &self.road, self.fell_back, fault)
+            }
+            Step::MarkEmpty | Step::StoreState | Step::Trial => Err(Failure::Misuse),
+        }
     }
 
     pub(super) fn into_image(self) -> Result<VerifiedImage, Failure> {
@@ -150,9 +274,93 @@ impl Install {
                 },
                 self.plan.attempt,
             )),
-            Step::Download(_) | Step::MarkEmpty | Step::Unpack | Step::ReadBack(_) | Step::StoreState => {
-                Err(Failure::Misuse)
-            }
+            Step::HashSource { .. }
+            | Step::Download(_)
+            | Step::MarkEmpty
+            | Step::Fill
+            | Step::ReadBack(_)
+            | Step::StoreState => Err(Failure::Misuse),
         }
     }
+}
+
+/// Goes on with the full image if it was a delta that failed, and the budget allows both.
+fn fall_back(
+    context: &Context<'_>,
+    plan: Plan,
+    failed: &Road,
+    fell_back: Option<FellBack>,
+    fault: ImageFault,
+) -> Result<Install, Failure> {
+    let full = Road::full(&plan.image, context.device.intake);
+    let (Road::Delta { patch, .. }, Some(road), None) = (failed, full, fell_back) else {
+        return Err(Failure::Image(fault));
+    };
+    let spent_bytes = match fault {
+        // It is found out before the first request.
+        ImageFault::SourceDigest => 0,
+        ImageFault::FileDigest
+        | ImageFault::FileTooLong
+        | ImageFault::Geometry(_)
+        | ImageFault::Missing
+        | ImageFault::NoWay
+        | ImageFault::Patch(_)
+        | ImageFault::SlotDigest
+        | ImageFault::SlotTooLong
+        | ImageFault::Unpack => patch.file.length,
+    };
+    let needed_bytes = road.file().length;
+    if let Some(budget_bytes) = budget(context) {
+        let left_bytes = budget_bytes.saturating_sub(spent_bytes);
+        if needed_bytes > left_bytes {
+            return Err(Failure::FallbackOverBudget {
+                fault,
+                needed_bytes,
+                left_bytes,
+            });
+        }
+    }
+    Ok(Install {
+        plan,
+        slot: context.running.spare(),
+        road,
+        fell_back: Some(FellBack { fault }),
+        step: first_step(context, &road),
+    })
+}
+
+/// In the factory a person stands beside the device, and no owner pays for the download.
+fn budget(context: &Context<'_>) -> Option<u32> {
+    context.running.confirmed()?;
+    context.device.data_budget_bytes
+}
+
+fn first_step(context: &Context<'_>, road: &Road) -> Step {
+    match road {
+        Road::Delta { source, .. } => Step::HashSource {
+            source: *source,
+            measured: Measured::new(),
+        },
+        Road::File(_) | Road::Whole(_) => after_source(context),
+    }
+}
+
+fn after_source(context: &Context<'_>) -> Step {
+    match context.device.intake {
+        Intake::Kept => Step::Download(Measured::new()),
+        Intake::Streamed(_) => before_slot(context),
+    }
+}
+
+/// In the factory there is no boot record yet, and so no claim about the slot to take back.
+fn before_slot(context: &Context<'_>) -> Step {
+    if context.running.confirmed().is_some() {
+        Step::MarkEmpty
+    } else {
+        Step::Fill
+    }
+}
+
+const fn patch_image(length: u32, digest: Digest) -> tuffet_patch::Image {
+    tuffet_patch::Image { length, digest }
 }

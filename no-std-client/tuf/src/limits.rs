@@ -48,8 +48,9 @@ pub const SIGNATURES_MAX: usize = 16;
 pub const DELEGATIONS_MAX: usize = 16;
 /// Delegating roles below `targets` that still have unvisited delegations, in one search.
 pub const DELEGATORS_MAX: usize = 3;
-/// Delegated roles of which the trusted state remembers the newest file.
-pub const DELEGATED_KEPT_MAX: usize = 4;
+/// Delegated roles of which the trusted state remembers the newest file: a product's pointers and its rollout. The state of a
+/// small device has to fit one page of flash, 1 KiB.
+pub const DELEGATED_KEPT_MAX: usize = 2;
 /// Roles of the old snapshot that are compared with the new one in one reading of both.
 pub(crate) const COMPARED_AT_ONCE: usize = 24;
 /// Delegated role names that are compared with all later ones in one reading of the file.

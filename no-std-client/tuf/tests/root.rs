@@ -407,6 +407,6 @@ fn first_root_is_all_that_a_new_device_trusts() {
         floor,
         ..
     } = Device::provisioned(&repository).trusted;
-    assert!(timestamp.is_none() && snapshot.is_none() && targets.is_none() && delegated == [None; 4]);
+    assert!(timestamp.is_none() && snapshot.is_none() && targets.is_none() && delegated == [None; 2]);
     assert_eq!(floor, repository::SIGNED_AT);
 }

@@ -7,10 +7,10 @@ use core::hint::black_box;
 
 use tuffet_no_std_client::boot::BootRecords;
 use tuffet_no_std_client::poll::{Peeked, Poll, Schedule, Task};
-use tuffet_no_std_client::release::{Id, Seed};
+use tuffet_no_std_client::release::{Id, Profile, Seed};
 use tuffet_no_std_client::tuf::{Answer, Limits};
 use tuffet_no_std_client::wire::UnixSeconds;
-use tuffet_no_std_client::{Device, DeviceState, Request, Running, Update};
+use tuffet_no_std_client::{Device, DeviceState, Intake, Request, Running, Update};
 use tuffet_sizes::Flash;
 
 tuffet_sizes::start_with!(run);
@@ -46,6 +46,9 @@ fn update(now: UnixSeconds) -> Option<()> {
         slot_bytes: black_box(95 * 1024),
         seed: Seed::new(tuffet_sizes::digest()),
         limits: Limits::DEFAULT,
+        slot_addresses: black_box(None),
+        intake: Intake::Streamed(Profile::Small),
+        data_budget_bytes: black_box(None),
     };
     let state = DeviceState::decode(tuffet_sizes::input()).ok()?;
     let running = Running::of(&records).ok()?;
@@ -53,10 +56,10 @@ fn update(now: UnixSeconds) -> Option<()> {
     loop {
         let mut document = tuffet_sizes::input();
         update = match update.request() {
-            Request::Metadata(_) | Request::Target(_) if black_box(true) => {
+            Request::Metadata(_) | Request::Target(_) | Request::Stored(_) if black_box(true) => {
                 update.receive(Answer::Present(&mut document)).ok()?
             }
-            Request::Metadata(_) | Request::Target(_) => update.receive(Answer::<&[u8]>::Absent).ok()?,
+            Request::Metadata(_) | Request::Target(_) | Request::Stored(_) => update.receive(Answer::<&[u8]>::Absent).ok()?,
             Request::Store { .. } => {
                 black_box(update.state().encode());
                 update.stored().ok()?
@@ -65,12 +68,12 @@ fn update(now: UnixSeconds) -> Option<()> {
                 black_box(update.considered());
                 update.install().ok()?
             }
-            Request::Download { .. } | Request::ReadBack { .. } => update.receive_bytes(document).ok()?,
+            Request::HashSource { .. } | Request::Download { .. } | Request::ReadBack { .. } => update.receive_bytes(document).ok()?,
             Request::MarkEmpty(slot) => {
                 records.mark_empty(slot).ok()?;
                 update.done().ok()?
             }
-            Request::Unpack { .. } => update.done().ok()?,
+            Request::Decode(_) | Request::Unpack { .. } => update.done().ok()?,
             Request::StoreState => {
                 black_box(update.state().encode());
                 update.done().ok()?
