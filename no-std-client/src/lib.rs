@@ -7,6 +7,8 @@
 //! - This is the only place where two cores meet. Proofs cross here: a verified target becomes a release, a slot that was
 //!   read back becomes a [`boot::VerifiedImage`].
 //! - [`Poll`](poll::Poll) says when to ask.
+//! - [`Client`] is the machine on a small device: over one NOR flash ([`flash`]) and a [`transport`], blocking or async.
+//! - [`bootloader`] says what runs.
 #![no_std]
 #![warn(
     clippy::unwrap_used,
@@ -31,7 +33,11 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod bootloader;
+pub mod driver;
+pub mod flash;
 pub mod poll;
+pub mod transport;
 
 mod device;
 mod failure;
@@ -40,6 +46,7 @@ mod state;
 mod update;
 
 pub use device::{Device, Intake, Running, decoder_profile};
+pub use driver::{Client, Outcome, Settings, Stop};
 pub use failure::{Action, DocumentFault, Failure, ImageFault};
 pub use state::{BadState, DeviceState, Installed, Remembered};
 pub use update::{Considered, Decided, Decoding, Error, FellBack, Request, Update, Way};

@@ -177,6 +177,18 @@ pub enum Refusal {
     WrongSource,
 }
 
+impl Error<core::convert::Infallible, core::convert::Infallible> {
+    /// The same error among those of a decoder that also uses flash.
+    pub const fn with_flash<O, N>(self) -> Error<O, N> {
+        match self {
+            Self::Geometry(geometry) => Error::Geometry(geometry),
+            Self::Misuse(misuse) => Error::Misuse(misuse),
+            Self::New(never) | Self::Old(never) => match never {},
+            Self::Refused(refusal) => Error::Refused(refusal),
+        }
+    }
+}
+
 impl<O, N> From<Refusal> for Error<O, N> {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)

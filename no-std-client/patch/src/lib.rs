@@ -69,6 +69,7 @@ mod chain;
 mod checkpoint;
 mod counter;
 mod decoder;
+mod decoders;
 #[cfg(feature = "encode")]
 mod encode;
 mod error;
@@ -82,6 +83,7 @@ mod range_decoder;
 pub use chain::{Authenticated, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, BlockRange, Chain, Digest, Pinned};
 pub use checkpoint::{BadCheckpoint, PIECE_BYTES, SnapshotError};
 pub use decoder::{LargeState, Progress, SmallState, StandardState, State};
+pub use decoders::Decoder;
 #[cfg(feature = "encode")]
 pub use encode::{ApplyError, EncodeError, Encoded, Info, Options, apply, encode, encode_with, info, unauthenticated};
 pub use error::{Error, Geometry, Misuse, Refusal};

@@ -1,0 +1,319 @@
+//! The first half: from the stored root to the decision.
+//!
+//! Where a file goes while it is received, and whether it stays:
+//!
+//! | file | goes to | stays |
+//! | --- | --- | --- |
+//! | root | the root area that does not count | yes: it counts once the state says so |
+//! | timestamp, rollout file | the snapshot area that does not count | no; the state has what it said |
+//! | snapshot | the same | yes: it counts once the state says so |
+//! | targets, delegated roles | the root area that does not count | no; the state has its facts |
+//! | release document | its own area | yes: it is used while the state has its digest |
+
+use super::{Need, Stop, Work};
+use crate::device::{Device, Running};
+use crate::failure::Failure;
+use crate::flash::{Fill, FlashFile, Map, RegionError, Span, StatePages, Storage};
+use crate::state::DeviceState;
+use crate::transport::{Ask, Etag, Opened, Path};
+use crate::update::{Request, Update};
+use core::fmt::Write as _;
+use embedded_storage::nor_flash::NorFlash;
+use tuffet_tuf::{Answer, Fetch, Pinned, RoleName, VerifiedTarget};
+use tuffet_wire::UnixSeconds;
+use tuffet_wire::hex::Hex;
+
+/// How often a file that breaks off is asked for again at once.
+const TRIES_MAX: u8 = 3;
+
+/// An update up to its decision.
+pub struct Checking<'f, 'd, F, S> {
+    storage: Storage<'f, F, S>,
+    pages: StatePages<'f, F>,
+    /// Gone while the machine moves, and after a refusal.
+    update: Option<Update<'d>>,
+    waits: Waits,
+    path: Path,
+    bytes_max: u32,
+    fill: Fill,
+    tries_left: u8,
+    /// The tag of the timestamp, as it came.
+    etag: Option<Etag>,
+}
+
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Waits {
+    /// For nothing: the machine is asked.
+    Machine,
+    /// For a file, or the word that there is none.
+    Open(Kind),
+    /// For its bytes.
+    Read(Kind),
+    /// The decision is made.
+    Decided,
+}
+
+/// What the file that is waited for is.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Kind {
+    Timestamp,
+    Other,
+}
+
+impl<'f, 'd, F: NorFlash, S> Checking<'f, 'd, F, S> {
+    /// A full cycle.
+    pub fn begin(
+        storage: Storage<'f, F, S>,
+        pages: StatePages<'f, F>,
+        device: &'d Device,
+        running: Running,
+        state: DeviceState,
+        started_at: UnixSeconds,
+    ) -> Self {
+        Self::of(storage, pages, Update::begin(device, running, state, started_at))
+    }
+
+    /// The decision again, about what is stored.
+    pub fn again(
+        storage: Storage<'f, F, S>,
+        pages: StatePages<'f, F>,
+        device: &'d Device,
+        running: Running,
+        state: DeviceState,
+        started_at: UnixSeconds,
+    ) -> Result<Self, Failure> {
+        let update = Update::again(device, running, state, started_at)?;
+        Ok(Self::of(storage, pages, update))
+    }
+
+    fn of(storage: Storage<'f, F, S>, pages: StatePages<'f, F>, update: Update<'d>) -> Self {
+        Self {
+            storage,
+            pages,
+            update: Some(update),
+            waits: Waits::Machine,
+            path: Path::new_const(),
+            bytes_max: 0,
+            fill: Fill::new(storage.map().document),
+            tries_left: TRIES_MAX,
+            etag: None,
+        }
+    }
+
+    /// The machine at its decision, and the pages for its state; the tag of the timestamp for the next peek.
+    pub fn finish(self) -> Result<(Update<'d>, StatePages<'f, F>, Option<Etag>), Failure> {
+        match (self.waits, self.update) {
+            (Waits::Decided, Some(update)) => Ok((update, self.pages, self.etag)),
+            (_, _) => Err(Failure::Misuse),
+        }
+    }
+
+    fn map(&self) -> &'f Map<S> {
+        self.storage.map()
+    }
+
+    /// Does what the machine asks for, as far as flash goes.
+    fn turn(&mut self) -> Result<(), Stop<F::Error>> {
+        let update = self.update.take().ok_or(Failure::Misuse)?;
+        match update.request() {
+            Request::Metadata(fetch) => {
+                if let Some(span) = self.kept(&fetch)? {
+                    let length = fetch.pinned.map_or(0, |pinned| pinned.length);
+                    return self.hand_over(update, span, length);
+                }
+                let span = self.passing_area(&fetch.role, &update)?;
+                self.ask_metadata(&fetch, span)?;
+                self.update = Some(update);
+            }
+            // A file that stays already stands where it stays.
+            Request::Store { .. } => {
+                self.pages.save(update.state())?;
+                self.update = Some(update.stored()?);
+            }
+            Request::Target(target) => {
+                let (span, length) = (self.target_area(target, &update)?, short(target.length()));
+                if self.holds_document(target, span)? {
+                    return self.hand_over(update, span, length);
+                }
+                self.ask_target(target, span)?;
+                self.update = Some(update);
+            }
+            Request::Stored(remembered) => {
+                let length = remembered.length;
+                return self.hand_over(update, self.map().document, length);
+            }
+            Request::Decided => {
+                self.pages.save(update.state())?;
+                self.waits = Waits::Decided;
+                self.update = Some(update);
+            }
+            Request::HashSource { .. }
+            | Request::Download { .. }
+            | Request::MarkEmpty(_)
+            | Request::Decode(_)
+            | Request::Unpack { .. }
+            | Request::ReadBack { .. }
+            | Request::StoreState
+            | Request::Trial => return Err(Failure::Misuse.into()),
+        }
+        Ok(())
+    }
+
+    /// Lets the machine read a file in flash.
+    fn hand_over(&mut self, update: Update<'d>, span: Span, length: u32) -> Result<(), Stop<F::Error>> {
+        let mut file = FlashFile::new(self.storage.region(span), length);
+        self.update = Some(update.receive(Answer::Present(&mut file))?);
+        self.waits = Waits::Machine;
+        Ok(())
+    }
+
+    /// Where a kept copy of the very file stands that the machine asks for.
+    fn kept(&self, fetch: &Fetch) -> Result<Option<Span>, RegionError<F::Error>> {
+        let areas = match fetch.role {
+            RoleName::Root => self.map().roots,
+            RoleName::Snapshot => self.map().snapshots,
+            RoleName::Delegated(_) | RoleName::Targets | RoleName::Timestamp => return Ok(None),
+        };
+        match &fetch.pinned {
+            Some(pinned) => self.storage.kept(areas, pinned),
+            None => Ok(None),
+        }
+    }
+
+    fn passing_area(&self, role: &RoleName, update: &Update<'_>) -> Result<Span, RegionError<F::Error>> {
+        let trusted = &update.state().trusted;
+        match role {
+            RoleName::Root | RoleName::Targets | RoleName::Delegated(_) => {
+                self.storage.spare(self.map().roots, Some(&trusted.root.pinned()))
+            }
+            RoleName::Snapshot | RoleName::Timestamp => {
+                let counts: Option<Pinned> = trusted.snapshot.map(|snapshot| snapshot.pinned());
+                self.storage.spare(self.map().snapshots, counts.as_ref())
+            }
+        }
+    }
+
+    /// A document stays in its area; a rollout file passes through, and is the smaller one.
+    fn target_area(&self, target: &VerifiedTarget, update: &Update<'_>) -> Result<Span, RegionError<F::Error>> {
+        if target.name().as_str().ends_with(".release") {
+            return Ok(self.map().document);
+        }
+        self.passing_area(&RoleName::Timestamp, update)
+    }
+
+    /// Whether the document that is asked for is the one at rest. Its digest is compared again when it is read.
+    fn holds_document(&self, target: &VerifiedTarget, span: Span) -> Result<bool, RegionError<F::Error>> {
+        if target.length() > u64::from(span.bytes) {
+            return Ok(false);
+        }
+        let mut file = FlashFile::new(self.storage.region(span), short(target.length()));
+        Ok(crate::hashed::Hashed::new(&mut file).finish()? == *target.digest())
+    }
+
+    fn ask_metadata(&mut self, fetch: &Fetch, span: Span) -> Result<(), Failure> {
+        let kind = match fetch.role {
+            RoleName::Timestamp => Kind::Timestamp,
+            RoleName::Delegated(_) | RoleName::Root | RoleName::Snapshot | RoleName::Targets => Kind::Other,
+        };
+        self.ask(format_args!("metadata/{}", fetch.file), fetch.bytes_max, span, kind)
+    }
+
+    fn ask_target(&mut self, target: &VerifiedTarget, span: Span) -> Result<(), Failure> {
+        let path = format_args!("targets/{}.{}", Hex(target.digest()), target.name());
+        self.ask(path, short(target.length()), span, Kind::Other)
+    }
+
+    fn ask(&mut self, path: core::fmt::Arguments<'_>, bytes_max: u32, span: Span, kind: Kind) -> Result<(), Failure> {
+        self.path.clear();
+        self.path.write_fmt(path).map_err(|_| Failure::Misuse)?;
+        self.bytes_max = bytes_max;
+        self.fill.begin(span);
+        self.tries_left = TRIES_MAX;
+        self.waits = Waits::Open(kind);
+        Ok(())
+    }
+
+    /// The file came to its end, or to more than it may have.
+    fn received(&mut self) -> Result<(), Stop<F::Error>> {
+        let span = self.fill.span();
+        let came = self.fill.came();
+        if came <= self.bytes_max {
+            self.fill.finish(&mut self.storage.region(span))?;
+        }
+        let update = self.update.take().ok_or(Failure::Misuse)?;
+        self.hand_over(update, span, came)
+    }
+}
+
+impl<F: NorFlash, S> Work<F> for Checking<'_, '_, F, S> {
+    fn need(&mut self) -> Result<Need<'_>, Stop<F::Error>> {
+        while self.waits == Waits::Machine {
+            self.turn()?;
+        }
+        Ok(match self.waits {
+            Waits::Machine | Waits::Decided => Need::Nothing,
+            Waits::Open(_) => Need::Open(Ask {
+                path: &self.path,
+                offset: self.fill.came(),
+                // One more: a file that is too long is noticed.
+                bytes_max: self.bytes_max.saturating_add(1),
+                unless: None,
+            }),
+            Waits::Read(_) => Need::Read(self.fill.space()),
+        })
+    }
+
+    fn opened(&mut self, opened: Opened) -> Result<(), Stop<F::Error>> {
+        let Waits::Open(kind) = self.waits else {
+            return Err(Failure::Misuse.into());
+        };
+        match opened {
+            Opened::Absent => {
+                let update = self.update.take().ok_or(Failure::Misuse)?;
+                self.update = Some(update.receive(Answer::<FlashFile<'_, F>>::Absent)?);
+                self.waits = Waits::Machine;
+            }
+            // Nothing was asked conditionally.
+            Opened::NotModified => return Err(Stop::Transport),
+            Opened::Present { etag } => {
+                if kind == Kind::Timestamp {
+                    self.etag = etag;
+                }
+                self.waits = Waits::Read(kind);
+            }
+        }
+        Ok(())
+    }
+
+    fn filled(&mut self, count: usize) -> Result<(), Stop<F::Error>> {
+        let Waits::Read(_) = self.waits else {
+            return Err(Failure::Misuse.into());
+        };
+        if count == 0 {
+            return self.received();
+        }
+        let span = self.fill.span();
+        self.fill.filled(&mut self.storage.region(span), count)?;
+        if self.fill.came() > self.bytes_max {
+            return self.received();
+        }
+        Ok(())
+    }
+
+    fn broken(&mut self) -> bool {
+        // What came so far counts on; the whole file is verified in any case.
+        let Waits::Read(kind) = self.waits else {
+            return false;
+        };
+        let Some(tries_left) = self.tries_left.checked_sub(1) else {
+            return false;
+        };
+        self.tries_left = tries_left;
+        self.waits = Waits::Open(kind);
+        true
+    }
+}
+
+fn short(length: u64) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,471 @@
+//! A small device: its cycle, its installation, its poll loop.
+
+use super::{Checking, Installing, Need, Stop, Work};
+use crate::device::{Device, Intake, Running, decoder_profile};
+use crate::failure::Failure;
+use crate::flash::{Fill, Storage, Xip};
+use crate::poll::{AfterPeek, Peeked, Poll, Schedule, Task};
+use crate::state::DeviceState;
+use crate::transport::{Ask, AsyncTransport, Etag, Opened, Transport};
+use crate::update::{Considered, Decided, FellBack, Update, Way};
+use core::marker::PhantomData;
+use embedded_storage::nor_flash::NorFlash;
+use tuffet_boot::VerifiedImage;
+use tuffet_patch::Decoder;
+use tuffet_release::{Refusal, Version, WaitReason};
+use tuffet_tuf::first_root;
+use tuffet_wire::UnixSeconds;
+
+/// How often one update may go on along a long chain of roots.
+const RUNS_MAX: u32 = 32;
+
+/// Longest timestamp that a peek makes a server begin to send.
+const PEEK_BYTES_MAX: u32 = 1_024;
+
+/// What the maker of a device decides about its updates.
+#[derive(Copy, Clone, Debug)]
+pub struct Settings {
+    /// How many boots a new image has to be confirmed.
+    pub trial_attempts: u8,
+    /// How often to ask.
+    pub schedule: Schedule,
+}
+
+impl Settings {
+    /// Three boots, and the default schedule.
+    pub const DEFAULT: Self = Self {
+        trial_attempts: 3,
+        schedule: Schedule::DEFAULT,
+    };
+}
+
+/// What an update came to.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A new image stands in the spare slot, and the next boot tries it.
+    Installed {
+        /// Its version.
+        version: Version,
+        /// By which way it came.
+        way: Way,
+        /// Whether a delta was given up for it.
+        fell_back: Option<FellBack>,
+    },
+    /// The chain of roots is longer than one update walks; the next one goes on.
+    MoreRoots,
+    /// The repository has no release for this device.
+    NoRelease,
+    /// The newest release must not be installed here.
+    Refused(Refusal),
+    /// The newest release is the confirmed one.
+    UpToDate,
+    /// The newest release may be installed later.
+    Waiting(WaitReason),
+}
+
+/// A device with its flash, and the decoder `D` of its profile. The transport is lent to each call, so that the client can
+/// stand in a static and the network come and go.
+pub struct Client<'c, F, S, D> {
+    device: &'c Device,
+    storage: Storage<'c, F, S>,
+    settings: Settings,
+    poll: Poll,
+    etag: Option<Etag>,
+    decoder: PhantomData<fn() -> D>,
+}
+
+/// What is due.
+enum Due {
+    Cycle,
+    Peek(Etag),
+}
+
+/// What an update does after its first half.
+enum Next<'d> {
+    Told(Outcome),
+    Again,
+    Install(Update<'d>, Version),
+}
+
+impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
+    /// A device after a restart. Refused, as a mistake of the firmware, if the device does not stream patches of the profile
+    /// that the decoder takes.
+    pub fn new(
+        device: &'c Device,
+        storage: Storage<'c, F, Xip>,
+        settings: Settings,
+        now: UnixSeconds,
+    ) -> Result<Self, Failure> {
+        match device.intake {
+            Intake::Streamed(profile) if decoder_profile(profile) == D::PROFILE => Ok(Self {
+                device,
+                storage,
+                settings,
+                poll: Poll::after_restart(settings.schedule, now),
+                etag: None,
+                decoder: PhantomData,
+            }),
+            Intake::Streamed(_) | Intake::Kept => Err(Failure::Misuse),
+        }
+    }
+
+    /// What runs on the device now.
+    pub fn running(&self) -> Result<Running, Stop<F::Error>> {
+        Ok(Running::of(&self.storage.boot_records()?)?)
+    }
+
+    /// When the next [`turn`](Self::turn) is due.
+    #[must_use]
+    pub const fn due_at(&self) -> UnixSeconds {
+        self.poll.due_at()
+    }
+
+    fn begin(&self, running: Running, now: UnixSeconds) -> Result<Checking<'c, 'c, F, Xip>, Stop<F::Error>> {
+        let (pages, state) = self.storage.state()?;
+        Ok(Checking::begin(self.storage, pages, self.device, running, state, now))
+    }
+
+    fn begin_again(&self, now: UnixSeconds) -> Result<Checking<'c, 'c, F, Xip>, Stop<F::Error>> {
+        let (pages, state) = self.storage.state()?;
+        let running = self.running()?;
+        Ok(Checking::again(self.storage, pages, self.device, running, state, now)?)
+    }
+
+    /// Reads the decision off the first half.
+    fn decided(&mut self, checking: Checking<'c, 'c, F, Xip>) -> Result<Next<'c>, Stop<F::Error>> {
+        let (update, _, etag) = checking.finish()?;
+        if etag.is_some() {
+            self.etag = etag;
+        }
+        let Considered { decided, .. } = update.considered().ok_or(Failure::Misuse)?;
+        Ok(Next::Told(match decided {
+            Decided::Install(plan) => {
+                let version = plan.version;
+                return Ok(Next::Install(update, version));
+            }
+            Decided::MoreRoots => return Ok(Next::Again),
+            Decided::NoRelease => Outcome::NoRelease,
+            Decided::Refuse(refusal) => Outcome::Refused(*refusal),
+            Decided::UpToDate => Outcome::UpToDate,
+            Decided::Wait(reason) => Outcome::Waiting(*reason),
+        }))
+    }
+
+    /// Begins the trial of an image that was proven.
+    fn try_out(&self, installing: Installing<'c, 'c, '_, F, D>, version: Version) -> Result<Outcome, Stop<F::Error>> {
+        let (way, fell_back) = installing.way().ok_or(Failure::Misuse)?;
+        let image = installing.finish()?;
+        let mut records = self.storage.boot_records()?;
+        records.begin_trial(image, self.settings.trial_attempts)?;
+        Ok(Outcome::Installed {
+            version,
+            way,
+            fell_back,
+        })
+    }
+
+    fn due(&self, now: UnixSeconds) -> Result<Due, Stop<F::Error>> {
+        let (_, state) = self.storage.state()?;
+        let expires = state.trusted.timestamp.map(|timestamp| timestamp.file.expires);
+        Ok(match (self.poll.task(now, expires), self.etag) {
+            (Task::Peek, Some(etag)) => Due::Peek(etag),
+            (Task::Peek, None) | (Task::Cycle, _) => Due::Cycle,
+        })
+    }
+
+    fn peeked(&mut self, opened: Opened, now: UnixSeconds, random: u32) -> AfterPeek {
+        let peeked = match opened {
+            Opened::NotModified => Peeked::Unchanged,
+            // The cycle fetches it in its turn, and says what is wrong when it is gone.
+            Opened::Absent | Opened::Present { .. } => Peeked::Changed,
+        };
+        self.poll.peeked(now, peeked, random)
+    }
+
+    fn note<T>(
+        &mut self,
+        outcome: Result<T, Stop<F::Error>>,
+        retry_after_s: Option<u32>,
+        now: UnixSeconds,
+        random: u32,
+    ) -> Result<T, Stop<F::Error>> {
+        if outcome.is_err() {
+            self.poll.failed(now, retry_after_s, random);
+        }
+        outcome
+    }
+}
+
+/// The conditional request of a peek.
+const fn peek(etag: &Etag) -> Ask<'_> {
+    Ask {
+        path: "metadata/timestamp.json",
+        offset: 0,
+        bytes_max: PEEK_BYTES_MAX,
+        unless: Some(etag),
+    }
+}
+
+/// Gives a half what it needs, and waits for it.
+fn pump<F: NorFlash, T: Transport>(work: &mut impl Work<F>, transport: &mut T) -> Result<(), Stop<F::Error>> {
+    loop {
+        let moved = match work.need()? {
+            Need::Nothing => return Ok(()),
+            Need::Open(ask) => match transport.open(&ask) {
+                Ok(opened) => Ok(work.opened(opened)?),
+                Err(error) => Err(error),
+            },
+            Need::Read(space) => match transport.read(space) {
+                Ok(count) => Ok(work.filled(count)?),
+                Err(error) => Err(error),
+            },
+        };
+        if moved.is_err() && !work.broken() {
+            return Err(Stop::Transport);
+        }
+    }
+}
+
+/// The same, awaited.
+async fn pump_async<F: NorFlash, T: AsyncTransport>(
+    work: &mut impl Work<F>,
+    transport: &mut T,
+) -> Result<(), Stop<F::Error>> {
+    loop {
+        let moved = match work.need()? {
+            Need::Nothing => return Ok(()),
+            Need::Open(ask) => match transport.open(&ask).await {
+                Ok(opened) => Ok(work.opened(opened)?),
+                Err(error) => Err(error),
+            },
+            Need::Read(space) => match transport.read(space).await {
+                Ok(count) => Ok(work.filled(count)?),
+                Err(error) => Err(error),
+            },
+        };
+        if moved.is_err() && !work.broken() {
+            return Err(Stop::Transport);
+        }
+    }
+}
+
+/// Waiting.
+impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
+    /// Does what is due, and notes in the schedule how it went. `random` is any uniformly drawn number.
+    pub fn turn<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        now: UnixSeconds,
+        random: u32,
+    ) -> Result<Outcome, Stop<F::Error>> {
+        let outcome = self.task(transport, now, random);
+        self.note(outcome, transport.retry_after_s(), now, random)
+    }
+
+    fn task<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        now: UnixSeconds,
+        random: u32,
+    ) -> Result<Outcome, Stop<F::Error>> {
+        if let Due::Peek(etag) = self.due(now)? {
+            let opened = transport.open(&peek(&etag)).map_err(|_| Stop::Transport)?;
+            if self.peeked(opened, now, random) == AfterPeek::DecideAgain {
+                match self.again(transport, now) {
+                    // What is kept does not carry a decision any more: the repository has it.
+                    Err(Stop::Failure(Failure::StoredTooOld)) => {}
+                    outcome => return outcome,
+                }
+            }
+        }
+        let outcome = self.update(transport, now)?;
+        self.poll.cycled(now, random);
+        Ok(outcome)
+    }
+
+    /// A full cycle, and the installation of what it finds.
+    pub fn update<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Outcome, Stop<F::Error>> {
+        let running = self.running()?;
+        for _ in 0..RUNS_MAX {
+            match self.check(transport, running.clone(), now)? {
+                Next::Told(outcome) => return Ok(outcome),
+                Next::Install(update, version) => return self.install(transport, update, version),
+                Next::Again => {}
+            }
+        }
+        Ok(Outcome::MoreRoots)
+    }
+
+    /// The decision again, about what is stored, and the installation if it says so.
+    pub fn again<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Outcome, Stop<F::Error>> {
+        match self.check_again(transport, now)? {
+            Next::Told(outcome) => Ok(outcome),
+            Next::Install(update, version) => self.install(transport, update, version),
+            Next::Again => Err(Failure::Misuse.into()),
+        }
+    }
+
+    /// The factory's first step: puts the first root, from a place that is trusted, where the device begins.
+    pub fn provision_root(&self, root: &[u8]) -> Result<(), Stop<F::Error>> {
+        let trusted = first_root(&mut &*root, &self.device.limits).map_err(|error| match error {
+            tuffet_tuf::Error::Rejected(rejected) => Failure::Rejected(rejected),
+            tuffet_tuf::Error::Storage(never) => match never {},
+            _ => Failure::NoRoot,
+        })?;
+        let [area, _] = self.storage.map().roots;
+        let mut region = self.storage.region(area);
+        let mut fill = Fill::new(area);
+        let mut rest = root;
+        while !rest.is_empty() {
+            let space = fill.space();
+            let (piece, others) = rest.split_at_checked(space.len()).unwrap_or((rest, &[]));
+            for (place, byte) in space.iter_mut().zip(piece) {
+                *place = *byte;
+            }
+            fill.filled(&mut region, piece.len())?;
+            rest = others;
+        }
+        fill.finish(&mut region)?;
+        self.storage.blank_state()?.save(&DeviceState::new(trusted))?;
+        Ok(())
+    }
+
+    /// The factory's second step: verifies like any device, and makes the first image the confirmed one.
+    pub fn provision<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Version, Stop<F::Error>> {
+        for _ in 0..RUNS_MAX {
+            match self.check(transport, Running::FACTORY, now)? {
+                Next::Told(_) => return Err(Failure::NotProvisioned.into()),
+                Next::Again => {}
+                Next::Install(update, version) => {
+                    let image = self.prove(transport, update)?;
+                    self.storage.boot_records()?.provision(image.placed())?;
+                    return Ok(version);
+                }
+            }
+        }
+        Err(Failure::NotProvisioned.into())
+    }
+
+    #[inline(never)]
+    fn check<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        running: Running,
+        now: UnixSeconds,
+    ) -> Result<Next<'c>, Stop<F::Error>> {
+        let mut checking = self.begin(running, now)?;
+        pump(&mut checking, transport)?;
+        self.decided(checking)
+    }
+
+    #[inline(never)]
+    fn check_again<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Next<'c>, Stop<F::Error>> {
+        let mut checking = self.begin_again(now)?;
+        pump(&mut checking, transport)?;
+        self.decided(checking)
+    }
+
+    #[inline(never)]
+    fn install<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        update: Update<'c>,
+        version: Version,
+    ) -> Result<Outcome, Stop<F::Error>> {
+        let (mut decoder, mut block) = (D::new(), D::block());
+        let (pages, _) = self.storage.state()?;
+        let mut installing = Installing::begin(self.storage, pages, update, &mut decoder, block.as_mut())?;
+        pump(&mut installing, transport)?;
+        self.try_out(installing, version)
+    }
+
+    #[inline(never)]
+    fn prove<T: Transport>(&mut self, transport: &mut T, update: Update<'c>) -> Result<VerifiedImage, Stop<F::Error>> {
+        let (mut decoder, mut block) = (D::new(), D::block());
+        let (pages, _) = self.storage.state()?;
+        let mut installing = Installing::begin(self.storage, pages, update, &mut decoder, block.as_mut())?;
+        pump(&mut installing, transport)?;
+        Ok(installing.finish()?)
+    }
+}
+
+/// Awaited. The same steps in the same order; what they do stands above, once.
+impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
+    /// Like [`turn`](Self::turn).
+    pub async fn turn_async<T: AsyncTransport>(
+        &mut self,
+        transport: &mut T,
+        now: UnixSeconds,
+        random: u32,
+    ) -> Result<Outcome, Stop<F::Error>> {
+        let outcome = self.task_async(transport, now, random).await;
+        self.note(outcome, transport.retry_after_s(), now, random)
+    }
+
+    async fn task_async<T: AsyncTransport>(
+        &mut self,
+        transport: &mut T,
+        now: UnixSeconds,
+        random: u32,
+    ) -> Result<Outcome, Stop<F::Error>> {
+        if let Due::Peek(etag) = self.due(now)? {
+            let opened = transport.open(&peek(&etag)).await.map_err(|_| Stop::Transport)?;
+            if self.peeked(opened, now, random) == AfterPeek::DecideAgain {
+                match self.again_async(transport, now).await {
+                    Err(Stop::Failure(Failure::StoredTooOld)) => {}
+                    outcome => return outcome,
+                }
+            }
+        }
+        let outcome = self.update_async(transport, now).await?;
+        self.poll.cycled(now, random);
+        Ok(outcome)
+    }
+
+    /// Like [`update`](Self::update).
+    pub async fn update_async<T: AsyncTransport>(
+        &mut self,
+        transport: &mut T,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Stop<F::Error>> {
+        let running = self.running()?;
+        for _ in 0..RUNS_MAX {
+            let mut checking = self.begin(running.clone(), now)?;
+            pump_async(&mut checking, transport).await?;
+            match self.decided(checking)? {
+                Next::Told(outcome) => return Ok(outcome),
+                Next::Install(update, version) => return self.install_async(transport, update, version).await,
+                Next::Again => {}
+            }
+        }
+        Ok(Outcome::MoreRoots)
+    }
+
+    /// Like [`again`](Self::again).
+    pub async fn again_async<T: AsyncTransport>(
+        &mut self,
+        transport: &mut T,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Stop<F::Error>> {
+        let mut checking = self.begin_again(now)?;
+        pump_async(&mut checking, transport).await?;
+        match self.decided(checking)? {
+            Next::Told(outcome) => Ok(outcome),
+            Next::Install(update, version) => self.install_async(transport, update, version).await,
+            Next::Again => Err(Failure::Misuse.into()),
+        }
+    }
+
+    async fn install_async<T: AsyncTransport>(
+        &mut self,
+        transport: &mut T,
+        update: Update<'c>,
+        version: Version,
+    ) -> Result<Outcome, Stop<F::Error>> {
+        let (mut decoder, mut block) = (D::new(), D::block());
+        let (pages, _) = self.storage.state()?;
+        let mut installing = Installing::begin(self.storage, pages, update, &mut decoder, block.as_mut())?;
+        pump_async(&mut installing, transport).await?;
+        self.try_out(installing, version)
+    }
+}

@@ -1,0 +1,362 @@
+//! What lies where in flash.
+//!
+//! ```text
+//! part          what it holds                                                     at least
+//! boot_record   the boot record: two pages                                        2 * 1 KiB
+//! state         the trusted state: two pages of records                           2 * 1 KiB
+//! roots         the newest root, in one of two areas; targets and delegated       2 * 8 KiB
+//!               roles pass through the other
+//! snapshots     the newest snapshot, in one of two areas; timestamp and rollout   2 * 4 KiB
+//!               file pass through the other
+//! document      the release document                                              8 KiB
+//! checkpoints   what a decoder saved: two areas                                   2 * a record of the decoder
+//! slots         the images: by strategy
+//! ```
+//!
+//! Strategies, by type:
+//!
+//! ```text
+//! Xip    +----------------+----------------+   each image runs where it lies; a release has one image for each
+//!        | slot A         | slot B         |   address, or images that run anywhere
+//!        +----------------+----------------+
+//!
+//! Swap   +----------------+----------------+-----------------------------------+
+//!        | runs from here | staged         | journal: one record for each unit |   one link address; the bootloader
+//!        |                |                | that moved, and the unit itself   |   moves images. Laid out only.
+//!        +----------------+----------------+-----------------------------------+
+//!        journal record (16 bytes): step (1), unit (2), sequence (4), zero (5), CRC-32 (4)
+//! ```
+//!
+//! The map of a micro:bit, 256 KiB in units of 1 KiB; the bootloader has the first 12 KiB, and 2 KiB stay free:
+//!
+//! ```
+//! use tuffet_no_std_client::flash::{Map, Span, Units, Xip};
+//! use tuffet_no_std_client::patch::{Decoder, SmallState};
+//!
+//! const KIB: u32 = 1024;
+//! const MAP: Map<Xip> = Map {
+//!     boot_record: Span::new(12 * KIB, 2 * KIB),
+//!     state: Span::new(14 * KIB, 2 * KIB),
+//!     roots: [Span::new(16 * KIB, 8 * KIB), Span::new(24 * KIB, 8 * KIB)],
+//!     snapshots: [Span::new(32 * KIB, 4 * KIB), Span::new(36 * KIB, 4 * KIB)],
+//!     document: Span::new(40 * KIB, 8 * KIB),
+//!     checkpoints: [Span::new(48 * KIB, 8 * KIB), Span::new(56 * KIB, 8 * KIB)],
+//!     slots: Xip { slots: [Span::new(66 * KIB, 95 * KIB), Span::new(161 * KIB, 95 * KIB)], base: 0 },
+//! };
+//! const UNITS: Units = Units { capacity: 256 * KIB, erase_bytes: KIB, write_bytes: 4 };
+//! // A map that does not fit does not build.
+//! const _: () = assert!(MAP.check(UNITS, SmallState::SNAPSHOT_BYTES).is_ok());
+//! assert_eq!(MAP.slots.addresses(), [66 * KIB, 161 * KIB]);
+//! ```
+
+use super::state_pages::RECORD_BYTES;
+use tuffet_boot::Slot;
+use tuffet_release::DOCUMENT_BYTES_MAX;
+use tuffet_tuf::Limits;
+
+/// A stretch of flash.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Offset of its first byte.
+    pub start: u32,
+    /// Its length in bytes.
+    pub bytes: u32,
+}
+
+/// The parts of a flash; `S` is the strategy of its slots.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Map<S> {
+    /// The boot record.
+    pub boot_record: Span,
+    /// The trusted state.
+    pub state: Span,
+    /// The root, in one of the two.
+    pub roots: [Span; 2],
+    /// The snapshot, in one of the two.
+    pub snapshots: [Span; 2],
+    /// The release document.
+    pub document: Span,
+    /// Saved decoders.
+    pub checkpoints: [Span; 2],
+    /// The images.
+    pub slots: S,
+}
+
+/// What the slots of a part are, and how an image comes to run.
+pub trait Strategy {
+    /// All that the strategy occupies.
+    fn spans(&self) -> [Span; 3];
+}
+
+/// Each image runs where it lies.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Xip {
+    /// Slots A and B, of the same length.
+    pub slots: [Span; 2],
+    /// The address at which the processor sees offset 0 of the flash.
+    pub base: u32,
+}
+
+/// One link address: a bootloader exchanges the two slots, unit by unit, with a journal. The layout is reserved; nothing
+/// runs it yet, and no client takes such a map:
+///
+/// ```compile_fail
+/// use tuffet_no_std_client::{Client, flash::{Map, Storage, Swap}};
+/// fn client<F: embedded_storage::nor_flash::NorFlash>(storage: Storage<'_, F, Swap>) {
+///     let _ = Client::<F, Swap, ()>::running;
+/// }
+/// ```
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Swap {
+    /// Where the image runs.
+    pub running: Span,
+    /// Where the next one waits.
+    pub staged: Span,
+    /// What was moved so far, and the unit that is being moved.
+    pub journal: Span,
+}
+
+/// The numbers of a flash part.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Units {
+    /// Bytes of the whole part.
+    pub capacity: u32,
+    /// Bytes of an erase unit.
+    pub erase_bytes: u32,
+    /// Bytes of a write unit.
+    pub write_bytes: u32,
+}
+
+/// Which part of a map is wrong.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The boot record.
+    BootRecord,
+    /// The saved decoders.
+    Checkpoints,
+    /// The release document.
+    Document,
+    /// The root areas.
+    Roots,
+    /// The slots.
+    Slots,
+    /// The snapshot areas.
+    Snapshots,
+    /// The trusted state.
+    State,
+}
+
+/// Why a map does not fit its part.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MapError {
+    /// It does not begin and end with erase units.
+    NotErasable(Part),
+    /// It reaches past the end of the flash.
+    OutOfBounds(Part),
+    /// It shares bytes with another part.
+    Overlap(Part),
+    /// It is shorter than what it must hold.
+    TooShort(Part),
+    /// The write unit does not divide what is written at once, 64 bytes.
+    WriteUnit,
+}
+
+impl Span {
+    /// A stretch of `bytes` bytes.
+    #[must_use]
+    pub const fn new(start: u32, bytes: u32) -> Self {
+        Self { start, bytes }
+    }
+
+    const fn end(self) -> u32 {
+        self.start.saturating_add(self.bytes)
+    }
+
+    const fn is_apart_from(self, other: Self) -> bool {
+        self.end() <= other.start || other.end() <= self.start || self.bytes == 0 || other.bytes == 0
+    }
+}
+
+impl Xip {
+    /// Where the processor sees the slots: what images are linked for.
+    #[must_use]
+    pub const fn addresses(&self) -> [u32; 2] {
+        let [a, b] = self.slots;
+        [self.base.saturating_add(a.start), self.base.saturating_add(b.start)]
+    }
+
+    /// A slot.
+    #[must_use]
+    pub const fn slot(&self, slot: Slot) -> Span {
+        let [a, b] = self.slots;
+        match slot {
+            Slot::A => a,
+            Slot::B => b,
+        }
+    }
+}
+
+impl Strategy for Xip {
+    fn spans(&self) -> [Span; 3] {
+        let [a, b] = self.slots;
+        [a, b, Span::new(0, 0)]
+    }
+}
+
+impl Strategy for Swap {
+    fn spans(&self) -> [Span; 3] {
+        [self.running, self.staged, self.journal]
+    }
+}
+
+impl Map<Xip> {
+    /// Checks everything that can be wrong with a map, for firmware that would rather not build. `checkpoint_bytes` is the
+    /// length of a record of the decoder.
+    pub const fn check(&self, units: Units, checkpoint_bytes: usize) -> Result<(), MapError> {
+        let [slot_a, slot_b] = self.slots.slots;
+        if slot_a.bytes != slot_b.bytes {
+            return Err(MapError::TooShort(Part::Slots));
+        }
+        self.check_parts(units, checkpoint_bytes, &[slot_a, slot_b])
+    }
+}
+
+impl<S> Map<S> {
+    #[allow(clippy::as_conversions, reason = "widening, in a function for the compiler")]
+    const fn check_parts(&self, units: Units, checkpoint_bytes: usize, slots: &[Span; 2]) -> Result<(), MapError> {
+        if units.write_bytes == 0 || !64_u32.is_multiple_of(units.write_bytes) {
+            return Err(MapError::WriteUnit);
+        }
+        let limits = Limits::DEFAULT;
+        let [root_a, root_b] = self.roots;
+        let [snapshot_a, snapshot_b] = self.snapshots;
+        let [checkpoint_a, checkpoint_b] = self.checkpoints;
+        let [slot_a, slot_b] = *slots;
+        // A page of its own for each of two.
+        let page_bytes = units.erase_bytes.saturating_mul(2);
+        let state_bytes = RECORD_BYTES.saturating_mul(2);
+        let boot_bytes = tuffet_boot::PAGE_BYTES_MIN.saturating_mul(2);
+        let checkpoint_bytes = checkpoint_bytes as u64;
+        let parts = [
+            (
+                Part::BootRecord,
+                self.boot_record,
+                larger(boot_bytes, page_bytes) as u64,
+            ),
+            (Part::State, self.state, larger(state_bytes, page_bytes) as u64),
+            (Part::Roots, root_a, limits.root_bytes_max as u64),
+            (Part::Roots, root_b, limits.root_bytes_max as u64),
+            (Part::Snapshots, snapshot_a, limits.snapshot_bytes_max as u64),
+            (Part::Snapshots, snapshot_b, limits.snapshot_bytes_max as u64),
+            (Part::Document, self.document, DOCUMENT_BYTES_MAX as u64),
+            (Part::Checkpoints, checkpoint_a, checkpoint_bytes),
+            (Part::Checkpoints, checkpoint_b, checkpoint_bytes),
+            (Part::Slots, slot_a, 1),
+            (Part::Slots, slot_b, 1),
+        ];
+        let mut rest: &[(Part, Span, u64)] = &parts;
+        while let Some(((part, span, bytes_min), others)) = rest.split_first() {
+            if (span.bytes as u64) < *bytes_min {
+                return Err(MapError::TooShort(*part));
+            }
+            if span.start as u64 + span.bytes as u64 > units.capacity as u64 {
+                return Err(MapError::OutOfBounds(*part));
+            }
+            if !span.start.is_multiple_of(units.erase_bytes) || !span.bytes.is_multiple_of(units.erase_bytes) {
+                return Err(MapError::NotErasable(*part));
+            }
+            let mut behind = others;
+            while let Some(((_, other, _), others)) = behind.split_first() {
+                if !span.is_apart_from(*other) {
+                    return Err(MapError::Overlap(*part));
+                }
+                behind = others;
+            }
+            rest = others;
+        }
+        Ok(())
+    }
+}
+
+const fn larger(one: u32, other: u32) -> u32 {
+    if one > other { one } else { other }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIB: u32 = 1024;
+    const UNITS: Units = Units {
+        capacity: 256 * KIB,
+        erase_bytes: KIB,
+        write_bytes: 4,
+    };
+
+    fn map() -> Map<Xip> {
+        Map {
+            boot_record: Span::new(12 * KIB, 2 * KIB),
+            state: Span::new(14 * KIB, 2 * KIB),
+            roots: [Span::new(16 * KIB, 8 * KIB), Span::new(24 * KIB, 8 * KIB)],
+            snapshots: [Span::new(32 * KIB, 4 * KIB), Span::new(36 * KIB, 4 * KIB)],
+            document: Span::new(40 * KIB, 8 * KIB),
+            checkpoints: [Span::new(48 * KIB, 8 * KIB), Span::new(56 * KIB, 8 * KIB)],
+            slots: Xip {
+                slots: [Span::new(66 * KIB, 95 * KIB), Span::new(161 * KIB, 95 * KIB)],
+                base: 0,
+            },
+        }
+    }
+
+    #[test]
+    fn each_mistake_has_its_name() {
+        let check = |edit: &dyn Fn(&mut Map<Xip>)| {
+            let mut map = map();
+            edit(&mut map);
+            map.check(UNITS, 8 * 1024)
+        };
+        assert_eq!(check(&|_| {}), Ok(()));
+        assert_eq!(
+            check(&|map| map.state.bytes = KIB),
+            Err(MapError::TooShort(Part::State))
+        );
+        assert_eq!(
+            check(&|map| map.roots[1].bytes = 7 * KIB),
+            Err(MapError::TooShort(Part::Roots))
+        );
+        assert_eq!(
+            check(&|map| map.snapshots[0].bytes = 3 * KIB),
+            Err(MapError::TooShort(Part::Snapshots))
+        );
+        assert_eq!(
+            check(&|map| map.document.bytes = 4 * KIB),
+            Err(MapError::TooShort(Part::Document))
+        );
+        assert_eq!(
+            check(&|map| map.checkpoints[0].bytes = 7 * KIB),
+            Err(MapError::TooShort(Part::Checkpoints))
+        );
+        assert_eq!(
+            check(&|map| map.slots.slots[0].bytes = 94 * KIB),
+            Err(MapError::TooShort(Part::Slots))
+        );
+        assert_eq!(
+            check(&|map| map.boot_record.start = 12 * KIB + 4),
+            Err(MapError::NotErasable(Part::BootRecord))
+        );
+        assert_eq!(
+            check(&|map| map.slots.slots[1].start = 162 * KIB),
+            Err(MapError::OutOfBounds(Part::Slots))
+        );
+        assert_eq!(
+            check(&|map| map.document.start = 36 * KIB),
+            Err(MapError::Overlap(Part::Snapshots))
+        );
+        let coarse = Units {
+            write_bytes: 24,
+            ..UNITS
+        };
+        assert_eq!(map().check(coarse, 8 * 1024), Err(MapError::WriteUnit));
+    }
+}

@@ -1,0 +1,26 @@
+//! Everything that a small device keeps, on one NOR flash.
+//!
+//! - [`Map`] says what lies where, and is checked when the firmware is built.
+//! - [`StatePages`] holds the trusted state: checksummed records in alternating pages.
+//! - The root and the snapshot are kept whole, each in one of two areas; which one counts is said by the digest in the
+//!   trusted state, so switching over is the writing of that state and nothing else.
+//! - The area that does not count is where files pass through that are not kept: of those the state has version, length,
+//!   digest, expiry and signing time.
+//! - [`Checkpoints`] holds what a decoder saved, in alternating areas too.
+//! - The boot record is the log of [`tuffet_boot`].
+
+mod checkpoints;
+mod file;
+mod fill;
+mod map;
+mod region;
+mod state_pages;
+mod storage;
+
+pub use checkpoints::Checkpoints;
+pub use file::FlashFile;
+pub(crate) use fill::Fill;
+pub use map::{Map, MapError, Part, Span, Strategy, Swap, Units, Xip};
+pub use region::{Region, RegionError};
+pub use state_pages::{StateError, StatePages};
+pub use storage::Storage;

@@ -1,0 +1,89 @@
+//! The flash of a device with its map: where every driver and the bootloader begin.
+
+use super::{Checkpoints, FlashFile, Map, Region, RegionError, Span, StateError, StatePages, Xip};
+use crate::state::DeviceState;
+use core::cell::RefCell;
+use embedded_storage::nor_flash::NorFlash;
+use tuffet_boot::{BootRecords, Slot};
+use tuffet_tuf::Pinned;
+
+/// A flash and its map. It is a view: as many as one likes share the flash.
+pub struct Storage<'f, F, S> {
+    flash: &'f RefCell<F>,
+    map: &'f Map<S>,
+}
+
+impl<F, S> Clone for Storage<'_, F, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<F, S> Copy for Storage<'_, F, S> {}
+
+impl<'f, F, S> Storage<'f, F, S> {
+    /// A flash that is laid out by this map. The map was [checked](Map::check) when the firmware was built.
+    pub const fn new(flash: &'f RefCell<F>, map: &'f Map<S>) -> Self {
+        Self { flash, map }
+    }
+
+    /// The map.
+    pub const fn map(&self) -> &'f Map<S> {
+        self.map
+    }
+
+    pub(crate) const fn region(&self, span: Span) -> Region<'f, F> {
+        Region::new(self.flash, span)
+    }
+}
+
+impl<'f, F: NorFlash, S> Storage<'f, F, S> {
+    /// Opens the boot record.
+    pub fn boot_records(&self) -> Result<BootRecords<Region<'f, F>>, tuffet_boot::Error<RegionError<F::Error>>> {
+        BootRecords::open(self.region(self.map.boot_record))
+    }
+
+    /// Opens the trusted state.
+    pub fn state(&self) -> Result<(StatePages<'f, F>, DeviceState), StateError<F::Error>> {
+        StatePages::open(self.region(self.map.state))
+    }
+
+    /// Empties the pages of the trusted state: for a device that has none.
+    pub(crate) fn blank_state(&self) -> Result<StatePages<'f, F>, RegionError<F::Error>> {
+        self.region(self.map.state).erase(0, self.map.state.bytes)?;
+        Ok(StatePages::blank(self.region(self.map.state)))
+    }
+
+    pub(crate) fn checkpoints(&self) -> Checkpoints<'f, F> {
+        let spans = self.map.checkpoints;
+        Checkpoints::new(spans.map(|span| self.region(span)), spans)
+    }
+
+    /// The area of the two that holds exactly this file.
+    pub(crate) fn kept(&self, areas: [Span; 2], pinned: &Pinned) -> Result<Option<Span>, RegionError<F::Error>> {
+        for span in areas {
+            let mut file = FlashFile::new(self.region(span), pinned.length);
+            if pinned.length <= span.bytes && pinned.matches(&mut file)? {
+                return Ok(Some(span));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The area of the two that does not hold the file which counts.
+    pub(crate) fn spare(&self, areas: [Span; 2], counts: Option<&Pinned>) -> Result<Span, RegionError<F::Error>> {
+        let [first, second] = areas;
+        let kept = match counts {
+            Some(pinned) => self.kept(areas, pinned)?,
+            None => None,
+        };
+        Ok(if kept == Some(first) { second } else { first })
+    }
+}
+
+impl<'f, F: NorFlash> Storage<'f, F, Xip> {
+    /// A slot, as a flash of its own.
+    pub const fn slot(&self, slot: Slot) -> Region<'f, F> {
+        self.region(self.map.slots.slot(slot))
+    }
+}
