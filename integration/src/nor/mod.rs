@@ -23,6 +23,10 @@
 //!
 //! From the cut on every access gives [`NorError::PowerIsOff`] and is counted, so that code which goes on blindly is seen.
 //!
+//! A test has its cuts in one of two ways. Live: [`Nor::cut_at`], and the update runs into it. From a record:
+//! [`Nor::record`] before the update, then [`Journal::cuts`] gives what every cut would have left, without an update for
+//! each. The wear is counted all the time ([`Nor::tally`]).
+//!
 //! Not modelled: a bit which was left half way and reads differently each time. `Bits` throws its coin once, at the cut.
 //! Code that decides by one reading and relies on another one is not caught here; it has to read once, or to erase what
 //! it has not finished erasing.
@@ -42,15 +46,19 @@
 //! assert_eq!(&bytes, b"1234\xFF\xFF\xFF\xFF");
 //! ```
 
+mod journal;
 mod part;
 mod random;
+mod tally;
 mod tear;
 
 #[cfg(test)]
 mod tests;
 
+pub use journal::{CutPoint, Journal, Operation};
 pub use part::{Nor, NorError};
 pub use random::Random;
+pub use tally::{Region, Tally, Wear};
 pub use tear::{Cut, Kind, Tear, Tears};
 
 /// A small microcontroller's own flash, like the nRF51's: 4 byte writes, 1 KiB erases.

@@ -1,7 +1,7 @@
 //! The part: cells, rules, and the power.
 
 use super::tear::are_erased;
-use super::{Cut, ERASED, Kind, READ_BYTES};
+use super::{Cut, ERASED, Journal, Kind, Operation, READ_BYTES, Tally, Tear};
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
 use std::fmt;
 use std::ops::Range;
@@ -16,6 +16,8 @@ pub struct Nor<const WRITE: usize, const ERASE: usize> {
     writes: Vec<u8>,
     writes_per_unit: u8,
     power: Power,
+    tally: Tally,
+    journal: Option<Journal>,
 }
 
 /// The one way in which a sound access fails.
@@ -67,6 +69,8 @@ impl<const WRITE: usize, const ERASE: usize> Nor<WRITE, ERASE> {
             writes: vec![0; capacity / WRITE],
             writes_per_unit: 1,
             power: Power::On,
+            tally: Tally::new(capacity, ERASE, WRITE),
+            journal: None,
         }
     }
 
@@ -123,6 +127,31 @@ impl<const WRITE: usize, const ERASE: usize> Nor<WRITE, ERASE> {
         self.writes.fill(0);
     }
 
+    /// What was done since the part was made or the tally was taken, across cuts.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// What was done so far; the count begins again.
+    pub fn take_tally(&mut self) -> Tally {
+        std::mem::replace(&mut self.tally, Tally::new(self.contents.len(), ERASE, WRITE))
+    }
+
+    /// Keeps a journal from here on; one that was kept before is forgotten.
+    pub fn record(&mut self) {
+        self.journal = Some(Journal::new(self.contents.clone()));
+    }
+
+    /// The journal, which ends.
+    ///
+    /// # Panics
+    ///
+    /// If none was kept.
+    pub fn take_journal(&mut self) -> Journal {
+        self.journal.take().expect("nothing was recorded")
+    }
+
     /// Lets an access through, or counts it.
     fn access(&mut self) -> Result<(), NorError> {
         match &mut self.power {
@@ -136,24 +165,38 @@ impl<const WRITE: usize, const ERASE: usize> Nor<WRITE, ERASE> {
 
     /// Does one operation, or what a cut leaves of it.
     fn operate(&mut self, kind: Kind, range: Range<usize>, change: impl FnOnce(&mut [u8])) -> Result<(), NorError> {
-        let tear = match &mut self.power {
-            Power::OnUntil(cut) if cut.operation == 0 => Some(cut.tear),
-            Power::OnUntil(cut) => {
-                cut.operation -= 1;
-                None
-            }
-            Power::On | Power::Off { .. } => None,
-        };
+        self.tally.count(kind, &range);
+        let tear = self.due();
+        let offset = range.start;
         let cells = &mut self.contents[range];
-        let Some(tear) = tear else {
+        if tear.is_none() && self.journal.is_none() {
             change(cells);
             return Ok(());
-        };
+        }
         let old = cells.to_vec();
         change(cells);
-        tear.mix(kind, &old, cells);
-        self.power = Power::Off { accesses: 0 };
-        Err(NorError::PowerIsOff)
+        if let Some(tear) = tear {
+            tear.mix(kind, &old, cells);
+            self.power = Power::Off { accesses: 0 };
+            return Err(NorError::PowerIsOff);
+        }
+        if let Some(journal) = &mut self.journal {
+            let new = cells.to_vec();
+            journal.push(Operation { kind, offset, old, new });
+        }
+        Ok(())
+    }
+
+    /// Counts an operation towards the cut; the tear, if this is the one.
+    fn due(&mut self) -> Option<Tear> {
+        let Power::OnUntil(cut) = &mut self.power else {
+            return None;
+        };
+        if cut.operation == 0 {
+            return Some(cut.tear);
+        }
+        cut.operation -= 1;
+        None
     }
 
     fn checked(&self, access: &str, from: usize, to: usize, unit_bytes: usize) -> Range<usize> {

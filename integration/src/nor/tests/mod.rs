@@ -1,6 +1,8 @@
 //! The model against its own specification.
 
+mod journal;
 mod rules;
+mod tally;
 mod tears;
 
 use super::*;
