@@ -29,3 +29,18 @@ impl Random {
         self.number() as u8
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_the_same_everywhere() {
+        let mut random = Random::new(0);
+        let first = 0xE220_A839_7B1D_CDAF;
+        let second = 0x6E78_9E6A_A1B9_65F4;
+        assert_eq!([random.number(), random.number()], [first, second]);
+        assert_eq!(Random::new(0).byte(), 0xAF);
+        assert_eq!(Random::new(0).below(1_000), (first % 1_000) as usize);
+    }
+}
