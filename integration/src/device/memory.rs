@@ -1,10 +1,11 @@
 //! The update machine with everything at rest in memory.
 
-use super::{BOOT_RECORD, DOCUMENT, Device, ROLLOUT, RamFlash, STATE, read_boot_record, slot_name};
+use super::{BOOT_RECORD, BootFlash, DOCUMENT, Device, ROLLOUT, STATE, read_boot_record, slot_name};
 use crate::attacks::Outcome;
 use crate::simulator::Simulator;
 use crate::simulator::release::{CHANNEL, HARDWARE, POINTER, PRODUCT, SLOT_BYTES};
 use crate::site::{Fault, Site, label};
+use embedded_storage::nor_flash::NorFlash;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use tuffet_boot::{BootRecords, State};
@@ -16,6 +17,8 @@ use tuffet_no_std_client::{Decided, DeviceState, Error, Failure, ImageFault, Int
 
 /// The size of the pieces in which an image comes: not a divisor of anything.
 const PIECE_BYTES: usize = 1_000;
+/// The smallest flash that holds a boot record: two erase units.
+const BOOT_RECORD_BYTES: usize = 2 * BootFlash::ERASE_SIZE;
 const TRIAL_ATTEMPTS: u8 = 3;
 
 /// A device in memory.
@@ -70,9 +73,10 @@ impl Device for Memory {
             requests: Vec::new(),
             files: BTreeMap::new(),
         };
-        device
-            .files
-            .insert(BOOT_RECORD.to_owned(), RamFlash::erased().bytes().to_vec());
+        device.files.insert(
+            BOOT_RECORD.to_owned(),
+            BootFlash::new(BOOT_RECORD_BYTES).into_contents(),
+        );
         device.files.insert(RoleName::Root.to_string(), root);
         device.keep_state(&DeviceState::new(trusted));
         let image = device
@@ -293,12 +297,12 @@ impl Memory {
         self.files.insert(STATE.to_owned(), state.encode().to_vec());
     }
 
-    fn with_boot_record<T>(&mut self, work: impl FnOnce(&mut BootRecords<RamFlash>) -> T) -> T {
-        let flash = RamFlash::with(self.files[BOOT_RECORD].clone());
+    fn with_boot_record<T>(&mut self, work: impl FnOnce(&mut BootRecords<BootFlash>) -> T) -> T {
+        let flash = BootFlash::with_contents(self.files[BOOT_RECORD].clone());
         let mut records = BootRecords::open(flash).expect("the boot record can be read");
         let result = work(&mut records);
         self.files
-            .insert(BOOT_RECORD.to_owned(), records.close().bytes().to_vec());
+            .insert(BOOT_RECORD.to_owned(), records.close().into_contents());
         result
     }
 }

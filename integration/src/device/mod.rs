@@ -5,15 +5,14 @@
 //!
 //! Both answer the same questions in the same words, so that a row holds for both.
 
-mod flash;
 mod memory;
 mod process;
 
-pub use flash::RamFlash;
 pub use memory::Memory;
 pub use process::{Process, Said, client_binary};
 
 use crate::attacks::Outcome;
+use crate::nor::Nor;
 use crate::simulator::Simulator;
 use std::collections::BTreeMap;
 use tuffet_boot::State;
@@ -30,6 +29,9 @@ pub const STATE: &str = "state";
 pub const DOCUMENT: &str = "document";
 /// The rollout file as kept.
 pub const ROLLOUT: &str = "rollout";
+
+/// The flash of the boot record, with the units that the Linux client has for its file.
+type BootFlash = Nor<4, 4_096>;
 
 /// A provisioned device, and the repository that it asks.
 pub trait Device: Sized {
@@ -68,6 +70,6 @@ fn slot_name(slot: tuffet_boot::Slot) -> &'static str {
 
 /// What a boot record's bytes say.
 fn read_boot_record(bytes: Vec<u8>) -> (State, u32) {
-    let records = tuffet_boot::BootRecords::open(RamFlash::with(bytes)).expect("the boot record can be read");
+    let records = tuffet_boot::BootRecords::open(BootFlash::with_contents(bytes)).expect("the boot record can be read");
     (records.state(), records.counter())
 }
