@@ -10,7 +10,7 @@ use tuffet_server::{
     release::packed_bytes,
 };
 
-use crate::failure::{Blame, Failure};
+use crate::failure::{Blame, Failure, conclude};
 use crate::table::{Align, Table};
 
 /// Above this size an image is left out: the suffix array of a pair takes some forty bytes of memory for each of its bytes.
@@ -49,13 +49,10 @@ fn run_delta(arguments: &Delta) -> Result<(), Failure> {
     let measured = Measured::in_folder(&arguments.dir)?;
     print!("{}", table(&measured.rows));
     println!(
-        "Files as sent, in bytes: a patch with header and chain, the full image as a release packs it (zstd). \
+        "Files as sent, in bytes: a patch with header and chain, the full image as a release packs it (zstd).\n\
          `% full` is of that; seconds are for all five."
     );
-    if arguments.json {
-        println!("{}", measured.json());
-    }
-    Ok(())
+    conclude(Ok(()), arguments.json.then(|| measured.json()))
 }
 
 /// What was measured in a folder.
@@ -82,7 +79,7 @@ impl Measured {
 
     fn json(&self) -> Value {
         let pairs: Vec<Value> = self.rows.iter().map(Row::json).collect();
-        json!({ "ok": true, "pairs": pairs, "left_out": self.left_out })
+        json!({ "pairs": pairs, "left_out": self.left_out })
     }
 }
 
