@@ -130,7 +130,9 @@ impl Display for Refusal {
                 write!(f, "the patch ends before block {index}: it was cut; fetch it again")
             }
             Self::TooShort { length } => write!(f, "{length} bytes are too few for the start of a patch"),
-            Self::Truncated => f.write_str("the patch ends before the new image is complete"),
+            Self::Truncated => {
+                f.write_str("the patch ends before the new image is complete: it was cut, or made wrong")
+            }
             Self::UnknownCodec { codec } => unknown(f, "codec", *codec),
             Self::UnknownFlags { flags } => unknown(f, "flags", *flags),
             Self::UnknownProfile { profile } => unknown(f, "profile", *profile),

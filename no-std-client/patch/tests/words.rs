@@ -35,7 +35,7 @@ const REFUSALS: [(Refusal, &[&str]); 23] = [
     (Refusal::ImageWithoutMeaning, &["empty", "digest"]),
     (Refusal::LastBlockMissing { index: 71 }, &["71", "cut", "again"]),
     (Refusal::TooShort { length: 71 }, &["71", "too few"]),
-    (Refusal::Truncated, &["ends before"]),
+    (Refusal::Truncated, &["ends before", "cut"]),
     (Refusal::UnknownCodec { codec: 71 }, &["codec 71", "newer"]),
     (Refusal::UnknownFlags { flags: 71 }, &["flags 71", "newer"]),
     (Refusal::UnknownProfile { profile: 71 }, &["profile 71", "newer"]),
