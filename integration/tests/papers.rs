@@ -11,12 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
-const PAPERS: [&str; 5] = [
+const PAPERS: [&str; 6] = [
     ARCHITECTURE,
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "README.md",
     "SECURITY.md",
+    "docs/delta.md",
 ];
 /// This file holds words that are nowhere else, to test itself.
 const ITSELF: &str = "integration/tests/papers.rs";

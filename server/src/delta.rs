@@ -3,6 +3,7 @@
 //! The release document does not list patches yet; until it does, these functions serve those who measure.
 
 pub use tuffet_patch::{
-    ApplyError, EncodeError, Encoded, Info, Pinned, Profile, Refusal, apply, encode, info, unauthenticated,
+    ApplyError, Chain, EncodeError, Encoded, IMAGE_BYTES_MAX, Info, Pinned, Profile, Refusal, apply, encode, info,
+    unauthenticated,
 };
 pub use tuffet_wire::{Digest, hex};

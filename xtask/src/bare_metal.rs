@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::bare_metal::elf::Sections;
 use crate::bare_metal::toolchain::Toolchain;
-use crate::failure::Failure;
+use crate::failure::{Failure, conclude};
 use crate::table::{Align, Table};
 use crate::workspace;
 
@@ -136,10 +136,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let verdict = over
         .filter(|_| arguments.budget)
         .map_or(Ok(()), |text| Err(Failure::refused(text)));
-    if arguments.json {
-        println!("{}", report(&toolchain, &taken, verdict.is_ok())?);
-    }
-    verdict
+    let report = arguments.json.then(|| report(&toolchain, &taken)).transpose()?;
+    conclude(verdict, report)
 }
 
 fn build<'a>(
@@ -188,7 +186,7 @@ fn table(taken: &[(&str, Sections)]) -> Table {
     table
 }
 
-fn report(toolchain: &Toolchain, taken: &[(&str, Sections)], ok: bool) -> Result<serde_json::Value, Failure> {
+fn report(toolchain: &Toolchain, taken: &[(&str, Sections)]) -> Result<serde_json::Value, Failure> {
     let cores: Vec<_> = taken
         .iter()
         .map(|(program, sections)| {
@@ -200,7 +198,7 @@ fn report(toolchain: &Toolchain, taken: &[(&str, Sections)], ok: bool) -> Result
         .collect();
     let compiler = toolchain.version()?;
     Ok(json!({
-        "ok": ok, "target": TARGET, "toolchain": toolchain.source(), "compiler": compiler,
+        "target": TARGET, "toolchain": toolchain.source(), "compiler": compiler,
         "client_flash_bytes_max": CLIENT_FLASH_BYTES_MAX, "cores": cores,
     }))
 }

@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::corpus::manifest::{Entry, File};
 use crate::corpus::recipe::Workshop;
-use crate::failure::{Blame, Failure};
+use crate::failure::{Blame, Failure, conclude};
 use crate::process::ToolFailure;
 use crate::table::{Align, Table};
 
@@ -86,10 +86,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     print!("{}", table(&rows));
     let verdict = verdict(&rows, !arguments.only.is_empty());
-    if arguments.json {
-        println!("{}", report(&rows, verdict.is_ok()));
-    }
-    verdict
+    conclude(verdict, arguments.json.then(|| report(&rows)))
 }
 
 /// One pair by name: from `dir` when it is there, else fetched into it.
@@ -203,7 +200,7 @@ fn table(rows: &[(&Entry, Outcome)]) -> Table {
     table
 }
 
-fn report(rows: &[(&Entry, Outcome)], ok: bool) -> serde_json::Value {
+fn report(rows: &[(&Entry, Outcome)]) -> serde_json::Value {
     let pairs: Vec<_> = rows
         .iter()
         .map(|(entry, outcome)| {
@@ -214,7 +211,7 @@ fn report(rows: &[(&Entry, Outcome)], ok: bool) -> serde_json::Value {
             })
         })
         .collect();
-    json!({ "ok": ok, "pairs": pairs })
+    json!({ "pairs": pairs })
 }
 
 impl fmt::Display for NoPair {

@@ -3,17 +3,25 @@
 //! - `encode` proves each patch with the decoder of the devices before it writes it.
 //! - `apply` authenticates a patch against `--head`, as a release pins it. Without it the chain inside the file is still
 //!   followed, and the tool says that nobody vouches for it.
-//! - What fails leaves no output file behind: the output is written under another name and renamed.
+//! - What fails leaves no output file behind, and what stood there as it was: the output is written under another name and
+//!   renamed. An output that cannot be written is found before the work is done.
+
+mod files;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
-use tuffet_server::delta::{self, Pinned, Profile, hex};
+use sha2::{Digest as _, Sha256};
+use tuffet_server::delta::{self, ApplyError, Chain, Digest, IMAGE_BYTES_MAX, Pinned, Profile, Refusal, hex};
 
-use crate::failure::{Blame, Failure};
+use crate::delta::files::Destination;
+use crate::failure::Failure;
 use crate::vendor::Output;
+
+/// More than the patch of the longest image ever has.
+const PATCH_BYTES_MAX: usize = 2 * IMAGE_BYTES_MAX;
 
 /// Make a patch, apply one, or say what one holds.
 #[derive(Debug, clap::Args)]
@@ -80,68 +88,99 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn encode(arguments: &Encode) -> Result<(), Failure> {
-    let (old, new) = (read(&arguments.old)?, read(&arguments.new)?);
+    let (old, new) = (read_image(&arguments.old)?, read_image(&arguments.new)?);
+    if new.is_empty() {
+        let text = format!(
+            "{} is empty, and no device boots that; was it built?",
+            arguments.new.display()
+        );
+        return Err(Failure::refused(text));
+    }
+    let destination = Destination::new(&arguments.patch, &[&arguments.old, &arguments.new])?;
+    if old == new {
+        eprintln!("note: both images are the same; a device that has it needs no patch");
+    }
     let started = Instant::now();
-    let encoded = delta::encode(
-        Some(&old).filter(|old| !old.is_empty()).map(Vec::as_slice),
-        &new,
-        arguments.profile,
-    );
-    let encoded = encoded.map_err(|error| Failure::refused(format!("no patch was made: {error:?}")))?;
+    let encoded = delta::encode(image(&old), &new, arguments.profile)
+        .map_err(|error| Failure::refused(format!("no patch was made: {error}")))?;
     let seconds = started.elapsed().as_secs_f64();
-    write_whole(&arguments.patch, &encoded.bytes)?;
+    destination.write(&encoded.bytes)?;
     let head = head_text(&encoded.pinned);
     let text = format!(
-        "{} bytes for an image of {} bytes, in {seconds:.2} s\n--head {head}",
+        "{} bytes for an image of {} bytes{}, in {seconds:.2} s\n--head {head}",
         encoded.bytes.len(),
-        new.len()
+        new.len(),
+        if old.is_empty() { " from nothing" } else { "" },
     );
     let result = json!({
         "bytes": encoded.bytes.len(), "old_bytes": old.len(), "new_bytes": new.len(), "seconds": seconds,
-        "profile": profile_name(arguments.profile), "head": head,
+        "profile": arguments.profile.to_string(), "head": head,
     });
     arguments.output.print(&text, result);
     Ok(())
 }
 
 fn apply(arguments: &Apply) -> Result<(), Failure> {
-    let (old, patch) = (read(&arguments.old)?, read(&arguments.patch)?);
-    let refused = |what: String| Failure::refused(format!("{}: {what}", arguments.patch.display()));
+    let (old, patch) = (read_image(&arguments.old)?, read_patch(&arguments.patch)?);
+    let destination = Destination::new(&arguments.out, &[&arguments.old, &arguments.patch])?;
     let pinned = match arguments.head {
         Some(pinned) => pinned,
         None => {
             eprintln!("nothing was authenticated: without --head the patch vouches for itself");
-            delta::unauthenticated(&patch).map_err(|refusal| refused(format!("not a patch: {refusal:?}")))?
+            delta::unauthenticated(&patch).map_err(|refusal| not_a_patch(&arguments.patch, refusal))?
         }
     };
     let started = Instant::now();
-    let new = delta::apply(
-        Some(&old).filter(|old| !old.is_empty()).map(Vec::as_slice),
-        &patch,
-        pinned,
-    );
-    let new = new.map_err(|error| {
-        refused(format!(
-            "{error:?}; is {} the image it starts from?",
-            arguments.old.display()
-        ))
-    })?;
+    let new = delta::apply(image(&old), &patch, pinned).map_err(|error| not_applied(arguments, &old, &patch, error))?;
     let seconds = started.elapsed().as_secs_f64();
-    write_whole(&arguments.out, &new)?;
+    destination.write(&new)?;
     let text = format!("{} bytes in {seconds:.2} s", new.len());
     let result = json!({ "bytes": new.len(), "seconds": seconds, "authenticated": arguments.head.is_some() });
     arguments.output.print(&text, result);
     Ok(())
 }
 
+/// Why a patch was not applied. Which image it starts from is the one thing that a decoder's error does not carry.
+fn not_applied(arguments: &Apply, old: &[u8], patch: &[u8], error: ApplyError) -> Failure {
+    let (patch_path, old_path) = (arguments.patch.display(), arguments.old.display());
+    let ApplyError::Refused(Refusal::WrongSource) = error else {
+        return Failure::refused(format!("{patch_path}: {error}"));
+    };
+    let source = match delta::info(patch) {
+        Ok(info) => info.header.source,
+        Err(refusal) => return not_a_patch(&arguments.patch, refusal),
+    };
+    if source.length == 0 {
+        return Failure::refused(format!(
+            "{patch_path} makes its image from nothing, and {old_path} is one; give /dev/null as the old image"
+        ));
+    }
+    let found: Digest = Sha256::digest(old).into();
+    let found = if old.is_empty() {
+        "it is empty".to_owned()
+    } else {
+        format!("{} ({} bytes)", hex::Hex(&found), old.len())
+    };
+    Failure::refused(format!(
+        "{patch_path} starts from another image than {old_path}; find the one with this SHA-256, or make a patch from yours\n\
+         named by the patch: {} ({} bytes)\n\
+         {old_path}: {found}",
+        hex::Hex(&source.digest),
+        source.length,
+    ))
+}
+
+fn not_a_patch(path: &Path, refusal: Refusal) -> Failure {
+    Failure::refused(format!("{} is not a patch: {refusal}", path.display()))
+}
+
 fn info(arguments: &Info) -> Result<(), Failure> {
-    let patch = read(&arguments.patch)?;
-    let info = delta::info(&patch)
-        .map_err(|refusal| Failure::refused(format!("{} is not a patch: {refusal:?}", arguments.patch.display())))?;
+    let patch = read_patch(&arguments.patch)?;
+    let info = delta::info(&patch).map_err(|refusal| not_a_patch(&arguments.patch, refusal))?;
     let header = &info.header;
     let text = format!(
         "profile {}, {} blocks of {} bytes, {} checkpoints\nfrom {} bytes {}\nto   {} bytes {}\nstate {} bytes, checkpoint record {} bytes",
-        profile_name(header.profile),
+        header.profile,
         info.blocks,
         header.block_bytes,
         info.checkpoints.len(),
@@ -160,7 +199,7 @@ fn described(info: &delta::Info, patch_bytes: usize) -> Value {
     let header = &info.header;
     json!({
         "bytes": patch_bytes,
-        "profile": profile_name(header.profile),
+        "profile": header.profile.to_string(),
         "block_bytes": header.block_bytes,
         "blocks": info.blocks,
         "checkpoints": info.checkpoints,
@@ -175,136 +214,73 @@ fn head_text(pinned: &Pinned) -> String {
     format!("{}:{}:{}", hex::Hex(&pinned.head), pinned.block_bytes, pinned.length)
 }
 
-fn pinned(text: &str) -> Result<Pinned, &'static str> {
+fn pinned(text: &str) -> Result<Pinned, String> {
     let mut parts = text.split(':');
     let (Some(head), Some(block_bytes), Some(length), None) = (parts.next(), parts.next(), parts.next(), parts.next())
     else {
-        return Err("a head is DIGEST:BLOCK:LENGTH");
+        return Err("a head is DIGEST:BLOCK:LENGTH, as `delta encode` prints it".to_owned());
     };
-    Ok(Pinned {
+    let number = |text: &str, what| {
+        let not_one = |_| format!("the {what} of a head is a number of bytes");
+        text.parse::<u32>().map_err(not_one)
+    };
+    let pinned = Pinned {
         head: hex::decode(head).ok_or("the digest of a head has 64 lowercase hexadecimal digits")?,
-        block_bytes: block_bytes
-            .parse()
-            .map_err(|_| "the block of a head is a number of bytes")?,
-        length: length
-            .parse()
-            .map_err(|_| "the length of a head is a number of bytes")?,
-    })
+        block_bytes: number(block_bytes, "block")?,
+        length: number(length, "length")?,
+    };
+    Chain::new(pinned).map_err(|refusal| refusal.to_string())?;
+    Ok(pinned)
 }
 
 fn profile(text: &str) -> Result<Profile, &'static str> {
-    let known = Profile::ALL.into_iter().find(|profile| profile_name(*profile) == text);
+    let known = Profile::ALL.into_iter().find(|profile| profile.to_string() == text);
     known.ok_or("a profile is small, standard or large")
 }
 
-const fn profile_name(profile: Profile) -> &'static str {
-    match profile {
-        Profile::Small => "small",
-        Profile::Standard => "standard",
-        Profile::Large => "large",
-    }
+/// An image, as coders take it: an empty one is none.
+fn image(bytes: &[u8]) -> Option<&[u8]> {
+    Some(bytes).filter(|bytes| !bytes.is_empty())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| Failure::file("cannot read", path, &error))
+fn read_image(path: &Path) -> Result<Vec<u8>, Failure> {
+    files::read(path, IMAGE_BYTES_MAX, |bytes| {
+        format!("{bytes} bytes, and patches are made for images of at most {IMAGE_BYTES_MAX}")
+    })
 }
 
-/// The whole file or none: it takes its name only when all of it is on the disk.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let not_written =
-        |error: std::io::Error| Failure::new(Blame::Storage, format!("cannot write {}: {error}", path.display()));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(not_written)?;
-    std::io::Write::write_all(&mut file, bytes).map_err(not_written)?;
-    file.as_file().sync_all().map_err(not_written)?;
-    file.persist(path).map_err(|error| not_written(error.error))?;
-    Ok(())
+fn read_patch(path: &Path) -> Result<Vec<u8>, Failure> {
+    files::read(path, PATCH_BYTES_MAX, |bytes| {
+        format!("{bytes} bytes, and no patch has more than {PATCH_BYTES_MAX}")
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A folder with two images, and the patch between them.
-    fn scene() -> (tempfile::TempDir, Pinned) {
-        let folder = tempfile::tempdir().unwrap();
-        let old: Vec<u8> = (0..20_000_u32).map(|n| (n * 7 % 251) as u8).collect();
-        let mut new = old.clone();
-        new.splice(9_000..9_100, [1; 300]);
-        std::fs::write(folder.path().join("old"), &old).unwrap();
-        std::fs::write(folder.path().join("new"), &new).unwrap();
-        let encoded = delta::encode(Some(&old), &new, Profile::Small).unwrap();
-        std::fs::write(folder.path().join("patch"), &encoded.bytes).unwrap();
-        (folder, encoded.pinned)
-    }
-
-    fn apply_in(folder: &Path, old: &str, patch: &str, head: Option<Pinned>) -> Result<(), Failure> {
-        let output = Output::quiet();
-        let (old, patch, out) = (folder.join(old), folder.join(patch), folder.join("out"));
-        apply(&Apply {
-            old,
-            patch,
-            out,
-            head,
-            output,
-        })
-    }
-
     #[test]
     fn a_head_is_read_as_it_is_printed() {
-        let (_folder, head) = scene();
+        let head = Pinned {
+            head: [7; 32],
+            block_bytes: 1024,
+            length: 1,
+        };
         assert_eq!(pinned(&head_text(&head)), Ok(head));
-        for wrong in [
-            "",
-            "00:1:2",
-            &format!("{}:x:2", "a".repeat(64)),
-            &format!("{}:1", "a".repeat(64)),
-        ] {
-            assert!(pinned(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_patch_leads_to_the_image_with_and_without_a_head() {
-        let (folder, head) = scene();
-        for head in [Some(head), None] {
-            apply_in(folder.path(), "old", "patch", head).unwrap();
-            let out = std::fs::read(folder.path().join("out")).unwrap();
-            assert_eq!(out, std::fs::read(folder.path().join("new")).unwrap());
-        }
-    }
-
-    #[test]
-    fn a_wrong_image_a_cut_patch_and_another_head_leave_no_output() {
-        let (folder, head) = scene();
-        let path = folder.path();
-        let mut patch = std::fs::read(path.join("patch")).unwrap();
-        std::fs::write(path.join("cut"), &patch[..patch.len() / 2]).unwrap();
-        if let Some(byte) = patch.last_mut() {
-            *byte ^= 1;
-        }
-        std::fs::write(path.join("edited"), &patch).unwrap();
-        let other_head = Pinned { head: [7; 32], ..head };
-        for (old, patch, head) in [
-            ("new", "patch", Some(head)),
-            ("new", "patch", None),
-            ("old", "cut", Some(head)),
-            ("old", "cut", None),
-            ("old", "edited", Some(head)),
-            ("old", "patch", Some(other_head)),
-            ("old", "old", None),
-            ("missing", "patch", Some(head)),
-            ("old", "missing", Some(head)),
-        ] {
-            assert!(apply_in(path, old, patch, head).is_err(), "{old} {patch}");
-            let names: Vec<_> = std::fs::read_dir(path)
-                .unwrap()
-                .map(|entry| entry.unwrap().file_name())
-                .collect();
-            assert_eq!(names.len(), 5, "{old} {patch}: {names:?}");
+        let digest = "a".repeat(64);
+        let cases = [
+            (String::new(), "DIGEST:BLOCK:LENGTH"),
+            (format!("{digest}:1024"), "DIGEST:BLOCK:LENGTH"),
+            (format!("{digest}:1024:1:"), "DIGEST:BLOCK:LENGTH"),
+            ("00:1024:2".to_owned(), "digest"),
+            (format!("{digest}:x:2"), "the block"),
+            (format!("{digest}:1024:-1"), "the length"),
+            (format!("{digest}:1000:1"), "a block of 1000 bytes"),
+            (format!("{digest}:1024:0"), "0 bytes"),
+        ];
+        for (wrong, part) in cases {
+            let text = pinned(&wrong).unwrap_err();
+            assert!(text.contains(part), "{wrong}: {text}");
         }
     }
 }

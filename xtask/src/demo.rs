@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, conclude};
 use crate::table::{Align, Table};
 use bench::Bench;
 
@@ -77,10 +77,6 @@ impl Protocol {
         if failed { Err(Failed) } else { Ok(()) }
     }
 
-    fn is_ok(&self) -> bool {
-        self.tried.iter().all(|tried| tried.outcome.is_ok())
-    }
-
     fn table(&self) -> Table {
         let mut table = Table::new(&[
             ("step", Align::Left),
@@ -115,7 +111,7 @@ impl Protocol {
                 })
             })
             .collect();
-        json!({ "ok": self.is_ok(), "steps": steps })
+        json!({ "steps": steps })
     }
 }
 
@@ -139,12 +135,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(kept) = &arguments.keep {
         println!("kept in {}", kept.display());
     }
-    if arguments.json {
-        println!("{}", protocol.json());
-    }
-    match protocol.tried.pop().map(|tried| (tried.name, tried.outcome)) {
+    let report = arguments.json.then(|| protocol.json());
+    let verdict = match protocol.tried.pop().map(|tried| (tried.name, tried.outcome)) {
         Some((name, Err(failure))) => Err(Failure::refused(format!("the demo stopped at `{name}`: {failure}"))),
         Some((_, Ok(_))) => Ok(()),
         None => Err(Failure::refused("the demo did nothing")),
-    }
+    };
+    conclude(verdict, report)
 }

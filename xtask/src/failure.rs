@@ -1,11 +1,14 @@
 //! Why a command failed, and the exit code that says so.
 //!
 //! A failure is text for a person: what went wrong, and what to do about it. The code groups failures by who
-//! must act, so that a script need not read the text.
+//! must act, so that a script need not read the text. With `--json` a failure is an object too: `ok`, `error`, `exit_code`,
+//! and what the command has to report in spite of it.
 
 use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
+
+use serde_json::{Value, json};
 
 /// The table of exit codes, as `--help` prints it.
 pub const EXIT_CODES: &str = "\
@@ -30,11 +33,28 @@ pub enum Blame {
     WrongState = 6,
 }
 
+/// Ends a command that has something to report in JSON whether it failed or not: prints it, or sends it with the failure.
+pub fn conclude(outcome: Result<(), Failure>, report: Option<Value>) -> Result<(), Failure> {
+    let Some(mut report) = report else {
+        return outcome;
+    };
+    match outcome {
+        Ok(()) => {
+            report["ok"] = true.into();
+            println!("{report}");
+            Ok(())
+        }
+        Err(failure) => Err(Failure { report, ..failure }),
+    }
+}
+
 /// A failed command.
 #[derive(Debug)]
 pub struct Failure {
     blame: Blame,
     text: String,
+    /// What the command found out, as one JSON object.
+    report: Value,
 }
 
 impl Failure {
@@ -43,6 +63,7 @@ impl Failure {
         Failure {
             blame,
             text: text.into(),
+            report: json!({}),
         }
     }
 
@@ -70,6 +91,15 @@ impl Failure {
         Failure::new(same.unwrap_or(Blame::Storage), text)
     }
 
+    /// The object that `--json` prints.
+    pub fn json(&self) -> Value {
+        let mut object = self.report.clone();
+        object["ok"] = false.into();
+        object["error"] = self.text.as_str().into();
+        object["exit_code"] = (self.blame as u8).into();
+        object
+    }
+
     /// The code with which the process ends.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.blame as u8)
@@ -83,3 +113,17 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failure_is_an_object_and_keeps_what_is_reported() {
+        let failure = Failure::new(Blame::Usage, "wrong");
+        assert_eq!(failure.json(), json!({ "ok": false, "error": "wrong", "exit_code": 2 }));
+        let failure = conclude(Err(failure), Some(json!({ "findings": [1] }))).unwrap_err();
+        let expected = json!({ "ok": false, "error": "wrong", "exit_code": 2, "findings": [1] });
+        assert_eq!(failure.json(), expected);
+    }
+}

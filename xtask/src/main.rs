@@ -2,7 +2,7 @@
 //!
 //! - One module per command; this file parses arguments and maps a failure to its exit code, nothing else.
 //! - Results go to standard output, progress and failures to standard error. With `--json` the last line of
-//!   standard output is one JSON object.
+//!   standard output is one JSON object, also of a command that failed or was not understood.
 //! - Exit codes, the same in every binary of the workspace, are those of [`failure::Blame`].
 
 mod bare_metal;
@@ -27,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::failure::Failure;
+use crate::failure::{Blame, Failure};
 
 /// The commands of a Tuffet workspace.
 #[derive(Debug, Parser)]
@@ -66,14 +66,27 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(arguments.command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("error: {failure}");
-            failure.exit_code()
+    // Looked up here, since what was not understood has no fields.
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    let failure = match Arguments::try_parse() {
+        Ok(arguments) => match run(arguments.command) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(failure) => {
+                eprintln!("error: {failure}");
+                failure
+            }
+        },
+        // Help and version come this way too; they are no failures.
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => {
+            let _ = error.print();
+            Failure::new(Blame::Usage, error.to_string().trim())
         }
+    };
+    if json {
+        println!("{}", failure.json());
     }
+    failure.exit_code()
 }
 
 fn run(command: Command) -> Result<(), Failure> {

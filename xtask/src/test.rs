@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, conclude};
 use crate::table::{Align, Table};
 use crate::test::counts::Counts;
 use crate::test::steps::{Bench, STEPS, Step};
@@ -86,19 +86,17 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         "{} passed, {} failed, {} skipped",
         total.passed, total.failed, total.skipped
     );
-    if arguments.json {
-        println!("{}", report(&rows, &total));
-    }
     let failed: Vec<&str> = rows
         .iter()
         .filter(|row| row.outcome.is_failure())
         .map(|row| row.step.name)
         .collect();
-    if failed.is_empty() {
+    let verdict = if failed.is_empty() {
         Ok(())
     } else {
         Err(Failure::refused(format!("failed: {}", failed.join(", "))))
-    }
+    };
+    conclude(verdict, arguments.json.then(|| report(&rows, &total)))
 }
 
 /// Where nobody looks, a step that silently stays away is a hole.
@@ -163,9 +161,8 @@ fn report(rows: &[Row], total: &Counts) -> serde_json::Value {
             })
         })
         .collect();
-    let ok = !rows.iter().any(|row| row.outcome.is_failure());
     json!({
-        "ok": ok, "steps": steps,
+        "steps": steps,
         "passed": total.passed, "failed": total.failed, "skipped": total.skipped,
     })
 }

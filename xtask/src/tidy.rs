@@ -12,7 +12,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, conclude};
 use crate::process::Tool;
 use crate::workspace;
 
@@ -93,16 +93,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         files.len(),
         findings.len() - errors
     );
-    if arguments.json {
-        println!("{}", report(&findings, errors == 0));
-    }
-    if errors == 0 {
+    let verdict = if errors == 0 {
         Ok(())
     } else {
         Err(Failure::refused(format!(
             "the tree is not tidy: {errors} errors stand above"
         )))
-    }
+    };
+    conclude(verdict, arguments.json.then(|| report(&findings)))
 }
 
 fn check(files: &[SourceFile]) -> Vec<Finding> {
@@ -134,7 +132,7 @@ fn read_tree(root: &Path) -> Result<Vec<SourceFile>, Failure> {
     Ok(files)
 }
 
-fn report(findings: &[Finding], ok: bool) -> serde_json::Value {
+fn report(findings: &[Finding]) -> serde_json::Value {
     let findings: Vec<_> = findings
         .iter()
         .map(|finding| {
@@ -144,7 +142,7 @@ fn report(findings: &[Finding], ok: bool) -> serde_json::Value {
             })
         })
         .collect();
-    json!({ "ok": ok, "findings": findings })
+    json!({ "findings": findings })
 }
 
 impl SourceFile {

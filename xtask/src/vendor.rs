@@ -33,12 +33,6 @@ pub struct Output {
 }
 
 impl Output {
-    /// Text, for tests.
-    #[cfg(test)]
-    pub const fn quiet() -> Self {
-        Self { json: false }
-    }
-
     /// Prints what was done.
     pub fn print(&self, text: &str, mut result: Value) {
         if self.json {

@@ -79,13 +79,16 @@ mod mixer;
 mod model;
 mod profile;
 mod range_decoder;
+mod words;
 
 pub use chain::{Authenticated, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, BlockRange, Chain, Digest, Pinned};
 pub use checkpoint::{BadCheckpoint, PIECE_BYTES, SnapshotError};
 pub use decoder::{LargeState, Progress, SmallState, StandardState, State};
 pub use decoders::Decoder;
 #[cfg(feature = "encode")]
-pub use encode::{ApplyError, EncodeError, Encoded, Info, Options, apply, encode, encode_with, info, unauthenticated};
+pub use encode::{
+    ApplyError, EncodeError, Encoded, IMAGE_BYTES_MAX, Info, Options, apply, encode, encode_with, info, unauthenticated,
+};
 pub use error::{Error, Geometry, Misuse, Refusal};
 pub use header::{CHECKPOINTS_MAX, Checkpoints, HEADER_BYTES_MAX, HEADER_BYTES_MIN, Header, Image};
 pub use profile::Profile;

@@ -4,7 +4,8 @@ mod support;
 
 use support::*;
 use tuffet_patch::{
-    Chain, Encoded, Error, Geometry, Header, Misuse, Options, Pinned, Profile, Refusal, SmallState, apply, encode_with,
+    ApplyError, Chain, Encoded, Error, Geometry, Header, Misuse, Options, Pinned, Profile, Refusal, SmallState, apply,
+    encode_with,
 };
 
 struct Case {
@@ -50,6 +51,19 @@ fn every_byte_is_authenticated() {
             Err(Refusal::WrongBlock { index }),
             "byte {at}"
         );
+    }
+}
+
+/// The vendor's tool too: an edited header is a wrong block, not whatever the edit makes of it.
+#[test]
+fn no_header_is_read_before_it_is_authenticated() {
+    let case = case(28);
+    let pinned = case.encoded.pinned;
+    for at in 0..case.encoded.header.bytes() {
+        let mut file = case.encoded.bytes.clone();
+        file[at] ^= 1 << (at % 8);
+        let refused = Err(ApplyError::Refused(Refusal::WrongBlock { index: 0 }));
+        assert_eq!(apply(Some(&case.old), &file, pinned), refused, "byte {at}");
     }
 }
 

@@ -28,24 +28,35 @@ pub(crate) fn pack(from: &Path, to: &Path) -> Result<Packed, StorageError> {
     let fresh = to.with_extension("part");
     let written = StorageError::not_written(to);
     let mut write = || -> io::Result<Packed> {
-        let file = Hashing::new(BufWriter::new(File::create(&fresh)?));
-        let mut encoder = zstd::Encoder::new(file, LEVEL)?;
-        // Known beforehand, so it stands in the frame and the window is no larger than the image.
-        encoder.set_pledged_src_size(Some(length))?;
-        let mut source = Hashing::new(&mut encoder);
-        io::copy(&mut image, &mut source)?;
-        let image = source.facts();
-        let mut file = encoder.finish()?;
-        file.flush()?;
-        let packed = Packed {
-            image,
-            file: file.facts(),
-        };
-        file.inner.into_inner()?.sync_all()?;
+        let (packed, file) = pack_stream(&mut image, length, BufWriter::new(File::create(&fresh)?))?;
+        file.into_inner()?.sync_all()?;
         fs::rename(&fresh, to)?;
         Ok(packed)
     };
     write().map_err(written)
+}
+
+/// Bytes of the file that a release would carry for this image. For tools that compare; nothing is written.
+pub fn packed_bytes(image: &[u8]) -> io::Result<u64> {
+    let (packed, _) = pack_stream(&mut &image[..], image.len() as u64, io::sink())?;
+    Ok(packed.file.length)
+}
+
+/// Packs an image of `length` bytes, and gives back where it went.
+fn pack_stream<W: Write>(image: &mut impl Read, length: u64, to: W) -> io::Result<(Packed, W)> {
+    let mut encoder = zstd::Encoder::new(Hashing::new(to), LEVEL)?;
+    // Known beforehand, so it stands in the frame and the window is no larger than the image.
+    encoder.set_pledged_src_size(Some(length))?;
+    let mut source = Hashing::new(&mut encoder);
+    io::copy(image, &mut source)?;
+    let image = source.facts();
+    let mut file = encoder.finish()?;
+    file.flush()?;
+    let packed = Packed {
+        image,
+        file: file.facts(),
+    };
+    Ok((packed, file.inner))
 }
 
 /// Length and digest of what a packed file holds. Stops after `length_max` bytes: such a file is not what it should be, and
@@ -120,6 +131,7 @@ mod tests {
         assert_eq!(packed.file, Facts::of_file(&first).unwrap());
         assert_eq!(packed.image, Facts::of(&bytes));
         assert!(packed.file.length < packed.image.length / 2);
+        assert_eq!(packed_bytes(&bytes).unwrap(), packed.file.length);
         assert_eq!(unpacked(&first, packed.image.length).unwrap(), packed.image);
         assert_eq!(zstd::decode_all(File::open(&first).unwrap()).unwrap(), bytes);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);

@@ -6,5 +6,6 @@ mod list;
 mod promote;
 
 pub use build::{ReleasePlan, SECURITY_VERSION_JUMP_MAX, build};
+pub use image::packed_bytes;
 pub use list::{Listed, list};
 pub use promote::{Promotion, propose_promotion};

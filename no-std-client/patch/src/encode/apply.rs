@@ -1,8 +1,8 @@
 //! Applying a patch to files, with the decoder that devices run.
 
 use crate::{
-    Authenticated, Error, Geometry, Header, Image, LargeState, Misuse, Pinned, Profile, Progress, Refusal, SmallState,
-    StandardState, State, encode::image,
+    Authenticated, Chain, Error, Geometry, Header, Image, LargeState, Misuse, Pinned, Profile, Progress, Refusal,
+    SmallState, StandardState, State, encode::image,
 };
 use core::convert::Infallible;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
@@ -70,8 +70,7 @@ pub fn unauthenticated(patch: &[u8]) -> Result<Pinned, Refusal> {
 /// Applies a patch to `old` (or to nothing), and compares the result with the digest in the header.
 pub fn apply(old: Option<&[u8]>, patch: &[u8], pinned: Pinned) -> Result<Vec<u8>, ApplyError> {
     let old = old.unwrap_or(&[]);
-    // Read before it is authenticated, for the size of the result alone; the decoder reads it again.
-    let (header, _) = Header::parse(patch).map_err(ApplyError::Refused)?;
+    let header = authentic_header(patch, pinned).map_err(ApplyError::Refused)?;
     let result = match header.profile {
         Profile::Small => SmallState::new().apply(old, patch, pinned, header.result),
         Profile::Standard => StandardState::new().apply(old, patch, pinned, header.result),
@@ -82,6 +81,15 @@ pub fn apply(old: Option<&[u8]>, patch: &[u8], pinned: Pinned) -> Result<Vec<u8>
     } else {
         Err(ApplyError::WrongResult)
     }
+}
+
+/// The header, for the kind of decoder and the size of the result; the decoder reads it again. It is authenticated first, so
+/// that an edited one is called so, and not what the edit makes of it.
+fn authentic_header(patch: &[u8], pinned: Pinned) -> Result<Header, Refusal> {
+    let mut chain = Chain::new(pinned)?;
+    let length = chain.next_block().map_or(0, |range| range.length as usize);
+    let first = chain.authenticate(&patch[..patch.len().min(length)])?;
+    Header::parse(first.payload()).map(|(header, _)| header)
 }
 
 impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>

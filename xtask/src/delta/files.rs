@@ -1,0 +1,120 @@
+//! Files of a patch: read with a bound, written whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Blame, Failure};
+
+/// Reads a file of at most `bytes_max` bytes; `too_long` says in words what a longer one is.
+pub fn read(path: &Path, bytes_max: usize, too_long: impl FnOnce(u64) -> String) -> Result<Vec<u8>, Failure> {
+    let not_read = |error| Failure::file("cannot read", path, &error);
+    let file = File::open(path).map_err(not_read)?;
+    let length = file.metadata().map_err(not_read)?.len();
+    let mut bytes = Vec::new();
+    // A device has no length, and perhaps no end.
+    if length <= bytes_max as u64 {
+        file.take(bytes_max as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(not_read)?;
+    }
+    let length = length.max(bytes.len() as u64);
+    if length > bytes_max as u64 {
+        return Err(Failure::refused(format!("{}: {}", path.display(), too_long(length))));
+    }
+    Ok(bytes)
+}
+
+/// Where a result goes, checked before it costs time.
+#[derive(Debug)]
+pub enum Destination {
+    /// A device or a pipe, which cannot be replaced: `/dev/null`.
+    Device(PathBuf),
+    /// A file that is there, or will be.
+    File(PathBuf),
+}
+
+impl Destination {
+    /// Can `path` be written, and is it none of the inputs?
+    pub fn new(path: &Path, inputs: &[&Path]) -> Result<Self, Failure> {
+        let kind = match fs::metadata(path) {
+            Ok(there) => Some(there.file_type()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Failure::file("cannot write", path, &error)),
+        };
+        let Some(kind) = kind else {
+            return Self::file(path.to_path_buf());
+        };
+        if kind.is_dir() {
+            let text = format!("cannot write {}: it is a folder; name a file in it", path.display());
+            return Err(Failure::new(Blame::Storage, text));
+        }
+        if !kind.is_file() {
+            return Ok(Self::Device(path.to_path_buf()));
+        }
+        // Behind a link the file is replaced, not the link.
+        let file = path
+            .canonicalize()
+            .map_err(|error| Failure::file("cannot write", path, &error))?;
+        let is_file = |input: &&&Path| input.canonicalize().is_ok_and(|input| input == file);
+        if let Some(input) = inputs.iter().find(is_file) {
+            let text = format!(
+                "the output {} is the input {}, which is never written over; name another file",
+                path.display(),
+                input.display()
+            );
+            return Err(Failure::new(Blame::Usage, text));
+        }
+        Self::file(file)
+    }
+
+    /// A file in a folder that can be written: one is made there, and goes again.
+    fn file(path: PathBuf) -> Result<Self, Failure> {
+        let folder = folder(&path);
+        if !folder.exists() {
+            let text = format!(
+                "cannot write {}: there is no folder {}; make it first",
+                path.display(),
+                folder.display()
+            );
+            return Err(Failure::new(Blame::Storage, text));
+        }
+        fresh(&path).map_err(|error| Failure::file("cannot write", &path, &error))?;
+        Ok(Self::File(path))
+    }
+
+    /// Writes all of it. A file takes its name only when all of it is on the disk.
+    pub fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let (path, written) = match self {
+            Self::Device(path) => (path, write_through(path, bytes)),
+            Self::File(path) => (path, replace(path, bytes)),
+        };
+        written.map_err(|error| Failure::file("cannot write", path, &error))
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    let parent = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
+/// A file without a lasting name beside `path`, for everybody whom the process's mask lets in.
+fn fresh(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder(path))
+}
+
+fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::OpenOptions::new().write(true).open(path)?.write_all(bytes)
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fresh(path)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
