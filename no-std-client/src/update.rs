@@ -132,6 +132,8 @@ impl<E> From<Failure> for Error<E> {
 }
 
 /// What the cycle came to.
+// It is made once, and nothing here may allocate.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum Decided {
     /// There is something to install.

@@ -13,7 +13,7 @@ const UNPACKED: &[&str] = &["timestamp", "snapshot", "lamp", "document", "spare 
 pub fn rows() -> Vec<Row> {
     let mut rows = files();
     rows.extend(slots());
-    rows
+    rows.into_iter().map(Row::with_packed_images).collect()
 }
 
 fn with_fault(repository: &mut Simulator, fault: Fault) {

@@ -27,6 +27,8 @@ pub enum Runs {
     Everywhere,
     /// On the client only: the fault is one of HTTP.
     OverHttp,
+    /// On the devices that keep a whole file beside their slots: the fault is in the packed image.
+    WithPackedImages,
 }
 
 /// What the device has been through when the attack comes.
@@ -65,6 +67,8 @@ pub struct Row {
     pub expected: Outcome,
     /// What the client says when it is not the same, because the fault ends in its transport.
     pub expected_over_http: Option<Outcome>,
+    /// What a small device says when it is not the same.
+    pub expected_on_small: Option<Outcome>,
     /// Every request, in order, as [`label`](crate::site::label)s.
     pub requests: Vec<&'static str>,
     /// Every file at rest that is another one afterwards. The trusted state is one of them if and only if a metadata
@@ -90,6 +94,7 @@ impl Row {
             attack,
             expected: Outcome::Installed,
             expected_over_http: None,
+            expected_on_small: None,
             requests: Vec::new(),
             changed: Vec::new(),
             runs: Runs::Everywhere,
@@ -154,10 +159,30 @@ impl Row {
         self
     }
 
+    /// A small device says this.
+    #[must_use]
+    pub fn on_small(mut self, outcome: Outcome) -> Self {
+        self.expected_on_small = Some(outcome);
+        self
+    }
+
+    /// What a small device says.
+    #[must_use]
+    pub fn expected_on_small(&self) -> &Outcome {
+        self.expected_on_small.as_ref().unwrap_or(&self.expected)
+    }
+
     /// The fault is one of HTTP; in memory it does not exist.
     #[must_use]
     pub fn only_over_http(mut self) -> Self {
         self.runs = Runs::OverHttp;
+        self
+    }
+
+    /// The fault is in the packed image, which small devices do not take.
+    #[must_use]
+    pub fn with_packed_images(mut self) -> Self {
+        self.runs = Runs::WithPackedImages;
         self
     }
 

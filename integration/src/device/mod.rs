@@ -2,14 +2,17 @@
 //!
 //! - [`Memory`]: the update machine itself, with everything at rest in memory.
 //! - [`Process`]: the client binary, with its device folder, over HTTP. Every step is a process of its own.
+//! - [`Small`]: the driver of small devices on a simulated NOR flash.
 //!
-//! Both answer the same questions in the same words, so that a row holds for both.
+//! All answer the same questions in the same words, so that a row holds for all.
 
 mod memory;
 mod process;
+pub mod small;
 
 pub use memory::Memory;
 pub use process::{Process, Said, client_binary};
+pub use small::Small;
 
 use crate::attacks::Outcome;
 use crate::nor::Nor;
@@ -37,6 +40,21 @@ type BootFlash = Nor<4, 4_096>;
 pub trait Device: Sized {
     /// Makes the factory state: first root, first firmware, from a repository that is served well.
     fn factory(repository: &Simulator) -> Self;
+
+    /// Whether the device keeps a file of this name at rest. What it does not keep it asks for again.
+    fn keeps(_file: &str) -> bool {
+        true
+    }
+
+    /// Whether the device may lose its copy of a file to one that was refused: it asks for it again.
+    fn may_lose(_file: &str) -> bool {
+        false
+    }
+
+    /// Whether the device made the requests that a row names.
+    fn asks_for(requests: &[String], row: &[&str]) -> bool {
+        requests == row
+    }
 
     /// Serves this repository from now on.
     fn serve(&mut self, repository: &Simulator);

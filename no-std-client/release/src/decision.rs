@@ -62,6 +62,8 @@ impl Pointer {
 }
 
 /// What to do now.
+// It is made once, and nothing here may allocate.
+#[allow(clippy::large_enum_variant)]
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Decision {
     /// Install this.

@@ -81,6 +81,8 @@ enum Due {
 }
 
 /// What an update does after its first half.
+// It is made once, and nothing here may allocate.
+#[allow(clippy::large_enum_variant)]
 enum Next<'d> {
     Told(Outcome),
     Again,
@@ -310,7 +312,10 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         let trusted = first_root(&mut &*root, &self.device.limits).map_err(|error| match error {
             tuffet_tuf::Error::Rejected(rejected) => Failure::Rejected(rejected),
             tuffet_tuf::Error::Storage(never) => match never {},
-            _ => Failure::NoRoot,
+            tuffet_tuf::Error::DamagedStore { .. }
+            | tuffet_tuf::Error::Misuse(_)
+            | tuffet_tuf::Error::UnstableDocument { .. }
+            | _ => Failure::NoRoot,
         })?;
         let [area, _] = self.storage.map().roots;
         let mut region = self.storage.region(area);

@@ -260,7 +260,7 @@ impl<S> Map<S> {
             if (span.bytes as u64) < *bytes_min {
                 return Err(MapError::TooShort(*part));
             }
-            if span.start as u64 + span.bytes as u64 > units.capacity as u64 {
+            if (span.start as u64).saturating_add(span.bytes as u64) > units.capacity as u64 {
                 return Err(MapError::OutOfBounds(*part));
             }
             if !span.start.is_multiple_of(units.erase_bytes) || !span.bytes.is_multiple_of(units.erase_bytes) {
