@@ -25,6 +25,7 @@ use tuffet_tuf::{
 use tuffet_wire::emit::wire;
 
 use crate::{
+    check,
     error::{Error, Refused},
     repository::{Published, parse},
     roles::{Signers, TargetsRole},
@@ -336,7 +337,7 @@ impl Proposal {
         Ok(added)
     }
 
-    /// Every new target file is there, and is what the metadata says.
+    /// Every new target file is there and is what the metadata says, and every new patch is what its document says.
     pub fn check_targets(&self) -> Result<(), Error> {
         for (name, path) in self.new_targets() {
             let wrong = || Refused::TargetDiffers {
@@ -360,7 +361,7 @@ impl Proposal {
                 return Err(wrong().into());
             }
         }
-        Ok(())
+        check::proposed_patches(self)
     }
 
     fn add(&mut self, name: &str, signature: Signature) -> Result<(), Error> {

@@ -39,6 +39,13 @@ impl Output {
         Self { json: false }
     }
 
+    /// Prints one line of text while there is more to do. A JSON object comes alone.
+    pub fn progress(&self, line: &str) {
+        if !self.json {
+            println!("{line}");
+        }
+    }
+
     /// Prints what was done.
     pub fn print(&self, text: &str, mut result: Value) {
         if self.json {
