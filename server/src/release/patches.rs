@@ -267,3 +267,51 @@ impl<'a> Patches<'a> {
 fn taken(name: &Name) -> Error {
     Refused::PatchNameTaken { name: name.to_string() }.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Vendor, id};
+
+    fn image(number: u8) -> ImageEntry {
+        ImageEntry {
+            address: Address::Any,
+            digest: [number; 32],
+            file: FileRef {
+                digest: [number; 32],
+                length: 1,
+                name: names::image(&id("lamp"), &Version::ZERO, &id("c3"), Address::Any),
+            },
+            hardware: id("c3"),
+            length: 1,
+            patches: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn more_patches_than_devices_read_are_refused_before_one_is_made() {
+        let mut vendor = Vendor::without_product();
+        vendor.product.profile = Profile::Small;
+        let images: Vec<ImageEntry> = (1..=16).map(image).collect();
+        let base = |image| Base {
+            version: Version::ZERO,
+            image,
+        };
+        let bases: Vec<Base<'_>> = images.iter().map(base).collect();
+        let (listed, mut report) = (BTreeMap::new(), |_: &PatchReport| panic!("none is made"));
+        let mut patches = Patches::begin(
+            &vendor.repository,
+            &listed,
+            &vendor.product,
+            Version::ZERO,
+            vendor.folder.path(),
+            &mut report,
+        );
+        let refused = patches.make(&mut image(17), b"x", &bases);
+        // The one from nothing is the seventeenth.
+        assert!(
+            matches!(refused, Err(Error::Refused(Refused::TooManyPatches { count: 17, .. }))),
+            "{refused:?}"
+        );
+    }
+}
