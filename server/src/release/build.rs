@@ -520,16 +520,14 @@ fn check_images(product: &Product, plan: &ReleasePlan) -> Result<(), Error> {
 }
 
 fn not_emitted(document: &ReleaseDocument, error: ModelError) -> Refused {
-    let images = document.components.iter().flat_map(|component| &component.images);
-    match error {
-        ModelError::Read(ReadError::TooLong { bytes_max }) => Refused::DocumentTooLong {
-            bytes_max,
-            patches: images.map(|image| image.patches.len()).sum(),
-        },
-        error => Refused::BadDocument {
-            name: "release.json".to_owned(),
-            error,
-        },
+    if let ModelError::Read(ReadError::TooLong { bytes_max }) = error {
+        let images = document.components.iter().flat_map(|component| &component.images);
+        let patches = images.map(|image| image.patches.len()).sum();
+        return Refused::DocumentTooLong { bytes_max, patches };
+    }
+    Refused::BadDocument {
+        name: "release.json".to_owned(),
+        error,
     }
 }
 

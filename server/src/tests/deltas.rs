@@ -560,8 +560,9 @@ fn vendor_with_bases() -> Vendor {
 
 #[test]
 fn a_patch_that_the_document_does_not_describe_is_neither_signed_nor_published() {
-    type Forge = fn(&mut Forgery);
-    let cases: [(&str, Forge, fn(PatchFault) -> bool); 8] = [
+    /// Its name, what is forged, and what is found.
+    type Case = (&'static str, fn(&mut Forgery), fn(PatchFault) -> bool);
+    let cases: [Case; 8] = [
         (
             "byte edited, digests made to fit",
             |forgery| {
