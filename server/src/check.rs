@@ -173,7 +173,7 @@ fn pointers(
         support_statement(source, product, name, &document)?;
         contents.check(name, &target.hashes.sha256, &document)?;
     }
-    Ok(())
+    contents.new_documents(product)
 }
 
 /// What the documents of a product lead to.
@@ -220,6 +220,26 @@ impl Contents<'_> {
                     self.patch(pointer, image, patch)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// A new document is where later releases look for bases, also one that no pointer names.
+    fn new_documents(&mut self, product: &Id) -> Result<(), Error> {
+        let Depth::Only(new) = self.depth else { return Ok(()) };
+        for name in new.iter().filter(|name| name.ends_with(DOCUMENT_ENDING)) {
+            let Some(target) = self.files.targets.get(name) else {
+                continue;
+            };
+            let document = document(self.source, name, target)?;
+            if document.product != *product {
+                return Err(Refused::PointerDiffers {
+                    pointer: name.clone(),
+                    fact: "product",
+                }
+                .into());
+            }
+            self.check(name, &target.hashes.sha256, &document)?;
         }
         Ok(())
     }

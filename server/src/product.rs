@@ -17,9 +17,18 @@
 //! start = 2026-01-01
 //! end = 2031-01-01
 //! contact = "security@example.com"
+//!
+//! [bases] # from which older versions a new one gets patches
+//! count = 2
+//! versions = ["1.0.0"]
+//!
+//! [slots] # where an image can run; without this table anywhere
+//! strategy = "xip"
+//! addresses = ["0x00020000", "0x00120000"]
 //! "#;
 //! let product = tuffet_server::product::Product::parse(text, "tuffet.toml".as_ref())?;
 //! assert_eq!(product.id.as_str(), "lamp");
+//! assert_eq!(product.slots.addresses().len(), 2);
 //! # Ok::<(), tuffet_server::product::ProductError>(())
 //! ```
 

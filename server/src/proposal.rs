@@ -7,7 +7,8 @@
 //! ```
 //!
 //! - What is signed is fixed when the proposal is made: versions, times and targets. Holders only add signatures.
-//! - A holder signs only when every new target file is there and is what the metadata says.
+//! - A holder signs only when every new target file is there and is what the metadata says, and every new patch is what its
+//!   document says.
 //! - The folder appears whole or not at all, and says what it follows: published as long as the repository is still there.
 //! - Several holders may sign copies; `sign` takes signatures over from another copy of the same proposal.
 

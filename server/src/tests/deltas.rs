@@ -16,7 +16,7 @@ use crate::{
     product::{Bases, Profile, Slots},
     proposal::{Draft, Proposal},
     publish::{accept, check_fits},
-    release::{self, Fate, ImageFile, PatchReport, Promotion, ReleasePlan, propose_promotion},
+    release::{self, Fate, ImageFile, PatchReport, Promotion, ReleasePlan, bases, propose_promotion},
     repository::{Published, Source, hashed_name},
     roles::TargetsRole,
     signing::sign_and_emit,
@@ -429,6 +429,11 @@ fn images_for_two_slots_get_patches_from_both() {
     let [low, high] = [0x0801_0000, 0x0803_0000].map(Address::At);
     assert_eq!(pairs, [(low, low), (low, high), (high, low), (high, high)]);
     assert_eq!(second.components[0].images.len(), 2);
+    // A device that runs the same version in the other slot has nothing to update.
+    let mut again = xip_plan(&vendor, "1.2.0");
+    again.attempt = 2;
+    let (third, _) = release_plan(&vendor, &again, "again");
+    assert_eq!(third.components, second.components);
 }
 
 #[test]
@@ -463,6 +468,8 @@ struct Forgery {
     document: ReleaseDocument,
     files: BTreeMap<String, Vec<u8>>,
     files_role: Targets,
+    /// Documents beside the one of the release.
+    unnamed: BTreeMap<String, Vec<u8>>,
 }
 
 impl Forgery {
@@ -503,6 +510,7 @@ fn forged(
         document: document(&proposal),
         files,
         files_role: proposal.roles()["lamp_files"].role.clone(),
+        unnamed: BTreeMap::new(),
     };
     forge(&mut forgery);
     let bytes = forgery.document.emit().unwrap();
@@ -517,6 +525,7 @@ fn forged(
         role.targets.insert(name.clone(), Target::of(&bytes, custom));
         content.clone_from(&bytes);
     }
+    forgery.files.extend(forgery.unnamed);
     let mut roles = BTreeMap::new();
     let mut change = Change::default();
     for (name, role) in [("lamp", pointers), ("lamp_files", forgery.files_role)] {
@@ -732,6 +741,59 @@ fn a_patch_that_does_not_decode_is_seen_where_the_repository_is() {
     }
     assert_eq!(fault(vendor.publish(&proposal)), spoilt);
     vendor.verify().unwrap();
+}
+
+/// It would be a base of later releases.
+#[test]
+fn a_new_document_that_no_pointer_names_does_not_lie_either() {
+    let vendor = vendor_with_bases();
+    let plan = plan(&vendor, "1.2.0");
+    let lie = |forgery: &mut Forgery| {
+        let mut other = forgery.document.clone();
+        other.components[0].images[0].digest[0] ^= 1;
+        other.components[0].images[0].patches.clear();
+        let bytes = other.emit().unwrap();
+        let name = "lamp_1.1.5.document".to_owned();
+        forgery
+            .files_role
+            .targets
+            .insert(name.clone(), Target::of(&bytes, None));
+        forgery.unnamed.insert(name, bytes);
+    };
+    let (proposal, candidate) = forged(&vendor, &plan, "unnamed", lie);
+    for refused in [
+        check_fits(&vendor.repository, &proposal),
+        accept(&candidate, vendor.now),
+    ] {
+        assert!(
+            matches!(&refused, Err(Error::Refused(Refused::PointerDiffers { pointer, fact: "image" })) if pointer == "lamp_1.1.5.document"),
+            "{refused:?}"
+        );
+    }
+}
+
+#[test]
+fn a_base_is_what_its_document_says() {
+    let vendor = vendor(Profile::Small, 1);
+    let (old, _) = release(&vendor, "1.0.0");
+    let entry = &old.components[0].images[0];
+    assert_eq!(
+        bases::read(&vendor.repository, entry).unwrap(),
+        firmware(1, &version("1.0.0"))
+    );
+    for lie in [
+        |entry: &mut ImageEntry| entry.digest[0] ^= 1,
+        |entry: &mut ImageEntry| entry.length -= 1,
+        |entry: &mut ImageEntry| entry.file.length -= 1,
+    ] {
+        let mut other = entry.clone();
+        lie(&mut other);
+        let refused = bases::read(&vendor.repository, &other);
+        assert!(
+            matches!(refused, Err(Error::Refused(Refused::FileDiffers { .. }))),
+            "{refused:?}"
+        );
+    }
 }
 
 /// The files of another attempt are old, and what its document says of them is new.
