@@ -1,6 +1,6 @@
 //! `tuffet-client install`: a full cycle, and the installation of what it finds.
 
-use super::{Told, Verdict, tell, with_cost};
+use super::{Told, Verdict, tell, tell_way, with_cost};
 use crate::agent::{Agent, Cycle, Reach};
 use crate::boot::{boot_error, open_records};
 use crate::device::DeviceFolder;
@@ -9,7 +9,7 @@ use crate::install::into_spare_slot;
 use crate::report::Report;
 use crate::transport::Transport;
 use serde_json::json;
-use tuffet_no_std_client::{Decided, Failure};
+use tuffet_no_std_client::{Decided, Failure, Way};
 
 /// Asks the repository and installs what it finds; the next boot tries it.
 pub fn command(folder: &DeviceFolder, report: Report) -> Result<Verdict, ClientError> {
@@ -28,13 +28,19 @@ pub fn carry_out(agent: &Agent, cycle: Cycle<'_>, transport: &Transport) -> Resu
     if !matches!(considered.decided, Decided::Install(_)) {
         return Ok(told);
     }
-    let image = into_spare_slot(agent, cycle.update, transport)?;
-    let slot = image.placed().slot;
+    let arrived = into_spare_slot(agent, cycle.update, transport)?;
+    let slot = arrived.image.placed().slot;
     let mut records = open_records(&agent.folder)?;
     records
-        .begin_trial(image, agent.settings.trial.attempts)
+        .begin_trial(arrived.image, agent.settings.trial.attempts)
         .map_err(|error| boot_error(&agent.folder, error))?;
-    let sentence = format!("installed into slot {slot:?}; the next boot tries it");
+    let by = match arrived.way {
+        Way::Delta => "by a delta",
+        Way::File => "from the full image",
+        Way::Whole => "by a patch from nothing",
+    };
+    let sentence = format!("installed into slot {slot:?} {by}; the next boot tries it");
+    tell_way(arrived.way, arrived.fell_back, &mut told.object);
     told.object.insert("outcome".into(), json!("installed"));
     told.object.insert("message".into(), json!(sentence));
     told.sentences.push(sentence);

@@ -12,7 +12,7 @@ use crate::agent::Agent;
 use crate::transport::Transport;
 use serde_json::{Map, Value, json};
 use tuffet_no_std_client::release::{Release, ReleaseDocument};
-use tuffet_no_std_client::{Considered, Decided, DeviceState};
+use tuffet_no_std_client::{Considered, Decided, DeviceState, FellBack, Way};
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +98,20 @@ pub fn tell(agent: &Agent, state: &DeviceState, considered: &Considered) -> Told
         object,
         verdict,
     }
+}
+
+/// How an image came: `way` is `delta`, `file` or `whole`; `fell_back` names what was wrong with a delta that was given up.
+pub fn tell_way(way: Way, fell_back: Option<FellBack>, object: &mut Map<String, Value>) {
+    let way = match way {
+        Way::Delta => "delta",
+        Way::File => "file",
+        Way::Whole => "whole",
+    };
+    object.insert("way".into(), json!(way));
+    object.insert(
+        "fell_back".into(),
+        json!(fell_back.map(|fell_back| fell_back.fault.name())),
+    );
 }
 
 /// A decision as a sentence.

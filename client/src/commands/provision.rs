@@ -105,10 +105,10 @@ pub fn command(folder: &DeviceFolder, report: Report, arguments: Arguments) -> R
         });
     };
     let version = plan.version.to_string();
-    let image = into_spare_slot(&agent, cycle.update, &transport)?;
+    let arrived = into_spare_slot(&agent, cycle.update, &transport)?;
     let mut records = create_records(folder)?;
     records
-        .provision(image.placed())
+        .provision(arrived.image.placed())
         .map_err(|error| boot_error(folder, error))?;
     folder.write_settings(&agent.settings)?;
 
@@ -117,6 +117,7 @@ pub fn command(folder: &DeviceFolder, report: Report, arguments: Arguments) -> R
     object.insert("outcome".into(), json!("provisioned"));
     object.insert("version".into(), json!(version));
     object.insert("bytes".into(), json!(transport.received_bytes()));
+    super::tell_way(arrived.way, arrived.fell_back, &mut object);
     report.result(
         &[format!(
             "provisioned {} with version {version}",

@@ -61,7 +61,7 @@ pub fn command(folder: &DeviceFolder, report: Report, arguments: &Arguments) -> 
 fn is_retried(error: &ClientError) -> bool {
     match error {
         ClientError::Refused { failure } => failure.action() == Action::EndCycle,
-        ClientError::Transport(_) | ClientError::Missing { .. } | ClientError::Unpack { .. } => true,
+        ClientError::Transport(_) => true,
         ClientError::BadSetting { .. }
         | ClientError::BadSettings { .. }
         | ClientError::Boot(_)

@@ -69,7 +69,7 @@ fn files() -> Vec<Row> {
             repository.publish();
             repository.site.remove(&repository.image_path());
         })
-        .refused("Missing", AT_IMAGE, BEFORE_SLOT),
+        .refused("ImageMissing", AT_IMAGE, BEFORE_SLOT),
     ]
 }
 

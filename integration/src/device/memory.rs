@@ -264,7 +264,7 @@ impl Memory {
     fn image_file(&mut self, file: &FileRef) -> Result<Vec<u8>, Stop> {
         let length = file.length as usize;
         let path = format!("targets/{}.{}", Hex(&file.digest), file.name);
-        let mut bytes = self.fetch(&path, length).ok_or(Stop::Named("Missing"))?;
+        let mut bytes = self.fetch(&path, length).ok_or(Stop::Named("ImageMissing"))?;
         if bytes.len() < length {
             // It would go on from there; only a fault of HTTP has more to give then.
             self.requests.push(label(&path).to_owned());
