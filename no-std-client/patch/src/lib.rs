@@ -83,7 +83,9 @@ pub use chain::{Authenticated, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, BlockRange, Cha
 pub use checkpoint::{BadCheckpoint, PIECE_BYTES, SnapshotError};
 pub use decoder::{LargeState, Progress, SmallState, StandardState, State};
 #[cfg(feature = "encode")]
-pub use encode::{ApplyError, EncodeError, Encoded, Info, Options, apply, encode, encode_with, info, unauthenticated};
+pub use encode::{
+    ApplyError, EncodeError, Encoded, Info, Options, apply, encode, encode_with, hostile, info, unauthenticated,
+};
 pub use error::{Error, Geometry, Misuse, Refusal};
 pub use header::{CHECKPOINTS_MAX, Checkpoints, HEADER_BYTES_MAX, HEADER_BYTES_MIN, Header, Image};
 pub use profile::Profile;
