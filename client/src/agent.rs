@@ -89,7 +89,7 @@ impl Agent {
             limits: Limits::DEFAULT,
             slot_addresses: None,
             intake: Intake::Kept,
-            data_budget_bytes: None,
+            data_budget_bytes: settings.limits.data_budget_bytes,
         };
         Ok(Self {
             folder: folder.clone(),

@@ -9,7 +9,7 @@
 use super::Verdict;
 use crate::agent::{Agent, Reach};
 use crate::boot::{boot_error, create_records};
-use crate::device::{DeviceFolder, DeviceSettings, Identity, PollSettings, Repository, Trial};
+use crate::device::{DeviceFolder, DeviceSettings, Identity, LimitSettings, PollSettings, Repository, Trial};
 use crate::error::{ClientError, StorageError};
 use crate::install::into_spare_slot;
 use crate::report::Report;
@@ -53,6 +53,10 @@ pub struct Arguments {
     /// Seconds between two polls.
     #[arg(long, default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(1..))]
     poll_interval: u32,
+    /// The most bytes of image files and patches that one update may download (default: as many as it takes). The factory's
+    /// own download does not count.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
+    data_budget: Option<u32>,
 }
 
 impl Arguments {
@@ -75,6 +79,9 @@ impl Arguments {
             poll: PollSettings {
                 interval_s: self.poll_interval,
                 ..PollSettings::default()
+            },
+            limits: LimitSettings {
+                data_budget_bytes: self.data_budget,
             },
         }
     }
