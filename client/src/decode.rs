@@ -76,7 +76,7 @@ impl Slots {
         bar: &ProgressBar,
     ) -> Result<(), Stop> {
         let refused = |refusal| Stop::Fault(ImageFault::Patch(refusal));
-        let mut state = Box::new(LargeState::new());
+        let mut state = decoder();
         state
             .begin(decoding.pinned, decoding.source, decoding.result)
             .map_err(refused)?;
@@ -118,6 +118,12 @@ impl Slots {
             }
         }
     }
+}
+
+/// In a function of its own, so that the stack is free of it again: it is half a MiB large.
+#[inline(never)]
+fn decoder() -> Box<LargeState> {
+    Box::new(LargeState::new())
 }
 
 fn without_io(error: Error<std::convert::Infallible, std::convert::Infallible>) -> Stop {

@@ -1,5 +1,6 @@
 //! One row of the attack table, and what a device makes of it.
 
+use super::INSTALLED;
 use crate::simulator::Simulator;
 use crate::simulator::release::firmware;
 
@@ -18,6 +19,15 @@ pub enum Outcome {
     UpToDate,
     /// There is something newer, and it has to wait, with the stable name of the reason.
     Waiting(String),
+}
+
+/// By which way an image came, in the device's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// `delta`, `file` or `whole`.
+    pub way: String,
+    /// What was wrong with a delta that was given up for it, by the stable name.
+    pub fell_back: Option<String>,
 }
 
 /// Which devices a row is run on.
@@ -63,6 +73,10 @@ pub struct Row {
     pub attack: fn(&mut Simulator),
     /// What the device says.
     pub expected: Outcome,
+    /// By which way the release is installed, if the row is about that.
+    pub taken: Option<Taken>,
+    /// The most bytes that one installation may download, until the attack is over.
+    pub data_budget_bytes: Option<u32>,
     /// What the client says when it is not the same, because the fault ends in its transport.
     pub expected_over_http: Option<Outcome>,
     /// Every request, in order, as [`label`](crate::site::label)s.
@@ -89,6 +103,8 @@ impl Row {
             release: |_| {},
             attack,
             expected: Outcome::Installed,
+            taken: None,
+            data_budget_bytes: None,
             expected_over_http: None,
             requests: Vec::new(),
             changed: Vec::new(),
@@ -144,6 +160,33 @@ impl Row {
         self.expected = outcome;
         self.requests = requests.to_vec();
         self.changed = changed.to_vec();
+        self
+    }
+
+    /// The release is installed: by this way, after these requests.
+    #[must_use]
+    pub fn installs_by(mut self, way: &str, requests: &[&'static str]) -> Self {
+        self.taken = Some(Taken {
+            way: way.to_owned(),
+            fell_back: None,
+        });
+        self.expects(Outcome::Installed, requests, INSTALLED)
+    }
+
+    /// The release is installed from its full file, after a delta with this fault was given up.
+    #[must_use]
+    pub fn falls_back(mut self, fault: &str, requests: &[&'static str]) -> Self {
+        self.taken = Some(Taken {
+            way: "file".to_owned(),
+            fell_back: Some(fault.to_owned()),
+        });
+        self.expects(Outcome::Installed, requests, INSTALLED)
+    }
+
+    /// One installation may download this much.
+    #[must_use]
+    pub fn budget(mut self, bytes: u32) -> Self {
+        self.data_budget_bytes = Some(bytes);
         self
     }
 

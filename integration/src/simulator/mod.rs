@@ -22,6 +22,7 @@
 //! ```
 
 pub mod keys;
+pub mod patch;
 pub mod release;
 pub mod role;
 pub mod time;
@@ -29,7 +30,7 @@ pub mod writing;
 
 use crate::site::Site;
 use keys::{Key, key_id, key_object};
-use release::{HARDWARE, OTHER_PRODUCT, POINTER, PRODUCT, ROLLOUT, Release, SUPPORT};
+use release::{HARDWARE, OTHER_PRODUCT, POINTER, PRODUCT, Patch, ROLLOUT, Release, SUPPORT};
 use role::{Role, key_table, pin, role_keys};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -163,6 +164,7 @@ impl Simulator {
             image_name,
             custom,
             support,
+            patches,
             ..
         } = self.release.clone();
         let support = writing::wire(&support);
@@ -173,10 +175,16 @@ impl Simulator {
         files.list(&image_name, &image_file, None);
         files.list(SUPPORT, &support, None);
         files.list(&document_name, &document, None);
+        for Patch { name, file } in &patches {
+            files.list(name, file, None);
+        }
         self.put_target(&document_name, document.clone());
         self.put_target(POINTER, document);
         self.put_target(&image_name, image_file);
         self.put_target(SUPPORT, support);
+        for Patch { name, file } in patches {
+            self.put_target(&name, file);
+        }
         let rollout = self.rollout.as_ref().map(writing::wire);
         self.role(ROLLOUT_ROLE).signed["targets"] = json!({});
         if let Some(bytes) = rollout {
@@ -265,6 +273,13 @@ impl Simulator {
     #[must_use]
     pub fn image_path(&self) -> String {
         target_path(&self.release.image_name, &self.release.image_file)
+    }
+
+    /// Path of the served patch: the first that the release got.
+    #[must_use]
+    pub fn patch_path(&self) -> String {
+        let Patch { name, file } = &self.release.patches[0];
+        target_path(name, file)
     }
 
     fn put_target(&mut self, name: &str, bytes: Vec<u8>) {

@@ -1,9 +1,11 @@
-//! A release as plain values: firmware, its compressed file, and the document about it.
+//! A release as plain values: firmware, its compressed file, its patches, and the document about them.
 
 use super::keys::sha256;
+use super::patch;
 use super::time::{DAY_S, utc};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tuffet_patch::Profile;
 
 /// The product of the simulated repository.
 pub const PRODUCT: &str = "lamp";
@@ -25,6 +27,15 @@ pub const ROLLOUT: &str = "lamp_c3_stable.rollout";
 /// The name of the support statement.
 pub const SUPPORT: &str = "lamp_support.json";
 
+/// A patch as a file.
+#[derive(Clone)]
+pub struct Patch {
+    /// Its name.
+    pub name: String,
+    /// Its bytes.
+    pub file: Vec<u8>,
+}
+
 /// One release.
 #[derive(Clone)]
 pub struct Release {
@@ -34,6 +45,8 @@ pub struct Release {
     pub image_file: Vec<u8>,
     /// The name of the compressed firmware.
     pub image_name: String,
+    /// The patches that the document lists, in the order in which they were added.
+    pub patches: Vec<Patch>,
     /// The release document.
     pub document: Value,
     /// What the pointer says beside length and digest of the document.
@@ -51,6 +64,7 @@ impl Release {
             image: Vec::new(),
             image_file: Vec::new(),
             image_name: format!("{PRODUCT}_{version}_{HARDWARE}.zst"),
+            patches: Vec::new(),
             document: document(version, now, &support),
             custom: json!({"class": "feature", "security_version": 1, "version": version}),
             support,
@@ -78,6 +92,59 @@ impl Release {
         let name = self.image_name.clone();
         self.image_mut()["file"] = json!({"digest": sha256(&file), "length": file.len(), "name": name});
         self.image_file = file;
+    }
+
+    /// Adds the patch from an image, or from nothing, to this release's image, and lets the document describe it. Its name says
+    /// for which profile it is, and whether it is a `delta` or makes the `whole` image.
+    ///
+    /// # Panics
+    ///
+    /// When there is a patch of that name.
+    pub fn add_patch(&mut self, source: Option<&[u8]>, profile: Profile) {
+        let word = match profile {
+            Profile::Large => "large",
+            Profile::Small => "small",
+            Profile::Standard => "standard",
+        };
+        let kind = if source.is_some() { "delta" } else { "whole" };
+        let name = self.image_name.replace(".zst", &format!("_{word}_{kind}.patch"));
+        assert!(self.patches.iter().all(|patch| patch.name != name), "there is {name}");
+        let file = patch::encoded(source, &self.image, profile);
+        let entry = json!({"name": name, "profile": word, "source": source.map_or_else(String::new, sha256)});
+        if let Some(entries) = self.image_mut()["patches"].as_array_mut() {
+            entries.push(entry);
+            let order = |entry: &Value| [&entry["source"], &entry["profile"]].map(Value::to_string);
+            entries.sort_by_key(order);
+        }
+        self.patches.push(Patch { name, file: Vec::new() });
+        let head = patch::head(&file, patch::BLOCK_BYTES);
+        self.carry_patch(self.patches.len() - 1, file, &head, patch::BLOCK_BYTES);
+    }
+
+    /// Puts this file in as a patch: length and digest are its own, the chain is what it is said to be.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such patch.
+    pub fn carry_patch(&mut self, index: usize, file: Vec<u8>, head: &str, block_bytes: usize) {
+        let entry = self.patch_mut(index);
+        entry["digest"] = json!(sha256(&file));
+        entry["length"] = json!(file.len());
+        entry["head"] = json!(head);
+        entry["block_bytes"] = json!(block_bytes);
+        self.patches[index].file = file;
+    }
+
+    /// What the document says about a patch.
+    ///
+    /// # Panics
+    ///
+    /// When it does not list it.
+    pub fn patch_mut(&mut self, index: usize) -> &mut Value {
+        let name = self.patches[index].name.clone();
+        let entries = self.image_mut()["patches"].as_array_mut();
+        let found = entries.and_then(|entries| entries.iter_mut().find(|entry| entry["name"] == *name));
+        found.expect("the document lists the patch")
     }
 
     /// What the document says about the image of the simulated device.
@@ -136,6 +203,23 @@ pub fn firmware(version: &str) -> Vec<u8> {
         image.extend_from_slice(&Sha256::digest(format!("{version} {block}")));
         image.extend_from_slice(&banner.as_bytes().repeat(2)[..32]);
     }
+    image.truncate(IMAGE_BYTES);
+    image
+}
+
+/// The firmware of a version that is a small step from another one: a few bytes changed all over, and something new in the
+/// middle. So a delta from that one is much shorter than the compressed firmware.
+#[must_use]
+pub fn successor(version: &str, before: &[u8]) -> Vec<u8> {
+    let mut image = before.to_vec();
+    let banner = format!("{PRODUCT} firmware {version}\n");
+    image[..banner.len()].copy_from_slice(banner.as_bytes());
+    for byte in image.iter_mut().skip(4_001).step_by(8_192) {
+        *byte = byte.wrapping_add(1);
+    }
+    let news = (0_u32..96).flat_map(|block| Sha256::digest(format!("news of {version} {block}")));
+    let middle = image.len() / 3;
+    image.splice(middle..middle, news);
     image.truncate(IMAGE_BYTES);
     image
 }
