@@ -1,7 +1,7 @@
 //! `tuffet-client check`: a full cycle that installs nothing.
 
 use super::{Verdict, tell, with_cost};
-use crate::agent::{Agent, Reach};
+use crate::agent::Agent;
 use crate::device::DeviceFolder;
 use crate::error::ClientError;
 use crate::report::Report;
@@ -12,7 +12,7 @@ use tuffet_no_std_client::Failure;
 pub fn command(folder: &DeviceFolder, report: Report) -> Result<Verdict, ClientError> {
     let (agent, _lock) = Agent::open(folder, report)?;
     let transport = Transport::open(&agent.settings.repository.address)?;
-    let cycle = agent.cycle(agent.running()?, agent.store.state()?, Reach::Repository(&transport))?;
+    let cycle = agent.cycle(agent.running()?, agent.store.state()?, &transport)?;
     let considered = cycle.update.considered().ok_or(Failure::Misuse)?;
     let told = tell(&agent, cycle.update.state(), considered);
     report.result(&told.sentences, with_cost(told.object, &transport));

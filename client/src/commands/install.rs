@@ -1,7 +1,7 @@
 //! `tuffet-client install`: a full cycle, and the installation of what it finds.
 
 use super::{Told, Verdict, tell, tell_way, with_cost};
-use crate::agent::{Agent, Cycle, Reach};
+use crate::agent::{Agent, Cycle};
 use crate::boot::{boot_error, open_records};
 use crate::device::DeviceFolder;
 use crate::error::ClientError;
@@ -15,7 +15,7 @@ use tuffet_no_std_client::{Decided, Failure, Way};
 pub fn command(folder: &DeviceFolder, report: Report) -> Result<Verdict, ClientError> {
     let (agent, _lock) = Agent::open(folder, report)?;
     let transport = Transport::open(&agent.settings.repository.address)?;
-    let cycle = agent.cycle(agent.running()?, agent.store.state()?, Reach::Repository(&transport))?;
+    let cycle = agent.cycle(agent.running()?, agent.store.state()?, &transport)?;
     let told = carry_out(&agent, cycle, &transport)?;
     report.result(&told.sentences, with_cost(told.object, &transport));
     Ok(told.verdict)

@@ -163,12 +163,8 @@ impl Agent {
     /// The release document that was verified last, for its texts. An edited copy is none.
     #[must_use]
     pub fn document(&self, state: &DeviceState) -> Option<ReleaseDocument> {
-        let device = &self.device;
-        let name = tuffet_no_std_client::release::names::pointer(&device.product, &device.hardware, &device.channel);
-        let bytes = self
-            .store
-            .target(name.as_str(), &state.release.as_ref()?.pointer.release)
-            .ok()??;
+        let digest = &state.release.as_ref()?.pointer.release;
+        let bytes = self.kept_document(digest).ok()??;
         ReleaseDocument::parse(&bytes).ok()
     }
 }

@@ -7,7 +7,7 @@
 //!   and the person at the station stands in for it; a release that is paused is not built in all the same.
 
 use super::Verdict;
-use crate::agent::{Agent, Reach};
+use crate::agent::Agent;
 use crate::boot::{boot_error, create_records};
 use crate::device::{DeviceFolder, DeviceSettings, Identity, LimitSettings, PollSettings, Repository, Trial};
 use crate::error::{ClientError, StorageError};
@@ -102,7 +102,7 @@ pub fn command(folder: &DeviceFolder, report: Report, arguments: Arguments) -> R
     let state = DeviceState::new(trusted);
     store.keep_metadata(&RoleName::Root, &root)?;
     store.save_state(&state)?;
-    let cycle = agent.cycle(Running::FACTORY, state, Reach::Repository(&transport))?;
+    let cycle = agent.cycle(Running::FACTORY, state, &transport)?;
     let considered = cycle.update.considered().ok_or(Failure::Misuse)?;
     let Decided::Install(plan) = &considered.decided else {
         let reason = super::decision_sentence(&considered.decided);
