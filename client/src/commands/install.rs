@@ -1,6 +1,6 @@
 //! `tuffet-client install`: a full cycle, and the installation of what it finds.
 
-use super::{Told, Verdict, tell, tell_way, with_cost};
+use super::{Told, Verdict, by, tell, tell_way, with_cost};
 use crate::agent::{Agent, Cycle};
 use crate::boot::{boot_error, open_records};
 use crate::device::DeviceFolder;
@@ -9,7 +9,7 @@ use crate::install::into_spare_slot;
 use crate::report::Report;
 use crate::transport::Transport;
 use serde_json::json;
-use tuffet_no_std_client::{Decided, Failure, Way};
+use tuffet_no_std_client::Decided;
 
 /// Asks the repository and installs what it finds; the next boot tries it.
 pub fn command(folder: &DeviceFolder, report: Report) -> Result<Verdict, ClientError> {
@@ -23,24 +23,22 @@ pub fn command(folder: &DeviceFolder, report: Report) -> Result<Verdict, ClientE
 
 /// Installs if the decision says so, and begins the trial; otherwise only tells the decision.
 pub fn carry_out(agent: &Agent, cycle: Cycle<'_>, transport: &Transport) -> Result<Told, ClientError> {
-    let considered = cycle.update.considered().ok_or(Failure::Misuse)?;
-    let mut told = tell(agent, cycle.update.state(), considered);
-    if !matches!(considered.decided, Decided::Install(_)) {
+    let mut told = tell(agent, &cycle.update)?;
+    let considered = cycle.update.considered().map(|considered| &considered.decided);
+    if !matches!(considered, Some(Decided::Install(_))) {
         return Ok(told);
     }
     let arrived = into_spare_slot(agent, cycle.update, transport)?;
+    tell_way(&arrived, &mut told.object);
     let slot = arrived.image.placed().slot;
+    let sentence = format!(
+        "installed into slot {slot:?} {}; the next boot tries it",
+        by(arrived.way)
+    );
     let mut records = open_records(&agent.folder)?;
     records
         .begin_trial(arrived.image, agent.settings.trial.attempts)
         .map_err(|error| boot_error(&agent.folder, error))?;
-    let by = match arrived.way {
-        Way::Delta => "by a delta",
-        Way::File => "from the full image",
-        Way::Whole => "by a patch from nothing",
-    };
-    let sentence = format!("installed into slot {slot:?} {by}; the next boot tries it");
-    tell_way(arrived.way, arrived.fell_back, &mut told.object);
     told.object.insert("outcome".into(), json!("installed"));
     told.object.insert("message".into(), json!(sentence));
     told.sentences.push(sentence);

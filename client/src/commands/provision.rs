@@ -124,7 +124,7 @@ pub fn command(folder: &DeviceFolder, report: Report, arguments: Arguments) -> R
     object.insert("outcome".into(), json!("provisioned"));
     object.insert("version".into(), json!(version));
     object.insert("bytes".into(), json!(transport.received_bytes()));
-    super::tell_way(arrived.way, arrived.fell_back, &mut object);
+    super::tell_way(&arrived, &mut object);
     report.result(
         &[format!(
             "provisioned {} with version {version}",
