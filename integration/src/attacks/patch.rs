@@ -58,6 +58,12 @@ fn with_delta(repository: &mut Simulator) {
     repository.release.add_patch(Some(&firmware("1.0.0")), Profile::Large);
 }
 
+/// Packs the image so badly that every patch is shorter.
+fn pack_badly(repository: &mut Simulator) {
+    let packed = zstd::encode_all(repository.release.image.as_slice(), -100);
+    repository.release.carry_file(packed.unwrap_or_default());
+}
+
 /// A row whose release has a delta before the attack.
 fn row(name: &'static str, step: &'static str, attack: fn(&mut Simulator)) -> Row {
     Row::new(name, step, attack).release(with_delta)
@@ -90,13 +96,15 @@ fn sign_blocks(repository: &mut Simulator, edit: impl FnOnce(&mut Vec<u8>)) {
     repository.publish();
 }
 
-/// Signs coded bytes of our own behind the delta's header.
-fn sign_coded(repository: &mut Simulator, coded: &[u8]) {
+/// Signs coded bytes of our own behind the delta's header: what they make of the running image and of this one.
+fn sign_coded(repository: &mut Simulator, coded: impl FnOnce(&[u8], &[u8]) -> Vec<u8>) {
+    pack_badly(repository);
+    let coded = coded(&firmware("1.0.0"), &repository.release.image);
     sign_payload(repository, |payload| {
         payload.truncate(header::BYTES_MIN);
         // It lists no checkpoint then.
         payload[header::BYTES_MIN - 1] = 0;
-        payload.extend_from_slice(coded);
+        payload.extend_from_slice(&coded);
     });
 }
 
@@ -113,12 +121,12 @@ fn offered() -> Vec<Row> {
         Row::new("patch_healthy_whole", "design 4: the smaller one", Simulator::publish)
             .release(|repository| {
                 step(repository);
-                let badly_packed = zstd::encode_all(repository.release.image.as_slice(), -100);
-                repository.release.carry_file(badly_packed.unwrap_or_default());
+                pack_badly(repository);
                 repository.release.add_patch(None, Profile::Large);
             })
             .installs_by("whole", &[AT_DOCUMENT, &[WHOLE]].concat()),
         Row::new("patch_from_another_base", "design 4: source digest", |repository| {
+            pack_badly(repository);
             repository.release.add_patch(Some(&firmware("0.9.0")), Profile::Large);
             repository.publish();
         })
@@ -161,9 +169,8 @@ fn claims() -> Vec<Row> {
             "design 4: source digest",
             |repository| {
                 let other = encoded(Some(&firmware("0.9.0")), &repository.release.image, Profile::Large);
-                // Nothing of 0.9.0 is in the image: this delta is as long as the image file, and packed worse the file is longer.
-                let badly_packed = zstd::encode_all(repository.release.image.as_slice(), -100);
-                repository.release.carry_file(badly_packed.unwrap_or_default());
+                // Nothing of 0.9.0 is in the image, so this delta is a long one.
+                pack_badly(repository);
                 sign(repository, other);
             },
         )
@@ -236,6 +243,13 @@ fn blocks() -> Vec<Row> {
         refused("patch_block_edited", |repository| {
             sign_blocks(repository, |file| file[BLOCK_BYTES + 500] ^= 1);
         }),
+        refused("patch_last_block_edited", |repository| {
+            // A decoder that did not look would hardly notice.
+            sign_blocks(repository, |file| {
+                let last = file.len() - 1;
+                file[last] ^= 1;
+            });
+        }),
         refused("patch_block_of_another_release", |repository| {
             let block = BLOCK_BYTES..2 * BLOCK_BYTES;
             sign_blocks(repository, |file| {
@@ -272,33 +286,31 @@ fn streams() -> Vec<Row> {
         |name, attack| row(name, "design 3: a stolen release key", attack).falls_back("PatchRefused", TO_FALLBACK);
     vec![
         refused("patch_copies_from_outside_the_old_image", |repository| {
-            let (old, new) = (firmware("1.0.0"), repository.release.image.clone());
-            let coded = hostile::copy_from_old(Profile::Large, &old, &new, 5, IMAGE_BYTES as u32);
-            sign_coded(repository, &coded);
+            sign_coded(repository, |old, new| {
+                hostile::copy_from_old(Profile::Large, old, new, 5, IMAGE_BYTES as u32)
+            });
         }),
         refused("patch_copies_from_far_outside", |repository| {
-            let (old, new) = (firmware("1.0.0"), repository.release.image.clone());
-            sign_coded(
-                repository,
-                &hostile::copy_from_old(Profile::Large, &old, &new, 0, u32::MAX),
-            );
+            sign_coded(repository, |old, new| {
+                hostile::copy_from_old(Profile::Large, old, new, 0, u32::MAX)
+            });
         }),
         refused("patch_copies_ahead", |repository| {
-            let (old, new) = (firmware("1.0.0"), repository.release.image.clone());
             // Behind what is written already: there the file ends.
-            sign_coded(
-                repository,
-                &hostile::copy_from_new(Profile::Large, &old, &new, 5_000, 5_000),
-            );
+            sign_coded(repository, |old, new| {
+                hostile::copy_from_new(Profile::Large, old, new, 5_000, 5_000)
+            });
         }),
         refused("patch_copies_far_ahead", |repository| {
-            let (old, new) = (firmware("1.0.0"), repository.release.image.clone());
-            sign_coded(
-                repository,
-                &hostile::copy_from_new(Profile::Large, &old, &new, 7, u32::MAX - 90),
-            );
+            sign_coded(repository, |old, new| {
+                hostile::copy_from_new(Profile::Large, old, new, 7, u32::MAX - 90)
+            });
         }),
         refused("patch_ends_early", |repository| {
+            // The decoder supplies up to four bytes at the end itself.
+            sign_payload(repository, |payload| payload.truncate(payload.len() - 9));
+        }),
+        refused("patch_ends_in_the_middle", |repository| {
             sign_payload(repository, |payload| payload.truncate(payload.len() / 2));
         }),
         refused("patch_goes_on", |repository| {

@@ -7,13 +7,14 @@ use crate::{
 };
 use std::{boxed::Box, vec::Vec};
 
-/// Codes `literals` bytes of `new`, and then a copy from `old` which begins at `from`, wherever that is.
+/// Codes `new` as literals, but for the byte behind the first `literals`: that one is copied from `old` at `from`, wherever that
+/// is. Whoever does not look there goes on to the end, and makes a wrong image.
 pub fn copy_from_old(profile: Profile, old: &[u8], new: &[u8], literals: u32, from: u32) -> Vec<u8> {
     let origin = Origin::Old;
     copy(profile, old, new, literals, Copy { origin, from })
 }
 
-/// Codes `literals` bytes of `new`, and then a copy from `new` itself which begins at `from`, wherever that is.
+/// The same, with a copy from `new` itself.
 pub fn copy_from_new(profile: Profile, old: &[u8], new: &[u8], literals: u32, from: u32) -> Vec<u8> {
     let origin = Origin::New;
     copy(profile, old, new, literals, Copy { origin, from })
@@ -33,19 +34,33 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
     fn copy_behind(old: &[u8], new: &[u8], literals: u32, copy: Copy) -> Vec<u8> {
         let mut model: Box<Model<HIT_CELLS, BYTE_CELLS>> = Box::new(Model::new());
         let mut coder = RangeEncoder::new();
-        for position in 0..literals {
-            model.start(&mut coder, position, Start::Literal);
-            let at = position as usize;
-            model.literal(&mut coder, position, old[at], new[at]);
-        }
-        model.start(&mut coder, literals, Start::Copy(copy));
-        // What follows does not matter: the start is refused.
-        let expected = Expected {
-            byte: 0,
-            ahead: 0,
-            origin: copy.origin,
+        let read = |from: u32, position: u32| {
+            let image = match copy.origin {
+                Origin::New => &new[..position as usize],
+                Origin::Old => old,
+            };
+            Expected {
+                byte: image.get(from as usize).copied().unwrap_or(0),
+                ahead: 0,
+                origin: copy.origin,
+            }
         };
-        model.copied(&mut coder, literals + 1, expected, Some(1));
+        for position in 0..new.len() as u32 {
+            if position == literals {
+                model.start(&mut coder, position, Start::Copy(copy));
+                model.first_of_copy(read(copy.from, position));
+                continue;
+            }
+            let from = copy.from.wrapping_add(1);
+            let runs_out = copy.origin == Origin::Old && from as usize >= old.len();
+            if position == literals + 1 && !runs_out {
+                model.copied(&mut coder, position, read(from, position), None);
+            }
+            model.start(&mut coder, position, Start::Literal);
+            let beside = model.history.beside(position) as usize;
+            let beside = old.get(beside).copied().unwrap_or(0);
+            model.literal(&mut coder, position, beside, new[position as usize]);
+        }
         coder.finish()
     }
 }
