@@ -9,7 +9,7 @@
 //!   metadata/     TUF metadata, byte for byte as received
 //!   targets/      the release document and the rollout file last seen
 //!   slots/        a.img and b.img
-//!   download/     the part of a download that has come so far, under the digest of the whole
+//!   download/     the part of each download that has come so far, under the digest of the whole
 //!   .lock         held by the process that works on the device
 //! ```
 

@@ -3,7 +3,7 @@
 //! | exit code | meaning | who acts |
 //! | --- | --- | --- |
 //! | 0 | done; also "nothing to do" and "waiting" | nobody |
-//! | 1 | refused: the repository, the image or the health check did not pass | the vendor, or nobody: it is an attack |
+//! | 1 | refused: the repository, the image or the health check did not pass, or the data budget does not do | the vendor, or nobody: it is an attack; the owner for the budget |
 //! | 2 | usage: an argument or a setting is wrong | the caller |
 //! | 3 | the file system of the device said no | the owner: space, permissions, hardware |
 //! | 5 | the network or the server failed | nobody: it is tried again |

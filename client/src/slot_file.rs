@@ -120,3 +120,29 @@ impl NorFlash for SpareSlot {
         Ok(self.file.write_all_at(bytes, u64::from(offset))?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_emptied_filled_and_read_by_position() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("b.img");
+        std::fs::write(&path, [0xEE; 100]).unwrap();
+        let mut spare = SpareSlot::create(&path, 8).unwrap();
+        spare.write(0, b"firm").unwrap();
+        spare.write(4, b"ware").unwrap();
+        let mut bytes = [0; 3];
+        spare.read(3, &mut bytes).unwrap();
+        assert_eq!(&bytes, b"mwa");
+        assert!(spare.write(8, b"!").is_err());
+        assert!(spare.read(6, &mut bytes).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"firmware");
+        let mut running = RunningSlot::open(&path).unwrap();
+        running.read(5, &mut bytes).unwrap();
+        assert_eq!((&bytes, running.capacity()), (b"are", 8));
+        let mut nothing = RunningSlot::NOTHING;
+        assert!(nothing.read(0, &mut bytes).is_err());
+    }
+}

@@ -149,6 +149,22 @@ fn part_of_the_full_image_outlives_a_delta_that_fails_again() {
 }
 
 #[test]
+fn factory_installs_by_a_patch_from_nothing() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let mut repository = Simulator::healthy(now);
+    repository.stage("1.5.0");
+    // It is packed so badly that the patch is shorter; and it is not even there.
+    let packed = zstd::encode_all(repository.release.image.as_slice(), -100).unwrap();
+    repository.release.carry_file(packed);
+    repository.release.add_patch(None, Profile::Large);
+    repository.publish();
+    repository.site.remove(&repository.image_path());
+    let device = Process::factory(&repository);
+    assert_eq!(device.files()["running slot"], repository.release.image);
+    assert_eq!(device.client(&["boot"]).result["outcome"], "confirmed");
+}
+
+#[test]
 fn refusal_for_the_budget_names_both_sides() {
     let mut scene = Scene::new();
     scene.device.limit_data(Some(2_000));

@@ -117,16 +117,8 @@ fn withdrawn_release_is_not_decided_about_again() {
     let said = device.client(&["run", "--tasks", "2"]);
     assert_eq!(said.result["outcome"], "no-release", "{}", said.everything);
     let words = words(&device);
-    let cycles = [
-        "2.root",
-        "timestamp",
-        "3.snapshot",
-        "3.lamp",
-        "timestamp?",
-        "2.root",
-        "timestamp",
-    ];
-    assert_eq!(words, cycles);
+    // And a peek is a peek, also where there is no release.
+    assert_eq!(words, ["2.root", "timestamp", "3.snapshot", "3.lamp", "timestamp?"]);
 }
 
 #[test]

@@ -217,7 +217,7 @@ impl<'d> Update<'d> {
         state: DeviceState,
         started_at: UnixSeconds,
     ) -> Result<Self, Failure> {
-        let cycle = Cycle::again(device, &state, started_at)?;
+        let phase = Cycle::again(device, &state, started_at)?;
         Ok(Self {
             context: Context {
                 device,
@@ -225,7 +225,7 @@ impl<'d> Update<'d> {
                 state,
                 started_at,
             },
-            phase: Phase::Cycle(cycle),
+            phase,
         })
     }
 

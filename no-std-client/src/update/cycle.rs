@@ -71,7 +71,7 @@ impl Cycle {
     }
 
     /// §5.3.10 and its like once more, on the facts that are remembered: nothing that the decision rests on has expired.
-    pub(super) fn again(device: &Device, state: &DeviceState, started_at: UnixSeconds) -> Result<Self, Failure> {
+    pub(super) fn again(device: &Device, state: &DeviceState, started_at: UnixSeconds) -> Result<Phase, Failure> {
         let trusted = &state.trusted;
         let now = started_at.max(trusted.floor);
         let product = DelegatedName::new(device.product.as_str()).ok_or(Failure::Misuse)?;
@@ -83,10 +83,13 @@ impl Cycle {
             trusted.delegated(&product).map(|known| known.file),
         ];
         let is_valid = |facts: &Option<FileFacts>| facts.is_some_and(|facts| facts.expires > now);
-        match state.release {
-            Some(remembered) if facts.iter().all(is_valid) => Ok(Self::Stored(remembered)),
-            Some(_) | None => Err(Failure::StoredTooOld),
+        if !facts.iter().all(is_valid) {
+            return Err(Failure::StoredTooOld);
         }
+        Ok(match state.release {
+            Some(remembered) => Phase::Cycle(Self::Stored(remembered)),
+            None => without_release(Decided::NoRelease),
+        })
     }
 
     pub(super) fn request(&self) -> Request<'_> {
