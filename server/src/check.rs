@@ -3,16 +3,28 @@
 //! - Only roles of this design exist, each once, with its own patterns and keys of its own.
 //! - Every listed file is there with its length. Pointers name release documents that say the same as the pointer.
 //! - The pointers and `PRODUCT_files` agree on every file of a release.
+//! - Images and patches are what the release document says: an image is unpacked, a patch decoded.
 
-use std::{collections::BTreeSet, path::PathBuf};
+mod patches;
 
-use tuffet_release::{FileRef, Id, ReleaseDocument, RolloutFile, SupportStatement, names};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use tuffet_release::{FileRef, Id, ImageEntry, PatchEntry, ReleaseDocument, RolloutFile, SupportStatement, names};
 use tuffet_tuf::model::{Hashes, Target, Targets};
-use tuffet_wire::hex::Hex;
+use tuffet_wire::Digest;
+
+pub use patches::PatchFault;
 
 use crate::{
     error::{Error, Refused},
-    release::image,
+    proposal::Proposal,
+    release::{
+        bases::{self, DOCUMENT_ENDING, History},
+        image,
+    },
     repository::{Published, Source, hashed_name},
     roles::{Kind, PRODUCTS_MAX, TargetsRole, bytes_max},
     storage::{self, Facts},
@@ -21,9 +33,9 @@ use crate::{
 /// How much of the files is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Depth<'a> {
-    /// Every file; every image is unpacked.
+    /// Every file; every image is unpacked, every patch decoded.
     All,
-    /// These target names; of the others only that they are there.
+    /// These target names, which are new, and what a new document says; of the others only that they are there.
     Only(&'a [String]),
 }
 
@@ -107,10 +119,7 @@ fn delegations(published: &Published) -> Result<(), Refused> {
 
 /// The file is there, as long as it should be; its content too, as far as asked. Returns where it is.
 pub(crate) fn present(source: &dyn Source, name: &str, target: &Target, depth: Depth<'_>) -> Result<PathBuf, Error> {
-    let wrong = || Refused::FileDiffers {
-        name: name.to_owned(),
-        digest: Hex(&target.hashes.sha256).to_string(),
-    };
+    let wrong = || Refused::file_differs(name, &target.hashes.sha256);
     let path = source
         .target(&hashed_name(&target.hashes.sha256, name))
         .ok_or_else(wrong)?;
@@ -133,6 +142,17 @@ fn pointers(
     role: &Targets,
     depth: Depth<'_>,
 ) -> Result<(), Error> {
+    let no_such_role = || Refused::NoSuchRole {
+        role: TargetsRole::of(product, Kind::Files).name().to_owned(),
+    };
+    let files = published.role(&TargetsRole::of(product, Kind::Files));
+    let mut contents = Contents {
+        source,
+        files: &files.ok_or_else(no_such_role)?.role,
+        depth,
+        history: None,
+        looked_at: BTreeSet::new(),
+    };
     for (name, target) in &role.targets {
         let document = document(source, name, target)?;
         let differs = |fact| Refused::PointerDiffers {
@@ -147,54 +167,189 @@ fn pointers(
         }
         let hardware = pointer_hardware(product, name).ok_or_else(|| differs("name"))?;
         let mut images = document.components.iter().flat_map(|component| &component.images);
-        if !images.clone().any(|image| image.hardware.as_str() == hardware) {
+        if !images.any(|image| image.hardware.as_str() == hardware) {
             return Err(differs("hardware").into());
         }
-        let listed_as_document = published
-            .role(&TargetsRole::of(product, Kind::Files))
-            .is_some_and(|files| {
-                files
-                    .role
-                    .targets
-                    .iter()
-                    .any(|(other, entry)| other.ends_with(".document") && entry.hashes == target.hashes)
-            });
-        if !listed_as_document {
-            return Err(differs("document, which PRODUCT_files does not list").into());
-        }
         support_statement(source, product, name, &document)?;
-        if let Some(sbom) = &document.sbom {
-            agreed(published, product, name, sbom)?;
+        contents.check(name, &target.hashes.sha256, &document)?;
+    }
+    contents.new_documents(product)
+}
+
+/// What the documents of a product lead to.
+struct Contents<'a> {
+    source: &'a dyn Source,
+    /// What `PRODUCT_files` lists.
+    files: &'a Targets,
+    depth: Depth<'a>,
+    /// Read when the first patch needs the image that it starts from.
+    history: Option<History>,
+    /// Digests of the documents that were looked at: several pointers name the same one.
+    looked_at: BTreeSet<Digest>,
+}
+
+impl Contents<'_> {
+    fn check(&mut self, pointer: &str, digest: &Digest, document: &ReleaseDocument) -> Result<(), Error> {
+        if !self.looked_at.insert(*digest) {
+            return Ok(());
         }
-        images.try_for_each(|image| {
-            let file = agreed(published, product, name, &image.file)?;
-            if !depth.reads(image.file.name.as_str()) {
-                return Ok(());
+        let files = self.files.targets.iter();
+        let own =
+            |(name, entry): &(&String, &Target)| name.ends_with(DOCUMENT_ENDING) && entry.hashes.sha256 == *digest;
+        let own_names: Vec<&String> = files.filter(own).map(|(name, _)| name).collect();
+        if own_names.is_empty() {
+            return Err(Refused::PointerDiffers {
+                pointer: pointer.to_owned(),
+                fact: "document, which PRODUCT_files does not list",
             }
-            let hashed = hashed_name(&file.hashes.sha256, image.file.name.as_str());
-            let unpacked = source
-                .target(&hashed)
-                .map(|path| image::unpacked(&path, u64::from(image.length)))
-                .transpose()?;
-            let expected = Facts {
-                length: u64::from(image.length),
-                digest: image.digest,
+            .into());
+        }
+        // What a new document says of old files is new too.
+        let is_new = own_names.iter().any(|name| self.depth.reads(name));
+        if let Some(sbom) = &document.sbom {
+            agreed(self.files, pointer, sbom)?;
+        }
+        for image in document.components.iter().flat_map(|component| &component.images) {
+            agreed(self.files, pointer, &image.file)?;
+            if is_new || self.depth.reads(image.file.name.as_str()) {
+                self.image(pointer, image)?;
+            }
+            for patch in &image.patches {
+                agreed(self.files, pointer, &patch.file)?;
+                if is_new || self.depth.reads(patch.file.name.as_str()) {
+                    self.patch(pointer, image, patch)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A new document is where later releases look for bases, also one that no pointer names.
+    fn new_documents(&mut self, product: &Id) -> Result<(), Error> {
+        let Depth::Only(new) = self.depth else { return Ok(()) };
+        for name in new.iter().filter(|name| name.ends_with(DOCUMENT_ENDING)) {
+            let Some(target) = self.files.targets.get(name) else {
+                continue;
             };
-            if unpacked == Some(expected) {
-                Ok(())
-            } else {
-                Err(Error::from(differs("image")))
+            let document = document(self.source, name, target)?;
+            if document.product != *product {
+                return Err(Refused::PointerDiffers {
+                    pointer: name.clone(),
+                    fact: "product",
+                }
+                .into());
             }
+            self.check(name, &target.hashes.sha256, &document)?;
+        }
+        Ok(())
+    }
+
+    fn image(&self, pointer: &str, image: &ImageEntry) -> Result<(), Error> {
+        let path = self
+            .source
+            .target(&hashed_name(&image.file.digest, image.file.name.as_str()));
+        let unpacked = path
+            .map(|path| image::unpacked(&path, u64::from(image.length)))
+            .transpose()?;
+        let expected = Facts {
+            length: u64::from(image.length),
+            digest: image.digest,
+        };
+        if unpacked == Some(expected) {
+            return Ok(());
+        }
+        Err(Refused::PointerDiffers {
+            pointer: pointer.to_owned(),
+            fact: "image",
+        }
+        .into())
+    }
+
+    fn patch(&mut self, pointer: &str, image: &ImageEntry, patch: &PatchEntry) -> Result<(), Error> {
+        let wrong = |fault| patch_differs(pointer, patch, fault);
+        let path = bases::file(self.source, &patch.file)?;
+        let bytes = storage::read(&path, u64::from(patch.file.length))?;
+        let authentic = patches::authenticate(bytes, patch, image).map_err(wrong)?;
+        let Some(digest) = &patch.source else {
+            return Ok(authentic.decode(None).map_err(wrong)?);
+        };
+        let history = match &mut self.history {
+            Some(history) => history,
+            empty => empty.insert(History::load(self.source, self.files)?),
+        };
+        let listed = |base: &&ImageEntry| agreed(self.files, pointer, &base.file).is_ok();
+        match (history.image(digest).filter(listed), self.depth) {
+            (Some(base), _) => {
+                let base = bases::read(self.source, base)?;
+                Ok(authentic.decode(Some(&base)).map_err(wrong)?)
+            }
+            (None, Depth::Only(_)) => Err(wrong(PatchFault::NoSource).into()),
+            // It was decoded before it was published, and its chain fixes its bytes. A vendor may drop old images, while devices
+            // that still run one go on using the patch.
+            (None, Depth::All) => Ok(()),
+        }
+    }
+}
+
+fn patch_differs(document: &str, patch: &PatchEntry, fault: PatchFault) -> Refused {
+    Refused::PatchDiffers {
+        document: document.to_owned(),
+        patch: patch.file.name.to_string(),
+        fault,
+    }
+}
+
+/// What a holder can say about the patches of a proposal without the repository: each new one is what its document says, and one
+/// from nothing makes its image. Those from older images are decoded where the repository is.
+pub(crate) fn proposed_patches(proposal: &Proposal) -> Result<(), Error> {
+    let files_role = |name: &String| TargetsRole::parse(name).is_some_and(|role| role.kind() == Kind::Files);
+    if !proposal.roles().keys().any(files_role) {
+        // A promotion brings an old document, and none of its files.
+        return Ok(());
+    }
+    let new: BTreeMap<&str, PathBuf> = proposal.new_targets().collect();
+    let mut looked_at = BTreeSet::new();
+    for (name, path) in &new {
+        if !name.ends_with(DOCUMENT_ENDING) && !name.ends_with(".release") {
+            continue;
+        }
+        let bytes = storage::read(path, bytes_max::DOCUMENT)?;
+        if !looked_at.insert(Facts::of(&bytes).digest) {
+            continue;
+        }
+        let document = ReleaseDocument::parse(&bytes).map_err(|error| Refused::BadDocument {
+            name: (*name).to_owned(),
+            error,
         })?;
+        let files = proposal
+            .roles()
+            .get(TargetsRole::of(&document.product, Kind::Files).name());
+        let Some(files) = files else { continue };
+        for image in document.components.iter().flat_map(|component| &component.images) {
+            for patch in &image.patches {
+                agreed(&files.role, name, &patch.file)?;
+                let Some(path) = new.get(patch.file.name.as_str()) else {
+                    continue;
+                };
+                let wrong = |fault| patch_differs(name, patch, fault);
+                let bytes = storage::read(path, u64::from(patch.file.length))?;
+                let authentic = patches::authenticate(bytes, patch, image).map_err(wrong)?;
+                if patch.source.is_none() {
+                    authentic.decode(None).map_err(wrong)?;
+                }
+            }
+        }
     }
     Ok(())
 }
 
-/// The entry of `PRODUCT_files` for a file that a release document names.
-fn agreed<'p>(published: &'p Published, product: &Id, pointer: &str, file: &FileRef) -> Result<&'p Target, Refused> {
-    let entry = published.target(&TargetsRole::of(product, Kind::Files), file.name.as_str());
-    let agrees = |entry: &&Target| entry.length == u64::from(file.length) && entry.hashes.sha256 == file.digest;
-    entry.filter(agrees).ok_or_else(|| Refused::FilesDisagree {
+/// `PRODUCT_files` lists the very file that a release document names.
+fn agreed(files: &Targets, pointer: &str, file: &FileRef) -> Result<(), Refused> {
+    let entry = files.targets.get(file.name.as_str());
+    if entry.is_some_and(|entry| entry.length == u64::from(file.length) && entry.hashes.sha256 == file.digest) {
+        return Ok(());
+    }
+    Err(Refused::FilesDisagree {
         pointer: pointer.to_owned(),
         file: file.name.to_string(),
     })
@@ -269,10 +424,7 @@ fn pointer_hardware<'n>(product: &Id, name: &'n str) -> Option<&'n str> {
 }
 
 fn read(source: &dyn Source, name: &str, target: &Target, bytes_max: u64) -> Result<Vec<u8>, Error> {
-    let wrong = || Refused::FileDiffers {
-        name: name.to_owned(),
-        digest: Hex(&target.hashes.sha256).to_string(),
-    };
+    let wrong = || Refused::file_differs(name, &target.hashes.sha256);
     let path = source
         .target(&hashed_name(&target.hashes.sha256, name))
         .ok_or_else(wrong)?;

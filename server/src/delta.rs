@@ -1,9 +1,18 @@
-//! Patches, for the tools that make and look at them.
+//! Patches: the words of `tuffet-patch`, for this crate and for tools that measure.
 //!
-//! The release document does not list patches yet; until it does, these functions serve those who measure.
+//! [`build`](crate::release::build) makes those of a release and lists them; the rules of publishing decode each again.
 
 pub use tuffet_patch::{
     ApplyError, Chain, EncodeError, Encoded, IMAGE_BYTES_MAX, Info, Pinned, Profile, Refusal, apply, encode, info,
     unauthenticated,
 };
 pub use tuffet_wire::{Digest, hex};
+
+/// How a release document calls a profile.
+pub(crate) fn in_documents(profile: Profile) -> tuffet_release::Profile {
+    match profile {
+        Profile::Large => tuffet_release::Profile::Large,
+        Profile::Small => tuffet_release::Profile::Small,
+        Profile::Standard => tuffet_release::Profile::Standard,
+    }
+}

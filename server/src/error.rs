@@ -7,7 +7,7 @@ use crate::{
     storage::StorageError,
 };
 
-pub use crate::refused::Refused;
+pub use crate::{check::PatchFault, refused::Refused};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]

@@ -39,7 +39,7 @@ pub use opinion::{Dissent, Refusal};
 pub use signing::NotEmitted;
 pub use storage::{FolderLock, StorageError};
 pub use tuffet_release::{
-    Advisory, Class, Delivery, Id, ReleaseDocument, RolloutState, Rule, SupportStatement, Version, Wave,
+    Address, Advisory, Class, Delivery, Id, ReleaseDocument, RolloutState, Rule, SupportStatement, Version, Wave,
 };
 pub use tuffet_wire::UnixSeconds;
 

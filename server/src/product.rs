@@ -17,9 +17,18 @@
 //! start = 2026-01-01
 //! end = 2031-01-01
 //! contact = "security@example.com"
+//!
+//! [bases] # from which older versions a new one gets patches
+//! count = 2
+//! versions = ["1.0.0"]
+//!
+//! [slots] # where an image can run; without this table anywhere
+//! strategy = "xip"
+//! addresses = ["0x00020000", "0x00120000"]
 //! "#;
 //! let product = tuffet_server::product::Product::parse(text, "tuffet.toml".as_ref())?;
 //! assert_eq!(product.id.as_str(), "lamp");
+//! assert_eq!(product.slots.addresses().len(), 2);
 //! # Ok::<(), tuffet_server::product::ProductError>(())
 //! ```
 
@@ -29,7 +38,7 @@ use std::{
 };
 
 use serde::{Deserialize, Deserializer, de::Error as _};
-use tuffet_release::{Id, SupportStatement};
+use tuffet_release::{Address, Id, SupportStatement, Version};
 use tuffet_wire::UnixSeconds;
 
 use crate::{
@@ -62,10 +71,131 @@ pub struct Product {
     pub slot_bytes: u32,
     /// How many holders of product keys have to sign a release.
     pub threshold: u32,
-    /// How many older versions get a delta to a new one.
-    pub bases: u32,
+    /// From which older versions a new one gets patches.
+    pub bases: Bases,
+    /// Where an image of it can run.
+    pub slots: Slots,
     /// What buyers are promised.
     pub support: SupportStatement,
+}
+
+/// From which older versions a new one gets patches.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bases {
+    /// How many are chosen: what is offered now, then the newest.
+    pub count: u32,
+    /// Those by name, besides.
+    pub versions: Vec<Version>,
+}
+
+impl Default for Bases {
+    fn default() -> Self {
+        Self {
+            count: 3,
+            versions: Vec::new(),
+        }
+    }
+}
+
+/// Where an image of a product can run, and so which images a release has for each kind of hardware.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Slots {
+    /// In any slot: one image.
+    Any,
+    /// At one address, to which the bootloader moves it: one image, linked for that.
+    Swap {
+        /// The address.
+        address: u32,
+    },
+    /// In place: one image linked for the address of each slot.
+    Xip {
+        /// The addresses, ascending.
+        addresses: [u32; 2],
+    },
+}
+
+impl Slots {
+    /// The addresses for which each kind of hardware gets an image, in the order of a release document.
+    pub fn addresses(&self) -> Vec<Address> {
+        match self {
+            Self::Any => vec![Address::Any],
+            Self::Swap { address } => vec![Address::At(*address)],
+            Self::Xip { addresses } => addresses.iter().copied().map(Address::At).collect(),
+        }
+    }
+
+    /// Which strategy it is.
+    pub fn strategy(&self) -> Strategy {
+        match self {
+            Self::Any => Strategy::Any,
+            Self::Swap { .. } => Strategy::Swap,
+            Self::Xip { .. } => Strategy::Xip,
+        }
+    }
+
+    /// Slots of a strategy, when these are the addresses that it needs.
+    pub fn new(strategy: Strategy, addresses: &[u32], slot_bytes: u32) -> Result<Self, Fault> {
+        match (strategy, addresses) {
+            (Strategy::Any, []) => Ok(Self::Any),
+            (Strategy::Swap, [address]) => Ok(Self::Swap { address: *address }),
+            (Strategy::Xip, [one, other]) => {
+                let (first, second) = (*one.min(other), *one.max(other));
+                if second - first < slot_bytes {
+                    return Err(Fault::SlotsOverlap {
+                        first: Address::At(first),
+                        second: Address::At(second),
+                        slot_bytes,
+                    });
+                }
+                let addresses = [first, second];
+                Ok(Self::Xip { addresses })
+            }
+            (Strategy::Any | Strategy::Swap | Strategy::Xip, _) => Err(Fault::SlotAddresses {
+                strategy,
+                there: addresses.len(),
+            }),
+        }
+    }
+}
+
+/// How firmware gets to where it runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// It runs wherever it lies.
+    #[default]
+    Any,
+    /// The bootloader moves it to the one address where it runs.
+    Swap,
+    /// It runs in place, linked for the slot's address.
+    Xip,
+}
+
+impl Strategy {
+    /// The word in `tuffet.toml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Swap => "swap",
+            Self::Xip => "xip",
+        }
+    }
+
+    /// Reads that word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Any, Self::Swap, Self::Xip]
+            .into_iter()
+            .find(|strategy| strategy.as_str() == text)
+    }
+
+    /// How many addresses it needs.
+    fn addresses(self) -> usize {
+        match self {
+            Self::Any => 0,
+            Self::Swap => 1,
+            Self::Xip => 2,
+        }
+    }
 }
 
 /// How much a device has to work with.
@@ -96,6 +226,15 @@ impl Profile {
             .into_iter()
             .find(|profile| profile.as_str() == text)
     }
+
+    /// Whose decoder takes its patches.
+    pub fn patches(self) -> tuffet_patch::Profile {
+        match self {
+            Self::Linux => tuffet_patch::Profile::Large,
+            Self::Small => tuffet_patch::Profile::Small,
+            Self::Standard => tuffet_patch::Profile::Standard,
+        }
+    }
 }
 
 /// The file is wrong. The vendor edits it.
@@ -121,11 +260,38 @@ pub enum Fault {
         /// The id.
         id: Id,
     },
+    /// A version occurs twice.
+    #[error("bases.versions names {version} twice")]
+    DuplicateVersion {
+        /// The version.
+        version: Version,
+    },
     /// A list without an entry.
     #[error("{list} is empty; name at least one")]
     Empty {
         /// Which list.
         list: &'static str,
+    },
+    /// Too many or too few addresses for a strategy.
+    #[error(
+        "slots.strategy \"{}\" goes with {} addresses in slots.addresses, and {there} are given",
+        strategy.as_str(), strategy.addresses()
+    )]
+    SlotAddresses {
+        /// The strategy.
+        strategy: Strategy,
+        /// How many are given.
+        there: usize,
+    },
+    /// Two slots share memory, or are one.
+    #[error("the slots at {first} and {second} overlap, because each has product.slot_bytes ({slot_bytes}) bytes")]
+    SlotsOverlap {
+        /// The lower address.
+        first: Address,
+        /// The higher one.
+        second: Address,
+        /// Size of each in bytes.
+        slot_bytes: u32,
     },
     /// It can be updated, but no way is named, or the other way round.
     #[error(
@@ -224,7 +390,27 @@ impl Product {
                 ("rationale", support.rationale.as_str().into()),
             ],
         );
-        table("bases", &[("count", number(self.bases))]);
+        let texts = |texts: Vec<String>| toml::Value::from(texts);
+        let versions = self.bases.versions.iter().map(Version::to_string).collect();
+        table(
+            "bases",
+            &[("count", number(self.bases.count)), ("versions", texts(versions))],
+        );
+        let linked = |address: &Address| matches!(address, Address::At(_));
+        let addresses = self
+            .slots
+            .addresses()
+            .iter()
+            .filter(|address| linked(address))
+            .map(Address::to_string)
+            .collect();
+        table(
+            "slots",
+            &[
+                ("strategy", self.slots.strategy().as_str().into()),
+                ("addresses", texts(addresses)),
+            ],
+        );
         text
     }
 
@@ -257,6 +443,10 @@ impl Product {
                 return Err(Fault::Duplicate { list, id: *id });
             }
         }
+        let mut seen = BTreeSet::new();
+        if let Some(version) = self.bases.versions.iter().find(|version| !seen.insert(**version)) {
+            return Err(Fault::DuplicateVersion { version: *version });
+        }
         for (field, value) in [("slot_bytes", self.slot_bytes), ("threshold", self.threshold)] {
             if value == 0 {
                 return Err(Fault::Zero { field });
@@ -273,6 +463,8 @@ struct ProductFile {
     support: SupportTable,
     #[serde(default)]
     bases: BasesTable,
+    #[serde(default)]
+    slots: SlotsTable,
 }
 
 #[derive(Deserialize)]
@@ -294,12 +486,23 @@ struct ProductTable {
 #[serde(deny_unknown_fields, default)]
 struct BasesTable {
     count: u32,
+    #[serde(deserialize_with = "versions")]
+    versions: Vec<Version>,
 }
 
 impl Default for BasesTable {
     fn default() -> Self {
-        Self { count: 3 }
+        let Bases { count, versions } = Bases::default();
+        Self { count, versions }
     }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct SlotsTable {
+    strategy: Strategy,
+    #[serde(deserialize_with = "addresses")]
+    addresses: Vec<u32>,
 }
 
 impl ProductFile {
@@ -308,6 +511,7 @@ impl ProductFile {
             product,
             support,
             bases,
+            slots,
         } = self;
         Ok(Product {
             id: product.id,
@@ -317,7 +521,11 @@ impl ProductFile {
             profile: product.profile,
             slot_bytes: product.slot_bytes,
             threshold: product.threshold,
-            bases: bases.count,
+            bases: Bases {
+                count: bases.count,
+                versions: bases.versions,
+            },
+            slots: Slots::new(slots.strategy, &slots.addresses, product.slot_bytes)?,
             support: support.statement(product.id)?,
         })
     }
@@ -334,6 +542,30 @@ fn ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Id>, D::Error> 
     let texts = Vec::<String>::deserialize(deserializer)?;
     let read =
         |text: &String| Id::parse(text).map_err(|_| D::Error::custom(format_args!("{text:?} is not an id: {ID_RULE}")));
+    texts.iter().map(read).collect()
+}
+
+fn versions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Version>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let read = |text: &String| {
+        let wrong = || {
+            D::Error::custom(format_args!(
+                "{text:?} is not a version: that is three numbers, like \"1.2.3\""
+            ))
+        };
+        Version::parse(text).ok_or_else(wrong)
+    };
+    texts.iter().map(read).collect()
+}
+
+fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let read = |text: &String| match Address::parse(text) {
+        Some(Address::At(address)) => Ok(address),
+        Some(Address::Any) | None => Err(D::Error::custom(format_args!(
+            "{text:?} is not an address: that is 0x and eight lowercase digits, like \"0x08010000\""
+        ))),
+    };
     texts.iter().map(read).collect()
 }
 
@@ -368,9 +600,10 @@ contact = "security@example.com"
     fn a_good_file_is_read() {
         let product = parse(GOOD).unwrap();
         assert_eq!(
-            (product.profile, product.slot_bytes, product.threshold, product.bases),
-            (Profile::Small, 97_280, 2, 3)
+            (product.profile, product.slot_bytes, product.threshold, product.slots),
+            (Profile::Small, 97_280, 2, Slots::Any)
         );
+        assert_eq!(product.bases, Bases::default());
         assert_eq!(product.support.end, UnixSeconds::parse("2031-01-01T00:00:00Z").unwrap());
         assert_eq!(product.hardware.len(), 2);
     }
@@ -382,7 +615,13 @@ contact = "security@example.com"
         product.name = "A \"quoted\" \\ lamp = 1 # [x]".to_owned();
         product.support.steps = "First\nthen \"\"\" that".to_owned();
         product.support.delivery = Delivery::User;
-        product.bases = 0;
+        product.bases = Bases {
+            count: 0,
+            versions: vec![Version::parse("1.0.0").unwrap(), Version::parse("0.9.12").unwrap()],
+        };
+        product.slots = Slots::Xip {
+            addresses: [0x0801_0000, 0x0803_0000],
+        };
         assert_eq!(parse(&product.to_toml()).unwrap(), product, "{}", product.to_toml());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lamp");
@@ -395,6 +634,41 @@ contact = "security@example.com"
         product.slot_bytes = 0;
         assert!(product.create(&folder.path().join("other")).is_err());
         assert!(!folder.path().join("other").exists());
+    }
+
+    #[test]
+    fn slots_are_read_with_what_their_strategy_needs() {
+        let slots = |table: &str| parse(&format!("{GOOD}\n[slots]\n{table}")).map(|product| product.slots);
+        let at = Address::At;
+        assert_eq!(slots("").unwrap(), Slots::Any);
+        assert_eq!(slots("strategy = \"any\"").unwrap().addresses(), [Address::Any]);
+        let swap = slots("strategy = \"swap\"\naddresses = [\"0x08010000\"]").unwrap();
+        assert_eq!(swap.addresses(), [at(0x0801_0000)]);
+        let xip = slots("strategy = \"xip\"\naddresses = [\"0x08030000\", \"0x08010000\"]").unwrap();
+        assert_eq!(xip.addresses(), [at(0x0801_0000), at(0x0803_0000)]);
+        for (table, says) in [
+            (
+                "strategy = \"xip\"",
+                "\"xip\" goes with 2 addresses in slots.addresses, and 0 are given",
+            ),
+            ("strategy = \"xip\"\naddresses = [\"0x08010000\"]", "and 1 are given"),
+            ("strategy = \"swap\"", "\"swap\" goes with 1 addresses"),
+            ("addresses = [\"0x08010000\"]", "\"any\" goes with 0 addresses"),
+            (
+                "strategy = \"xip\"\naddresses = [\"0x08010000\", \"0x08010000\"]",
+                "0x08010000 and 0x08010000 overlap",
+            ),
+            (
+                "strategy = \"xip\"\naddresses = [\"0x08010000\", \"0x08011000\"]",
+                "overlap, because each has product.slot_bytes (97280)",
+            ),
+            ("strategy = \"ring\"", "unknown variant `ring`"),
+            ("addresses = [\"8010000\"]", "is not an address"),
+            ("addresses = [\"any\"]", "is not an address"),
+        ] {
+            let error = slots(table).unwrap_err().to_string();
+            assert!(error.contains(says), "{table}: {error}");
+        }
     }
 
     #[test]
@@ -425,6 +699,16 @@ contact = "security@example.com"
             ),
             ("[product]", "[product", "line 2"),
             ("[support]", "[support]\nextra = 1", "unknown field `extra`"),
+            (
+                "[support]",
+                "[bases]\nversions = [\"1.0\"]\n[support]",
+                "is not a version",
+            ),
+            (
+                "[support]",
+                "[bases]\nversions = [\"1.0.0\", \"1.0.0\"]\n[support]",
+                "bases.versions names 1.0.0 twice",
+            ),
         ] {
             let text = GOOD.replacen(from, to, 1);
             assert_ne!(text, GOOD, "{from}");

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! - What is signed is fixed when the proposal is made: versions, times and targets. Holders only add signatures.
-//! - A holder signs only when every new target file is there and is what the metadata says.
+//! - A holder signs only when every new target file is there and is what the metadata says, and every new patch is what its
+//!   document says.
 //! - The folder appears whole or not at all, and says what it follows: published as long as the repository is still there.
 //! - Several holders may sign copies; `sign` takes signatures over from another copy of the same proposal.
 
@@ -25,6 +26,7 @@ use tuffet_tuf::{
 use tuffet_wire::emit::wire;
 
 use crate::{
+    check,
     error::{Error, Refused},
     repository::{Published, parse},
     roles::{Signers, TargetsRole},
@@ -336,7 +338,7 @@ impl Proposal {
         Ok(added)
     }
 
-    /// Every new target file is there, and is what the metadata says.
+    /// Every new target file is there and is what the metadata says, and every new patch is what its document says.
     pub fn check_targets(&self) -> Result<(), Error> {
         for (name, path) in self.new_targets() {
             let wrong = || Refused::TargetDiffers {
@@ -360,7 +362,7 @@ impl Proposal {
                 return Err(wrong().into());
             }
         }
-        Ok(())
+        check::proposed_patches(self)
     }
 
     fn add(&mut self, name: &str, signature: Signature) -> Result<(), Error> {

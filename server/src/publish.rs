@@ -4,7 +4,7 @@
 //! - Our rules, our own verifier and a second one accept the whole candidate before one byte of it is written.
 //! - Everything happens under the folder's lock; the timestamp is written last.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use tuffet_tuf::{
     emit::{File, file},
@@ -19,10 +19,10 @@ use crate::{
     online::{OnlineKeys, within},
     opinion,
     proposal::Proposal,
-    repository::{Published, Repository, Source, delegated_signers, free_version, parse},
+    repository::{Published, Repository, Source, delegated_signers, free_version, hashed_name, parse},
     roles::{Kind, Lifetimes, Signers, TargetsRole},
     signing::{Counted, NotEmitted},
-    storage::{Disk, Facts, FolderLock, RealDisk},
+    storage::{Disk, Facts, FolderLock, RealDisk, StorageError},
 };
 
 /// How long a command waits for another writer. Re-signing takes milliseconds, copying a large release may take a minute.
@@ -120,14 +120,47 @@ pub fn is_published(repository: &Repository, proposal: &Proposal) -> Result<bool
     Ok(Published::load(repository)?.has(proposal))
 }
 
-/// Whether a proposal still follows what a repository publishes, so that signing it makes sense.
+/// Whether a proposal still follows what a repository publishes, so that signing it makes sense; and whether the rules of
+/// publishing hold for all that is new in it: each new patch is decoded from the image that it starts from.
 pub fn check_fits(repository: &Repository, proposal: &Proposal) -> Result<(), Error> {
-    let published = Published::load(repository)?;
+    let mut published = Published::load(repository)?;
     for (name, new) in proposal.roles() {
         let role = TargetsRole::parse(name).ok_or_else(|| Refused::NoSuchRole { role: name.clone() })?;
         follows(repository, proposal, &role, new, &published)?;
     }
-    Ok(())
+    proposal.check_targets()?;
+    published.take_over(proposal);
+    let names: Vec<String> = proposal.new_targets().map(|(name, _)| name.to_owned()).collect();
+    check::repository(&Proposed::new(repository, proposal), &published, Depth::Only(&names))
+}
+
+/// The new target files of a proposal over a repository.
+struct Proposed<'a> {
+    repository: &'a Repository,
+    /// By hashed name.
+    targets: BTreeMap<String, PathBuf>,
+}
+
+impl<'a> Proposed<'a> {
+    fn new(repository: &'a Repository, proposal: &Proposal) -> Self {
+        let listed = |name: &str| proposal.roles().values().find_map(|file| file.role.targets.get(name));
+        let hashed = |(name, path): (&str, PathBuf)| Some((hashed_name(&listed(name)?.hashes.sha256, name), path));
+        Self {
+            repository,
+            targets: proposal.new_targets().filter_map(hashed).collect(),
+        }
+    }
+}
+
+impl Source for Proposed<'_> {
+    fn metadata(&self, name: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.repository.metadata(name)
+    }
+
+    fn target(&self, name: &str) -> Option<PathBuf> {
+        let new = self.targets.get(name).cloned();
+        new.or_else(|| self.repository.target(name))
+    }
 }
 
 /// The very file that the proposal was made for is published: another one, from a proposal that was published in between or

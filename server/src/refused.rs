@@ -1,10 +1,12 @@
 use std::path::PathBuf;
 
-use tuffet_release::{Id, ModelError, Version};
+use tuffet_release::{Address, Id, ModelError, PATCHES_MAX, Version};
 use tuffet_tuf::model::KeyId;
-use tuffet_wire::UnixSeconds;
+use tuffet_wire::{Digest, UnixSeconds, hex::Hex};
 
 use crate::{
+    check::PatchFault,
+    delta::EncodeError,
     exit::Exit,
     roles::{BadKeys, PRODUCTS_MAX},
 };
@@ -29,6 +31,16 @@ pub enum Refused {
     BadRollout {
         /// What is wrong.
         error: ModelError,
+    },
+    /// The release document would be longer than devices read.
+    #[error(
+        "the release document would be longer than the {bytes_max} bytes that devices read, with {patches} patches in it; ask for fewer bases (bases.count and bases.versions in tuffet.toml), or write a shorter advisory"
+    )]
+    DocumentTooLong {
+        /// The limit in bytes.
+        bytes_max: u32,
+        /// Patches to all its images.
+        patches: usize,
     },
     /// A listed file is not there, or not what is listed.
     #[error(
@@ -61,6 +73,20 @@ pub enum Refused {
     ForeignPatterns {
         /// The role.
         role: String,
+    },
+    /// The images of a kind of hardware are not those that the slots need.
+    #[error(
+        "{hardware} needs images for {}, and those given are for {}; give each as HARDWARE=FILE, or HARDWARE@ADDRESS=FILE where it is linked for an address (slots in tuffet.toml)",
+        listed(needed),
+        listed(given)
+    )]
+    ImageAddresses {
+        /// The hardware.
+        hardware: Id,
+        /// Where images have to lie.
+        needed: Vec<Address>,
+        /// For what images are given.
+        given: Vec<Address>,
     },
     /// An image is empty or longer than a slot.
     #[error("{} has {length} bytes, and a slot of this product holds 1 to {slot_bytes}; see product.slot_bytes in tuffet.toml", path.display())]
@@ -203,6 +229,32 @@ pub enum Refused {
         /// In the command.
         given: u32,
     },
+    /// A patch is not what the release document says.
+    #[error("the patch {patch} is not what the release document of {document} says: {fault}; build the release again")]
+    PatchDiffers {
+        /// Name under which the document stands.
+        document: String,
+        /// Name of the patch.
+        patch: String,
+        /// What is wrong with it.
+        fault: PatchFault,
+    },
+    /// Another patch was published under the same name.
+    #[error(
+        "{name} was published between other images or for another profile; what differs needs a version of its own"
+    )]
+    PatchNameTaken {
+        /// Target name.
+        name: String,
+    },
+    /// The encoder failed.
+    #[error("the patch {name} was not made: {error:?}; report this, with both images")]
+    PatchNotMade {
+        /// Target name.
+        name: String,
+        /// What the encoder says.
+        error: EncodeError,
+    },
     /// A pointer and its release document say different things.
     #[error("{pointer} and its release document do not agree: {fact}")]
     PointerDiffers {
@@ -316,6 +368,16 @@ pub enum Refused {
         /// The limit in bytes.
         bytes_max: u64,
     },
+    /// An image would have more patches than a device reads.
+    #[error(
+        "an image for {hardware} would have {count} patches, and devices read at most {PATCHES_MAX}; ask for fewer bases (bases.count and bases.versions in tuffet.toml)"
+    )]
+    TooManyPatches {
+        /// The hardware.
+        hardware: Id,
+        /// How many there would be.
+        count: usize,
+    },
     /// The snapshot would not fit small devices.
     #[error(
         "a repository holds at most {PRODUCTS_MAX} products, and this one has {there}; make another repository with the same root keys"
@@ -323,6 +385,12 @@ pub enum Refused {
     TooManyProducts {
         /// Products in it.
         there: usize,
+    },
+    /// A base that was never released.
+    #[error("bases.versions in tuffet.toml names {version}, which was never released here; remove it")]
+    UnknownBase {
+        /// The version.
+        version: Version,
     },
     /// The product has no such channel.
     #[error("the product has no channel {channel}; tuffet.toml lists {}", known.join(", "))]
@@ -355,6 +423,13 @@ pub enum Refused {
 }
 
 impl Refused {
+    pub(crate) fn file_differs(name: &str, digest: &Digest) -> Self {
+        Self::FileDiffers {
+            name: name.to_owned(),
+            digest: Hex(digest).to_string(),
+        }
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::KeySignsNothing { .. }
@@ -373,10 +448,12 @@ impl Refused {
             Self::NothingToDo => Exit::Usage,
             Self::BadDocument { .. }
             | Self::BadRollout { .. }
+            | Self::DocumentTooLong { .. }
             | Self::FileDiffers { .. }
             | Self::FilesDisagree { .. }
             | Self::ForeignName { .. }
             | Self::ForeignPatterns { .. }
+            | Self::ImageAddresses { .. }
             | Self::ImageDoesNotFit { .. }
             | Self::ImageNameTaken { .. }
             | Self::NameTaken { .. }
@@ -388,6 +465,9 @@ impl Refused {
             | Self::OtherRepository { .. }
             | Self::OtherRoot { .. }
             | Self::OtherThreshold { .. }
+            | Self::PatchDiffers { .. }
+            | Self::PatchNameTaken { .. }
+            | Self::PatchNotMade { .. }
             | Self::PointerDiffers { .. }
             | Self::ReleasedInTheFuture { .. }
             | Self::RoleTwice { .. }
@@ -398,10 +478,17 @@ impl Refused {
             | Self::TargetDiffers { .. }
             | Self::TargetMissing { .. }
             | Self::TooLong { .. }
+            | Self::TooManyPatches { .. }
             | Self::TooManyProducts { .. }
+            | Self::UnknownBase { .. }
             | Self::UnknownChannel { .. }
             | Self::UnknownHardware { .. }
             | Self::VersionNotNewer { .. } => Exit::Refused,
         }
     }
+}
+
+fn listed(addresses: &[Address]) -> String {
+    let texts: Vec<String> = addresses.iter().map(Address::to_string).collect();
+    texts.join(", ")
 }

@@ -217,6 +217,17 @@ impl Published {
         proposal.roles().iter().all(same)
     }
 
+    /// Puts the new files of a proposal in the place of the old ones.
+    pub(crate) fn take_over(&mut self, proposal: &Proposal) {
+        for (name, file) in proposal.roles() {
+            if name == TARGETS {
+                self.targets = file.clone();
+            } else {
+                self.delegated.insert(name.clone(), file.clone());
+            }
+        }
+    }
+
     /// What the snapshot says of a role's file.
     pub(crate) fn pinned(&self, role: &str) -> Option<&MetaFile> {
         self.snapshot.role.meta.get(&format!("{role}.json"))

@@ -10,7 +10,7 @@ use tuffet_keys_tool::{
     KeyRole, KeySource, PublicKey, SecretKey,
     root::{RolePlan, RootFile, RootPlan, Spare},
 };
-use tuffet_release::{Class, Id, Rule, Version};
+use tuffet_release::{Address, Class, Id, Rule, Version};
 use tuffet_wire::UnixSeconds;
 
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     product::Product,
     proposal::Proposal,
     publish::{self, Outcome},
-    release::{self, ReleasePlan},
+    release::{self, ImageFile, ReleasePlan},
     repository::Repository,
     roles::{Lifetimes, ProductKeys},
 };
@@ -44,6 +44,15 @@ pub fn id(text: &str) -> Id {
     Id::parse(text).unwrap()
 }
 
+/// An image that lies anywhere.
+pub fn image_file(hardware: &str, path: PathBuf) -> ImageFile {
+    ImageFile {
+        hardware: id(hardware),
+        address: Address::Any,
+        path,
+    }
+}
+
 pub fn key(role: KeyRole) -> SecretKey {
     SecretKey::generate(role).unwrap()
 }
@@ -56,7 +65,7 @@ id = "{name}"
 name = "Test {name}"
 hardware = ["c3", "s3"]
 channels = ["beta", "stable"]
-profile = "standard"
+profile = "linux"
 slot_bytes = 100000
 threshold = {threshold}
 
@@ -66,6 +75,9 @@ delivery = "auto"
 start = 2026-01-01
 end = 2036-01-01
 contact = "security@example.com"
+
+[bases]
+count = 0
 "#
     );
     Product::parse(&text, Path::new("tuffet.toml")).unwrap()
@@ -171,7 +183,10 @@ impl Vendor {
             class: Class::Feature,
             advisory: None,
             channels: vec![id("beta")],
-            images: vec![(id("c3"), self.image(seed)), (id("s3"), self.image(seed + 7))],
+            images: vec![
+                image_file("c3", self.image(seed)),
+                image_file("s3", self.image(seed + 7)),
+            ],
             security_version: None,
             attempt: 1,
             rollback: false,
@@ -192,6 +207,7 @@ impl Vendor {
             &self.path(folder),
             &self.lifetimes,
             self.now,
+            &mut |_| (),
         )
     }
 

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::json;
 use tuffet_server::{
-    Delivery, Id, SupportStatement, UnixSeconds,
-    product::{FILE_NAME, Product, Profile},
+    Address, Delivery, Id, SupportStatement, UnixSeconds, Version,
+    product::{Bases, FILE_NAME, Product, Profile, Slots, Strategy},
 };
 
-use crate::failure::Failure;
+use crate::failure::{Blame, Failure};
 use crate::vendor::{self, Output};
 
 /// Describe a product.
@@ -70,9 +70,18 @@ struct Init {
     /// Why the product cannot be updated.
     #[arg(long, default_value = "")]
     rationale: String,
-    /// How many older versions get a delta to a new one.
+    /// From how many older versions a new one gets patches: what is offered, then the newest.
     #[arg(long, default_value_t = 3)]
     bases: u32,
+    /// A version from which every new one gets patches besides; may be given more than once.
+    #[arg(long, value_name = "VERSION", value_parser = vendor::version)]
+    base_version: Vec<Version>,
+    /// How firmware gets to where it runs: any (it runs in both slots), swap (moved to one address), xip (linked for each slot).
+    #[arg(long, value_name = "STRATEGY", default_value = "any", value_parser = strategy)]
+    slots: Strategy,
+    /// Address of a slot, like 0x08010000: two for xip, one for swap.
+    #[arg(long, value_name = "ADDRESS", value_parser = vendor::address)]
+    slot_address: Vec<u32>,
     #[command(flatten)]
     output: Output,
 }
@@ -94,6 +103,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn init(arguments: &Init) -> Result<(), Failure> {
+    let slots = Slots::new(arguments.slots, &arguments.slot_address, arguments.slot_bytes)
+        .map_err(|fault| Failure::new(Blame::Usage, fault.to_string()))?;
     let product = Product {
         id: arguments.id,
         name: arguments.name.clone(),
@@ -102,7 +113,11 @@ fn init(arguments: &Init) -> Result<(), Failure> {
         profile: arguments.profile,
         slot_bytes: arguments.slot_bytes,
         threshold: arguments.threshold,
-        bases: arguments.bases,
+        bases: Bases {
+            count: arguments.bases,
+            versions: arguments.base_version.clone(),
+        },
+        slots,
         support: SupportStatement {
             contact: arguments.contact.clone(),
             delivery: arguments.delivery,
@@ -127,19 +142,30 @@ fn check(arguments: &Check) -> Result<(), Failure> {
     let product = Product::load(&arguments.folder)?;
     let ids = |ids: &[Id]| ids.iter().map(Id::to_string).collect::<Vec<_>>();
     let (hardware, channels) = (ids(&product.hardware), ids(&product.channels));
+    let addresses: Vec<String> = product.slots.addresses().iter().map(Address::to_string).collect();
+    let versions: Vec<String> = product.bases.versions.iter().map(Version::to_string).collect();
+    let besides = if versions.is_empty() {
+        String::new()
+    } else {
+        format!(" and {}", versions.join(", "))
+    };
     let text = format!(
-        "{} ({}): {} on {}, slots of {} bytes, {} signatures, supported until {}",
+        "{} ({}): {} on {}, slots of {} bytes ({}: {}), patches from {} older versions{besides}, {} signatures, supported until {}",
         product.id,
         product.name,
         hardware.join(", "),
         channels.join(", "),
         product.slot_bytes,
+        product.slots.strategy().as_str(),
+        addresses.join(", "),
+        product.bases.count,
         product.threshold,
         product.support.end
     );
     let result = json!({
         "product": product.id.to_string(), "hardware": hardware, "channels": channels, "profile": product.profile.as_str(),
-        "slot_bytes": product.slot_bytes, "threshold": product.threshold, "support_end": product.support.end.to_string(),
+        "slot_bytes": product.slot_bytes, "slots": product.slots.strategy().as_str(), "addresses": addresses,
+        "bases": product.bases.count, "base_versions": versions, "threshold": product.threshold, "support_end": product.support.end.to_string(),
     });
     arguments.output.print(&text, result);
     Ok(())
@@ -147,6 +173,10 @@ fn check(arguments: &Check) -> Result<(), Failure> {
 
 fn profile(text: &str) -> Result<Profile, &'static str> {
     Profile::parse(text).ok_or("a profile is linux, standard or small")
+}
+
+fn strategy(text: &str) -> Result<Strategy, &'static str> {
+    Strategy::parse(text).ok_or("a strategy is any, swap or xip")
 }
 
 fn delivery(text: &str) -> Result<Delivery, &'static str> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tuffet_keys_tool::{Ask, KeySource, Passphrase, PassphraseSource, SecretKey};
-use tuffet_server::{Id, UnixSeconds, Version, clock, error::Error, exit::Exit};
+use tuffet_server::{Address, Id, UnixSeconds, Version, clock, error::Error, exit::Exit};
 
 use crate::failure::{Blame, Failure};
 
@@ -33,6 +33,13 @@ pub struct Output {
 }
 
 impl Output {
+    /// Prints one line of text while there is more to do. A JSON object comes alone.
+    pub fn progress(&self, line: &str) {
+        if !self.json {
+            println!("{line}");
+        }
+    }
+
     /// Prints what was done.
     pub fn print(&self, text: &str, mut result: Value) {
         if self.json {
@@ -57,6 +64,14 @@ pub fn id(text: &str) -> Result<Id, String> {
 /// Reads a version argument.
 pub fn version(text: &str) -> Result<Version, &'static str> {
     Version::parse(text).ok_or("a version is three numbers, like 1.2.3")
+}
+
+/// Reads the address of a slot.
+pub fn address(text: &str) -> Result<u32, &'static str> {
+    match Address::parse(text) {
+        Some(Address::At(address)) => Ok(address),
+        Some(Address::Any) | None => Err("an address is 0x and eight lowercase digits, like 0x08010000"),
+    }
 }
 
 /// Reads a time argument.

@@ -5,13 +5,17 @@ use std::{
 };
 
 use tuffet_release::{
-    Address, Advisory, Class, Component, FileRef, Id, ImageEntry, Interruption, Name, ReleaseDocument, Rule,
-    SupportFacts, Version, names,
+    Address, Advisory, Class, Component, FileRef, Id, ImageEntry, Interruption, ModelError, Name, ReadError,
+    ReleaseDocument, Rule, SupportFacts, Version, names,
 };
 use tuffet_tuf::model::{Hashes, Target, Targets};
 use tuffet_wire::UnixSeconds;
 
-use super::image::{self, Packed};
+use super::{
+    bases::{DOCUMENT_ENDING, History, NewImages},
+    image::{self, Packed},
+    patches::{PatchReport, Patches},
+};
 use crate::{
     check::{self, Depth, pointer_facts},
     create::next,
@@ -40,8 +44,8 @@ pub struct ReleasePlan {
     pub advisory: Option<Advisory>,
     /// Where it is offered.
     pub channels: Vec<Id>,
-    /// An image for each kind of hardware.
-    pub images: Vec<(Id, PathBuf)>,
+    /// The images for each kind of hardware: one for each address that the product's slots ask for.
+    pub images: Vec<ImageFile>,
     /// What the devices' counter becomes. `None`: as it was, or one more for a security release.
     pub security_version: Option<u32>,
     /// Which attempt to ship these images this is, from 1.
@@ -62,7 +66,19 @@ pub struct ReleasePlan {
     pub released: UnixSeconds,
 }
 
-/// Builds a release into a new folder: images, document, and the metadata that waits for signatures.
+/// An image to release.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ImageFile {
+    /// The hardware it is for.
+    pub hardware: Id,
+    /// Where it has to lie.
+    pub address: Address,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// Builds a release into a new folder: images, patches, document, and the metadata that waits for signatures. `report` hears
+/// of each patch when it is done.
 pub fn build(
     repository: &Repository,
     product: &Product,
@@ -70,18 +86,18 @@ pub fn build(
     folder: &Path,
     lifetimes: &Lifetimes,
     now: UnixSeconds,
+    report: &mut dyn FnMut(&PatchReport),
 ) -> Result<Proposal, Error> {
     let published = Published::load(repository)?;
     let mut build = Build::begin(repository, &published, product, plan)?;
     check_plan(product, plan, now)?;
     let security_version = build.check_versions()?;
     let folder = NewFolder::begin(folder)?;
-    let images = build.images(&folder.targets())?;
+    let mut images = build.images(&folder.targets())?;
+    build.patches(&mut images, &folder.targets(), report)?;
+    let images = images.into_iter().map(|image| image.entry).collect();
     let document = build.document(images, security_version)?;
-    let bytes = document.emit().map_err(|error| Refused::BadDocument {
-        name: "release.json".to_owned(),
-        error,
-    })?;
+    let bytes = document.emit().map_err(|error| not_emitted(&document, error))?;
     build.list_document(&document, &bytes);
     storage::replace(
         &storage::RealDisk,
@@ -89,6 +105,19 @@ pub fn build(
         &Content::Bytes(bytes),
     )?;
     build.propose(&folder, lifetimes)
+}
+
+impl ReleasePlan {
+    /// The kinds of hardware that it is for.
+    fn hardware(&self) -> BTreeSet<Id> {
+        self.images.iter().map(|image| image.hardware).collect()
+    }
+}
+
+/// An image of the release, and where its packed file is.
+struct NewImage {
+    entry: ImageEntry,
+    path: PathBuf,
 }
 
 struct Build<'a> {
@@ -137,12 +166,12 @@ impl<'a> Build<'a> {
 
     fn pointer_names(&self) -> impl Iterator<Item = Name> {
         let (product, plan) = (self.product, self.plan);
-        let of_hardware = move |hardware: &'a Id| {
+        let of_hardware = move |hardware: Id| {
             plan.channels
                 .iter()
-                .map(move |channel| names::pointer(&product.id, hardware, channel))
+                .map(move |channel| names::pointer(&product.id, &hardware, channel))
         };
-        plan.images.iter().flat_map(move |(hardware, _)| of_hardware(hardware))
+        plan.hardware().into_iter().flat_map(of_hardware)
     }
 
     /// Compares with what is published under the same names. Returns the security version.
@@ -182,44 +211,110 @@ impl<'a> Build<'a> {
         Ok(wanted)
     }
 
-    fn images(&mut self, targets: &Path) -> Result<Vec<ImageEntry>, Error> {
-        let mut entries = Vec::new();
-        for (hardware, path) in &self.plan.images {
-            let name = names::image(&self.product.id, &self.plan.version, hardware, Address::Any);
-            let packed = image::pack(path, &targets.join(name.as_str()))?;
-            let file = match self.published.target(&self.files_role, name.as_str()) {
+    fn images(&mut self, targets: &Path) -> Result<Vec<NewImage>, Error> {
+        let mut images = Vec::new();
+        for image in &self.plan.images {
+            let (hardware, address) = (image.hardware, image.address);
+            let name = names::image(&self.product.id, &self.plan.version, &hardware, address);
+            let place = targets.join(name.as_str());
+            let packed = image::pack(&image.path, &place)?;
+            let (file, path) = match self.published.target(&self.files_role, name.as_str()) {
                 // A version that was released before: its file stays as it is, whatever the packer makes of it today.
-                Some(old) => self.same_image(&name, old, packed, targets)?,
+                Some(old) => self.same_image(&name, old, packed, &place)?,
                 None => {
                     self.list_file(&name, packed.file, None);
-                    packed.file
+                    (packed.file, place)
                 }
             };
-            entries.push(ImageEntry {
-                address: Address::Any,
+            let entry = ImageEntry {
+                address,
                 digest: packed.image.digest,
                 file: file_ref(&name, file)?,
-                hardware: *hardware,
+                hardware,
                 length: short(packed.image.length, name.as_str())?,
                 patches: Vec::new(),
-            });
+            };
+            images.push(NewImage { entry, path });
         }
-        entries.sort_by_key(|entry| entry.hardware);
-        Ok(entries)
+        images.sort_by_key(|image| (image.entry.hardware, image.entry.address));
+        Ok(images)
     }
 
-    fn same_image(&self, name: &Name, old: &Target, packed: Packed, targets: &Path) -> Result<Facts, Error> {
+    /// Makes the patches to all images.
+    fn patches(
+        &mut self,
+        images: &mut [NewImage],
+        targets: &Path,
+        report: &mut dyn FnMut(&PatchReport),
+    ) -> Result<(), Error> {
+        let (repository, product, version) = (self.repository, self.product, self.plan.version);
+        let no_such_product = || Refused::NoSuchProduct { product: product.id };
+        let files = &self.published.role(&self.files_role).ok_or_else(no_such_product)?.role;
+        let history = History::load(repository, files)?;
+        if let Some(version) = history.unknown(&product.bases, version) {
+            return Err(Refused::UnknownBase { version }.into());
+        }
+        let mut patches = Patches::begin(repository, &files.targets, product, version, targets, report);
+        for hardware in self.plan.hardware() {
+            let own = images.iter_mut().filter(|image| image.entry.hardware == hardware);
+            let own: Vec<&mut NewImage> = own.collect();
+            let digests: Vec<_> = own.iter().map(|image| image.entry.digest).collect();
+            let new = NewImages {
+                version,
+                hardware,
+                digests: &digests,
+            };
+            let bases = history.choose(&product.bases, &new, &self.offered(&hardware)?);
+            for image in own {
+                let expected = Facts {
+                    length: u64::from(image.entry.length),
+                    digest: image.entry.digest,
+                };
+                // From the file that devices get, not from the one that was packed: nobody else can change it in between.
+                let differs = || Refused::file_differs(image.entry.file.name.as_str(), &image.entry.file.digest);
+                let bytes = image::unpack(&image.path, expected)?.ok_or_else(differs)?;
+                patches.make(&mut image.entry, &bytes, &bases)?;
+            }
+        }
+        for (name, facts) in patches.written() {
+            self.list_file(&name, facts, None);
+        }
+        Ok(())
+    }
+
+    /// Versions that are offered to a kind of hardware now: on the channels of this release first, then on others; newest first.
+    fn offered(&self, hardware: &Id) -> Result<Vec<Version>, Error> {
+        let mut versions = Vec::new();
+        for channel in &self.product.channels {
+            let pointer = names::pointer(&self.product.id, hardware, channel);
+            if let Some(target) = self.pointers.get(pointer.as_str()) {
+                let document = check::document(self.repository, pointer.as_str(), target)?;
+                versions.push((self.plan.channels.contains(channel), document.version));
+            }
+        }
+        versions.sort_unstable();
+        Ok(versions.into_iter().rev().map(|(_, version)| version).collect())
+    }
+
+    /// The file that was released under this name and where it is, if it holds the same image. The new one is removed.
+    fn same_image(
+        &self,
+        name: &Name,
+        old: &Target,
+        packed: Packed,
+        superfluous: &Path,
+    ) -> Result<(Facts, PathBuf), Error> {
         // A listed file that is lost or damaged says nothing about the image that it was.
         let there = check::present(self.repository, name.as_str(), old, Depth::All)?;
         if image::unpacked(&there, packed.image.length)? != packed.image {
             return Err(Refused::ImageNameTaken { name: name.to_string() }.into());
         }
-        let superfluous = targets.join(name.as_str());
-        fs::remove_file(&superfluous).map_err(StorageError::not_written(&superfluous))?;
-        Ok(Facts {
+        fs::remove_file(superfluous).map_err(StorageError::not_written(superfluous))?;
+        let facts = Facts {
             length: old.length,
             digest: old.hashes.sha256,
-        })
+        };
+        Ok((facts, there))
     }
 
     fn document(&mut self, images: Vec<ImageEntry>, security_version: u32) -> Result<ReleaseDocument, Error> {
@@ -280,7 +375,7 @@ impl<'a> Build<'a> {
 
     /// Lists the document under its own name and under every pointer.
     fn list_document(&mut self, document: &ReleaseDocument, bytes: &[u8]) {
-        let own = self.free_name("", ".document");
+        let own = self.free_name("", DOCUMENT_ENDING);
         self.list_file(&own, Facts::of(bytes), Some(Content::Bytes(bytes.to_vec())));
         let pointer = Target::of(bytes, Some(pointer_facts(document)));
         for name in self.pointer_names().collect::<Vec<_>>() {
@@ -368,9 +463,29 @@ fn check_plan(product: &Product, plan: &ReleasePlan, now: UnixSeconds) -> Result
     if plan.images.is_empty() || plan.channels.is_empty() {
         return Err(Refused::NothingToDo.into());
     }
-    let mut seen = BTreeSet::new();
-    for (hardware, path) in &plan.images {
-        if !product.hardware.contains(hardware) || !seen.insert(hardware) {
+    check_images(product, plan)?;
+    match plan.channels.iter().find(|channel| !product.channels.contains(channel)) {
+        None => Ok(()),
+        Some(channel) => {
+            let known = product.channels.iter().map(Id::to_string).collect();
+            Err(Refused::UnknownChannel {
+                channel: *channel,
+                known,
+            }
+            .into())
+        }
+    }
+}
+
+fn check_images(product: &Product, plan: &ReleasePlan) -> Result<(), Error> {
+    let mut given: BTreeMap<Id, BTreeSet<Address>> = BTreeMap::new();
+    for ImageFile {
+        hardware,
+        address,
+        path,
+    } in &plan.images
+    {
+        if !product.hardware.contains(hardware) || !given.entry(*hardware).or_default().insert(*address) {
             let known = product.hardware.iter().map(Id::to_string).collect();
             return Err(Refused::UnknownHardware {
                 hardware: *hardware,
@@ -389,16 +504,30 @@ fn check_plan(product: &Product, plan: &ReleasePlan, now: UnixSeconds) -> Result
             .into());
         }
     }
-    match plan.channels.iter().find(|channel| !product.channels.contains(channel)) {
-        None => Ok(()),
-        Some(channel) => {
-            let known = product.channels.iter().map(Id::to_string).collect();
-            Err(Refused::UnknownChannel {
-                channel: *channel,
-                known,
+    let needed = product.slots.addresses();
+    for (hardware, given) in given {
+        let given: Vec<Address> = given.into_iter().collect();
+        if given != needed {
+            return Err(Refused::ImageAddresses {
+                hardware,
+                needed,
+                given,
             }
-            .into())
+            .into());
         }
+    }
+    Ok(())
+}
+
+fn not_emitted(document: &ReleaseDocument, error: ModelError) -> Refused {
+    if let ModelError::Read(ReadError::TooLong { bytes_max }) = error {
+        let images = document.components.iter().flat_map(|component| &component.images);
+        let patches = images.map(|image| image.patches.len()).sum();
+        return Refused::DocumentTooLong { bytes_max, patches };
+    }
+    Refused::BadDocument {
+        name: "release.json".to_owned(),
+        error,
     }
 }
 

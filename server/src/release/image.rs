@@ -77,6 +77,20 @@ pub(crate) fn unpacked(path: &Path, length_max: u64) -> Result<Facts, StorageErr
     read().map_err(StorageError::not_read(path))
 }
 
+/// The image that a packed file holds. `None`: it holds another one.
+pub(crate) fn unpack(path: &Path, expected: Facts) -> Result<Option<Vec<u8>>, StorageError> {
+    let read = || -> io::Result<Vec<u8>> {
+        let decoder = zstd::Decoder::new(File::open(path)?)?;
+        let mut image = Vec::new();
+        decoder
+            .take(expected.length.saturating_add(1))
+            .read_to_end(&mut image)?;
+        Ok(image)
+    };
+    let image = read().map_err(StorageError::not_read(path))?;
+    Ok((Facts::of(&image) == expected).then_some(image))
+}
+
 /// Counts and hashes what passes through.
 struct Hashing<W> {
     inner: W,
@@ -133,6 +147,12 @@ mod tests {
         assert!(packed.file.length < packed.image.length / 2);
         assert_eq!(packed_bytes(&bytes).unwrap(), packed.file.length);
         assert_eq!(unpacked(&first, packed.image.length).unwrap(), packed.image);
+        assert_eq!(unpack(&first, packed.image).unwrap().as_deref(), Some(&bytes[..]));
+        let shorter = Facts {
+            length: packed.image.length - 1,
+            ..packed.image
+        };
+        assert_eq!(unpack(&first, shorter).unwrap(), None);
         assert_eq!(zstd::decode_all(File::open(&first).unwrap()).unwrap(), bytes);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
     }

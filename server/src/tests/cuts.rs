@@ -15,6 +15,7 @@ use crate::{
     candidate::Online,
     create,
     error::{Error, Refused},
+    product::Profile,
     proposal::Proposal,
     publish::{Outcome, publish_on},
     repository::{Published, Repository, RepositoryError},
@@ -173,7 +174,7 @@ fn publish_cut(vendor: &Vendor, proposal: &Proposal, cut_at: usize, cut: Cut, ol
     assert_eq!(was_published, served == old + 1, "cut {cut:?} at {cut_at}");
     let verified = verify(&repository, &vendor.root, vendor.now).unwrap();
     assert_eq!(verified.timestamp_version, old + 1);
-    assert_eq!(verified.targets, 8);
+    assert_eq!(verified.targets, 9);
     if !was_published {
         let left: Vec<_> = tree(repository.path())
             .into_keys()
@@ -186,22 +187,35 @@ fn publish_cut(vendor: &Vendor, proposal: &Proposal, cut_at: usize, cut: Cut, ol
 
 #[test]
 fn a_publication_cut_anywhere_leaves_the_old_state_and_can_be_run_again() {
-    let vendor = Vendor::new();
-    vendor.release("1.0.0");
+    let mut vendor = Vendor::new();
+    vendor.product.profile = Profile::Small;
+    vendor.product.bases.count = 1;
     // One kind of hardware is enough, and makes a quarter fewer operations to cut.
-    let mut plan = vendor.plan("1.1.0");
-    plan.images.truncate(1);
-    let mut proposal = vendor.build(&plan, "1.1.0").unwrap();
-    for holder in &vendor.holders {
-        proposal.sign(holder).unwrap();
-    }
+    let one_image = |version: &str, image: &[u8]| {
+        let mut plan = vendor.plan(version);
+        plan.images.truncate(1);
+        fs::write(&plan.images[0].path, image).unwrap();
+        let mut proposal = vendor.build(&plan, version).unwrap();
+        for holder in &vendor.holders {
+            proposal.sign(holder).unwrap();
+        }
+        proposal
+    };
+    let noise = |number: u32| (number.wrapping_mul(2_654_435_761) >> 13) as u8;
+    let old_image: Vec<u8> = (0..1500).map(noise).collect();
+    let mut new_image = old_image.clone();
+    new_image[400..420].fill(1);
+    vendor.publish(&one_image("1.0.0", &old_image)).unwrap();
+    let proposal = one_image("1.1.0", &new_image);
+    let patches = proposal.new_targets().filter(|(name, _)| name.ends_with(".patch"));
+    assert_eq!(patches.count(), 2);
     let old = timestamp_version(&vendor.repository);
     let (_folder, repository) = copy(&vendor);
     let count = operations(|disk| {
         publish_on(disk, &repository, &proposal, vendor.online()).unwrap();
     });
-    // Three new target files, three metadata files, the timestamp: written, named, synchronised.
-    assert_eq!(count, 7 * 3);
+    // Five new target files, three metadata files, the timestamp: written, named, synchronised.
+    assert_eq!(count, 9 * 3);
     for cut in CUTS {
         for cut_at in 0..count {
             let old_is_served = publish_cut(&vendor, &proposal, cut_at, cut, old);

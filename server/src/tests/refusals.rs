@@ -50,9 +50,9 @@ fn a_release_that_no_device_should_get_is_not_built() {
         let jump = refused(&vendor, |plan| plan.security_version = Some(wanted));
         assert!(matches!(jump, Refused::SecurityVersion { .. }), "{wanted}");
     }
-    let hardware = refused(&vendor, |plan| plan.images[0].0 = id("esp8266"));
+    let hardware = refused(&vendor, |plan| plan.images[0].hardware = id("esp8266"));
     assert!(matches!(hardware, Refused::UnknownHardware { .. }));
-    let twice = refused(&vendor, |plan| plan.images[0].0 = plan.images[1].0);
+    let twice = refused(&vendor, |plan| plan.images[0].hardware = plan.images[1].hardware);
     assert!(matches!(twice, Refused::UnknownHardware { .. }));
     let channel = refused(&vendor, |plan| plan.channels.push(id("nightly")));
     assert!(matches!(channel, Refused::UnknownChannel { .. }));
@@ -64,7 +64,7 @@ fn a_release_that_no_device_should_get_is_not_built() {
     fs::write(&large, vec![0; 100_001]).unwrap();
     fs::write(&empty, b"").unwrap();
     for image in [large, empty] {
-        let refusal = refused(&vendor, |plan| plan.images[0].1 = image.clone());
+        let refusal = refused(&vendor, |plan| plan.images[0].path = image.clone());
         assert!(matches!(
             refusal,
             Refused::ImageDoesNotFit {
@@ -73,9 +73,9 @@ fn a_release_that_no_device_should_get_is_not_built() {
             }
         ));
     }
-    let missing = vendor.plan("2.0.0").images[0].1.with_extension("none");
+    let missing = vendor.plan("2.0.0").images[0].path.with_extension("none");
     let mut plan = vendor.plan("2.0.0");
-    plan.images[0].1 = missing;
+    plan.images[0].path = missing;
     assert!(matches!(
         vendor.build(&plan, "x"),
         Err(Error::Storage(StorageError::NotRead { .. }))

@@ -1,10 +1,11 @@
 use std::path::PathBuf;
+use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tuffet_server::{
-    Advisory, Class, Id, Rule, UnixSeconds, Version, clock,
+    Address, Advisory, Class, Id, Rule, UnixSeconds, Version, clock,
     product::Product,
-    release::{self, ReleasePlan},
+    release::{self, Fate, ImageFile, PatchReport, ReleasePlan},
     repository::Repository,
     roles::Lifetimes,
 };
@@ -25,9 +26,9 @@ pub struct Arguments {
     /// Version of the release.
     #[arg(long, value_parser = vendor::version)]
     version: Version,
-    /// The image for one kind of hardware; may be given more than once.
-    #[arg(long, required = true, value_name = "HARDWARE=FILE", value_parser = image)]
-    image: Vec<(Id, PathBuf)>,
+    /// An image for one kind of hardware, which may be linked for the address of a slot; may be given more than once.
+    #[arg(long, required = true, value_name = "HARDWARE[@ADDRESS]=FILE", value_parser = image)]
+    image: Vec<ImageFile>,
     /// Where it is offered; may be given more than once. Needed when the product has several channels.
     #[arg(long, value_parser = vendor::id)]
     channel: Vec<Id>,
@@ -83,6 +84,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let plan = plan(arguments, &product)?;
     let usual = arguments.product.join("releases").join(arguments.version.to_string());
     let folder = arguments.out.clone().unwrap_or(usual);
+    let mut patches = Vec::new();
+    let mut since = Instant::now();
     let proposal = release::build(
         &repository,
         &product,
@@ -90,6 +93,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         &folder,
         &Lifetimes::default(),
         clock::now(),
+        &mut |report| {
+            let seconds = since.elapsed().as_secs_f64();
+            arguments
+                .output
+                .progress(&format!("{} in {seconds:.1} s", sentence(report)));
+            patches.push(described(report, seconds));
+            since = Instant::now();
+        },
     )?;
     let text = format!(
         "built: {} in {}; now its holders sign it",
@@ -97,9 +108,56 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         folder.display()
     );
     let files: Vec<&str> = proposal.new_targets().map(|(name, _)| name).collect();
-    let result = json!({"proposal": folder, "title": proposal.title(), "version": arguments.version.to_string(), "files": files});
+    let result = json!({"proposal": folder, "title": proposal.title(), "version": arguments.version.to_string(), "files": files, "patches": patches});
     arguments.output.print(&text, result);
     Ok(())
+}
+
+/// What became of a patch.
+fn sentence(report: &PatchReport) -> String {
+    let name = report.name;
+    let base = report
+        .base
+        .map_or_else(|| "nothing".to_owned(), |base| base.to_string());
+    let from = match report.base_address {
+        Some(Address::At(_)) => report.base_address.map(|address| format!(" at {address}")),
+        Some(Address::Any) | None => None,
+    };
+    let place = match report.address {
+        Address::At(_) => format!("{} at {}", report.hardware, report.address),
+        Address::Any => report.hardware.to_string(),
+    };
+    let between = format!("{place}, from {base}{}", from.unwrap_or_default());
+    match report.fate {
+        Fate::Made { bytes } => format!("patch {name}: {bytes} bytes ({between})"),
+        Fate::Kept { bytes } => format!("patch {name}: {bytes} bytes, as released before ({between})"),
+        Fate::NotShorter { bytes, full_bytes } => {
+            format!("left out {name}: {bytes} bytes, and the full image takes {full_bytes} ({between})")
+        }
+        Fate::ImageTooLong { bytes, bytes_max } => {
+            format!("left out {name}: an image has {bytes} bytes, and patches are made of {bytes_max} ({between})")
+        }
+    }
+}
+
+fn described(report: &PatchReport, seconds: f64) -> Value {
+    let (fate, bytes, full_bytes) = match report.fate {
+        Fate::Made { bytes } => ("made", Some(bytes), None),
+        Fate::Kept { bytes } => ("kept", Some(bytes), None),
+        Fate::NotShorter { bytes, full_bytes } => ("not_shorter", Some(bytes), Some(full_bytes)),
+        Fate::ImageTooLong { .. } => ("image_too_long", None, None),
+    };
+    json!({
+        "name": report.name.as_str(),
+        "hardware": report.hardware.as_str(),
+        "address": report.address.to_string(),
+        "base": report.base.map(|base| base.to_string()),
+        "base_address": report.base_address.map(|address| address.to_string()),
+        "fate": fate,
+        "bytes": bytes,
+        "full_bytes": full_bytes,
+        "seconds": seconds,
+    })
 }
 
 fn plan(arguments: &Arguments, product: &Product) -> Result<ReleasePlan, Failure> {
@@ -166,11 +224,43 @@ fn released(given: Option<UnixSeconds>) -> Result<UnixSeconds, Failure> {
     seconds.map(UnixSeconds::new).ok_or_else(wrong)
 }
 
-fn image(text: &str) -> Result<(Id, PathBuf), String> {
-    let (hardware, path) = text.split_once('=').ok_or("expected HARDWARE=FILE")?;
-    Ok((vendor::id(hardware)?, PathBuf::from(path)))
+fn image(text: &str) -> Result<ImageFile, String> {
+    let (place, path) = text
+        .split_once('=')
+        .ok_or("expected HARDWARE=FILE, or HARDWARE@ADDRESS=FILE")?;
+    let (hardware, address) = match place.split_once('@') {
+        Some((hardware, address)) => (hardware, Address::At(vendor::address(address)?)),
+        None => (place, Address::Any),
+    };
+    Ok(ImageFile {
+        hardware: vendor::id(hardware)?,
+        address,
+        path: PathBuf::from(path),
+    })
 }
 
 fn class(text: &str) -> Result<Class, &'static str> {
     Class::parse(text).ok_or("a release is of class feature or security")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_for_a_hardware_and_perhaps_an_address() {
+        let read = |text| image(text).map(|image| (image.hardware.to_string(), image.address, image.path));
+        let (hardware, path) = ("rev-a".to_owned(), PathBuf::from("a=b@c.bin"));
+        assert_eq!(
+            read("rev-a=a=b@c.bin"),
+            Ok((hardware.clone(), Address::Any, path.clone()))
+        );
+        assert_eq!(
+            read("rev-a@0x08010000=a=b@c.bin"),
+            Ok((hardware, Address::At(0x0801_0000), path))
+        );
+        for wrong in ["rev-a", "rev-a@any=x", "rev-a@0x8010000=x", "rev-a@=x", "rev_a=x", "=x"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
 }
