@@ -272,6 +272,18 @@ impl<'d> Update<'d> {
         }
     }
 
+    /// The shortest way to the image that the decision names, with the file to download: what an installation begins with.
+    #[must_use]
+    pub fn shortest_way(&self) -> Option<(Way, FileRef)> {
+        match &self.phase {
+            Phase::Decided(Considered {
+                decided: Decided::Install(plan),
+                ..
+            }) => install::shortest_way(&self.context, plan),
+            Phase::Cycle(_) | Phase::Decided(_) | Phase::Install(_) => None,
+        }
+    }
+
     /// Goes on to install what the decision names.
     pub fn install(mut self) -> Result<Self, Failure> {
         let Phase::Decided(Considered {

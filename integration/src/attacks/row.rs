@@ -1,5 +1,6 @@
 //! One row of the attack table, and what a device makes of it.
 
+use super::INSTALLED;
 use crate::simulator::Simulator;
 use crate::simulator::release::firmware;
 
@@ -20,6 +21,15 @@ pub enum Outcome {
     Waiting(String),
 }
 
+/// By which way an image came, in the device's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// `delta`, `file` or `whole`.
+    pub way: String,
+    /// What was wrong with a delta that was given up for it, by the stable name.
+    pub fell_back: Option<String>,
+}
+
 /// Which devices a row is run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runs {
@@ -27,7 +37,7 @@ pub enum Runs {
     Everywhere,
     /// On the client only: the fault is one of HTTP.
     OverHttp,
-    /// On the devices that keep a whole file beside their slots: the fault is in the packed image.
+    /// On the devices that keep a whole file beside their slots: the fault is in the packed image, or in a delta in its place.
     WithPackedImages,
 }
 
@@ -65,6 +75,10 @@ pub struct Row {
     pub attack: fn(&mut Simulator),
     /// What the device says.
     pub expected: Outcome,
+    /// By which way the release is installed, if the row is about that.
+    pub taken: Option<Taken>,
+    /// The most bytes that one installation may download, until the attack is over.
+    pub data_budget_bytes: Option<u32>,
     /// What the client says when it is not the same, because the fault ends in its transport.
     pub expected_over_http: Option<Outcome>,
     /// What a small device says when it is not the same.
@@ -93,6 +107,8 @@ impl Row {
             release: |_| {},
             attack,
             expected: Outcome::Installed,
+            taken: None,
+            data_budget_bytes: None,
             expected_over_http: None,
             expected_on_small: None,
             requests: Vec::new(),
@@ -152,6 +168,33 @@ impl Row {
         self
     }
 
+    /// The release is installed: by this way, after these requests.
+    #[must_use]
+    pub fn installs_by(mut self, way: &str, requests: &[&'static str]) -> Self {
+        self.taken = Some(Taken {
+            way: way.to_owned(),
+            fell_back: None,
+        });
+        self.expects(Outcome::Installed, requests, INSTALLED)
+    }
+
+    /// The release is installed from its full file, after a delta with this fault was given up.
+    #[must_use]
+    pub fn falls_back(mut self, fault: &str, requests: &[&'static str]) -> Self {
+        self.taken = Some(Taken {
+            way: "file".to_owned(),
+            fell_back: Some(fault.to_owned()),
+        });
+        self.expects(Outcome::Installed, requests, INSTALLED)
+    }
+
+    /// One installation may download this much.
+    #[must_use]
+    pub fn budget(mut self, bytes: u32) -> Self {
+        self.data_budget_bytes = Some(bytes);
+        self
+    }
+
     /// The client's transport notices it first, and says this.
     #[must_use]
     pub fn over_http(mut self, outcome: Outcome) -> Self {
@@ -179,7 +222,7 @@ impl Row {
         self
     }
 
-    /// The fault is in the packed image, which small devices do not take.
+    /// The fault is in the packed image or a delta in its place, which small devices do not take.
     #[must_use]
     pub fn with_packed_images(mut self) -> Self {
         self.runs = Runs::WithPackedImages;

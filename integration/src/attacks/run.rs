@@ -58,6 +58,7 @@ pub fn run<D: Device>(row: &Row, expected: &Outcome, now: u64) -> Findings {
         device.tamper(file, &edit);
         findings.note(before != device.files(), || format!("{file} is as it was"));
     }
+    device.limit_data(row.data_budget_bytes);
     let (files, boot) = (device.files(), device.boot_state());
     device.take_requests();
 
@@ -67,6 +68,12 @@ pub fn run<D: Device>(row: &Row, expected: &Outcome, now: u64) -> Findings {
     findings.note(outcome == *expected, || {
         format!("it says {outcome:?} instead of {expected:?}")
     });
+    if row.taken.is_some() {
+        let taken = device.taken();
+        findings.note(taken == row.taken, || {
+            format!("it installs by {taken:?} instead of {:?}", row.taken)
+        });
+    }
     let requests = device.take_requests();
     findings.note(D::asks_for(&requests, &row.requests), || {
         format!("it asks for {requests:?} instead of {:?}", row.requests)
@@ -77,6 +84,7 @@ pub fn run<D: Device>(row: &Row, expected: &Outcome, now: u64) -> Findings {
     if outcome == Outcome::Installed {
         device.try_out(true);
     }
+    device.limit_data(None);
     device.serve(&healed(row, &seen, &attacked));
     let wanted = if row.recovers { &Outcome::Installed } else { expected };
     let outcome = device.update();

@@ -8,13 +8,14 @@
 
 mod memory;
 mod process;
+mod slots;
 pub mod small;
 
 pub use memory::Memory;
 pub use process::{Process, Said, client_binary};
 pub use small::Small;
 
-use crate::attacks::Outcome;
+use crate::attacks::{Outcome, Taken};
 use crate::nor::Nor;
 use crate::simulator::Simulator;
 use std::collections::BTreeMap;
@@ -61,6 +62,12 @@ pub trait Device: Sized {
 
     /// Runs one update cycle, and installs what it finds.
     fn update(&mut self) -> Outcome;
+
+    /// By which way the last update brought its image, if it installed one.
+    fn taken(&self) -> Option<Taken>;
+
+    /// Sets the most bytes that one installation may download; `None`: as many as it takes.
+    fn limit_data(&mut self, bytes: Option<u32>);
 
     /// The requests since the last call, as labels, in order.
     fn take_requests(&mut self) -> Vec<String>;

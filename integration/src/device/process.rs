@@ -1,7 +1,7 @@
 //! The client binary, with its device folder, over HTTP. Every step is a process of its own.
 
 use super::{BOOT_RECORD, DOCUMENT, Device, ROLLOUT, RUNNING_SLOT, SPARE_SLOT, STATE, read_boot_record};
-use crate::attacks::Outcome;
+use crate::attacks::{Outcome, Taken};
 use crate::program::program;
 use crate::server::Server;
 use crate::simulator::Simulator;
@@ -17,6 +17,7 @@ use tuffet_boot::State;
 pub struct Process {
     server: Server,
     folder: tempfile::TempDir,
+    taken: Option<Taken>,
 }
 
 /// What a command of the client said and did.
@@ -34,7 +35,11 @@ impl Device for Process {
     fn factory(repository: &Simulator) -> Self {
         let server = Server::start(repository.site.clone()).expect("loopback has a port");
         let folder = scratch_folder();
-        let device = Self { server, folder };
+        let device = Self {
+            server,
+            folder,
+            taken: None,
+        };
         let root = device.folder.path().join("first.root.json");
         let bytes = repository
             .site
@@ -68,7 +73,24 @@ impl Device for Process {
     }
 
     fn update(&mut self) -> Outcome {
-        self.client(&["install"]).outcome()
+        let said = self.client(&["install"]);
+        self.taken = said.taken();
+        said.outcome()
+    }
+
+    fn taken(&self) -> Option<Taken> {
+        self.taken.clone()
+    }
+
+    fn limit_data(&mut self, bytes: Option<u32>) {
+        self.edit_settings(|lines| {
+            lines.retain(|line| !line.starts_with("data_budget_bytes"));
+            if let Some(bytes) = bytes {
+                let limits = lines.iter().position(|line| line == "[limits]");
+                let limits = limits.expect("the settings have limits");
+                lines.insert(limits + 1, format!("data_budget_bytes = {bytes}"));
+            }
+        });
     }
 
     fn take_requests(&mut self) -> Vec<String> {
@@ -99,13 +121,12 @@ impl Device for Process {
         let boot = self.client(&["boot"]);
         assert_eq!(boot.result["outcome"], "trial", "{}", boot.everything);
         let check = if is_healthy { "true" } else { "false" };
-        let path = self.device_folder().join("device.toml");
-        let settings = std::fs::read_to_string(&path).expect("the device is provisioned");
-        let lines = settings.lines().map(|line| match line.split_once(" = ") {
-            Some(("health_check", _)) => format!("health_check = [\"{check}\"]"),
-            _ => line.to_owned(),
+        self.edit_settings(|lines| {
+            let checks = lines.iter_mut().filter(|line| line.starts_with("health_check = "));
+            for line in checks {
+                *line = format!("health_check = [\"{check}\"]");
+            }
         });
-        std::fs::write(&path, lines.collect::<Vec<_>>().join("\n")).expect("the device folder is writable");
         let confirm = self.client(&["confirm"]);
         assert_eq!(confirm.exit, i32::from(!is_healthy), "{}", confirm.everything);
     }
@@ -127,6 +148,19 @@ impl Process {
     #[must_use]
     pub fn device_folder(&self) -> PathBuf {
         self.folder.path().join("device")
+    }
+
+    /// Changes the settings of the device, line by line.
+    ///
+    /// # Panics
+    ///
+    /// When the device is not provisioned.
+    pub fn edit_settings(&self, edit: impl FnOnce(&mut Vec<String>)) {
+        let path = self.device_folder().join("device.toml");
+        let settings = std::fs::read_to_string(&path).expect("the device is provisioned");
+        let mut lines: Vec<String> = settings.lines().map(str::to_owned).collect();
+        edit(&mut lines);
+        std::fs::write(&path, lines.join("\n")).expect("the device folder is writable");
     }
 
     /// A command of the client on this device.
@@ -167,6 +201,15 @@ impl Process {
 }
 
 impl Said {
+    /// By which way an image was installed, if one was.
+    #[must_use]
+    pub fn taken(&self) -> Option<Taken> {
+        Some(Taken {
+            way: self.result["way"].as_str()?.to_owned(),
+            fell_back: self.result["fell_back"].as_str().map(str::to_owned),
+        })
+    }
+
     /// The outcome in the words of the attack table; the exit code has to fit.
     ///
     /// # Panics

@@ -2,7 +2,7 @@
 //! other end of its transport.
 
 use super::{BOOT_RECORD, DOCUMENT, Device, RUNNING_SLOT, SPARE_SLOT, STATE};
-use crate::attacks::Outcome;
+use crate::attacks::{Outcome, Taken};
 use crate::nor::{Nor, NorError, Region, SmallNor};
 use crate::simulator::Simulator;
 use crate::simulator::release::{CHANNEL, HARDWARE, PRODUCT, SLOT_BYTES};
@@ -18,7 +18,7 @@ use tuffet_no_std_client::release::{Id, Profile, Seed};
 use tuffet_no_std_client::transport::{Ask, Opened, Transport};
 use tuffet_no_std_client::tuf::Limits;
 use tuffet_no_std_client::wire::UnixSeconds;
-use tuffet_no_std_client::{self as client, Client, DeviceState, Intake, Settings, Stop, bootloader};
+use tuffet_no_std_client::{self as client, Client, DeviceState, Intake, Settings, Stop, Way, bootloader};
 
 /// Bytes in which the transport answers: not a divisor of anything.
 const PIECE_BYTES: usize = 100;
@@ -84,6 +84,7 @@ pub struct Small {
     flash: RefCell<SmallNor>,
     now: UnixSeconds,
     network: Network,
+    taken: Option<Taken>,
 }
 
 /// The repository, as the device reaches it.
@@ -166,6 +167,7 @@ impl Device for Small {
             flash: RefCell::new(SmallNor::new(CAPACITY_BYTES as usize)),
             now: UnixSeconds::new(repository.now),
             network: Network::to(repository.site.clone()),
+            taken: None,
         };
         let root = repository
             .site
@@ -227,13 +229,27 @@ impl Device for Small {
 
     fn update(&mut self) -> Outcome {
         let now = self.now;
+        self.taken = None;
         match self.with_client(|client, network| client.update(network, now)) {
-            Ok(outcome) => told(&outcome),
+            Ok(outcome) => {
+                self.taken = taken(&outcome);
+                told(&outcome)
+            }
             Err(Stop::Failure(failure)) => Outcome::Refused(failure.name().to_owned()),
             Err(Stop::State(_)) => Outcome::Refused("DamagedStore".to_owned()),
             Err(Stop::Transport) => Outcome::Transport,
             Err(stop) => panic!("the device stops: {stop:?}"),
         }
+    }
+
+    fn taken(&self) -> Option<Taken> {
+        self.taken.clone()
+    }
+
+    fn limit_data(&mut self, bytes: Option<u32>) {
+        Rc::get_mut(&mut self.identity)
+            .expect("no machine runs")
+            .data_budget_bytes = bytes;
     }
 
     fn take_requests(&mut self) -> Vec<String> {
@@ -362,6 +378,21 @@ pub fn told(outcome: &client::Outcome) -> Outcome {
         client::Outcome::UpToDate => Outcome::UpToDate,
         client::Outcome::Waiting(reason) => Outcome::Waiting(reason.name().to_owned()),
     }
+}
+
+/// By which way an image came, in the words of the attack table: there the full image is a file.
+fn taken(outcome: &client::Outcome) -> Option<Taken> {
+    let client::Outcome::Installed { way, fell_back, .. } = outcome else {
+        return None;
+    };
+    let way = match way {
+        Way::Delta => "delta",
+        Way::File | Way::Whole => "file",
+    };
+    Some(Taken {
+        way: way.to_owned(),
+        fell_back: fell_back.map(|fell_back| fell_back.fault.name().to_owned()),
+    })
 }
 
 /// The boot record of a flash that a test opened itself.

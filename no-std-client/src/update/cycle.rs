@@ -181,7 +181,12 @@ fn advance(context: &mut Context<'_>, session: Session, goal: Goal) -> Result<Ph
         (_, Some(resolution)) => *resolution,
     };
     match (resolution, goal) {
-        (Resolution::NotFound, Goal::Pointer) => Ok(without_release(Decided::NoRelease)),
+        (Resolution::NotFound, Goal::Pointer) => {
+            // A release that was withdrawn must not be decided about again.
+            context.state.release = None;
+            context.state.rollout = None;
+            Ok(without_release(Decided::NoRelease))
+        }
         (Resolution::Found(target), Goal::Pointer) => {
             if target.length() > u64::from(DOCUMENT_BYTES_MAX) {
                 let bytes_max = DOCUMENT_BYTES_MAX;
