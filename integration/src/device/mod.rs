@@ -12,7 +12,7 @@ mod slots;
 pub mod small;
 
 pub use memory::Memory;
-pub use process::{Process, Said, client_binary};
+pub use process::{Process, Said, client_binary, scratch_folder};
 pub use small::Small;
 
 use crate::attacks::{Outcome, Taken};

@@ -20,7 +20,7 @@ pub struct Process {
     taken: Option<Taken>,
 }
 
-/// What a command of the client said and did.
+/// What a command of the client, or of another program that speaks like it, said and did.
 #[derive(Debug)]
 pub struct Said {
     /// The exit code.
@@ -184,25 +184,35 @@ impl Process {
     /// When the client panics, is killed, or its last line is not JSON.
     #[must_use]
     pub fn client(&self, arguments: &[&str]) -> Said {
-        let output = self.command(arguments).output().expect("the client can be started");
+        Said::of(&mut self.command(arguments))
+    }
+}
+
+impl Said {
+    /// Runs a command that prints JSON.
+    ///
+    /// # Panics
+    ///
+    /// When the program panics, is killed, or its last line is not JSON.
+    #[must_use]
+    pub fn of(command: &mut Command) -> Self {
+        let output = command.output().expect("the program can be started");
         let (stdout, stderr) = (
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr),
         );
-        let everything = format!("tuffet-client {arguments:?}: {}\n{stdout}{stderr}", output.status);
+        let everything = format!("{command:?}: {}\n{stdout}{stderr}", output.status);
         let exit = output.status.code().unwrap_or_else(|| panic!("{everything}"));
-        assert_ne!(exit, 101, "the client panicked: {everything}");
+        assert_ne!(exit, 101, "the program panicked: {everything}");
         let last = stdout.lines().last().unwrap_or_default();
         let result = serde_json::from_str(last).unwrap_or_else(|_| panic!("the last line is not JSON: {everything}"));
-        Said {
+        Self {
             exit,
             result,
             everything,
         }
     }
-}
 
-impl Said {
     /// By which way an image was installed, if one was.
     #[must_use]
     pub fn taken(&self) -> Option<Taken> {
@@ -241,7 +251,12 @@ impl Said {
 
 /// A new folder, in memory where the system has such a place: the client syncs every write, and a disk makes hundreds of
 /// devices wait for that.
-fn scratch_folder() -> tempfile::TempDir {
+///
+/// # Panics
+///
+/// When the system has no temporary folder.
+#[must_use]
+pub fn scratch_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())
         .expect("the system has a temporary folder")
