@@ -2,9 +2,9 @@
 
 use super::folder::{Folder, Settings};
 use super::http::{Http, HttpError};
+use super::layout::{capacity_bytes, layout};
 use super::report::Told;
 use super::trouble::Trouble;
-use crate::device::small::{capacity_bytes, layout, units};
 use crate::nor::SmallNor;
 use std::cell::RefCell;
 use std::fs::File;
@@ -40,7 +40,7 @@ impl FlashDevice {
         let lock = folder.lock()?;
         let (seed, contents) = (folder.seed()?, folder.read_flash()?);
         let map = map(&settings)?;
-        let expected = capacity_bytes(&map) as usize;
+        let expected = capacity_bytes(&map);
         if contents.len() != expected {
             return Err(Trouble::FlashLength {
                 file: folder.flash(),
@@ -56,7 +56,7 @@ impl FlashDevice {
         let map = map(&settings)?;
         folder.create()?;
         let lock = folder.lock()?;
-        let flash = SmallNor::new(capacity_bytes(&map) as usize);
+        let flash = SmallNor::new(capacity_bytes(&map));
         Self::new(folder, settings, [0; 32], map, flash, lock)
     }
 
@@ -141,11 +141,7 @@ impl FlashDevice {
 /// What lies where in the flash of a device with these settings.
 fn map(settings: &Settings) -> Result<Map<Xip>, Trouble> {
     let (profile, slot_bytes) = (settings.identity.profile, settings.identity.slot_bytes);
-    let checkpoint_bytes = profile.checkpoint_bytes();
-    let map = layout(slot_bytes, checkpoint_bytes as u32);
-    map.check(units(&map), checkpoint_bytes)
-        .map_err(|error| Trouble::Map { slot_bytes, error })?;
-    Ok(map)
+    layout(slot_bytes, profile.checkpoint_bytes()).map_err(|error| Trouble::Map { slot_bytes, error })
 }
 
 /// A driver's answer, with what the transport says about its own failure.

@@ -11,6 +11,7 @@ mod commands;
 mod device;
 mod folder;
 pub mod http;
+mod layout;
 mod report;
 mod run;
 mod trouble;
