@@ -65,11 +65,15 @@ const MEASURED: &[Measured] = &[
     },
     Measured {
         package: "tuffet-no-std-client",
+        program: "bootloader",
+    },
+    Measured {
+        package: "tuffet-no-std-client",
         program: CLIENT,
     },
 ];
 
-/// The program of the update machine with all cores: what a device links.
+/// The program of the driver of small devices: what a device's application links.
 const CLIENT: &str = "client";
 
 /// Build the cores for a microcontroller, and print what each takes.
@@ -126,7 +130,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     print!("{}", table(&taken));
     println!(
-        "Bytes that each adds to an empty program of {} B; `{CLIENT}` is the update machine with all that it calls.",
+        "Bytes that each adds to an empty program of {} B; `{CLIENT}` is the driver of small devices with all that it calls.",
         empty.flash()
     );
     let over = over_budget(&taken);
