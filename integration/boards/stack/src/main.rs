@@ -14,6 +14,7 @@ mod nor;
 use core::cell::RefCell;
 use core::convert::Infallible;
 use core::panic::PanicInfo;
+use core::ptr::addr_of_mut;
 
 use tuffet_no_std_client::boot::Why;
 use tuffet_no_std_client::driver::{Checking, Installing};
@@ -117,7 +118,7 @@ static mut ROOT: [u8; 8 * KIB as usize] = [0; 8 * KIB as usize];
 #[inline(never)]
 fn live() -> Option<()> {
     // SAFETY: this function runs once, and nothing else names them.
-    let (cells, root) = unsafe { (&mut *(&raw mut CELLS), &mut *(&raw mut ROOT)) };
+    let (cells, root) = unsafe { (&mut *addr_of_mut!(CELLS), &mut *addr_of_mut!(ROOT)) };
     let flash = RefCell::new(Nor::new(cells));
     let storage = Storage::new(&flash, &MAP);
     let device = device()?;
