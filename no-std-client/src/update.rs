@@ -190,6 +190,18 @@ enum Phase {
     Cycle(Cycle),
     Decided(Considered),
     Install(Install),
+    /// Something was refused, and there is nothing to go on with.
+    Refused,
+}
+
+impl Phase {
+    /// Leaves a phase after an error: whatever it held is gone.
+    fn leave_on_error<T, E>(&mut self, result: Result<T, E>) -> Result<T, E> {
+        if result.is_err() {
+            *self = Self::Refused;
+        }
+        result
+    }
 }
 
 impl<'d> Update<'d> {
@@ -234,7 +246,8 @@ impl<'d> Update<'d> {
     pub fn request(&self) -> Request<'_> {
         match &self.phase {
             Phase::Cycle(cycle) => cycle.request(),
-            Phase::Decided(_) => Request::Decided,
+            // After a refusal there is nothing to ask for, and no decision to see.
+            Phase::Decided(_) | Phase::Refused => Request::Decided,
             Phase::Install(install) => install.request(),
         }
     }
@@ -247,20 +260,27 @@ impl<'d> Update<'d> {
 
     /// Takes a metadata file or a target, or the word that there is none.
     pub fn receive<D: Document>(mut self, answer: Answer<'_, D>) -> Result<Self, Error<D::Error>> {
-        let Phase::Cycle(cycle) = self.phase else {
-            return Err(Failure::Misuse.into());
-        };
-        self.phase = cycle.receive(&mut self.context, answer)?;
+        self.take(answer)?;
         Ok(self)
+    }
+
+    /// The same where the machine stands: a small device has no room to move it. A refusal leaves nothing in it.
+    #[inline(never)]
+    pub(crate) fn take<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), Error<D::Error>> {
+        let taken = cycle::receive(&mut self.phase, &mut self.context, answer);
+        self.phase.leave_on_error(taken)
     }
 
     /// Notes that what [`Request::Store`] asked for is on the disk.
     pub fn stored(mut self) -> Result<Self, Failure> {
-        let Phase::Cycle(cycle) = self.phase else {
-            return Err(Failure::Misuse);
-        };
-        self.phase = cycle.stored(&mut self.context)?;
+        self.note_stored()?;
         Ok(self)
+    }
+
+    /// The same where the machine stands.
+    pub(crate) fn note_stored(&mut self) -> Result<(), Failure> {
+        let noted = cycle::stored(&mut self.phase, &mut self.context);
+        self.phase.leave_on_error(noted)
     }
 
     /// The decision, once it is made.
@@ -268,7 +288,7 @@ impl<'d> Update<'d> {
     pub const fn considered(&self) -> Option<&Considered> {
         match &self.phase {
             Phase::Decided(considered) => Some(considered),
-            Phase::Cycle(_) | Phase::Install(_) => None,
+            Phase::Cycle(_) | Phase::Install(_) | Phase::Refused => None,
         }
     }
 
@@ -318,7 +338,7 @@ impl<'d> Update<'d> {
     pub const fn way(&self) -> Option<Way> {
         match &self.phase {
             Phase::Install(install) => Some(install.way()),
-            Phase::Cycle(_) | Phase::Decided(_) => None,
+            Phase::Cycle(_) | Phase::Decided(_) | Phase::Refused => None,
         }
     }
 
@@ -327,7 +347,7 @@ impl<'d> Update<'d> {
     pub const fn fell_back(&self) -> Option<FellBack> {
         match &self.phase {
             Phase::Install(install) => install.fell_back(),
-            Phase::Cycle(_) | Phase::Decided(_) => None,
+            Phase::Cycle(_) | Phase::Decided(_) | Phase::Refused => None,
         }
     }
 
@@ -335,7 +355,7 @@ impl<'d> Update<'d> {
     pub fn into_image(self) -> Result<VerifiedImage, Failure> {
         match self.phase {
             Phase::Install(install) => install.into_image(),
-            Phase::Cycle(_) | Phase::Decided(_) => Err(Failure::Misuse),
+            Phase::Cycle(_) | Phase::Decided(_) | Phase::Refused => Err(Failure::Misuse),
         }
     }
 }

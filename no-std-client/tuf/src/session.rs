@@ -80,6 +80,8 @@ pub(crate) enum Ladder {
     Targets(ExpectTargets),
     Delegated(ExpectDelegated),
     Resolved(Resolved),
+    /// For nothing: an answer was refused.
+    Refused,
 }
 
 /// What all states share.
@@ -136,30 +138,37 @@ impl Session {
             Ladder::Snapshot(state) => Request::Fetch(state.fetch(&self.context)),
             Ladder::Targets(state) => Request::Fetch(state.fetch(&self.context)),
             Ladder::Delegated(state) => Request::Fetch(state.fetch(&self.context)),
-            Ladder::Resolved(_) => Request::Resolved,
+            Ladder::Resolved(_) | Ladder::Refused => Request::Resolved,
         }
     }
 
     /// Takes what came of the requested fetch.
+    pub fn receive<D: Document>(mut self, answer: Answer<'_, D>) -> Result<Step, Error<D::Error>> {
+        let store = self.take(answer)?;
+        Ok(Step { session: self, store })
+    }
+
+    /// The same where the session stands, for a caller that has no room to move it: answers with what to write down. After
+    /// an error nothing is left in it, and it has neither a request nor a resolution any more.
     #[inline(never)]
-    pub fn receive<D: Document>(self, answer: Answer<'_, D>) -> Result<Step, Error<D::Error>> {
-        let Request::Fetch(Fetch { role, .. }) = self.request() else {
-            return Err(Misuse::NothingRequested.into());
+    pub fn take<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<Option<Store>, Error<D::Error>> {
+        let role = match self.request() {
+            Request::Fetch(fetch) => fetch.role,
+            Request::Paused | Request::Resolved => {
+                self.ladder = Ladder::Refused;
+                return Err(Misuse::NothingRequested.into());
+            }
         };
-        let Self { mut context, ladder } = self;
-        let ladder = match ladder {
-            Ladder::Root(state) => state.receive(&mut context, answer)?,
-            Ladder::Timestamp(state) => state.receive(&mut context, answer)?,
-            Ladder::Snapshot(state) => state.receive(&mut context, answer)?,
-            Ladder::Targets(state) => state.receive(&mut context, answer)?,
-            Ladder::Delegated(state) => state.receive(&mut context, answer)?,
-            Ladder::Paused | Ladder::Resolved(_) => return Err(Misuse::NothingRequested.into()),
+        let context = &mut self.context;
+        self.ladder = match core::mem::replace(&mut self.ladder, Ladder::Refused) {
+            Ladder::Root(state) => state.receive(context, answer)?,
+            Ladder::Timestamp(state) => state.receive(context, answer)?,
+            Ladder::Snapshot(state) => state.receive(context, answer)?,
+            Ladder::Targets(state) => state.receive(context, answer)?,
+            Ladder::Delegated(state) => state.receive(context, answer)?,
+            Ladder::Paused | Ladder::Resolved(_) | Ladder::Refused => return Err(Misuse::NothingRequested.into()),
         };
-        let store = core::mem::take(&mut context.is_changed).then_some(Store { role });
-        Ok(Step {
-            session: Self { context, ladder },
-            store,
-        })
+        Ok(core::mem::take(&mut context.is_changed).then_some(Store { role }))
     }
 
     /// What to remember; complete after every accepted answer.
@@ -176,7 +185,8 @@ impl Session {
             | Ladder::Timestamp(_)
             | Ladder::Snapshot(_)
             | Ladder::Targets(_)
-            | Ladder::Delegated(_) => None,
+            | Ladder::Delegated(_)
+            | Ladder::Refused => None,
         }
     }
 
