@@ -18,7 +18,7 @@ use crate::state::{DeviceState, Remembered};
 use cycle::Cycle;
 use install::Install;
 use tuffet_boot::{Slot, VerifiedImage};
-use tuffet_release::{FileRef, Plan, Refusal, Release, WaitReason};
+use tuffet_release::{FileRef, Plan, Refusal, Release, Version, WaitReason};
 use tuffet_tuf::{Answer, Fetch, RoleName, VerifiedTarget};
 use tuffet_wire::{Document, UnixSeconds};
 
@@ -166,6 +166,7 @@ pub struct Update<'d> {
 }
 
 /// What stays the same, or only grows, through all phases.
+#[derive(Clone)]
 struct Context<'d> {
     device: &'d Device,
     running: Running,
@@ -229,16 +230,36 @@ impl<'d> Update<'d> {
         state: DeviceState,
         started_at: UnixSeconds,
     ) -> Result<Self, Failure> {
-        let cycle = Cycle::again(device, &state, started_at)?;
-        Ok(Self {
+        let remembered = Self::remembered(device, &state, started_at)?;
+        Ok(Self::about(device, running, state, started_at, remembered))
+    }
+
+    /// The release that is stored, as far as nothing has expired.
+    pub(crate) fn remembered(
+        device: &Device,
+        state: &DeviceState,
+        started_at: UnixSeconds,
+    ) -> Result<Remembered, Failure> {
+        cycle::remembered(device, state, started_at)
+    }
+
+    /// Begins with the release that is [remembered](Self::remembered).
+    pub(crate) const fn about(
+        device: &'d Device,
+        running: Running,
+        state: DeviceState,
+        started_at: UnixSeconds,
+        remembered: Remembered,
+    ) -> Self {
+        Self {
             context: Context {
                 device,
                 running,
                 state,
                 started_at,
             },
-            phase: Phase::Cycle(cycle),
-        })
+            phase: Phase::Cycle(Cycle::Stored(remembered)),
+        }
     }
 
     /// What the machine needs next.
@@ -305,31 +326,49 @@ impl<'d> Update<'d> {
         Ok(self)
     }
 
-    /// Takes the next bytes of the image file, or of the slot as read back.
-    pub fn receive_bytes(mut self, bytes: &[u8]) -> Result<Self, Failure> {
-        let Phase::Install(install) = self.phase else {
+    /// The same, and nothing else is left: a small device has no room for what only the first half needs.
+    #[inline(never)]
+    pub(crate) fn installation(&mut self) -> Result<Installation<'d>, Failure> {
+        let Phase::Decided(Considered {
+            decided: Decided::Install(plan),
+            ..
+        }) = &self.phase
+        else {
             return Err(Failure::Misuse);
         };
-        self.phase = Phase::Install(install.receive_bytes(&mut self.context, bytes)?);
+        let install = Install::begin(&self.context, *plan)?;
+        self.phase = Phase::Refused;
+        Ok(Installation {
+            context: self.context.clone(),
+            install,
+        })
+    }
+
+    /// Takes the next bytes of the image file, or of the slot as read back.
+    pub fn receive_bytes(mut self, bytes: &[u8]) -> Result<Self, Failure> {
+        let Phase::Install(install) = &mut self.phase else {
+            return Err(Failure::Misuse);
+        };
+        install.receive_bytes(&mut self.context, bytes)?;
         Ok(self)
     }
 
     /// Notes that what was asked for without an answer is done.
     pub fn done(mut self) -> Result<Self, Failure> {
-        let Phase::Install(install) = self.phase else {
+        let Phase::Install(install) = &mut self.phase else {
             return Err(Failure::Misuse);
         };
-        self.phase = Phase::Install(install.done()?);
+        install.done()?;
         Ok(self)
     }
 
     /// Notes that the way in use leads nowhere: the repository does not have the file, or it does not unpack or decode. A
     /// delta gives way to the full image; anything else ends the update.
     pub fn failed(mut self, fault: ImageFault) -> Result<Self, Failure> {
-        let Phase::Install(install) = self.phase else {
+        let Phase::Install(install) = &mut self.phase else {
             return Err(Failure::Misuse);
         };
-        self.phase = Phase::Install(install.failed(&self.context, fault)?);
+        install.failed(&self.context, fault)?;
         Ok(self)
     }
 
@@ -354,8 +393,53 @@ impl<'d> Update<'d> {
     /// The proof that the slot holds the release's image, for the boot record.
     pub fn into_image(self) -> Result<VerifiedImage, Failure> {
         match self.phase {
-            Phase::Install(install) => install.into_image(),
+            Phase::Install(install) => install.image(),
             Phase::Cycle(_) | Phase::Decided(_) | Phase::Refused => Err(Failure::Misuse),
         }
+    }
+}
+
+/// The second half of an update by itself. It moves where it stands, and a refusal leaves nothing in it.
+pub struct Installation<'d> {
+    context: Context<'d>,
+    install: Install,
+}
+
+impl Installation<'_> {
+    pub(crate) fn request(&self) -> Request<'_> {
+        self.install.request()
+    }
+
+    pub(crate) const fn state(&self) -> &DeviceState {
+        &self.context.state
+    }
+
+    pub(crate) fn receive_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.install.receive_bytes(&mut self.context, bytes)
+    }
+
+    pub(crate) fn done(&mut self) -> Result<(), Failure> {
+        self.install.done()
+    }
+
+    pub(crate) fn failed(&mut self, fault: ImageFault) -> Result<(), Failure> {
+        self.install.failed(&self.context, fault)
+    }
+
+    pub(crate) const fn version(&self) -> Version {
+        self.install.version()
+    }
+
+    pub(crate) const fn way(&self) -> Way {
+        self.install.way()
+    }
+
+    pub(crate) const fn fell_back(&self) -> Option<FellBack> {
+        self.install.fell_back()
+    }
+
+    /// The proof that the slot holds the release's image.
+    pub(crate) fn image(&self) -> Result<VerifiedImage, Failure> {
+        self.install.image()
     }
 }

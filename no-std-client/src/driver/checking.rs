@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::flash::{Fill, FlashFile, Map, RegionError, Span, StatePages, Storage};
 use crate::state::DeviceState;
 use crate::transport::{Ask, Etag, Opened, Path};
-use crate::update::{Request, Update};
+use crate::update::{Considered, Installation, Request, Update};
 use core::fmt::Write as _;
 use embedded_storage::nor_flash::NorFlash;
 use tuffet_tuf::{Answer, Fetch, Pinned, RoleName, VerifiedTarget};
@@ -81,7 +81,8 @@ impl<'f, 'd, F: NorFlash, S> Checking<'f, 'd, F, S> {
         state: DeviceState,
         started_at: UnixSeconds,
     ) -> Result<Self, Failure> {
-        let update = Update::again(device, running, state, started_at)?;
+        let remembered = Update::remembered(device, &state, started_at)?;
+        let update = Update::about(device, running, state, started_at, remembered);
         Ok(Self::of(storage, pages, update))
     }
 
@@ -99,12 +100,19 @@ impl<'f, 'd, F: NorFlash, S> Checking<'f, 'd, F, S> {
         }
     }
 
-    /// The machine at its decision, and the pages for its state; the tag of the timestamp for the next peek.
-    pub fn finish(self) -> Result<(Update<'d>, StatePages<'f, F>, Option<Etag>), Failure> {
-        match self.waits {
-            Waits::Decided => Ok((self.update, self.pages, self.etag)),
-            Waits::Machine | Waits::Open(_) | Waits::Read(_) => Err(Failure::Misuse),
-        }
+    /// The tag of the timestamp, for the next peek.
+    pub const fn etag(&self) -> Option<Etag> {
+        self.etag
+    }
+
+    /// The decision.
+    pub fn considered(&self) -> Result<&Considered, Failure> {
+        self.update.considered().ok_or(Failure::Misuse)
+    }
+
+    /// What the decision says is to be installed.
+    pub fn installation(mut self) -> Result<Installation<'d>, Failure> {
+        self.update.installation()
     }
 
     fn map(&self) -> &'f Map<S> {

@@ -7,7 +7,7 @@ use crate::flash::{Fill, Storage, Xip};
 use crate::poll::{AfterPeek, Peeked, Poll, Schedule, Task};
 use crate::state::DeviceState;
 use crate::transport::{Ask, AsyncTransport, Etag, Opened, Transport};
-use crate::update::{Considered, Decided, FellBack, Update, Way};
+use crate::update::{Decided, FellBack, Installation, Way};
 use core::marker::PhantomData;
 use embedded_storage::nor_flash::NorFlash;
 use tuffet_boot::VerifiedImage;
@@ -86,7 +86,7 @@ enum Due {
 enum Next<'d> {
     Told(Outcome),
     Again,
-    Install(Update<'d>, Version),
+    Install(Installation<'d>),
 }
 
 impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
@@ -135,34 +135,29 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
 
     /// Reads the decision off the first half.
     fn decided(&mut self, checking: Checking<'c, 'c, F, Xip>) -> Result<Next<'c>, Stop<F::Error>> {
-        let (update, _, etag) = checking.finish()?;
+        let etag = checking.etag();
         if etag.is_some() {
             self.etag = etag;
         }
-        let Considered { decided, .. } = update.considered().ok_or(Failure::Misuse)?;
-        Ok(Next::Told(match decided {
-            Decided::Install(plan) => {
-                let version = plan.version;
-                return Ok(Next::Install(update, version));
-            }
+        let told = match &checking.considered()?.decided {
+            Decided::Install(_) => return Ok(Next::Install(checking.installation()?)),
             Decided::MoreRoots => return Ok(Next::Again),
             Decided::NoRelease => Outcome::NoRelease,
             Decided::Refuse(refusal) => Outcome::Refused(*refusal),
             Decided::UpToDate => Outcome::UpToDate,
             Decided::Wait(reason) => Outcome::Waiting(*reason),
-        }))
+        };
+        Ok(Next::Told(told))
     }
 
     /// Begins the trial of an image that was proven.
-    fn try_out(&self, installing: Installing<'c, 'c, '_, F, D>, version: Version) -> Result<Outcome, Stop<F::Error>> {
-        let (way, fell_back) = installing.way().ok_or(Failure::Misuse)?;
-        let image = installing.finish()?;
+    fn try_out(&self, image: VerifiedImage, installation: &Installation<'_>) -> Result<Outcome, Stop<F::Error>> {
         let mut records = self.storage.boot_records()?;
         records.begin_trial(image, self.settings.trial_attempts)?;
         Ok(Outcome::Installed {
-            version,
-            way,
-            fell_back,
+            version: installation.version(),
+            way: installation.way(),
+            fell_back: installation.fell_back(),
         })
     }
 
@@ -291,7 +286,7 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         for _ in 0..RUNS_MAX {
             match self.check(transport, running.clone(), now)? {
                 Next::Told(outcome) => return Ok(outcome),
-                Next::Install(update, version) => return self.install(transport, update, version),
+                Next::Install(mut installation) => return self.install(transport, &mut installation),
                 Next::Again => {}
             }
         }
@@ -302,7 +297,7 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     pub fn again<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Outcome, Stop<F::Error>> {
         match self.check_again(transport, now)? {
             Next::Told(outcome) => Ok(outcome),
-            Next::Install(update, version) => self.install(transport, update, version),
+            Next::Install(mut installation) => self.install(transport, &mut installation),
             Next::Again => Err(Failure::Misuse.into()),
         }
     }
@@ -341,10 +336,10 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
             match self.check(transport, Running::FACTORY, now)? {
                 Next::Told(_) => return Err(Failure::NotProvisioned.into()),
                 Next::Again => {}
-                Next::Install(update, version) => {
-                    let image = self.prove(transport, update)?;
+                Next::Install(mut installation) => {
+                    let image = self.prove(transport, &mut installation)?;
                     self.storage.boot_records()?.provision(image.placed())?;
-                    return Ok(version);
+                    return Ok(installation.version());
                 }
             }
         }
@@ -370,25 +365,26 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         self.decided(checking)
     }
 
-    #[inline(never)]
     fn install<T: Transport>(
         &mut self,
         transport: &mut T,
-        update: Update<'c>,
-        version: Version,
+        installation: &mut Installation<'c>,
     ) -> Result<Outcome, Stop<F::Error>> {
-        let (mut decoder, mut block) = (D::new(), D::block());
-        let (pages, _) = self.storage.state()?;
-        let mut installing = Installing::begin(self.storage, pages, update, &mut decoder, block.as_mut())?;
-        pump(&mut installing, transport)?;
-        self.try_out(installing, version)
+        let image = self.prove(transport, installation)?;
+        self.try_out(image, installation)
     }
 
+    /// Brings the image into its slot. The decoder stands in this frame, and is gone with it.
     #[inline(never)]
-    fn prove<T: Transport>(&mut self, transport: &mut T, update: Update<'c>) -> Result<VerifiedImage, Stop<F::Error>> {
-        let (mut decoder, mut block) = (D::new(), D::block());
+    fn prove<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        installation: &mut Installation<'c>,
+    ) -> Result<VerifiedImage, Stop<F::Error>> {
+        let mut decoder = D::new();
+        let mut block = D::block();
         let (pages, _) = self.storage.state()?;
-        let mut installing = Installing::begin(self.storage, pages, update, &mut decoder, block.as_mut())?;
+        let mut installing = Installing::begin(self.storage, pages, installation, &mut decoder, block.as_mut());
         pump(&mut installing, transport)?;
         Ok(installing.finish()?)
     }
@@ -439,7 +435,7 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
             pump_async(&mut checking, transport).await?;
             match self.decided(checking)? {
                 Next::Told(outcome) => return Ok(outcome),
-                Next::Install(update, version) => return self.install_async(transport, update, version).await,
+                Next::Install(mut installation) => return self.install_async(transport, &mut installation).await,
                 Next::Again => {}
             }
         }
@@ -456,7 +452,7 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         pump_async(&mut checking, transport).await?;
         match self.decided(checking)? {
             Next::Told(outcome) => Ok(outcome),
-            Next::Install(update, version) => self.install_async(transport, update, version).await,
+            Next::Install(mut installation) => self.install_async(transport, &mut installation).await,
             Next::Again => Err(Failure::Misuse.into()),
         }
     }
@@ -464,13 +460,22 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     async fn install_async<T: AsyncTransport>(
         &mut self,
         transport: &mut T,
-        update: Update<'c>,
-        version: Version,
+        installation: &mut Installation<'c>,
     ) -> Result<Outcome, Stop<F::Error>> {
-        let (mut decoder, mut block) = (D::new(), D::block());
+        let image = self.prove_async(transport, installation).await?;
+        self.try_out(image, installation)
+    }
+
+    async fn prove_async<T: AsyncTransport>(
+        &mut self,
+        transport: &mut T,
+        installation: &mut Installation<'c>,
+    ) -> Result<VerifiedImage, Stop<F::Error>> {
+        let mut decoder = D::new();
+        let mut block = D::block();
         let (pages, _) = self.storage.state()?;
-        let mut installing = Installing::begin(self.storage, pages, update, &mut decoder, block.as_mut())?;
+        let mut installing = Installing::begin(self.storage, pages, installation, &mut decoder, block.as_mut());
         pump_async(&mut installing, transport).await?;
-        self.try_out(installing, version)
+        Ok(installing.finish()?)
     }
 }

@@ -8,7 +8,7 @@ use super::{Need, Stop, Work};
 use crate::failure::{Failure, ImageFault};
 use crate::flash::{Checkpoints, RegionError, StatePages, Storage, Xip};
 use crate::transport::{Ask, Opened, Path};
-use crate::update::{Decoding, FellBack, Request, Update, Way};
+use crate::update::{Installation, Request};
 use core::fmt::Write as _;
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
 use tuffet_boot::{BootRecords, Slot, VerifiedImage};
@@ -28,8 +28,7 @@ pub struct Installing<'f, 'd, 'w, F, D> {
     storage: Storage<'f, F, Xip>,
     pages: StatePages<'f, F>,
     checkpoints: Checkpoints<'f, F>,
-    /// Gone while the machine moves, and after a refusal.
-    update: Option<Update<'d>>,
+    installation: &'w mut Installation<'d>,
     decoder: &'w mut D,
     block: &'w mut [u8],
     /// Bytes of the patch.
@@ -60,15 +59,15 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
     pub fn begin(
         storage: Storage<'f, F, Xip>,
         pages: StatePages<'f, F>,
-        decided: Update<'d>,
+        installation: &'w mut Installation<'d>,
         decoder: &'w mut D,
         block: &'w mut [u8],
-    ) -> Result<Self, Failure> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             storage,
             pages,
             checkpoints: storage.checkpoints(),
-            update: Some(decided.install()?),
+            installation,
             decoder,
             block,
             length: 0,
@@ -77,49 +76,37 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
             range: BlockRange { offset: 0, length: 0 },
             held: 0,
             tries_left: TRIES_MAX,
-        })
-    }
-
-    /// By which way the image came, and whether a delta was given up for it.
-    pub fn way(&self) -> Option<(Way, Option<FellBack>)> {
-        let update = self.update.as_ref()?;
-        Some((update.way()?, update.fell_back()))
+        }
     }
 
     /// The proof that the slot holds the image.
     pub fn finish(self) -> Result<VerifiedImage, Failure> {
-        match (self.waits, self.update) {
-            (Waits::Proven, Some(update)) => update.into_image(),
-            (_, _) => Err(Failure::Misuse),
+        match self.waits {
+            Waits::Proven => self.installation.image(),
+            Waits::Machine | Waits::Open | Waits::Read => Err(Failure::Misuse),
         }
     }
 
     /// Does what the machine asks for, as far as flash goes.
     fn turn(&mut self) -> Result<(), Stop<F::Error>> {
-        let update = self.update.take().ok_or(Failure::Misuse)?;
-        let next = match update.request() {
-            Request::HashSource { slot, offset, .. } | Request::ReadBack { slot, offset, .. } => {
-                self.read_slot(update, slot, offset)?
+        match self.installation.request() {
+            Request::HashSource { slot, offset, length } | Request::ReadBack { slot, offset, length } => {
+                self.read_slot(slot, offset, length)?;
             }
             Request::MarkEmpty(slot) => {
                 BootRecords::mark_empty(&mut self.storage.boot_records()?, slot)?;
-                update.done()?
+                self.installation.done()?;
             }
-            Request::Decode(decoding) => {
-                let begun = self.begin_decoding(&decoding)?;
-                match begun {
-                    Ok(()) => update,
-                    Err(fault) => update.failed(fault)?,
+            Request::Decode(_) => {
+                if let Err(fault) = self.begin_decoding()? {
+                    self.installation.failed(fault)?;
                 }
             }
             Request::StoreState => {
-                self.pages.save(update.state())?;
-                update.done()?
+                self.pages.save(self.installation.state())?;
+                self.installation.done()?;
             }
-            Request::Trial => {
-                self.waits = Waits::Proven;
-                update
-            }
+            Request::Trial => self.waits = Waits::Proven,
             Request::Metadata(_)
             | Request::Store { .. }
             | Request::Target(_)
@@ -127,34 +114,36 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
             | Request::Decided
             | Request::Download { .. }
             | Request::Unpack { .. } => return Err(Failure::Misuse.into()),
-        };
-        self.update = Some(next);
+        }
         Ok(())
     }
 
     /// The next piece of a slot, for the machine to hash.
-    fn read_slot(&mut self, update: Update<'d>, slot: Slot, offset: u32) -> Result<Update<'d>, Stop<F::Error>> {
-        let (Request::HashSource { length, .. } | Request::ReadBack { length, .. }) = update.request() else {
-            return Err(Failure::Misuse.into());
-        };
+    #[inline(never)]
+    fn read_slot(&mut self, slot: Slot, offset: u32, length: u32) -> Result<(), Stop<F::Error>> {
         let mut piece = [0; PIECE_BYTES];
         let left = usize::try_from(length.saturating_sub(offset)).unwrap_or(PIECE_BYTES);
         let count = left.min(PIECE_BYTES);
         let read_bytes = count.next_multiple_of(F::READ_SIZE.max(1));
         let target = piece.get_mut(..read_bytes).ok_or(RegionError::OutOfBounds)?;
         self.storage.slot(slot).read(offset, target)?;
-        Ok(update.receive_bytes(piece.get(..count).unwrap_or_default())?)
+        Ok(self
+            .installation
+            .receive_bytes(piece.get(..count).unwrap_or_default())?)
     }
 
     /// Sets the decoder to this patch, at its start or at the newest checkpoint.
     #[inline(never)]
-    fn begin_decoding(&mut self, decoding: &Decoding<'_>) -> Result<Result<(), ImageFault>, Stop<F::Error>> {
+    fn begin_decoding(&mut self) -> Result<Result<(), ImageFault>, Stop<F::Error>> {
+        let Request::Decode(decoding) = self.installation.request() else {
+            return Err(Failure::Misuse.into());
+        };
         let pinned = decoding.pinned;
         if usize::try_from(pinned.block_bytes).map_or(true, |bytes| bytes > self.block.len()) {
             let block_bytes = pinned.block_bytes;
             return Ok(Err(ImageFault::Patch(Refusal::BlockSize { block_bytes })));
         }
-        if !self.checkpoints.resume(self.decoder, decoding)? {
+        if !self.checkpoints.resume(self.decoder, &decoding)? {
             self.checkpoints.forget()?;
             if let Err(refusal) = self.decoder.begin(pinned, decoding.source, decoding.result) {
                 return Ok(Err(ImageFault::Patch(refusal)));
@@ -180,8 +169,7 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
 
     /// A whole block is here.
     fn decode_block(&mut self) -> Result<(), Stop<F::Error>> {
-        let update = self.update.take().ok_or(Failure::Misuse)?;
-        let Request::Decode(decoding) = update.request() else {
+        let Request::Decode(decoding) = self.installation.request() else {
             return Err(Failure::Misuse.into());
         };
         let slots = [decoding.slot.other(), decoding.slot];
@@ -190,17 +178,14 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
             // Complete or wrong: what was saved on the way must not lead to the same end again.
             self.checkpoints.forget()?;
         }
-        self.update = Some(match decoded {
+        match decoded {
             Ok(Some(())) => {
                 self.waits = Waits::Machine;
-                update.done()?
+                self.installation.done()?;
             }
-            Ok(None) => update,
-            Err(fault) => {
-                self.waits = Waits::Machine;
-                update.failed(fault)?
-            }
-        });
+            Ok(None) => {}
+            Err(fault) => self.give_up(fault)?,
+        }
         Ok(())
     }
 
@@ -231,10 +216,8 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
     }
 
     fn give_up(&mut self, fault: ImageFault) -> Result<(), Stop<F::Error>> {
-        let update = self.update.take().ok_or(Failure::Misuse)?;
         self.waits = Waits::Machine;
-        self.update = Some(update.failed(fault)?);
-        Ok(())
+        Ok(self.installation.failed(fault)?)
     }
 }
 

@@ -72,25 +72,6 @@ impl Cycle {
         })
     }
 
-    /// §5.3.10 and its like once more, on the facts that are remembered: nothing that the decision rests on has expired.
-    pub(super) fn again(device: &Device, state: &DeviceState, started_at: UnixSeconds) -> Result<Self, Failure> {
-        let trusted = &state.trusted;
-        let now = started_at.max(trusted.floor);
-        let product = DelegatedName::new(device.product.as_str()).ok_or(Failure::Misuse)?;
-        let facts = [
-            Some(trusted.root),
-            trusted.timestamp.map(|timestamp| timestamp.file),
-            trusted.snapshot,
-            trusted.targets,
-            trusted.delegated(&product).map(|known| known.file),
-        ];
-        let is_valid = |facts: &Option<FileFacts>| facts.is_some_and(|facts| facts.expires > now);
-        match state.release {
-            Some(remembered) if facts.iter().all(is_valid) => Ok(Self::Stored(remembered)),
-            Some(_) | None => Err(Failure::StoredTooOld),
-        }
-    }
-
     pub(super) fn request(&self) -> Request<'_> {
         match self {
             Self::Root(fetch) => Request::Metadata(*fetch),
@@ -106,6 +87,25 @@ impl Cycle {
             Self::Stored(remembered) => Request::Stored(remembered),
             Self::Document { target, .. } | Self::Rollout { target, .. } => Request::Target(target),
         }
+    }
+}
+
+/// §5.3.10 and its like once more, on the facts that are remembered: nothing that the decision rests on has expired.
+pub(super) fn remembered(device: &Device, state: &DeviceState, started_at: UnixSeconds) -> Result<Remembered, Failure> {
+    let trusted = &state.trusted;
+    let now = started_at.max(trusted.floor);
+    let product = DelegatedName::new(device.product.as_str()).ok_or(Failure::Misuse)?;
+    let facts = [
+        Some(trusted.root),
+        trusted.timestamp.map(|timestamp| timestamp.file),
+        trusted.snapshot,
+        trusted.targets,
+        trusted.delegated(&product).map(|known| known.file),
+    ];
+    let is_valid = |facts: &Option<FileFacts>| facts.is_some_and(|facts| facts.expires > now);
+    match state.release {
+        Some(remembered) if facts.iter().all(is_valid) => Ok(remembered),
+        Some(_) | None => Err(Failure::StoredTooOld),
     }
 }
 
