@@ -150,15 +150,37 @@ impl Session {
 
     /// The same where the session stands, for a caller that has no room to move it: answers with what to write down. After
     /// an error nothing is left in it, and it has neither a request nor a resolution any more.
-    #[inline(never)]
     pub fn take<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<Option<Store>, Error<D::Error>> {
-        let role = match self.request() {
-            Request::Fetch(fetch) => fetch.role,
+        let (role, pinned) = match self.request() {
+            Request::Fetch(fetch) => (fetch.role, fetch.pinned),
             Request::Paused | Request::Resolved => {
                 self.ladder = Ladder::Refused;
                 return Err(Misuse::NothingRequested.into());
             }
         };
+        match answer {
+            Answer::Absent => self.step(Answer::<D>::Absent)?,
+            Answer::Present(document) => {
+                self.step(Answer::Present(document))?;
+                // As many steps as need only the file at hand: usually the delegation that is visited next stands in it.
+                while self.waits_for_delegation_in(pinned) {
+                    self.step(Answer::Present(document))?;
+                }
+            }
+        }
+        Ok(core::mem::take(&mut self.context.is_changed).then_some(Store { role }))
+    }
+
+    fn waits_for_delegation_in(&self, file: Option<Pinned>) -> bool {
+        match (&self.ladder, file) {
+            (Ladder::Delegated(state), Some(pinned)) => state.waits_for_delegation_in(&pinned),
+            (_, _) => false,
+        }
+    }
+
+    /// One step of the ladder.
+    #[inline(never)]
+    fn step<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), Error<D::Error>> {
         let context = &mut self.context;
         self.ladder = match core::mem::replace(&mut self.ladder, Ladder::Refused) {
             Ladder::Root(state) => state.receive(context, answer)?,
@@ -168,7 +190,7 @@ impl Session {
             Ladder::Delegated(state) => state.receive(context, answer)?,
             Ladder::Paused | Ladder::Resolved(_) | Ladder::Refused => return Err(Misuse::NothingRequested.into()),
         };
-        Ok(core::mem::take(&mut context.is_changed).then_some(Store { role }))
+        Ok(())
     }
 
     /// What to remember; complete after every accepted answer.

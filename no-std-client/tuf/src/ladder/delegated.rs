@@ -3,7 +3,7 @@
 use super::{
     check_version, present,
     search::{Delegator, Pending, Search, Visit},
-    targets::{Top, after_file, next_visit, not_found, read_on, read_targets},
+    targets::{Top, after_file, next_visit, not_found, read_targets},
 };
 use crate::{
     error::{Error, Rejected},
@@ -54,8 +54,8 @@ impl ExpectDelegated {
     }
 
     /// Whether the next step needs nothing but this file.
-    pub fn waits_for_delegation_in(&self, file: &FileFacts) -> bool {
-        matches!(self.next, Next::Delegation { .. }) && self.delegator.file.file() == file
+    pub fn waits_for_delegation_in(&self, file: &Pinned) -> bool {
+        matches!(self.next, Next::Delegation { .. }) && self.delegator.file.file().pinned() == *file
     }
 
     pub fn fetch(&self, context: &Context) -> Fetch {
@@ -195,8 +195,7 @@ impl Role {
             delegator: delegator.role,
             signed_at: facts.file.signed_at,
         };
-        let next = after_file(context, top, search, file, signer, content)?;
-        read_on(context, next, document, &facts.file)
+        Ok(after_file(context, top, search, file, signer, content)?)
     }
 }
 

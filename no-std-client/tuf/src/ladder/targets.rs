@@ -113,8 +113,8 @@ impl ExpectTargets {
             delegator: RoleName::Root,
             signed_at: file.signed_at,
         };
-        let next = after_file(context, top.clone(), Search::default(), top.targets, signer, content)?;
-        read_on(context, next, document, &file)
+        let targets = top.targets.clone();
+        Ok(after_file(context, top, Search::default(), targets, signer, content)?)
     }
 }
 
@@ -176,25 +176,6 @@ pub(super) fn after_file(
         &content,
     )?;
     Ok(next_visit(top, search))
-}
-
-/// Takes as many steps as need only the file at hand: usually the delegation that is visited next stands in it.
-#[inline(never)]
-pub(super) fn read_on<D: Document>(
-    context: &mut Context,
-    mut next: Ladder,
-    document: &mut D,
-    file: &FileFacts,
-) -> Result<Ladder, Error<D::Error>> {
-    loop {
-        let Ladder::Delegated(state) = next else {
-            return Ok(next);
-        };
-        if !state.waits_for_delegation_in(file) {
-            return Ok(Ladder::Delegated(state));
-        }
-        next = state.receive(context, Answer::Present(document))?;
-    }
 }
 
 /// The next delegation, or the end of the search.
