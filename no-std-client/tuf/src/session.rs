@@ -182,7 +182,9 @@ impl Session {
     #[inline(never)]
     fn step<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), Error<D::Error>> {
         let context = &mut self.context;
-        self.ladder = match core::mem::replace(&mut self.ladder, Ladder::Refused) {
+        let mut left = core::mem::replace(&mut self.ladder, Ladder::Refused);
+        // By reference: else each of these would have a copy of its state on the stack, below which the others verify.
+        self.ladder = match &mut left {
             Ladder::Root(state) => state.receive(context, answer)?,
             Ladder::Timestamp(state) => state.receive(context, answer)?,
             Ladder::Snapshot(state) => state.receive(context, answer)?,

@@ -74,12 +74,17 @@ impl ExpectTargets {
     }
 
     #[inline(never)]
-    pub fn receive<D: Document>(self, context: &mut Context, answer: Answer<'_, D>) -> Result<Ladder, Error<D::Error>> {
+    pub fn receive<D: Document>(
+        &self,
+        context: &mut Context,
+        answer: Answer<'_, D>,
+    ) -> Result<Ladder, Error<D::Error>> {
         let Self {
             proven,
             snapshot,
             pinned,
         } = self;
+        let pinned = *pinned;
         let role = RoleName::Targets;
         let document = present(answer, role)?;
         // §5.6.1, §5.6.2
@@ -96,7 +101,7 @@ impl ExpectTargets {
             file,
             content,
         };
-        let verified = match &proven {
+        let verified = match proven {
             Proven::ByRoot(keys) => claim.verify(Proof::Signatures(&[keys.targets()]))?,
             Proven::Before(before) => claim.verify(Proof::SameBytes(before.file()))?,
         };
@@ -107,7 +112,10 @@ impl ExpectTargets {
         // §5.6.6
         let (targets, content) = verified.split();
         context.remember(|trusted| trusted.targets = Some(*targets.file()));
-        let top = Top { snapshot, targets };
+        let top = Top {
+            snapshot: snapshot.clone(),
+            targets,
+        };
         let signer = Signer {
             role,
             delegator: RoleName::Root,
