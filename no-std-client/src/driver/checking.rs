@@ -11,26 +11,23 @@
 //! | release document | its own area | yes: it is used while the state has its digest |
 
 use super::{Need, Stop, Work};
-use crate::device::{Device, Running};
 use crate::failure::Failure;
 use crate::flash::{Fill, FlashFile, Map, RegionError, Span, StatePages, Storage};
-use crate::state::DeviceState;
 use crate::transport::{Ask, Etag, Opened, Path};
 use crate::update::{Considered, Installation, Request, Update};
 use core::fmt::Write as _;
 use embedded_storage::nor_flash::NorFlash;
 use tuffet_tuf::{Answer, Fetch, Pinned, RoleName, VerifiedTarget};
-use tuffet_wire::UnixSeconds;
 use tuffet_wire::hex::Hex;
 
 /// How often a file that breaks off is asked for again at once.
 const TRIES_MAX: u8 = 3;
 
 /// An update up to its decision.
-pub struct Checking<'f, 'd, F, S> {
+pub struct Checking<'f, 'd, 'w, F, S> {
     storage: Storage<'f, F, S>,
     pages: StatePages<'f, F>,
-    update: Update<'d>,
+    update: &'w mut Update<'d>,
     waits: Waits,
     path: Path,
     bytes_max: u32,
@@ -59,34 +56,9 @@ enum Kind {
     Other,
 }
 
-impl<'f, 'd, F: NorFlash, S> Checking<'f, 'd, F, S> {
-    /// A full cycle.
-    pub fn begin(
-        storage: Storage<'f, F, S>,
-        pages: StatePages<'f, F>,
-        device: &'d Device,
-        running: Running,
-        state: DeviceState,
-        started_at: UnixSeconds,
-    ) -> Self {
-        Self::of(storage, pages, Update::begin(device, running, state, started_at))
-    }
-
-    /// The decision again, about what is stored.
-    pub fn again(
-        storage: Storage<'f, F, S>,
-        pages: StatePages<'f, F>,
-        device: &'d Device,
-        running: Running,
-        state: DeviceState,
-        started_at: UnixSeconds,
-    ) -> Result<Self, Failure> {
-        let remembered = Update::remembered(device, &state, started_at)?;
-        let update = Update::about(device, running, state, started_at, remembered);
-        Ok(Self::of(storage, pages, update))
-    }
-
-    fn of(storage: Storage<'f, F, S>, pages: StatePages<'f, F>, update: Update<'d>) -> Self {
+impl<'f, 'd, 'w, F: NorFlash, S> Checking<'f, 'd, 'w, F, S> {
+    /// Drives a machine that was begun. It stands in the frame of the caller, and only what is named here beside it.
+    pub fn begin(storage: Storage<'f, F, S>, pages: StatePages<'f, F>, update: &'w mut Update<'d>) -> Self {
         Self {
             storage,
             pages,
@@ -111,7 +83,7 @@ impl<'f, 'd, F: NorFlash, S> Checking<'f, 'd, F, S> {
     }
 
     /// What the decision says is to be installed.
-    pub fn installation(mut self) -> Result<Installation<'d>, Failure> {
+    pub fn installation(self) -> Result<Installation<'d>, Failure> {
         self.update.installation()
     }
 
@@ -250,7 +222,7 @@ impl<'f, 'd, F: NorFlash, S> Checking<'f, 'd, F, S> {
     }
 }
 
-impl<F: NorFlash, S> Work<F> for Checking<'_, '_, F, S> {
+impl<F: NorFlash, S> Work<F> for Checking<'_, '_, '_, F, S> {
     fn need(&mut self) -> Result<Need<'_>, Stop<F::Error>> {
         while self.waits == Waits::Machine {
             self.turn()?;

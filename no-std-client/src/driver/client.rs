@@ -3,11 +3,11 @@
 use super::{Checking, Installing, Need, Stop, Work};
 use crate::device::{Device, Intake, Running, decoder_profile};
 use crate::failure::Failure;
-use crate::flash::{Fill, Storage, Xip};
+use crate::flash::{Fill, StatePages, Storage, Xip};
 use crate::poll::{AfterPeek, Peeked, Poll, Schedule, Task};
 use crate::state::DeviceState;
 use crate::transport::{Ask, AsyncTransport, Etag, Opened, Transport};
-use crate::update::{Decided, FellBack, Installation, Way};
+use crate::update::{Decided, FellBack, Installation, Update, Way};
 use core::marker::PhantomData;
 use embedded_storage::nor_flash::NorFlash;
 use tuffet_boot::VerifiedImage;
@@ -122,19 +122,22 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         self.poll.due_at()
     }
 
-    fn begin(&self, running: Running, now: UnixSeconds) -> Result<Checking<'c, 'c, F, Xip>, Stop<F::Error>> {
+    #[inline(never)]
+    fn begin(&self, running: Running, now: UnixSeconds) -> Result<(StatePages<'c, F>, Update<'c>), Stop<F::Error>> {
         let (pages, state) = self.storage.state()?;
-        Ok(Checking::begin(self.storage, pages, self.device, running, state, now))
+        Ok((pages, Update::begin(self.device, running, state, now)))
     }
 
-    fn begin_again(&self, now: UnixSeconds) -> Result<Checking<'c, 'c, F, Xip>, Stop<F::Error>> {
+    #[inline(never)]
+    fn begin_again(&self, now: UnixSeconds) -> Result<(StatePages<'c, F>, Update<'c>), Stop<F::Error>> {
         let (pages, state) = self.storage.state()?;
         let running = self.running()?;
-        Ok(Checking::again(self.storage, pages, self.device, running, state, now)?)
+        Ok((pages, Update::again(self.device, running, state, now)?))
     }
 
     /// Reads the decision off the first half.
-    fn decided(&mut self, checking: Checking<'c, 'c, F, Xip>) -> Result<Next<'c>, Stop<F::Error>> {
+    #[inline(never)]
+    fn decided(&mut self, checking: Checking<'c, 'c, '_, F, Xip>) -> Result<Next<'c>, Stop<F::Error>> {
         let etag = checking.etag();
         if etag.is_some() {
             self.etag = etag;
@@ -284,10 +287,11 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     pub fn update<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Outcome, Stop<F::Error>> {
         let running = self.running()?;
         for _ in 0..RUNS_MAX {
-            match self.check(transport, running.clone(), now)? {
-                Next::Told(outcome) => return Ok(outcome),
-                Next::Install(mut installation) => return self.install(transport, &mut installation),
-                Next::Again => {}
+            match self.check(transport, running.clone(), now) {
+                Ok(Next::Told(outcome)) => return Ok(outcome),
+                Ok(Next::Install(ref mut installation)) => return self.install(transport, installation),
+                Ok(Next::Again) => {}
+                Err(stop) => return Err(stop),
             }
         }
         Ok(Outcome::MoreRoots)
@@ -295,10 +299,11 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
 
     /// The decision again, about what is stored, and the installation if it says so.
     pub fn again<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Outcome, Stop<F::Error>> {
-        match self.check_again(transport, now)? {
-            Next::Told(outcome) => Ok(outcome),
-            Next::Install(mut installation) => self.install(transport, &mut installation),
-            Next::Again => Err(Failure::Misuse.into()),
+        match self.check_again(transport, now) {
+            Ok(Next::Told(outcome)) => Ok(outcome),
+            Ok(Next::Install(ref mut installation)) => self.install(transport, installation),
+            Ok(Next::Again) => Err(Failure::Misuse.into()),
+            Err(stop) => Err(stop),
         }
     }
 
@@ -353,16 +358,18 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         running: Running,
         now: UnixSeconds,
     ) -> Result<Next<'c>, Stop<F::Error>> {
-        let mut checking = self.begin(running, now)?;
-        pump(&mut checking, transport)?;
-        self.decided(checking)
+        match self.begin(running, now) {
+            Ok((pages, ref mut update)) => self.decide(transport, pages, update),
+            Err(stop) => Err(stop),
+        }
     }
 
     #[inline(never)]
     fn check_again<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Next<'c>, Stop<F::Error>> {
-        let mut checking = self.begin_again(now)?;
-        pump(&mut checking, transport)?;
-        self.decided(checking)
+        match self.begin_again(now) {
+            Ok((pages, ref mut update)) => self.decide(transport, pages, update),
+            Err(stop) => Err(stop),
+        }
     }
 
     fn install<T: Transport>(
@@ -372,6 +379,18 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     ) -> Result<Outcome, Stop<F::Error>> {
         let image = self.prove(transport, installation)?;
         self.try_out(image, installation)
+    }
+
+    #[inline(never)]
+    fn decide<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        pages: StatePages<'c, F>,
+        update: &mut Update<'c>,
+    ) -> Result<Next<'c>, Stop<F::Error>> {
+        let mut checking = Checking::begin(self.storage, pages, update);
+        pump(&mut checking, transport)?;
+        self.decided(checking)
     }
 
     /// Brings the image into its slot. The decoder stands in this frame, and is gone with it.
@@ -431,7 +450,8 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     ) -> Result<Outcome, Stop<F::Error>> {
         let running = self.running()?;
         for _ in 0..RUNS_MAX {
-            let mut checking = self.begin(running.clone(), now)?;
+            let (pages, mut update) = self.begin(running.clone(), now)?;
+            let mut checking = Checking::begin(self.storage, pages, &mut update);
             pump_async(&mut checking, transport).await?;
             match self.decided(checking)? {
                 Next::Told(outcome) => return Ok(outcome),
@@ -448,7 +468,8 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         transport: &mut T,
         now: UnixSeconds,
     ) -> Result<Outcome, Stop<F::Error>> {
-        let mut checking = self.begin_again(now)?;
+        let (pages, mut update) = self.begin_again(now)?;
+        let mut checking = Checking::begin(self.storage, pages, &mut update);
         pump_async(&mut checking, transport).await?;
         match self.decided(checking)? {
             Next::Told(outcome) => Ok(outcome),

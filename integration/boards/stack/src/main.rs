@@ -225,7 +225,7 @@ fn sizes() {
         ("Client", size_of::<SmallClient<'_>>()),
         ("DeviceState", size_of::<DeviceState>()),
         ("Update", size_of::<Update<'_>>()),
-        ("Checking", size_of::<Checking<'_, '_, Nor, Xip>>()),
+        ("Checking", size_of::<Checking<'_, '_, '_, Nor, Xip>>()),
         ("Installing", size_of::<Installing<'_, '_, '_, Nor, SmallState>>()),
         ("SmallState", size_of::<SmallState>()),
         ("block", size_of::<<SmallState as Decoder>::Block>()),
