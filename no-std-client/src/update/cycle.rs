@@ -16,6 +16,8 @@ use tuffet_tuf::{
 use tuffet_wire::{Digest, Document, UnixSeconds};
 
 /// Where the cycle stands.
+// A cycle is in one state at a time, and nothing here may allocate: the sizes of the others do not matter.
+#[allow(clippy::large_enum_variant)]
 pub enum Cycle {
     /// Waits for the stored root.
     Root(Fetch),
@@ -45,7 +47,7 @@ pub enum Waits {
 }
 
 /// What a search is for.
-// A cycle is in one state at a time, and nothing here may allocate: the sizes of the others do not matter.
+// The same.
 #[allow(clippy::large_enum_variant)]
 pub enum Goal {
     Pointer,

@@ -27,7 +27,8 @@ fn offer(coded: &[u8]) -> Result<Vec<u8>, ApplyError> {
 
 /// Codes `literals` bytes of NEW, and then the start of a copy.
 fn copy_behind(literals: u32, copy: Copy) -> Vec<u8> {
-    let mut model = Model::<192, 368>::new();
+    let mut model = Model::<192, 368>::ZERO;
+    model.reset();
     let mut coder = RangeEncoder::new();
     for position in 0..literals {
         model.start(&mut coder, position, Start::Literal);
