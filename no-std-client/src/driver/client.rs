@@ -132,7 +132,9 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     fn begin_again(&self, now: UnixSeconds) -> Result<(StatePages<'c, F>, Update<'c>), Stop<F::Error>> {
         let (pages, state) = self.storage.state()?;
         let running = self.running()?;
-        Ok((pages, Update::again(self.device, running, state, now)?))
+        // First what can be refused, and then the machine, which is made only once.
+        let remembered = Update::remembered(self.device, &state, now)?;
+        Ok((pages, Update::about(self.device, running, state, now, remembered)))
     }
 
     /// Reads the decision off the first half.
