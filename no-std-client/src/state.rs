@@ -140,23 +140,18 @@ impl DeviceState {
     #[must_use]
     pub fn encode(&self) -> [u8; Self::ENCODED_BYTES] {
         let [a, b] = &self.installed;
-        let fields = MAGIC
-            .iter()
-            .copied()
-            .chain([LAYOUT])
-            .chain(self.trusted.encode())
-            .chain(encode_installed(a.as_ref()))
-            .chain(encode_installed(b.as_ref()))
-            .chain(encode_remembered(self.release.as_ref()))
-            .chain([u8::from(self.rollout.is_some())])
-            .chain(
-                self.rollout
-                    .as_ref()
-                    .map_or([0; RolloutExtract::ENCODED_BYTES], RolloutExtract::encode),
-            );
         let mut record = [0; Self::ENCODED_BYTES];
-        for (byte, field) in record.iter_mut().zip(fields) {
-            *byte = field;
+        let mut rest = record.iter_mut();
+        // One after another, so that the parts need not stand on the stack together.
+        put(&mut rest, MAGIC);
+        put(&mut rest, &[LAYOUT]);
+        put(&mut rest, &self.trusted.encode());
+        put(&mut rest, &encode_installed(a.as_ref()));
+        put(&mut rest, &encode_installed(b.as_ref()));
+        put(&mut rest, &encode_remembered(self.release.as_ref()));
+        if let Some(rollout) = &self.rollout {
+            put(&mut rest, &[1]);
+            put(&mut rest, &rollout.encode());
         }
         if let Some((content, digest)) = record.split_last_chunk_mut::<DIGEST_BYTES>() {
             *digest = Sha256::digest(&*content).into();
@@ -202,6 +197,13 @@ impl DeviceState {
             trusted: TrustedState::decode(trusted).map_err(|_| BadState::Content)?,
             installed: [decode_installed(a)?, decode_installed(b)?],
         })
+    }
+}
+
+fn put(rest: &mut core::slice::IterMut<'_, u8>, bytes: &[u8]) {
+    // In this order: the other one takes a place for a byte that is not there.
+    for (field, byte) in bytes.iter().zip(rest) {
+        *byte = *field;
     }
 }
 

@@ -137,6 +137,13 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         Ok((pages, Update::about(self.device, running, state, now, remembered)))
     }
 
+    /// The pages alone: what stands in them is in the installation already.
+    #[inline(never)]
+    fn pages(&self) -> Result<StatePages<'c, F>, Stop<F::Error>> {
+        let (pages, _) = self.storage.state()?;
+        Ok(pages)
+    }
+
     /// Reads the decision off the first half.
     #[inline(never)]
     fn decided(&mut self, checking: Checking<'c, 'c, '_, F, Xip>) -> Result<Next<'c>, Stop<F::Error>> {
@@ -344,7 +351,8 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
                 Next::Told(_) => return Err(Failure::NotProvisioned.into()),
                 Next::Again => {}
                 Next::Install(mut installation) => {
-                    let image = self.prove(transport, &mut installation)?;
+                    let pages = self.pages()?;
+                    let image = self.prove(transport, pages, &mut installation)?;
                     self.storage.boot_records()?.provision(image.placed())?;
                     return Ok(installation.version());
                 }
@@ -379,7 +387,8 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         transport: &mut T,
         installation: &mut Installation<'c>,
     ) -> Result<Outcome, Stop<F::Error>> {
-        let image = self.prove(transport, installation)?;
+        let pages = self.pages()?;
+        let image = self.prove(transport, pages, installation)?;
         self.try_out(image, installation)
     }
 
@@ -400,11 +409,11 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     fn prove<T: Transport>(
         &mut self,
         transport: &mut T,
+        pages: StatePages<'c, F>,
         installation: &mut Installation<'c>,
     ) -> Result<VerifiedImage, Stop<F::Error>> {
         let mut decoder = D::new();
         let mut block = D::block();
-        let (pages, _) = self.storage.state()?;
         let mut installing = Installing::begin(self.storage, pages, installation, &mut decoder, block.as_mut());
         pump(&mut installing, transport)?;
         Ok(installing.finish()?)
@@ -485,18 +494,19 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         transport: &mut T,
         installation: &mut Installation<'c>,
     ) -> Result<Outcome, Stop<F::Error>> {
-        let image = self.prove_async(transport, installation).await?;
+        let pages = self.pages()?;
+        let image = self.prove_async(transport, pages, installation).await?;
         self.try_out(image, installation)
     }
 
     async fn prove_async<T: AsyncTransport>(
         &mut self,
         transport: &mut T,
+        pages: StatePages<'c, F>,
         installation: &mut Installation<'c>,
     ) -> Result<VerifiedImage, Stop<F::Error>> {
         let mut decoder = D::new();
         let mut block = D::block();
-        let (pages, _) = self.storage.state()?;
         let mut installing = Installing::begin(self.storage, pages, installation, &mut decoder, block.as_mut());
         pump_async(&mut installing, transport).await?;
         Ok(installing.finish()?)
