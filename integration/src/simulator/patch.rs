@@ -31,26 +31,30 @@ pub mod header {
     pub const BYTES_MIN: usize = 83;
 }
 
-/// The file of a patch from an image, or from nothing, to another.
+/// The file of a patch from an image, or from nothing, to another, with checkpoints not closer than this, or as the profile
+/// has them.
 ///
 /// # Panics
 ///
 /// When the encoder refuses to make it.
 #[must_use]
-pub fn encoded(source: Option<&[u8]>, result: &[u8], profile: Profile) -> Vec<u8> {
-    type Made = BTreeMap<(Option<Vec<u8>>, Vec<u8>, Profile), Vec<u8>>;
+pub fn encoded(source: Option<&[u8]>, result: &[u8], profile: Profile, checkpoint_distance: Option<u32>) -> Vec<u8> {
+    type Made = BTreeMap<(Option<Vec<u8>>, Vec<u8>, Profile, Option<u32>), Vec<u8>>;
     static MADE: Mutex<Made> = Mutex::new(BTreeMap::new());
     let digest = |image: &[u8]| Sha256::digest(image).to_vec();
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     let make = || {
+        let defaults = Options::of(profile);
         let options = Options {
             block_bytes: BLOCK_BYTES as u32,
-            ..Options::of(profile)
+            checkpoint_unit: checkpoint_distance.map_or(defaults.checkpoint_unit, |_| 1 << 10),
+            checkpoint_distance: checkpoint_distance.unwrap_or(defaults.checkpoint_distance),
+            ..defaults
         };
         let patch = encode_with(source, result, &options).expect("the encoder makes a patch of any two images");
         patch.bytes
     };
-    made.entry((source.map(digest), digest(result), profile))
+    made.entry((source.map(digest), digest(result), profile, checkpoint_distance))
         .or_insert_with(make)
         .clone()
 }
@@ -103,7 +107,7 @@ mod tests {
         let image: Vec<u8> = (0..200_u32)
             .flat_map(|number| Sha256::digest(number.to_le_bytes()))
             .collect();
-        let file = encoded(None, &image, Profile::Small);
+        let file = encoded(None, &image, Profile::Small, None);
         assert!(file.len() > 2 * BLOCK_BYTES, "{}", file.len());
         assert_eq!(chained(&payload(&file), BLOCK_BYTES), file);
         assert_eq!(
