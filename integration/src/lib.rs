@@ -5,13 +5,15 @@
 //! - [`server`] serves them over HTTP, well or badly, and writes down every request.
 //!
 //! - [`attacks`] is the attack table; [`device`]s are what its rows run on.
-//! - [`nor`] is a flash whose power can be cut, anywhere in an update.
+//! - [`nor`] is a flash whose power can be cut, anywhere in an update; [`life`] is the life of a device on it, with what must
+//!   hold at every moment.
 //! - [`vendor`] is the other side: the real programs that publish and serve.
 //!
 //! Nothing here is part of a product; every helper of a whole-system test lives here, once.
 
 pub mod attacks;
 pub mod device;
+pub mod life;
 pub mod nor;
 pub mod program;
 pub mod server;
