@@ -113,7 +113,7 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
                 }
             }
             Request::StoreState => {
-                self.pages.save(update.state())?;
+                self.pages.save_twice(update.state())?;
                 update.done()?
             }
             Request::Trial => {
