@@ -2,8 +2,9 @@
 //! at every flash operation of every scenario. What must hold is written down in `integration/src/life`.
 
 use std::sync::Mutex;
+use tuffet_integration::device::small::regions;
 use tuffet_integration::life::{Fate, Findings, Life, Recorded, Recovered, Rest};
-use tuffet_integration::life::{delta, full, lifetime, long_logs, recovered, resumed, scenarios};
+use tuffet_integration::life::{delta, full, lifetime, long_logs, recovered, resumed, scenarios, wear_table};
 use tuffet_integration::nor::{Cut, Kind, Random, Tear, Tears};
 use tuffet_integration::simulator::patch::BLOCK_BYTES;
 
@@ -306,4 +307,31 @@ fn saved_at(recorded: &Recorded) -> Vec<usize> {
         .collect();
     let is_last = |index: &usize| writes.get(index + 1).is_none_or(|next| *next > writes[*index] + 1);
     (0..writes.len()).filter(is_last).map(|index| writes[index]).collect()
+}
+
+/// What one full and one delta update cost the part: from the factory's image to the confirmed next one, and the cycle after
+/// it. `--nocapture` shows it.
+#[test]
+fn wear_of_an_update() {
+    let [whole, delta] = [full(), delta()].map(Recorded::new);
+    println!("{}", wear_table(&[&whole, &delta]));
+    println!("operations: {} and {}", whole.operations(), delta.operations());
+    for recorded in [&whole, &delta] {
+        for region in regions(&recorded.scenario().map) {
+            let wear = recorded.tally.of(&region);
+            let erases_max = match region.name {
+                // Each save erases a page of one record: once for each file that stays, and twice for what a slot holds.
+                "trusted state" => 5,
+                "boot record" => 0,
+                // Two of three checkpoints are in the first area, and both areas are cleared at the end.
+                "checkpoint A" => 3,
+                "checkpoint B" => 2,
+                // Targets and delegated roles pass through, one after the other, in each cycle.
+                "root A" | "root B" => 6,
+                "snapshot A" | "snapshot B" => 4,
+                _ => 1,
+            };
+            assert!(wear.erases_max <= erases_max, "{wear}");
+        }
+    }
 }

@@ -12,6 +12,7 @@
 //! | --- | --- |
 //! | boots | something runs; it hashes to an image of the scenario, and to none whose trial has failed |
 //! | counter | never falls, and is never above the confirmed image |
+//! | slots | hold what the boot record says of them: confirmed, on trial, or the image before |
 //! | trusted state | can be read; no version falls; root and snapshot that it names are in an area |
 //! | one cut | boot record and trusted state are those before or those after the operation that was cut |
 //! | goes on | the same repository leads to the end of the scenario, in a bounded number of boots and cycles |
@@ -26,5 +27,5 @@ mod scenario;
 pub use living::{Life, Off, Rest, Spent};
 pub use moment::Moment;
 pub use parallel::Findings;
-pub use recorded::{Recorded, Recovered, recovered};
+pub use recorded::{Recorded, Recovered, recovered, wear_table};
 pub use scenario::{Fate, Firmware, Scenario, delta, full, lifetime, long_logs, resumed, scenarios};

@@ -4,7 +4,7 @@ use super::Scenario;
 use crate::device::Small;
 use crate::device::small::range;
 use sha2::{Digest as _, Sha256};
-use tuffet_boot::{Failed, State};
+use tuffet_boot::{Failed, Other, Placed, State};
 use tuffet_no_std_client::DeviceState;
 use tuffet_no_std_client::flash::Span;
 use tuffet_no_std_client::tuf::Pinned;
@@ -20,6 +20,25 @@ pub struct Moment {
     pub failed: Vec<Failed>,
     /// What is trusted.
     pub state: DeviceState,
+}
+
+/// What is said of the slot beside the confirmed one.
+fn beside(boot: &State) -> Option<Placed> {
+    match boot {
+        State::Confirmed {
+            confirmed,
+            other: Other::Previous(image),
+        } => Some(Placed {
+            slot: confirmed.slot.other(),
+            image: *image,
+        }),
+        State::Trial { trial, .. } => Some(trial.placed),
+        State::Confirmed {
+            other: Other::Nothing, ..
+        }
+        | State::Damaged
+        | State::Unprovisioned => None,
+    }
 }
 
 impl Moment {
@@ -55,6 +74,17 @@ impl Moment {
             counter <= security_version,
             "the counter {counter} is above the confirmed image's {security_version}"
         );
+        let claimed = [Some(confirmed), beside(&self.boot)];
+        for placed in claimed.into_iter().flatten() {
+            let slot = &contents[range(scenario.map.slots.slot(placed.slot))];
+            assert_eq!(
+                Sha256::digest(&slot[..placed.image.length as usize]).as_slice(),
+                placed.image.digest,
+                "slot {:?} does not hold what the boot record says: {:?}",
+                placed.slot,
+                self.boot
+            );
+        }
         let trusted = &self.state.trusted;
         let has = |areas: &[Span; 2], pinned: &Pinned| {
             areas.iter().any(|area| {

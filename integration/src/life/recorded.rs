@@ -125,6 +125,46 @@ impl Recorded {
     }
 }
 
+/// What lives without a cut cost each part of the map, as a table.
+#[must_use]
+pub fn wear_table(recorded: &[&Recorded]) -> String {
+    use std::fmt::Write as _;
+    let mut table = "| region |".to_owned();
+    for life in recorded {
+        let _ = write!(
+            table,
+            " {0}: erases (most of a unit) | {0}: bytes |",
+            life.scenario.name
+        );
+    }
+    table += "\n| --- |";
+    table += &" ---: | ---: |".repeat(recorded.len());
+    let regions = recorded
+        .first()
+        .map_or(Vec::new(), |life| regions(&life.scenario.map).to_vec());
+    for region in regions {
+        let _ = write!(table, "\n| {} |", region.name);
+        for life in recorded {
+            let wear = life.tally.of(&region);
+            let _ = write!(
+                table,
+                " {} ({}) | {} |",
+                wear.erases, wear.erases_max, wear.bytes_written
+            );
+        }
+    }
+    table += "\n| the whole part |";
+    for life in recorded {
+        let wear = life.tally.whole();
+        let _ = write!(
+            table,
+            " {} ({}) | {} |",
+            wear.erases, wear.erases_max, wear.bytes_written
+        );
+    }
+    table + "\n"
+}
+
 /// What a life came to.
 pub fn recovered(life: &mut Life<'_>) -> Recovered {
     let arrivals = life.take_arrivals();

@@ -110,8 +110,8 @@ pub fn full() -> Scenario {
     let (mut repository, first) = factory();
     next_root(&mut repository);
     let (snapshot, timestamp) = (Key::of("snapshot 2"), Key::of("timestamp 2"));
-    repository.set_root_keys("snapshot", &[snapshot.clone()], 1);
-    repository.set_root_keys("timestamp", &[timestamp.clone()], 1);
+    repository.set_root_keys("snapshot", std::slice::from_ref(&snapshot), 1);
+    repository.set_root_keys("timestamp", std::slice::from_ref(&timestamp), 1);
     next_root(&mut repository);
     repository.snapshot.sign_with([&snapshot]);
     repository.timestamp.sign_with([&timestamp]);
