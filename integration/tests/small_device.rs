@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use tuffet_boot::{Slot, State, Why};
-use tuffet_integration::device::small::{CAPACITY_BYTES, MAP, identity};
+use tuffet_integration::device::small::{MAP, capacity, identity};
 use tuffet_integration::nor::SmallNor;
 use tuffet_integration::simulator::release::{firmware, rollout, successor};
 use tuffet_integration::simulator::time::DAY_S;
@@ -342,7 +342,7 @@ fn the_factory_says_why_there_is_no_first_image() {
     other.release.image_mut()["hardware"] = "c6".into();
     other.publish();
     let device = identity();
-    let flash = RefCell::new(SmallNor::new(CAPACITY_BYTES as usize));
+    let flash = RefCell::new(SmallNor::new(capacity(&MAP)));
     let mut client = client(&device, &flash, at(0));
     let root = other.site.file("metadata/1.root.json").unwrap();
     client.provision_root(root).unwrap();
@@ -414,7 +414,7 @@ fn the_decoder_must_be_of_the_profile() {
         intake: tuffet_no_std_client::Intake::Streamed(tuffet_no_std_client::release::Profile::Standard),
         ..identity()
     };
-    let flash = RefCell::new(SmallNor::new(CAPACITY_BYTES as usize));
+    let flash = RefCell::new(SmallNor::new(capacity(&MAP)));
     let refused: Result<SmallClient<'_>, _> =
         Client::new(&device, Storage::new(&flash, &MAP), Settings::DEFAULT, at(0));
     assert!(refused.is_err());

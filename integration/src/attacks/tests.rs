@@ -12,6 +12,7 @@ const HONEST: [&str; 8] = [
     "patch_healthy_delta",
     "patch_healthy_whole",
     "patch_within_the_budget",
+    "release_during_a_trial",
     "release_failed_before",
     "thief_of_product_keys_releases",
 ];

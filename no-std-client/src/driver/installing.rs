@@ -106,7 +106,7 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
                 }
             }
             Request::StoreState => {
-                self.pages.save(self.installation.state())?;
+                self.pages.save_twice(self.installation.state())?;
                 self.installation.done()?;
             }
             Request::Trial => self.waits = Waits::Proven,
@@ -221,8 +221,9 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
                     return Ok(Ok(Some(())));
                 }
                 Err(error) => {
+                    let fault = fault_of(error)?;
                     self.checkpoints.forget()?;
-                    return Ok(Err(fault_of(error)?));
+                    return Ok(Err(fault));
                 }
             }
         }
