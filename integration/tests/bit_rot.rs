@@ -1,6 +1,11 @@
-//! Bits that rot in the trusted state of a small device: every bit of every record is flipped, one at a time. The device goes on
-//! from the newest record or from the one before it, or says that its state is lost; it never trusts less than the older one.
+//! Bits that rot on a small device, in its images and in its trusted state.
+//!
+//! - An image with a flipped bit does not run.
+//! - Every bit of every record of the trusted state is flipped, one at a time: the device goes on from the newest record or from
+//!   the one before it, and never trusts less than that. When all records are broken it says that its state is lost.
 
+use tuffet_boot::{Recovery, Slot, Why};
+use tuffet_integration::device::Small;
 use tuffet_integration::device::small::range;
 use tuffet_integration::life::{Findings, Life, Scenario, delta, long_logs};
 use tuffet_no_std_client::DeviceState;
@@ -68,12 +73,12 @@ impl Aged {
     }
 
     /// A device with these bits flipped.
-    fn flipped(&self, bits: &[usize]) -> tuffet_integration::device::Small {
+    fn flipped(&self, bits: &[usize]) -> Small {
         let mut contents = self.contents.clone();
         for bit in bits {
             contents[bit / 8] ^= 1 << (bit % 8);
         }
-        tuffet_integration::device::Small::with_contents(self.scenario.map, contents, &self.scenario.end)
+        Small::with_contents(self.scenario.map, contents, &self.scenario.end)
     }
 }
 
@@ -144,5 +149,36 @@ fn broken_records_are_not_guessed_at() {
             "{stop:?}"
         );
         device.boot().unwrap().expect("the boot record is sound");
+    }
+}
+
+/// An image that rotted does not run: the one on trial gives way to the confirmed one, and the confirmed one, whose
+/// predecessor is below the counter, to nothing.
+#[test]
+fn rotten_images_do_not_boot() {
+    let scenario = delta();
+    let slot = range(scenario.map.slots.slots[1]);
+    let mut life = Life::new(&scenario, scenario.start.clone());
+    life.power_on_and_live().unwrap();
+    let tried = life.into_contents();
+    let mut life = Life::new(&scenario, tried.clone());
+    life.settle().unwrap();
+    let confirmed = life.into_contents();
+    for byte in (0..scenario.firmware[1].image.len()).step_by(53) {
+        let rotten = |contents: &[u8]| {
+            let mut contents = contents.to_vec();
+            contents[slot.start + byte] ^= 1 << (byte % 8);
+            Small::with_contents(scenario.map, contents, &scenario.end)
+        };
+        let run = rotten(&tried).boot().unwrap().expect("the confirmed image is sound");
+        assert!(
+            matches!(run.why, Why::Reverted { failed } if failed.digest == scenario.firmware[1].digest),
+            "{run:?}"
+        );
+        assert_eq!(run.placed.image.digest, scenario.firmware[0].digest);
+        assert_eq!(
+            rotten(&confirmed).boot().unwrap(),
+            Err(Recovery::Mismatch { slot: Slot::B })
+        );
     }
 }
