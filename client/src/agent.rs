@@ -10,22 +10,13 @@ use crate::report::Report;
 use crate::store::{Store, has_digest};
 use crate::transport::{Fetch, Transport};
 use std::fs::File;
-use tuffet_no_std_client::release::{Id, Seed};
+use tuffet_no_std_client::release::{Id, Seed, names};
 use tuffet_no_std_client::tuf::{self, Answer, Limits, RoleName, TrustedState, VerifiedTarget};
-use tuffet_no_std_client::wire::hex::Hex;
+use tuffet_no_std_client::wire::{Digest, hex::Hex};
 use tuffet_no_std_client::{Decided, Device, DeviceState, Error, Intake, Request, Running, Update};
 
 /// How many runs one cycle may take to walk a long chain of roots.
 const RUNS_MAX: u32 = 32;
-
-/// Where the files of a cycle may come from.
-#[derive(Clone, Copy)]
-pub enum Reach<'t> {
-    /// The repository, and the store for what has not changed.
-    Repository(&'t Transport),
-    /// The store alone: the decision runs again on what was verified before.
-    Store,
-}
 
 /// One device and all that a cycle needs of it.
 pub struct Agent {
@@ -89,7 +80,7 @@ impl Agent {
             limits: Limits::DEFAULT,
             slot_addresses: None,
             intake: Intake::Kept,
-            data_budget_bytes: None,
+            data_budget_bytes: settings.limits.data_budget_bytes,
         };
         Ok(Self {
             folder: folder.clone(),
@@ -106,19 +97,33 @@ impl Agent {
     }
 
     /// Runs a cycle up to its decision. A chain of roots that one run may not walk to its end goes on in the next.
-    pub fn cycle(&self, running: Running, state: DeviceState, reach: Reach<'_>) -> Result<Cycle<'_>, ClientError> {
-        let mut cycle = self.run(running.clone(), state, reach)?;
+    pub fn cycle(&self, running: Running, state: DeviceState, transport: &Transport) -> Result<Cycle<'_>, ClientError> {
+        let mut cycle = self.run(running.clone(), state, transport)?;
         for _ in 1..RUNS_MAX {
             let Some(Decided::MoreRoots) = cycle.update.considered().map(|considered| &considered.decided) else {
                 break;
             };
             let state = cycle.update.state().clone();
-            cycle = self.run(running.clone(), state, reach)?;
+            cycle = self.run(running.clone(), state, transport)?;
         }
         Ok(cycle)
     }
 
-    fn run(&self, running: Running, state: DeviceState, reach: Reach<'_>) -> Result<Cycle<'_>, ClientError> {
+    /// Decides again about the release that is stored, without the repository.
+    pub fn again(&self, running: Running, state: DeviceState) -> Result<Cycle<'_>, ClientError> {
+        let mut update = Update::again(&self.device, running, state, clock::now())?;
+        if let Request::Stored(remembered) = update.request() {
+            let bytes = self.kept_document(&remembered.pointer.release)?;
+            update = hand_over(update, bytes.as_deref())?;
+        }
+        self.store.save_state(update.state())?;
+        Ok(Cycle {
+            update,
+            timestamp_etag: None,
+        })
+    }
+
+    fn run(&self, running: Running, state: DeviceState, transport: &Transport) -> Result<Cycle<'_>, ClientError> {
         let mut update = Update::begin(&self.device, running, state, clock::now());
         let mut timestamp_etag = None;
         let mut received = Vec::new();
@@ -126,7 +131,7 @@ impl Agent {
             update = match update.request() {
                 Request::Metadata(fetch) => {
                     let is_timestamp = fetch.role == RoleName::Timestamp;
-                    let got = self.metadata(&fetch, &update.state().trusted, reach)?;
+                    let got = self.metadata(&fetch, &update.state().trusted, transport)?;
                     if is_timestamp {
                         timestamp_etag = got.etag;
                     }
@@ -145,7 +150,7 @@ impl Agent {
                 }
                 Request::Target(target) => {
                     let (name, digest) = (target.name().to_string(), *target.digest());
-                    let bytes = self.target(target, reach)?;
+                    let bytes = self.target(target, transport)?;
                     let next = hand_over(update, bytes.as_deref())?;
                     // The machine goes on without a rollout file that is not the signed one; that one is not kept.
                     if let Some(bytes) = bytes.filter(|bytes| has_digest(bytes, &digest)) {
@@ -169,73 +174,63 @@ impl Agent {
             };
         }
     }
-}
 
-impl Agent {
     /// Gets a metadata file: the copy in the store if it has the pinned digest, else the repository's.
-    fn metadata(&self, fetch: &tuf::Fetch, trusted: &TrustedState, reach: Reach<'_>) -> Result<Got, ClientError> {
-        let kept = self.store.metadata(&fetch.role)?;
-        let is_pinned = |bytes: &Vec<u8>| {
-            fetch
-                .pinned
-                .as_ref()
-                .is_some_and(|pinned| has_digest(bytes, &pinned.digest))
-        };
-        match (kept, reach) {
-            (Some(bytes), _) if is_pinned(&bytes) => Ok(Got {
+    fn metadata(&self, fetch: &tuf::Fetch, trusted: &TrustedState, transport: &Transport) -> Result<Got, ClientError> {
+        if let Some(pinned) = &fetch.pinned
+            && let Some(bytes) = self.store.metadata(&fetch.role)?
+            && has_digest(&bytes, &pinned.digest)
+        {
+            return Ok(Got {
                 bytes: Some(bytes),
                 etag: None,
                 is_fetched: false,
-            }),
-            // Without the network the newest timestamp is the one at hand, and there is no newer root.
-            (kept, Reach::Store) => Ok(Got {
-                bytes: kept.filter(|_| fetch.role == RoleName::Timestamp),
+            });
+        }
+        if is_trusted_file(trusted, fetch) {
+            self.report.note(&format!(
+                "the kept copy of {} is damaged or gone; fetching it again",
+                fetch.file
+            ));
+        }
+        let path = format!("metadata/{}", fetch.file);
+        let fetched = transport.fetch(Fetch {
+            path: &path,
+            bytes_max: u64::from(fetch.bytes_max),
+        })?;
+        Ok(fetched.map_or(
+            Got {
+                bytes: None,
                 etag: None,
                 is_fetched: false,
-            }),
-            (_, Reach::Repository(transport)) => {
-                if is_trusted_file(trusted, fetch) {
-                    self.report.note(&format!(
-                        "the kept copy of {} is damaged or gone; fetching it again",
-                        fetch.file
-                    ));
-                }
-                let path = format!("metadata/{}", fetch.file);
-                let fetched = transport.fetch(Fetch {
-                    path: &path,
-                    bytes_max: u64::from(fetch.bytes_max),
-                })?;
-                Ok(fetched.map_or(
-                    Got {
-                        bytes: None,
-                        etag: None,
-                        is_fetched: false,
-                    },
-                    |file| Got {
-                        bytes: Some(file.bytes),
-                        etag: file.etag,
-                        is_fetched: true,
-                    },
-                ))
-            }
-        }
+            },
+            |file| Got {
+                bytes: Some(file.bytes),
+                etag: file.etag,
+                is_fetched: true,
+            },
+        ))
     }
 
     /// Gets a small target, from the store if it is there.
-    fn target(&self, target: &VerifiedTarget, reach: Reach<'_>) -> Result<Option<Vec<u8>>, ClientError> {
+    fn target(&self, target: &VerifiedTarget, transport: &Transport) -> Result<Option<Vec<u8>>, ClientError> {
         let (name, digest) = (target.name(), target.digest());
-        match (self.store.target(name.as_str(), digest)?, reach) {
-            (Some(bytes), _) => Ok(Some(bytes)),
-            (None, Reach::Store) => Ok(None),
-            (None, Reach::Repository(transport)) => {
-                let path = format!("targets/{}.{name}", Hex(digest));
-                let fetched = transport.fetch(Fetch {
-                    path: &path,
-                    bytes_max: target.length(),
-                })?;
-                Ok(fetched.map(|file| file.bytes))
-            }
+        if let Some(bytes) = self.store.target(name.as_str(), digest)? {
+            return Ok(Some(bytes));
         }
+        let path = format!("targets/{}.{name}", Hex(digest));
+        let fetched = transport.fetch(Fetch {
+            path: &path,
+            bytes_max: target.length(),
+        })?;
+        Ok(fetched.map(|file| file.bytes))
+    }
+
+    /// The release document as kept, if it is the one with this digest.
+    pub fn kept_document(&self, digest: &Digest) -> Result<Option<Vec<u8>>, ClientError> {
+        let device = &self.device;
+        let name = names::pointer(&device.product, &device.hardware, &device.channel);
+        self.store.target(name.as_str(), digest)
     }
 }
 

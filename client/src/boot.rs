@@ -6,7 +6,8 @@ use crate::error::{ClientError, StorageError};
 use crate::flash_file::{FlashFile, FlashFileError};
 use crate::slots;
 use std::io;
-use tuffet_no_std_client::boot::{Boot, BootRecords, Error, Run};
+use tuffet_no_std_client::boot::{BootRecords, Error, Placed, Run};
+use tuffet_no_std_client::bootloader;
 
 /// The boot records of a device folder.
 pub type Records = BootRecords<FlashFile>;
@@ -39,20 +40,13 @@ pub fn create_records(folder: &DeviceFolder) -> Result<Records, ClientError> {
 
 /// Decides what runs: counts the boot of a trial, hashes the slot, falls back as the boot core says.
 pub fn choose(folder: &DeviceFolder, records: &mut Records) -> Result<Run, ClientError> {
-    let mut boot = records.boot().map_err(|error| boot_error(folder, error))?;
-    loop {
-        let run = match boot {
-            Boot::Run(run) => run,
-            Boot::Recovery(recovery) => return Err(ClientError::Boot(BootTrouble::NothingBootable(recovery))),
-        };
-        let image = &run.placed.image;
-        if slots::holds(&folder.slot(run.placed.slot), &image.digest, image.length) {
-            return Ok(run);
-        }
-        boot = records
-            .mismatched(run.placed.slot)
-            .map_err(|error| boot_error(folder, error))?;
-    }
+    let holds = |placed: &Placed| {
+        let image = &placed.image;
+        Ok(slots::holds(&folder.slot(placed.slot), &image.digest, image.length))
+    };
+    let chosen =
+        bootloader::choose(records, holds).map_err(|error: Error<FlashFileError>| boot_error(folder, error))?;
+    chosen.map_err(|recovery| ClientError::Boot(BootTrouble::NothingBootable(recovery)))
 }
 
 /// Names a failure of the boot record.

@@ -9,7 +9,7 @@
 //!   metadata/     TUF metadata, byte for byte as received
 //!   targets/      the release document and the rollout file last seen
 //!   slots/        a.img and b.img
-//!   download/     the part of a download that has come so far, under the digest of the whole
+//!   download/     the part of each download that has come so far, under the digest of the whole
 //!   .lock         held by the process that works on the device
 //! ```
 
@@ -41,6 +41,9 @@ pub struct DeviceSettings {
     /// How often to ask.
     #[serde(default)]
     pub poll: PollSettings,
+    /// What an update may cost.
+    #[serde(default)]
+    pub limits: LimitSettings,
 }
 
 /// Who the device is. Fixed in the factory.
@@ -107,6 +110,15 @@ impl Default for PollSettings {
             cycle_interval_s: schedule.cycle_interval_s,
         }
     }
+}
+
+/// What an update may cost.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitSettings {
+    /// The most bytes of image files and patches that one installation may download, for a device whose owner pays for
+    /// them. Absent: as many as it takes.
+    pub data_budget_bytes: Option<u32>,
 }
 
 impl Identity {
@@ -177,6 +189,13 @@ impl DeviceFolder {
                 setting: "trial.attempts",
                 value: "0".to_owned(),
                 expected: "at least one boot",
+            });
+        }
+        if settings.limits.data_budget_bytes == Some(0) {
+            return Err(ClientError::BadSetting {
+                setting: "limits.data_budget_bytes",
+                value: "0".to_owned(),
+                expected: "at least one byte, or no such line if there is no limit",
             });
         }
         Ok(settings)

@@ -3,7 +3,7 @@
 //! | exit code | meaning | who acts |
 //! | --- | --- | --- |
 //! | 0 | done; also "nothing to do" and "waiting" | nobody |
-//! | 1 | refused: the repository, the image or the health check did not pass | the vendor, or nobody: it is an attack |
+//! | 1 | refused: the repository, the image or the health check did not pass, or the data budget does not do | the vendor, or nobody: it is an attack; the owner for the budget |
 //! | 2 | usage: an argument or a setting is wrong | the caller |
 //! | 3 | the file system of the device said no | the owner: space, permissions, hardware |
 //! | 5 | the network or the server failed | nobody: it is tried again |
@@ -95,12 +95,6 @@ pub enum ClientError {
         /// How it failed.
         reason: String,
     },
-    /// A file that the repository lists is not there.
-    #[error("the repository lists {path} but does not have it; it is incomplete, tell its operator")]
-    Missing {
-        /// The path below the repository.
-        path: String,
-    },
     /// The repository has nothing that a factory could put on the device.
     #[error("{} was not provisioned: {reason}. Publish a release, remove the folder and try again", folder.display())]
     NothingToProvision {
@@ -138,12 +132,6 @@ pub enum ClientError {
     /// The transport failed.
     #[error("{0}; it will work when the repository can be reached again")]
     Transport(#[from] TransportError),
-    /// The full image does not decompress to what it should.
-    #[error("the image file does not decompress: {reason}")]
-    Unpack {
-        /// What the decompressor said.
-        reason: String,
-    },
 }
 
 impl From<Failure> for ClientError {
@@ -169,11 +157,7 @@ impl ClientError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Refused { failure } if failure.action() == Action::NeedsOwner || *failure == Failure::TrialOpen => 6,
-            Self::Refused { .. }
-            | Self::HealthCheck { .. }
-            | Self::Missing { .. }
-            | Self::NothingToProvision { .. }
-            | Self::Unpack { .. } => 1,
+            Self::Refused { .. } | Self::HealthCheck { .. } | Self::NothingToProvision { .. } => 1,
             Self::BadSetting { .. } | Self::BadSettings { .. } => 2,
             Self::Storage(_) => 3,
             Self::Transport(_) => 5,
@@ -195,14 +179,12 @@ impl ClientError {
             Self::Busy { .. } => "Busy",
             Self::DamagedStore { .. } => "DamagedStore",
             Self::HealthCheck { .. } => "HealthCheck",
-            Self::Missing { .. } => "Missing",
             Self::NotProvisioned { .. } => "NotProvisioned",
             Self::NothingToProvision { .. } => "NothingToProvision",
             Self::ProvisionedAlready { .. } => "ProvisionedAlready",
             Self::Refused { failure } => failure.name(),
             Self::Storage(_) => "Storage",
             Self::Transport(_) => "Transport",
-            Self::Unpack { .. } => "Unpack",
         }
     }
 
@@ -217,13 +199,11 @@ impl ClientError {
             | Self::Busy { .. }
             | Self::DamagedStore { .. }
             | Self::HealthCheck { .. }
-            | Self::Missing { .. }
             | Self::NotProvisioned { .. }
             | Self::NothingToProvision { .. }
             | Self::ProvisionedAlready { .. }
             | Self::Storage(_)
-            | Self::Transport(_)
-            | Self::Unpack { .. } => 0,
+            | Self::Transport(_) => 0,
         }
     }
 }

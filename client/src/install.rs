@@ -1,42 +1,52 @@
-//! The second half of an update: download with resume, unpack, read back, begin the trial.
+//! The second half of an update: download with resume, unpack or decode, read back, begin the trial.
 
 use crate::agent::Agent;
 use crate::boot::{boot_error, open_records};
+use crate::decode::{self, Places};
 use crate::error::{ClientError, StorageError};
 use crate::files::remove_if_there;
-use crate::slots;
+use crate::slots::{self, Filled, Pieces};
 use crate::transport::{Transport, TransportError};
 use indicatif::ProgressBar;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::Path;
-use tuffet_no_std_client::boot::VerifiedImage;
-use tuffet_no_std_client::release::FileRef;
+use std::path::{Path, PathBuf};
+use tuffet_no_std_client::boot::{Slot, VerifiedImage};
+use tuffet_no_std_client::release::{FileRef, Plan};
 use tuffet_no_std_client::wire::hex::Hex;
-use tuffet_no_std_client::{Failure, Request, Update};
+use tuffet_no_std_client::{Decided, Decoding, Failure, FellBack, ImageFault, Request, Update, Way};
 
 /// How often a download that breaks off is taken up again at once, as long as each try brings bytes.
 const TRIES_MAX: u32 = 5;
 const PIECE_BYTES: usize = 64 * 1_024;
 
+/// An image that stands in the spare slot, and how it came there.
+pub struct Arrived {
+    /// The proof that the slot holds it.
+    pub image: VerifiedImage,
+    /// By which way it came.
+    pub way: Way,
+    /// Whether a delta was given up for it.
+    pub fell_back: Option<FellBack>,
+}
+
 /// Installs what the decision names into the spare slot, up to the proof that the slot holds it.
-pub fn into_spare_slot(
-    agent: &Agent,
-    decided: Update<'_>,
-    transport: &Transport,
-) -> Result<VerifiedImage, ClientError> {
+pub fn into_spare_slot(agent: &Agent, decided: Update<'_>, transport: &Transport) -> Result<Arrived, ClientError> {
+    if let Some(Decided::Install(plan)) = decided.considered().map(|considered| &considered.decided) {
+        // What came of the full image is of use still when the delta fails once more.
+        agent.store.forget_other_parts(&digests_of(plan))?;
+    }
     let mut update = decided.install()?;
-    let mut part = None;
+    let mut part = PathBuf::new();
     loop {
+        let before = update.fell_back();
         update = match update.request() {
             Request::Download { file, .. } => {
                 let file = *file;
-                let path = agent.store.part(&file.digest)?;
-                let next = download(agent, update, &file, &path, transport)?;
-                part = Some(path);
-                next
+                part = agent.store.part(&file.digest)?;
+                download(agent, update, &file, &part, transport)?
             }
-            Request::HashSource { slot, .. } => read_back(update, &agent.folder.slot(slot))?,
+            Request::HashSource { slot, .. } => feed_slot(agent, update, slot)?,
             Request::MarkEmpty(slot) => {
                 let mut records = open_records(&agent.folder)?;
                 records
@@ -44,15 +54,15 @@ pub fn into_spare_slot(
                     .map_err(|error| boot_error(&agent.folder, error))?;
                 update.done()?
             }
-            Request::Unpack { slot, length } => {
-                slots::unpack(
-                    part.as_deref().unwrap_or(Path::new("")),
-                    &agent.folder.slot(slot),
-                    length,
-                )?;
-                update.done()?
+            Request::Decode(decoding) => {
+                let filled = decode(agent, &decoding, &part)?;
+                say(update, filled)?
             }
-            Request::ReadBack { slot, .. } => read_back(update, &agent.folder.slot(slot))?,
+            Request::Unpack { slot, length } => {
+                let filled = slots::unpack(&part, &agent.folder.slot(slot), length)?;
+                say(update, filled)?
+            }
+            Request::ReadBack { slot, .. } => feed_slot(agent, update, slot)?,
             Request::StoreState => {
                 agent.store.save_state(update.state())?;
                 update.done()?
@@ -62,19 +72,54 @@ pub fn into_spare_slot(
             | Request::Store { .. }
             | Request::Target(_)
             | Request::Stored(_)
-            | Request::Decode(_)
             | Request::Decided => {
                 return Err(Failure::Misuse.into());
             }
         };
+        if let (None, Some(FellBack { fault })) = (before, update.fell_back()) {
+            remove_if_there(&part)?;
+            agent
+                .report
+                .note(&format!("the delta cannot be used ({fault}); taking the full image"));
+        }
     }
-    if let Some(path) = part {
-        remove_if_there(&path)?;
-    }
-    update.into_image().map_err(ClientError::from)
+    remove_if_there(&part)?;
+    let way = update.way().ok_or(Failure::Misuse)?;
+    let fell_back = update.fell_back();
+    let image = update.into_image()?;
+    Ok(Arrived { image, way, fell_back })
 }
 
-/// Brings the image file into the part file and through the machine, from wherever the part file ends.
+/// All files that lead to a planned image.
+fn digests_of(plan: &Plan) -> Vec<[u8; 32]> {
+    let patches = [plan.image.delta, plan.image.whole].into_iter().flatten();
+    patches
+        .map(|patch| patch.file.digest)
+        .chain([plan.image.file.digest])
+        .collect()
+}
+
+fn say(update: Update<'_>, filled: Filled) -> Result<Update<'_>, Failure> {
+    match filled {
+        Filled::Whole => update.done(),
+        Filled::Fault(fault) => update.failed(fault),
+    }
+}
+
+fn decode(agent: &Agent, decoding: &Decoding<'_>, patch: &Path) -> Result<Filled, ClientError> {
+    let places = Places {
+        patch,
+        running: &agent.folder.slot(decoding.slot.other()),
+        spare: &agent.folder.slot(decoding.slot),
+        slot_bytes: agent.device.slot_bytes,
+    };
+    let bar = agent.report.progress("decoding", u64::from(decoding.result.length));
+    let outcome = decode::decode(decoding, &places, &bar);
+    bar.finish_and_clear();
+    outcome
+}
+
+/// Brings the file into the part file and through the machine, from wherever the part file ends.
 fn download<'d>(
     agent: &Agent,
     update: Update<'d>,
@@ -85,7 +130,9 @@ fn download<'d>(
     let bar = agent.report.progress(file.name.as_str(), u64::from(file.length));
     let outcome = download_into(update, file, part, transport, &bar, agent);
     bar.finish_and_clear();
-    if let Err(ClientError::Refused { .. }) = &outcome {
+    if let Err(ClientError::Refused { failure }) = &outcome
+        && !matches!(failure, Failure::Image(ImageFault::Missing))
+    {
         // These bytes are not the signed file: they must not be taken up again.
         remove_if_there(part)?;
     }
@@ -100,7 +147,9 @@ fn download_into<'d>(
     bar: &ProgressBar,
     agent: &Agent,
 ) -> Result<Update<'d>, ClientError> {
-    let mut update = feed_part(update, part, bar)?;
+    let wanted = |update: &Update<'_>| wanted_of(update, file);
+    // What an earlier try already brought.
+    let mut update = feed(update, part, wanted, |count| bar.inc(count))?;
     let mut target = OpenOptions::new()
         .create(true)
         .append(true)
@@ -108,18 +157,18 @@ fn download_into<'d>(
         .map_err(|error| StorageError::new("open", part, error))?;
     let path = format!("targets/{}.{}", Hex(&file.digest), file.name);
     let mut tries_left = TRIES_MAX;
-    while let Request::Download { offset, .. } = update.request() {
+    while let Some(Span { offset, .. }) = wanted(&update) {
         if offset > 0 {
             agent
                 .report
                 .note(&format!("download goes on at byte {offset} of {}", file.length));
         }
-        match fetch_rest(update, &path, offset, &mut target, part, transport, bar)? {
-            Progress::Whole(whole) => return sync(&target, part).map(|()| whole),
+        match fetch_rest(update, file, &path, &mut target, part, transport, bar)? {
+            Progress::Over(update) => return sync(&target, part).map(|()| update),
             Progress::Broken(rest, error) => {
                 sync(&target, part)?;
                 tries_left -= 1;
-                let has_moved = matches!(rest.request(), Request::Download { offset: now, .. } if now > offset);
+                let has_moved = wanted(&rest).is_some_and(|span| span.offset > offset);
                 if tries_left == 0 || !has_moved {
                     return Err(error.into());
                 }
@@ -132,28 +181,31 @@ fn download_into<'d>(
 
 /// How far one request brought a download.
 enum Progress<'d> {
-    Whole(Update<'d>),
+    /// The machine does not ask for the rest: the file is whole, or of no use.
+    Over(Update<'d>),
+    /// The connection broke.
     Broken(Update<'d>, TransportError),
 }
 
 fn fetch_rest<'d>(
     mut update: Update<'d>,
+    file: &FileRef,
     path: &str,
-    offset: u32,
     target: &mut File,
     part: &Path,
     transport: &Transport,
     bar: &ProgressBar,
 ) -> Result<Progress<'d>, ClientError> {
+    let offset = wanted_of(&update, file).map_or(0, |span| span.offset);
     let mut body = match transport.download(path, u64::from(offset)) {
         Ok(Some(body)) => body,
-        Ok(None) => return Err(ClientError::Missing { path: path.to_owned() }),
+        Ok(None) => return Ok(Progress::Over(update.failed(ImageFault::Missing)?)),
         Err(error) => return Ok(Progress::Broken(update, error)),
     };
     let mut piece = vec![0; PIECE_BYTES];
-    while let Request::Download { file, offset } = update.request() {
+    while let Some(Span { offset, length }) = wanted_of(&update, file) {
         // Never past the signed length: what an endless body holds behind it is not read.
-        let wanted = usize::try_from(file.length.saturating_sub(offset))
+        let wanted = usize::try_from(length.saturating_sub(offset))
             .unwrap_or(PIECE_BYTES)
             .min(PIECE_BYTES);
         let count = match body.read(piece.get_mut(..wanted).unwrap_or_default()) {
@@ -171,30 +223,67 @@ fn fetch_rest<'d>(
             .map_err(|error| StorageError::new("write", part, error))?;
         bar.inc(count as u64);
     }
-    Ok(Progress::Whole(update))
+    Ok(Progress::Over(update))
 }
 
-/// Hands over what an earlier try already brought.
-fn feed_part<'d>(update: Update<'d>, part: &Path, bar: &ProgressBar) -> Result<Update<'d>, ClientError> {
-    if !part.exists() {
-        return Ok(update);
+/// Hands a slot over. One that ends early is not the image either.
+fn feed_slot<'d>(agent: &Agent, update: Update<'d>, slot: Slot) -> Result<Update<'d>, ClientError> {
+    let fault = if matches!(update.request(), Request::HashSource { .. }) {
+        ImageFault::SourceDigest
+    } else {
+        ImageFault::SlotDigest
+    };
+    let update = feed(update, &agent.folder.slot(slot), wanted_of_slot, |_| {})?;
+    match wanted_of_slot(&update) {
+        Some(_) => Ok(update.failed(fault)?),
+        None => Ok(update),
     }
-    feed(update, part, |count| bar.inc(count))
 }
 
-fn read_back<'d>(update: Update<'d>, slot: &Path) -> Result<Update<'d>, ClientError> {
-    feed(update, slot, |_| {})
+/// The bytes that the machine asks for.
+struct Span {
+    offset: u32,
+    length: u32,
 }
 
-fn feed<'d>(update: Update<'d>, path: &Path, fed: impl Fn(u64)) -> Result<Update<'d>, ClientError> {
-    let mut fed_so_far = Some(update);
-    slots::read_pieces(path, |piece| {
-        let update = fed_so_far.take().ok_or(Failure::Misuse)?;
-        fed_so_far = Some(update.receive_bytes(piece)?);
+/// What the machine still asks for of this very file.
+fn wanted_of(update: &Update<'_>, wanted: &FileRef) -> Option<Span> {
+    let Request::Download { file, offset } = update.request() else {
+        return None;
+    };
+    let length = file.length;
+    (file == wanted).then_some(Span { offset, length })
+}
+
+fn wanted_of_slot(update: &Update<'_>) -> Option<Span> {
+    let (Request::HashSource { offset, length, .. } | Request::ReadBack { offset, length, .. }) = update.request()
+    else {
+        return None;
+    };
+    Some(Span { offset, length })
+}
+
+/// Hands a file over from its start, until the machine wants no more of it or the file ends. No file is an empty one.
+fn feed<'d>(
+    mut update: Update<'d>,
+    path: &Path,
+    wanted: impl Fn(&Update<'_>) -> Option<Span>,
+    fed: impl Fn(u64),
+) -> Result<Update<'d>, ClientError> {
+    let Some(mut pieces) = Pieces::open(path)? else {
+        return Ok(update);
+    };
+    while let Some(Span { offset, length }) = wanted(&update) {
+        let piece = pieces
+            .next(length.saturating_sub(offset))
+            .map_err(|error| StorageError::new("read", path, error))?;
+        if piece.is_empty() {
+            break;
+        }
+        update = update.receive_bytes(piece)?;
         fed(piece.len() as u64);
-        Ok(())
-    })?;
-    Ok(fed_so_far.ok_or(Failure::Misuse)?)
+    }
+    Ok(update)
 }
 
 fn sync(file: &File, path: &Path) -> Result<(), ClientError> {

@@ -7,7 +7,7 @@ use tuffet_client::commands::{self, boot, check, confirm, install, provision, ru
 use tuffet_client::device::DeviceFolder;
 use tuffet_client::report::{Form, Report};
 
-const EXIT_CODES: &str = "Exit codes: 0 done, nothing to do, or waiting · 1 refused (repository, image or health check) · \
+const EXIT_CODES: &str = "Exit codes: 0 done, nothing to do, or waiting · 1 refused (repository, image, data budget or health check) · \
 2 usage or a wrong setting · 3 the file system said no · 5 network or server · 6 wrong state (not provisioned, busy, \
 damaged store, nothing bootable)";
 

@@ -78,19 +78,29 @@ impl Store {
         Ok(write_atomically(&self.target_path(name), bytes)?)
     }
 
-    /// The file that holds the part of a download that has come so far. Parts of other downloads are removed.
+    /// The file that holds the part of a download that has come so far.
     pub fn part(&self, digest: &Digest) -> Result<PathBuf, ClientError> {
-        let name = format!("{}.part", Hex(digest));
         let folder = self.folder.file("download");
         std::fs::create_dir_all(&folder).map_err(|error| StorageError::new("make the folder", &folder, error))?;
-        let entries = std::fs::read_dir(&folder).map_err(|error| StorageError::new("read", &folder, error))?;
+        Ok(folder.join(part_name(digest)))
+    }
+
+    /// Removes the parts of all downloads but these.
+    pub fn forget_other_parts(&self, digests: &[Digest]) -> Result<(), ClientError> {
+        let folder = self.folder.file("download");
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(StorageError::new("read", &folder, error).into()),
+        };
+        let names: Vec<String> = digests.iter().map(part_name).collect();
         for entry in entries {
             let entry = entry.map_err(|error| StorageError::new("read", &folder, error))?;
-            if entry.file_name() != *name {
+            if !names.iter().any(|name| entry.file_name() == **name) {
                 remove_if_there(&entry.path())?;
             }
         }
-        Ok(folder.join(name))
+        Ok(())
     }
 
     fn metadata_path(&self, role: &RoleName) -> PathBuf {
@@ -107,6 +117,10 @@ impl Store {
     fn target_path(&self, name: &str) -> PathBuf {
         self.folder.file("targets").join(name)
     }
+}
+
+fn part_name(digest: &Digest) -> String {
+    format!("{}.part", Hex(digest))
 }
 
 /// Whether bytes have a digest.

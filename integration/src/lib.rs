@@ -6,12 +6,14 @@
 //!
 //! - [`attacks`] is the attack table; [`device`]s are what its rows run on.
 //! - [`nor`] is a flash whose power can be cut, anywhere in an update.
+//! - [`flash_device`] is the program `tuffet-flash-device`: a small device on such a flash in a file, over HTTP.
 //! - [`vendor`] is the other side: the real programs that publish and serve.
 //!
 //! Nothing here is part of a product; every helper of a whole-system test lives here, once.
 
 pub mod attacks;
 pub mod device;
+pub mod flash_device;
 pub mod nor;
 pub mod program;
 pub mod server;

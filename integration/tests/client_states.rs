@@ -192,6 +192,8 @@ fn settings_that_cannot_be_are_named() {
         ("product = \"lamp\"", "product = \"root\"", "BadSetting"),
         ("attempts = 3", "atempts = 3", "BadSettings"),
         ("attempts = 3", "attempts = ", "BadSettings"),
+        ("[limits]", "[limits]\ndata_budget_bytes = 0", "BadSetting"),
+        ("[limits]", "[limits]\ndata_budget = 9", "BadSettings"),
     ] {
         let bad = good.replace(from, to);
         assert_ne!(bad, good, "{from}");

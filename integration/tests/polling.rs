@@ -78,6 +78,50 @@ fn peek_that_finds_something_starts_a_full_cycle() {
 }
 
 #[test]
+fn document_damaged_between_two_peeks_leads_to_a_full_cycle() {
+    let repository = Simulator::healthy(now());
+    let mut device = Process::factory(&repository);
+    let mut running = device
+        .command(&["run", "--tasks", "9"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for(&device, "timestamp?");
+    device.tamper("document", &|bytes| bytes.truncate(bytes.len() / 2));
+    wait_for(&device, "lamp_c3_stable.release");
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let words = words(&device);
+    let cycle = ["timestamp?", "2.root", "timestamp", "lamp_c3_stable.release"];
+    assert!(words.ends_with(&cycle.map(str::to_owned)), "{words:?}");
+}
+
+#[test]
+fn withdrawn_release_is_not_decided_about_again() {
+    let mut repository = Simulator::healthy(now());
+    let mut device = Process::factory(&repository);
+    repository.stage("2.0.0");
+    repository.release.require_rollout(30);
+    repository.publish();
+    device.serve(&repository);
+    assert_eq!(device.client(&["check"]).result["outcome"], "waiting");
+    // The role lists nothing any more.
+    repository.revise();
+    let now = repository.now;
+    let role = repository.role("lamp");
+    role.revise(role.version() + 1, now);
+    role.signed["targets"] = serde_json::json!({});
+    repository.publish_roles();
+    device.serve(&repository);
+    device.server().forget_requests();
+    let said = device.client(&["run", "--tasks", "2"]);
+    assert_eq!(said.result["outcome"], "no-release", "{}", said.everything);
+    let words = words(&device);
+    // And a peek is a peek, also where there is no release.
+    assert_eq!(words, ["2.root", "timestamp", "3.snapshot", "3.lamp", "timestamp?"]);
+}
+
+#[test]
 fn timestamp_near_its_expiry_starts_a_full_cycle() {
     let mut repository = Simulator::healthy(now());
     repository.timestamp.signed["expires"] = utc(now() + 3_600).into();

@@ -291,14 +291,14 @@ impl ImageFault {
 impl core::fmt::Display for ImageFault {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
-            Self::FileDigest => "the downloaded image file is not the one that was signed; it was discarded",
-            Self::FileTooLong => "the downloaded image file goes on past its signed length; it was discarded",
+            Self::FileDigest => "the downloaded file is not the one that was signed; it was discarded",
+            Self::FileTooLong => "the downloaded file goes on past its signed length; it was discarded",
             Self::SlotDigest => "the slot, read back, does not hold the signed image; nothing was changed over",
             Self::SlotTooLong => "more was read back from the slot than the image has",
             Self::SourceDigest => "the running slot is not the image that the delta starts from",
             Self::Patch(refusal) => return write!(f, "the patch cannot be used: {refusal}"),
             Self::Geometry(geometry) => return write!(f, "the slots do not fit the decoder: {geometry}"),
-            Self::Missing => "the repository lists the image file and does not have it",
+            Self::Missing => "the repository lists the file and does not have it; it is incomplete, tell its operator",
             Self::NoWay => "the release has no file that this device can unpack or decode",
             Self::Unpack => "the image file does not unpack to the image",
         })

@@ -230,27 +230,33 @@ impl<'d> Update<'d> {
         state: DeviceState,
         started_at: UnixSeconds,
     ) -> Result<Self, Failure> {
-        let remembered = Self::remembered(device, &state, started_at)?;
-        Ok(Self::about(device, running, state, started_at, remembered))
+        Self::check_remembered(device, &state, started_at)?;
+        Ok(Self::about_remembered(device, running, state, started_at))
     }
 
-    /// The release that is stored, as far as nothing has expired.
-    pub(crate) fn remembered(
+    /// Whether what is remembered carries a decision still.
+    pub(crate) fn check_remembered(
         device: &Device,
         state: &DeviceState,
         started_at: UnixSeconds,
-    ) -> Result<Remembered, Failure> {
-        cycle::remembered(device, state, started_at)
+    ) -> Result<(), Failure> {
+        cycle::check_remembered(device, state, started_at)
     }
 
-    /// Begins with the release that is [remembered](Self::remembered).
-    pub(crate) const fn about(
+    /// Begins with what is remembered, after it was [checked](Self::check_remembered).
+    pub(crate) const fn about_remembered(
         device: &'d Device,
         running: Running,
         state: DeviceState,
         started_at: UnixSeconds,
-        remembered: Remembered,
     ) -> Self {
+        let phase = match state.release {
+            Some(remembered) => Phase::Cycle(Cycle::Stored(remembered)),
+            None => Phase::Decided(Considered {
+                decided: Decided::NoRelease,
+                release: None,
+            }),
+        };
         Self {
             context: Context {
                 device,
@@ -258,7 +264,7 @@ impl<'d> Update<'d> {
                 state,
                 started_at,
             },
-            phase: Phase::Cycle(Cycle::Stored(remembered)),
+            phase,
         }
     }
 
@@ -310,6 +316,18 @@ impl<'d> Update<'d> {
         match &self.phase {
             Phase::Decided(considered) => Some(considered),
             Phase::Cycle(_) | Phase::Install(_) | Phase::Refused => None,
+        }
+    }
+
+    /// The shortest way to the image that the decision names, with the file to download: what an installation begins with.
+    #[must_use]
+    pub fn shortest_way(&self) -> Option<(Way, FileRef)> {
+        match &self.phase {
+            Phase::Decided(Considered {
+                decided: Decided::Install(plan),
+                ..
+            }) => install::shortest_way(&self.context, plan),
+            Phase::Cycle(_) | Phase::Decided(_) | Phase::Install(_) | Phase::Refused => None,
         }
     }
 

@@ -5,9 +5,12 @@
 //! - A step is written down when it has happened and its outcome was looked at; the first that fails ends the demo.
 
 mod bench;
+mod device;
 mod firmware;
+mod line;
 mod steps;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -37,6 +40,33 @@ pub struct Done {
     pub seen: String,
     /// Bytes of bodies which the device received for it; `None` where no device was involved.
     pub wire_bytes: Option<u64>,
+    /// What the delta saved by which the device updated, if it did.
+    pub saving: Option<Saving>,
+}
+
+/// Two ways to one image.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Saving {
+    /// Bytes of the delta.
+    pub delta_bytes: u64,
+    /// Bytes of the full image, as the device would download it.
+    pub full_bytes: u64,
+}
+
+impl fmt::Display for Saving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Saving {
+            delta_bytes,
+            full_bytes,
+        } = *self;
+        let tenths = (delta_bytes * 1_000).checked_div(full_bytes).unwrap_or(0);
+        write!(
+            f,
+            "by a delta of {delta_bytes} bytes instead of {full_bytes} ({}.{} %)",
+            tenths / 10,
+            tenths % 10
+        )
+    }
 }
 
 impl Done {
@@ -45,6 +75,7 @@ impl Done {
         Done {
             seen: seen.into(),
             wire_bytes: None,
+            saving: None,
         }
     }
 }
@@ -102,11 +133,15 @@ impl Protocol {
             .tried
             .iter()
             .map(|tried| {
+                let done = tried.outcome.as_ref().ok();
+                let saving = done.and_then(|done| done.saving);
                 json!({
                     "name": tried.name,
                     "ok": tried.outcome.is_ok(),
                     "seconds": (tried.seconds * 1000.0).round() / 1000.0,
-                    "bytes": tried.outcome.as_ref().ok().and_then(|done| done.wire_bytes).unwrap_or(0),
+                    "bytes": done.and_then(|done| done.wire_bytes).unwrap_or(0),
+                    "delta_bytes": saving.map(|saving| saving.delta_bytes),
+                    "full_bytes": saving.map(|saving| saving.full_bytes),
                     "seen": tried.outcome.as_ref().map_or_else(ToString::to_string, |done| done.seen.clone()),
                 })
             })
@@ -142,4 +177,26 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => Err(Failure::refused("the demo did nothing")),
     };
     conclude(verdict, report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn saving_is_told_with_both_sides_and_their_share() {
+        let saving = |delta_bytes, full_bytes| {
+            Saving {
+                delta_bytes,
+                full_bytes,
+            }
+            .to_string()
+        };
+        assert_eq!(
+            saving(1_234, 10_000),
+            "by a delta of 1234 bytes instead of 10000 (12.3 %)"
+        );
+        assert_eq!(saving(7, 7), "by a delta of 7 bytes instead of 7 (100.0 %)");
+        assert_eq!(saving(7, 0), "by a delta of 7 bytes instead of 0 (0.0 %)");
+    }
 }

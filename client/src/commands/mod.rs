@@ -9,10 +9,12 @@ pub mod run;
 pub mod status;
 
 use crate::agent::Agent;
+use crate::error::ClientError;
+use crate::install::Arrived;
 use crate::transport::Transport;
 use serde_json::{Map, Value, json};
 use tuffet_no_std_client::release::{Release, ReleaseDocument};
-use tuffet_no_std_client::{Considered, Decided, DeviceState};
+use tuffet_no_std_client::{Decided, DeviceState, Failure, Update, Way};
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,14 +61,18 @@ pub fn with_cost(mut object: Map<String, Value>, transport: &Transport) -> Map<S
 }
 
 /// Puts a decision into words. `outcome` is a stable word: `no-release`, `refused`, `up-to-date`, `waiting`, `available`.
-#[must_use]
-pub fn tell(agent: &Agent, state: &DeviceState, considered: &Considered) -> Told {
-    let sentence = decision_sentence(&considered.decided);
+pub fn tell(agent: &Agent, update: &Update<'_>) -> Result<Told, ClientError> {
+    let considered = update.considered().ok_or(Failure::Misuse)?;
+    let mut sentence = decision_sentence(&considered.decided);
     let mut object = Map::new();
     let outcome = match &considered.decided {
         Decided::Install(plan) => {
             object.insert("version".into(), json!(plan.version.to_string()));
-            object.insert("download_bytes".into(), json!(plan.image.file.length));
+            if let Some((way, file)) = update.shortest_way() {
+                sentence = format!("{sentence} {} ({} bytes)", by(way), file.length);
+                object.insert("download_bytes".into(), json!(file.length));
+                object.insert("way".into(), json!(word(way)));
+            }
             "available"
         }
         Decided::MoreRoots => "more-roots",
@@ -91,12 +97,38 @@ pub fn tell(agent: &Agent, state: &DeviceState, considered: &Considered) -> Told
     object.insert("message".into(), json!(sentence));
     let mut sentences = vec![sentence];
     if let Some(release) = &considered.release {
-        tell_release(agent, state, release, &mut sentences, &mut object);
+        tell_release(agent, update.state(), release, &mut sentences, &mut object);
     }
-    Told {
+    Ok(Told {
         sentences,
         object,
         verdict,
+    })
+}
+
+/// How an image came: `way` is `delta`, `file` or `whole`; `fell_back` names what was wrong with a delta that was given up.
+pub fn tell_way(arrived: &Arrived, object: &mut Map<String, Value>) {
+    object.insert("way".into(), json!(word(arrived.way)));
+    let fault = arrived.fell_back.map(|fell_back| fell_back.fault.name());
+    object.insert("fell_back".into(), json!(fault));
+}
+
+/// The stable word for a way.
+const fn word(way: Way) -> &'static str {
+    match way {
+        Way::Delta => "delta",
+        Way::File => "file",
+        Way::Whole => "whole",
+    }
+}
+
+/// A way in a sentence.
+#[must_use]
+pub const fn by(way: Way) -> &'static str {
+    match way {
+        Way::Delta => "by a delta",
+        Way::File => "from the full image",
+        Way::Whole => "by a patch from nothing",
     }
 }
 
@@ -104,12 +136,7 @@ pub fn tell(agent: &Agent, state: &DeviceState, considered: &Considered) -> Told
 #[must_use]
 pub fn decision_sentence(decided: &Decided) -> String {
     match decided {
-        Decided::Install(plan) => {
-            format!(
-                "version {} can be installed ({} bytes)",
-                plan.version, plan.image.file.length
-            )
-        }
+        Decided::Install(plan) => format!("version {} can be installed", plan.version),
         Decided::MoreRoots => "the chain of roots goes on; run again".to_owned(),
         Decided::NoRelease => "the repository has no release for this device yet".to_owned(),
         Decided::Refuse(refusal) => format!("the newest release is refused: {refusal}"),
@@ -149,12 +176,8 @@ impl Agent {
     /// The release document that was verified last, for its texts. An edited copy is none.
     #[must_use]
     pub fn document(&self, state: &DeviceState) -> Option<ReleaseDocument> {
-        let device = &self.device;
-        let name = tuffet_no_std_client::release::names::pointer(&device.product, &device.hardware, &device.channel);
-        let bytes = self
-            .store
-            .target(name.as_str(), &state.release.as_ref()?.pointer.release)
-            .ok()??;
+        let digest = &state.release.as_ref()?.pointer.release;
+        let bytes = self.kept_document(digest).ok()??;
         ReleaseDocument::parse(&bytes).ok()
     }
 }

@@ -7,9 +7,9 @@
 //!   and the person at the station stands in for it; a release that is paused is not built in all the same.
 
 use super::Verdict;
-use crate::agent::{Agent, Reach};
+use crate::agent::Agent;
 use crate::boot::{boot_error, create_records};
-use crate::device::{DeviceFolder, DeviceSettings, Identity, PollSettings, Repository, Trial};
+use crate::device::{DeviceFolder, DeviceSettings, Identity, LimitSettings, PollSettings, Repository, Trial};
 use crate::error::{ClientError, StorageError};
 use crate::install::into_spare_slot;
 use crate::report::Report;
@@ -53,6 +53,10 @@ pub struct Arguments {
     /// Seconds between two polls.
     #[arg(long, default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(1..))]
     poll_interval: u32,
+    /// The most bytes of image files and patches that one update may download (default: as many as it takes). The factory's
+    /// own download does not count.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
+    data_budget: Option<u32>,
 }
 
 impl Arguments {
@@ -76,6 +80,9 @@ impl Arguments {
                 interval_s: self.poll_interval,
                 ..PollSettings::default()
             },
+            limits: LimitSettings {
+                data_budget_bytes: self.data_budget,
+            },
         }
     }
 }
@@ -95,7 +102,7 @@ pub fn command(folder: &DeviceFolder, report: Report, arguments: Arguments) -> R
     let state = DeviceState::new(trusted);
     store.keep_metadata(&RoleName::Root, &root)?;
     store.save_state(&state)?;
-    let cycle = agent.cycle(Running::FACTORY, state, Reach::Repository(&transport))?;
+    let cycle = agent.cycle(Running::FACTORY, state, &transport)?;
     let considered = cycle.update.considered().ok_or(Failure::Misuse)?;
     let Decided::Install(plan) = &considered.decided else {
         let reason = super::decision_sentence(&considered.decided);
@@ -105,10 +112,10 @@ pub fn command(folder: &DeviceFolder, report: Report, arguments: Arguments) -> R
         });
     };
     let version = plan.version.to_string();
-    let image = into_spare_slot(&agent, cycle.update, &transport)?;
+    let arrived = into_spare_slot(&agent, cycle.update, &transport)?;
     let mut records = create_records(folder)?;
     records
-        .provision(image.placed())
+        .provision(arrived.image.placed())
         .map_err(|error| boot_error(folder, error))?;
     folder.write_settings(&agent.settings)?;
 
@@ -117,6 +124,7 @@ pub fn command(folder: &DeviceFolder, report: Report, arguments: Arguments) -> R
     object.insert("outcome".into(), json!("provisioned"));
     object.insert("version".into(), json!(version));
     object.insert("bytes".into(), json!(transport.received_bytes()));
+    super::tell_way(&arrived, &mut object);
     report.result(
         &[format!(
             "provisioned {} with version {version}",

@@ -3,7 +3,7 @@
 use super::confirm::{NOT_BOOTED, SelfTest, self_test};
 use super::install::carry_out;
 use super::{Told, Verdict, with_cost};
-use crate::agent::{Agent, Reach};
+use crate::agent::Agent;
 use crate::clock;
 use crate::device::DeviceFolder;
 use crate::error::{ClientError, StorageError};
@@ -12,9 +12,9 @@ use crate::transport::{Conditional, Transport};
 use serde_json::{Map, json};
 use std::path::Path;
 use std::time::Duration;
-use tuffet_no_std_client::Action;
 use tuffet_no_std_client::poll::{AfterPeek, Peeked, Poll, Schedule, Task};
 use tuffet_no_std_client::wire::UnixSeconds;
+use tuffet_no_std_client::{Action, Failure};
 
 /// How long to poll.
 #[derive(Debug, clap::Args)]
@@ -61,7 +61,7 @@ pub fn command(folder: &DeviceFolder, report: Report, arguments: &Arguments) -> 
 fn is_retried(error: &ClientError) -> bool {
     match error {
         ClientError::Refused { failure } => failure.action() == Action::EndCycle,
-        ClientError::Transport(_) | ClientError::Missing { .. } | ClientError::Unpack { .. } => true,
+        ClientError::Transport(_) => true,
         ClientError::BadSetting { .. }
         | ClientError::BadSettings { .. }
         | ClientError::Boot(_)
@@ -129,31 +129,34 @@ impl Polling<'_> {
                 };
                 match self.poll.peeked(clock::now(), peeked, random()?) {
                     AfterPeek::Cycle => self.cycle(),
-                    AfterPeek::DecideAgain => match self.reach(Reach::Store) {
-                        // What is kept does not carry a decision any more: the repository has it.
-                        Err(ClientError::Refused { .. }) => self.cycle(),
-                        outcome => outcome,
-                    },
+                    AfterPeek::DecideAgain => self.again(),
                 }
             }
         }
     }
 
-    /// A full cycle with the repository.
+    /// A full cycle with the repository, and the installation if it says so.
     fn cycle(&mut self) -> Result<Told, ClientError> {
-        let told = self.reach(Reach::Repository(self.transport))?;
+        let agent = self.agent;
+        let cycle = agent.cycle(agent.running()?, agent.store.state()?, self.transport)?;
+        if let Some(etag) = &cycle.timestamp_etag {
+            self.etag = Some(etag.clone());
+        }
+        let told = carry_out(agent, cycle, self.transport)?;
         self.poll.cycled(clock::now(), random()?);
         Ok(told)
     }
 
-    /// A cycle up to its decision, and the installation if it says so.
-    fn reach(&mut self, reach: Reach<'_>) -> Result<Told, ClientError> {
+    /// The decision once more, about what is stored: a wave may have opened.
+    fn again(&mut self) -> Result<Told, ClientError> {
         let agent = self.agent;
-        let cycle = agent.cycle(agent.running()?, agent.store.state()?, reach)?;
-        if let Some(etag) = &cycle.timestamp_etag {
-            self.etag = Some(etag.clone());
+        match agent.again(agent.running()?, agent.store.state()?) {
+            // What is kept does not carry a decision any more: the repository has it.
+            Err(ClientError::Refused {
+                failure: Failure::StoredTooOld,
+            }) => self.cycle(),
+            cycle => carry_out(agent, cycle?, self.transport),
         }
-        carry_out(agent, cycle, self.transport)
     }
 }
 

@@ -27,6 +27,10 @@ pub fn command(folder: &DeviceFolder, report: Report) -> Result<Verdict, ClientE
     object.insert("product".into(), json!(identity.product));
     object.insert("hardware".into(), json!(identity.hardware));
     object.insert("channel".into(), json!(identity.channel));
+    if let Some(bytes) = agent.device.data_budget_bytes {
+        sentences.push(format!("data budget {bytes} bytes for one update"));
+        object.insert("data_budget_bytes".into(), json!(bytes));
+    }
     tell_boot(&state, records.state(), &mut sentences, &mut object);
     sentences.push(format!(
         "counter     {} (an image with a lower security version never runs)",

@@ -1,7 +1,7 @@
 //! Attacks with the image: the bytes that would run.
 
 use super::row::{Outcome, Row};
-use super::{AT_IMAGE, BEFORE_SLOT, IMAGE, INSTALLED};
+use super::{AT_DOCUMENT, AT_IMAGE, BEFORE_SLOT, IMAGE, INSTALLED};
 use crate::simulator::Simulator;
 use crate::simulator::release::{IMAGE_BYTES, firmware};
 use crate::site::Fault;
@@ -13,7 +13,7 @@ const UNPACKED: &[&str] = &["timestamp", "snapshot", "lamp", "document", "spare 
 pub fn rows() -> Vec<Row> {
     let mut rows = files();
     rows.extend(slots());
-    rows.into_iter().map(Row::with_packed_images).collect()
+    rows.into_iter().map(Row::only_with_whole_files).collect()
 }
 
 fn with_fault(repository: &mut Simulator, fault: Fault) {
@@ -69,7 +69,10 @@ fn files() -> Vec<Row> {
             repository.publish();
             repository.site.remove(&repository.image_path());
         })
-        .refused("Missing", AT_IMAGE, BEFORE_SLOT),
+        .refused("ImageMissing", AT_IMAGE, BEFORE_SLOT),
+        Row::new("image_over_the_budget", "design 4: data budget", Simulator::publish)
+            .budget(10_000)
+            .refused("OverBudget", AT_DOCUMENT, BEFORE_SLOT),
     ]
 }
 

@@ -9,6 +9,7 @@
 
 mod form;
 mod image;
+mod patch;
 mod product;
 mod release;
 mod rollout;
@@ -21,7 +22,7 @@ mod targets;
 mod thief;
 mod timestamp;
 
-pub use row::{Edit, Outcome, Prelude, Row, Runs};
+pub use row::{Edit, Outcome, Prelude, Row, Runs, Taken};
 pub use run::{Findings, run};
 
 use crate::simulator::Simulator;
@@ -62,6 +63,7 @@ pub fn table() -> Vec<Row> {
         release::rows(),
         rollout::rows(),
         image::rows(),
+        patch::rows(),
         store::rows(),
         thief::rows(),
     ] {

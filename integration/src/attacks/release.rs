@@ -230,6 +230,14 @@ fn decisions() -> Vec<Row> {
 
 fn memories() -> Vec<Row> {
     vec![
+        Row::new(
+            "release_during_a_trial",
+            "design 4: no erase while a trial is open",
+            Simulator::publish,
+        )
+        .prelude(Prelude::OpenTrial)
+        .refused("TrialOpen", &[], &[])
+        .for_good(),
         Row::new("release_failed_before", "design 4: failed digests", Simulator::publish)
             .prelude(Prelude::FailedTrial)
             .refused(

@@ -1,5 +1,6 @@
 //! One row of the attack table, and what a device makes of it.
 
+use super::INSTALLED;
 use crate::simulator::Simulator;
 use crate::simulator::release::firmware;
 
@@ -20,6 +21,15 @@ pub enum Outcome {
     Waiting(String),
 }
 
+/// By which way an image came, in the device's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// `delta`, `file` or `whole`.
+    pub way: String,
+    /// What was wrong with a delta that was given up for it, by the stable name.
+    pub fell_back: Option<String>,
+}
+
 /// Which devices a row is run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runs {
@@ -27,8 +37,11 @@ pub enum Runs {
     Everywhere,
     /// On the client only: the fault is one of HTTP.
     OverHttp,
-    /// On the devices that keep a whole file beside their slots: the fault is in the packed image.
-    WithPackedImages,
+    /// On the devices that keep a whole file beside their slots: the fault is in the packed image, or is found in the whole
+    /// file.
+    KeepingFiles,
+    /// On small devices, which decode a patch while it comes.
+    Streaming,
 }
 
 /// What the device has been through when the attack comes.
@@ -36,6 +49,8 @@ pub enum Runs {
 pub enum Prelude {
     /// Release 1.9.0, with the very image of 2.0.0, was installed, and its trial failed.
     FailedTrial,
+    /// Release 1.9.0 was installed, and waits for the boot that tries it.
+    OpenTrial,
     /// It took note of the healthy repository, and had nothing to install.
     UpToDate,
 }
@@ -65,10 +80,12 @@ pub struct Row {
     pub attack: fn(&mut Simulator),
     /// What the device says.
     pub expected: Outcome,
+    /// By which way the release is installed, if the row is about that.
+    pub taken: Option<Taken>,
+    /// The most bytes that one installation may download, until the attack is over.
+    pub data_budget_bytes: Option<u32>,
     /// What the client says when it is not the same, because the fault ends in its transport.
     pub expected_over_http: Option<Outcome>,
-    /// What a small device says when it is not the same.
-    pub expected_on_small: Option<Outcome>,
     /// Every request, in order, as [`label`](crate::site::label)s.
     pub requests: Vec<&'static str>,
     /// Every file at rest that is another one afterwards. The trusted state is one of them if and only if a metadata
@@ -93,8 +110,9 @@ impl Row {
             release: |_| {},
             attack,
             expected: Outcome::Installed,
+            taken: None,
+            data_budget_bytes: None,
             expected_over_http: None,
-            expected_on_small: None,
             requests: Vec::new(),
             changed: Vec::new(),
             runs: Runs::Everywhere,
@@ -152,24 +170,38 @@ impl Row {
         self
     }
 
+    /// The release is installed: by this way, after these requests.
+    #[must_use]
+    pub fn installs_by(mut self, way: &str, requests: &[&'static str]) -> Self {
+        self.taken = Some(Taken {
+            way: way.to_owned(),
+            fell_back: None,
+        });
+        self.expects(Outcome::Installed, requests, INSTALLED)
+    }
+
+    /// The release is installed from its full file, after a delta with this fault was given up.
+    #[must_use]
+    pub fn falls_back(mut self, fault: &str, requests: &[&'static str]) -> Self {
+        self.taken = Some(Taken {
+            way: "file".to_owned(),
+            fell_back: Some(fault.to_owned()),
+        });
+        self.expects(Outcome::Installed, requests, INSTALLED)
+    }
+
+    /// One installation may download this much.
+    #[must_use]
+    pub fn budget(mut self, bytes: u32) -> Self {
+        self.data_budget_bytes = Some(bytes);
+        self
+    }
+
     /// The client's transport notices it first, and says this.
     #[must_use]
     pub fn over_http(mut self, outcome: Outcome) -> Self {
         self.expected_over_http = Some(outcome);
         self
-    }
-
-    /// A small device says this.
-    #[must_use]
-    pub fn on_small(mut self, outcome: Outcome) -> Self {
-        self.expected_on_small = Some(outcome);
-        self
-    }
-
-    /// What a small device says.
-    #[must_use]
-    pub fn expected_on_small(&self) -> &Outcome {
-        self.expected_on_small.as_ref().unwrap_or(&self.expected)
     }
 
     /// The fault is one of HTTP; in memory it does not exist.
@@ -179,10 +211,17 @@ impl Row {
         self
     }
 
-    /// The fault is in the packed image, which small devices do not take.
+    /// The fault is in the packed image, which small devices do not take, or is found in the whole file.
     #[must_use]
-    pub fn with_packed_images(mut self) -> Self {
-        self.runs = Runs::WithPackedImages;
+    pub fn only_with_whole_files(mut self) -> Self {
+        self.runs = Runs::KeepingFiles;
+        self
+    }
+
+    /// Devices that keep whole files see it otherwise.
+    #[must_use]
+    pub fn only_streaming(mut self) -> Self {
+        self.runs = Runs::Streaming;
         self
     }
 
@@ -194,14 +233,20 @@ impl Row {
         seen
     }
 
-    /// The repository of [`Prelude::FailedTrial`], made of the one that was seen first.
+    /// The repository of a prelude, made of the one that was seen first.
     #[must_use]
-    pub fn failing(seen: &Simulator) -> Simulator {
-        let mut failing = seen.clone();
-        failing.stage("1.9.0");
-        failing.release.carry(firmware("2.0.0"));
-        failing.publish();
-        failing
+    pub fn earlier(seen: &Simulator, prelude: Prelude) -> Simulator {
+        let mut earlier = seen.clone();
+        match prelude {
+            Prelude::UpToDate => return earlier,
+            Prelude::OpenTrial => earlier.stage("1.9.0"),
+            Prelude::FailedTrial => {
+                earlier.stage("1.9.0");
+                earlier.release.carry(firmware("2.0.0"));
+            }
+        }
+        earlier.publish();
+        earlier
     }
 
     /// The repository in the hands of the attacker, made of the one that was seen last.

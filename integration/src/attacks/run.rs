@@ -1,6 +1,6 @@
 //! Runs a row on a device, and says everything that is not as the row has it.
 
-use super::row::{Outcome, Prelude, Row};
+use super::row::{Outcome, Prelude, Row, Taken};
 use crate::device::{BOOT_RECORD, DOCUMENT, Device, ROLLOUT, RUNNING_SLOT, SPARE_SLOT, STATE};
 use crate::simulator::keys::sha256;
 use crate::simulator::{FILES_ROLE, PRODUCT_ROLE, ROLLOUT_ROLE, Simulator, snapshot_key, targets_keys, timestamp_key};
@@ -34,7 +34,8 @@ impl Findings {
 /// Runs a row; `expected` is what this kind of device says.
 pub fn run<D: Device>(row: &Row, expected: &Outcome, now: u64) -> Findings {
     let mut findings = Findings::default();
-    let seen = row.seen(now);
+    let mut seen = row.seen(now);
+    seen.profile = D::PROFILE;
     let mut device = D::factory(&seen);
     let first = device.update();
     findings.note(first == Outcome::UpToDate, || {
@@ -42,15 +43,17 @@ pub fn run<D: Device>(row: &Row, expected: &Outcome, now: u64) -> Findings {
     });
     let seen = match row.prelude {
         Prelude::UpToDate => seen,
-        Prelude::FailedTrial => {
-            let failing = Row::failing(&seen);
-            device.serve(&failing);
+        Prelude::FailedTrial | Prelude::OpenTrial => {
+            let earlier = Row::earlier(&seen, row.prelude);
+            device.serve(&earlier);
             let installed = device.update();
             findings.note(installed == Outcome::Installed, || {
                 format!("before the attack it says {installed:?}")
             });
-            device.try_out(false);
-            failing
+            if row.prelude == Prelude::FailedTrial {
+                device.try_out(false);
+            }
+            earlier
         }
     };
     if let Some((file, edit)) = row.tamper {
@@ -58,6 +61,7 @@ pub fn run<D: Device>(row: &Row, expected: &Outcome, now: u64) -> Findings {
         device.tamper(file, &edit);
         findings.note(before != device.files(), || format!("{file} is as it was"));
     }
+    device.limit_data(row.data_budget_bytes);
     let (files, boot) = (device.files(), device.boot_state());
     device.take_requests();
 
@@ -67,6 +71,21 @@ pub fn run<D: Device>(row: &Row, expected: &Outcome, now: u64) -> Findings {
     findings.note(outcome == *expected, || {
         format!("it says {outcome:?} instead of {expected:?}")
     });
+    if row.taken.is_some() {
+        let taken = device.taken();
+        let wanted = row.taken.clone().map(|wanted| Taken {
+            // A small device has no packed image: its full one is a patch from nothing.
+            way: if wanted.way == "file" {
+                D::FULL.to_owned()
+            } else {
+                wanted.way
+            },
+            ..wanted
+        });
+        findings.note(taken == wanted, || {
+            format!("it installs by {taken:?} instead of {wanted:?}")
+        });
+    }
     let requests = device.take_requests();
     findings.note(D::asks_for(&requests, &row.requests), || {
         format!("it asks for {requests:?} instead of {:?}", row.requests)
@@ -77,6 +96,7 @@ pub fn run<D: Device>(row: &Row, expected: &Outcome, now: u64) -> Findings {
     if outcome == Outcome::Installed {
         device.try_out(true);
     }
+    device.limit_data(None);
     device.serve(&healed(row, &seen, &attacked));
     let wanted = if row.recovers { &Outcome::Installed } else { expected };
     let outcome = device.update();
@@ -140,10 +160,18 @@ fn compare_boot(
         format!("the boot record says {after:?}")
     });
     let wanted = (*outcome == Outcome::Installed).then(|| sha256(&attacked.release.image));
-    let tried = trial.map(|placed| crate::simulator::keys::hex(&placed.image.digest));
+    let tried = trial.filter(|placed| trial_of(before) != Some(*placed));
+    let tried = tried.map(|placed| crate::simulator::keys::hex(&placed.image.digest));
     findings.note(tried == wanted, || {
         format!("it tries out {tried:?} instead of {wanted:?}")
     });
+}
+
+fn trial_of(state: State) -> Option<Placed> {
+    match state {
+        State::Trial { trial, .. } => Some(trial.placed),
+        State::Confirmed { .. } | State::Damaged | State::Unprovisioned => None,
+    }
 }
 
 fn confirmed_of(state: State) -> Option<Placed> {

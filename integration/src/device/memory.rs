@@ -1,7 +1,8 @@
 //! The update machine with everything at rest in memory.
 
+use super::slots::Slots;
 use super::{BOOT_RECORD, BootFlash, DOCUMENT, Device, ROLLOUT, STATE, read_boot_record, slot_name};
-use crate::attacks::Outcome;
+use crate::attacks::{Outcome, Taken};
 use crate::simulator::Simulator;
 use crate::simulator::release::{CHANNEL, HARDWARE, POINTER, PRODUCT, SLOT_BYTES};
 use crate::site::{Fault, Site, label};
@@ -13,7 +14,7 @@ use tuffet_no_std_client::release::{FileRef, Id, Seed};
 use tuffet_no_std_client::tuf::{self, Answer, Limits, RoleName, TrustedState};
 use tuffet_no_std_client::wire::hex::Hex;
 use tuffet_no_std_client::wire::{Digest, UnixSeconds};
-use tuffet_no_std_client::{Decided, DeviceState, Error, Failure, ImageFault, Intake, Request, Running, Update};
+use tuffet_no_std_client::{Decided, DeviceState, Error, Failure, ImageFault, Intake, Request, Running, Update, Way};
 
 /// The size of the pieces in which an image comes: not a divisor of anything.
 const PIECE_BYTES: usize = 1_000;
@@ -28,6 +29,7 @@ pub struct Memory {
     now: UnixSeconds,
     site: Site,
     requests: Vec<String>,
+    taken: Option<Taken>,
     files: BTreeMap<String, Vec<u8>>,
 }
 
@@ -45,6 +47,8 @@ impl From<Failure> for Stop {
 }
 
 impl Device for Memory {
+    const PROFILE: tuffet_patch::Profile = tuffet_patch::Profile::Large;
+
     fn factory(repository: &Simulator) -> Self {
         let id = |text| Id::parse(text).expect("the simulator's ids are ids");
         let identity = tuffet_no_std_client::Device {
@@ -71,6 +75,7 @@ impl Device for Memory {
             now,
             site,
             requests: Vec::new(),
+            taken: None,
             files: BTreeMap::new(),
         };
         device.files.insert(
@@ -98,6 +103,7 @@ impl Device for Memory {
     }
 
     fn update(&mut self) -> Outcome {
+        self.taken = None;
         let running = self.with_boot_record(|records| Running::of(records));
         match running.map_err(Stop::from).and_then(|running| self.cycle(running)) {
             Ok((outcome, None)) => outcome,
@@ -111,6 +117,16 @@ impl Device for Memory {
             Err(Stop::Named(name)) => Outcome::Refused(name.to_owned()),
             Err(Stop::Transport) => Outcome::Transport,
         }
+    }
+
+    fn taken(&self) -> Option<Taken> {
+        self.taken.clone()
+    }
+
+    fn limit_data(&mut self, bytes: Option<u32>) {
+        Rc::get_mut(&mut self.identity)
+            .expect("no machine runs")
+            .data_budget_bytes = bytes;
     }
 
     fn take_requests(&mut self) -> Vec<String> {
@@ -205,8 +221,13 @@ impl Memory {
             update = match update.request() {
                 Request::Download { file, .. } => {
                     let file = *file;
-                    packed = self.image_file(&file)?;
-                    feed(update, &packed)?
+                    match self.image_file(&file)? {
+                        Some(bytes) => {
+                            packed = bytes;
+                            feed(update, &packed)?
+                        }
+                        None => update.failed(ImageFault::Missing)?,
+                    }
                 }
                 Request::MarkEmpty(slot) => {
                     self.with_boot_record(|records| records.mark_empty(slot).expect("the spare slot may be emptied"));
@@ -222,20 +243,37 @@ impl Memory {
                         update.failed(ImageFault::Unpack)?
                     }
                 }
-                Request::HashSource { slot, .. } | Request::ReadBack { slot, .. } => {
+                Request::Decode(decoding) => {
+                    let running = self.files.get(slot_name(decoding.slot.other())).cloned();
+                    let mut slots = Slots::new(running.unwrap_or_default(), self.identity.slot_bytes);
+                    let decoded = slots.decode(&decoding, &packed);
+                    self.files
+                        .insert(slot_name(decoding.slot).to_owned(), slots.into_spare());
+                    match decoded {
+                        Ok(()) => update.done()?,
+                        Err(fault) => update.failed(fault)?,
+                    }
+                }
+                Request::HashSource { slot, .. } => {
                     let image = self.files[slot_name(slot)].clone();
-                    feed(update, &image)?
+                    feed_slot(update, &image, ImageFault::SourceDigest)?
+                }
+                Request::ReadBack { slot, .. } => {
+                    let image = self.files[slot_name(slot)].clone();
+                    feed_slot(update, &image, ImageFault::SlotDigest)?
                 }
                 Request::StoreState => {
                     self.keep_state(update.state());
                     update.done()?
                 }
-                Request::Trial => return Ok(update.into_image()?),
+                Request::Trial => {
+                    self.taken = Some(taken(&update)?);
+                    return Ok(update.into_image()?);
+                }
                 Request::Metadata(_)
                 | Request::Store { .. }
                 | Request::Target(_)
                 | Request::Stored(_)
-                | Request::Decode(_)
                 | Request::Decided => {
                     return Err(Failure::Misuse.into());
                 }
@@ -264,18 +302,20 @@ impl Memory {
         }
     }
 
-    /// As many bytes of the image file as were signed: what follows is not read.
-    fn image_file(&mut self, file: &FileRef) -> Result<Vec<u8>, Stop> {
+    /// As many bytes of the image file or patch as were signed: what follows is not read.
+    fn image_file(&mut self, file: &FileRef) -> Result<Option<Vec<u8>>, Stop> {
         let length = file.length as usize;
         let path = format!("targets/{}.{}", Hex(&file.digest), file.name);
-        let mut bytes = self.fetch(&path, length).ok_or(Stop::Named("Missing"))?;
+        let Some(mut bytes) = self.fetch(&path, length) else {
+            return Ok(None);
+        };
         if bytes.len() < length {
             // It would go on from there; only a fault of HTTP has more to give then.
             self.requests.push(label(&path).to_owned());
             return Err(Stop::Transport);
         }
         bytes.truncate(length);
-        Ok(bytes)
+        Ok(Some(bytes))
     }
 
     /// What the repository answers, one byte more than allowed at most.
@@ -319,6 +359,18 @@ fn is_trusted_file(trusted: &TrustedState, fetch: &tuf::Fetch) -> bool {
     matches!((kept, fetch.pinned), (Some(kept), Some(pinned)) if kept.digest == pinned.digest)
 }
 
+fn taken(update: &Update<'_>) -> Result<Taken, Stop> {
+    let way = match update.way().ok_or(Failure::Misuse)? {
+        Way::Delta => "delta",
+        Way::File => "file",
+        Way::Whole => "whole",
+    };
+    Ok(Taken {
+        way: way.to_owned(),
+        fell_back: update.fell_back().map(|fell_back| fell_back.fault.name().to_owned()),
+    })
+}
+
 fn hand_over<'d>(update: Update<'d>, file: Option<&[u8]>) -> Result<Update<'d>, Stop> {
     let outcome = match file {
         Some(mut bytes) => update.receive(Answer::Present(&mut bytes)),
@@ -335,6 +387,24 @@ fn feed<'d>(mut update: Update<'d>, bytes: &[u8]) -> Result<Update<'d>, Stop> {
         update = update.receive_bytes(piece)?;
     }
     Ok(update)
+}
+
+/// Hands a slot over, as far as the machine wants it. One that ends early has this fault.
+fn feed_slot<'d>(mut update: Update<'d>, image: &[u8], fault: ImageFault) -> Result<Update<'d>, Stop> {
+    for piece in image.chunks(PIECE_BYTES) {
+        if !asks_for_a_slot(&update) {
+            return Ok(update);
+        }
+        update = update.receive_bytes(piece)?;
+    }
+    if asks_for_a_slot(&update) {
+        update = update.failed(fault)?;
+    }
+    Ok(update)
+}
+
+fn asks_for_a_slot(update: &Update<'_>) -> bool {
+    matches!(update.request(), Request::HashSource { .. } | Request::ReadBack { .. })
 }
 
 fn kept_name(target: &str) -> &'static str {

@@ -8,17 +8,19 @@
 
 mod memory;
 mod process;
+mod slots;
 pub mod small;
 
 pub use memory::Memory;
-pub use process::{Process, Said, client_binary};
+pub use process::{Process, Said, client_binary, scratch_folder};
 pub use small::Small;
 
-use crate::attacks::Outcome;
+use crate::attacks::{Outcome, Taken};
 use crate::nor::Nor;
 use crate::simulator::Simulator;
 use std::collections::BTreeMap;
 use tuffet_boot::State;
+use tuffet_patch::Profile;
 
 /// The slot that an update goes to first; the factory's firmware is in the other one.
 pub const SPARE_SLOT: &str = "spare slot";
@@ -38,6 +40,12 @@ type BootFlash = Nor<4, 4_096>;
 
 /// A provisioned device, and the repository that it asks.
 pub trait Device: Sized {
+    /// The patches that the device takes.
+    const PROFILE: Profile;
+
+    /// By which way a full image comes.
+    const FULL: &str = "file";
+
     /// Makes the factory state: first root, first firmware, from a repository that is served well.
     fn factory(repository: &Simulator) -> Self;
 
@@ -61,6 +69,12 @@ pub trait Device: Sized {
 
     /// Runs one update cycle, and installs what it finds.
     fn update(&mut self) -> Outcome;
+
+    /// By which way the last update brought its image, if it installed one.
+    fn taken(&self) -> Option<Taken>;
+
+    /// Sets the most bytes that one installation may download; `None`: as many as it takes.
+    fn limit_data(&mut self, bytes: Option<u32>);
 
     /// The requests since the last call, as labels, in order.
     fn take_requests(&mut self) -> Vec<String>;

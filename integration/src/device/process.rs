@@ -1,7 +1,7 @@
 //! The client binary, with its device folder, over HTTP. Every step is a process of its own.
 
 use super::{BOOT_RECORD, DOCUMENT, Device, ROLLOUT, RUNNING_SLOT, SPARE_SLOT, STATE, read_boot_record};
-use crate::attacks::Outcome;
+use crate::attacks::{Outcome, Taken};
 use crate::program::program;
 use crate::server::Server;
 use crate::simulator::Simulator;
@@ -17,9 +17,10 @@ use tuffet_boot::State;
 pub struct Process {
     server: Server,
     folder: tempfile::TempDir,
+    taken: Option<Taken>,
 }
 
-/// What a command of the client said and did.
+/// What a command of the client, or of another program that speaks like it, said and did.
 #[derive(Debug)]
 pub struct Said {
     /// The exit code.
@@ -31,10 +32,16 @@ pub struct Said {
 }
 
 impl Device for Process {
+    const PROFILE: tuffet_patch::Profile = tuffet_patch::Profile::Large;
+
     fn factory(repository: &Simulator) -> Self {
         let server = Server::start(repository.site.clone()).expect("loopback has a port");
         let folder = scratch_folder();
-        let device = Self { server, folder };
+        let device = Self {
+            server,
+            folder,
+            taken: None,
+        };
         let root = device.folder.path().join("first.root.json");
         let bytes = repository
             .site
@@ -68,7 +75,24 @@ impl Device for Process {
     }
 
     fn update(&mut self) -> Outcome {
-        self.client(&["install"]).outcome()
+        let said = self.client(&["install"]);
+        self.taken = said.taken();
+        said.outcome()
+    }
+
+    fn taken(&self) -> Option<Taken> {
+        self.taken.clone()
+    }
+
+    fn limit_data(&mut self, bytes: Option<u32>) {
+        self.edit_settings(|lines| {
+            lines.retain(|line| !line.starts_with("data_budget_bytes"));
+            if let Some(bytes) = bytes {
+                let limits = lines.iter().position(|line| line == "[limits]");
+                let limits = limits.expect("the settings have limits");
+                lines.insert(limits + 1, format!("data_budget_bytes = {bytes}"));
+            }
+        });
     }
 
     fn take_requests(&mut self) -> Vec<String> {
@@ -99,13 +123,12 @@ impl Device for Process {
         let boot = self.client(&["boot"]);
         assert_eq!(boot.result["outcome"], "trial", "{}", boot.everything);
         let check = if is_healthy { "true" } else { "false" };
-        let path = self.device_folder().join("device.toml");
-        let settings = std::fs::read_to_string(&path).expect("the device is provisioned");
-        let lines = settings.lines().map(|line| match line.split_once(" = ") {
-            Some(("health_check", _)) => format!("health_check = [\"{check}\"]"),
-            _ => line.to_owned(),
+        self.edit_settings(|lines| {
+            let checks = lines.iter_mut().filter(|line| line.starts_with("health_check = "));
+            for line in checks {
+                *line = format!("health_check = [\"{check}\"]");
+            }
         });
-        std::fs::write(&path, lines.collect::<Vec<_>>().join("\n")).expect("the device folder is writable");
         let confirm = self.client(&["confirm"]);
         assert_eq!(confirm.exit, i32::from(!is_healthy), "{}", confirm.everything);
     }
@@ -129,6 +152,19 @@ impl Process {
         self.folder.path().join("device")
     }
 
+    /// Changes the settings of the device, line by line.
+    ///
+    /// # Panics
+    ///
+    /// When the device is not provisioned.
+    pub fn edit_settings(&self, edit: impl FnOnce(&mut Vec<String>)) {
+        let path = self.device_folder().join("device.toml");
+        let settings = std::fs::read_to_string(&path).expect("the device is provisioned");
+        let mut lines: Vec<String> = settings.lines().map(str::to_owned).collect();
+        edit(&mut lines);
+        std::fs::write(&path, lines.join("\n")).expect("the device folder is writable");
+    }
+
     /// A command of the client on this device.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
@@ -148,25 +184,44 @@ impl Process {
     /// When the client panics, is killed, or its last line is not JSON.
     #[must_use]
     pub fn client(&self, arguments: &[&str]) -> Said {
-        let output = self.command(arguments).output().expect("the client can be started");
+        Said::of(&mut self.command(arguments))
+    }
+}
+
+impl Said {
+    /// Runs a command that prints JSON.
+    ///
+    /// # Panics
+    ///
+    /// When the program panics, is killed, or its last line is not JSON.
+    #[must_use]
+    pub fn of(command: &mut Command) -> Self {
+        let output = command.output().expect("the program can be started");
         let (stdout, stderr) = (
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr),
         );
-        let everything = format!("tuffet-client {arguments:?}: {}\n{stdout}{stderr}", output.status);
+        let everything = format!("{command:?}: {}\n{stdout}{stderr}", output.status);
         let exit = output.status.code().unwrap_or_else(|| panic!("{everything}"));
-        assert_ne!(exit, 101, "the client panicked: {everything}");
+        assert_ne!(exit, 101, "the program panicked: {everything}");
         let last = stdout.lines().last().unwrap_or_default();
         let result = serde_json::from_str(last).unwrap_or_else(|_| panic!("the last line is not JSON: {everything}"));
-        Said {
+        Self {
             exit,
             result,
             everything,
         }
     }
-}
 
-impl Said {
+    /// By which way an image was installed, if one was.
+    #[must_use]
+    pub fn taken(&self) -> Option<Taken> {
+        Some(Taken {
+            way: self.result["way"].as_str()?.to_owned(),
+            fell_back: self.result["fell_back"].as_str().map(str::to_owned),
+        })
+    }
+
     /// The outcome in the words of the attack table; the exit code has to fit.
     ///
     /// # Panics
@@ -196,7 +251,12 @@ impl Said {
 
 /// A new folder, in memory where the system has such a place: the client syncs every write, and a disk makes hundreds of
 /// devices wait for that.
-fn scratch_folder() -> tempfile::TempDir {
+///
+/// # Panics
+///
+/// When the system has no temporary folder.
+#[must_use]
+pub fn scratch_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())
         .expect("the system has a temporary folder")

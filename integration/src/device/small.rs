@@ -2,7 +2,7 @@
 //! other end of its transport.
 
 use super::{BOOT_RECORD, DOCUMENT, Device, RUNNING_SLOT, SPARE_SLOT, STATE};
-use crate::attacks::Outcome;
+use crate::attacks::{Outcome, Taken};
 use crate::nor::{Nor, NorError, Region, SmallNor};
 use crate::simulator::Simulator;
 use crate::simulator::release::{CHANNEL, HARDWARE, PRODUCT, SLOT_BYTES};
@@ -18,7 +18,7 @@ use tuffet_no_std_client::release::{Id, Profile, Seed};
 use tuffet_no_std_client::transport::{Ask, Opened, Transport};
 use tuffet_no_std_client::tuf::Limits;
 use tuffet_no_std_client::wire::UnixSeconds;
-use tuffet_no_std_client::{self as client, Client, DeviceState, Intake, Settings, Stop, bootloader};
+use tuffet_no_std_client::{self as client, Client, DeviceState, Intake, Settings, Stop, Way, bootloader};
 
 /// Bytes in which the transport answers: not a divisor of anything.
 const PIECE_BYTES: usize = 100;
@@ -81,6 +81,7 @@ pub fn regions() -> [Region; 10] {
 /// A device of the small profile.
 pub struct Small {
     identity: Rc<client::Device>,
+    taken: Option<Taken>,
     flash: RefCell<SmallNor>,
     now: UnixSeconds,
     network: Network,
@@ -160,9 +161,13 @@ impl Transport for Network {
 }
 
 impl Device for Small {
+    const PROFILE: tuffet_patch::Profile = tuffet_patch::Profile::Small;
+    const FULL: &str = "whole";
+
     fn factory(repository: &Simulator) -> Self {
         let mut device = Self {
             identity: Rc::new(identity()),
+            taken: None,
             flash: RefCell::new(SmallNor::new(CAPACITY_BYTES as usize)),
             now: UnixSeconds::new(repository.now),
             network: Network::to(repository.site.clone()),
@@ -205,10 +210,8 @@ impl Device for Small {
     /// of the patch for large devices the one for small ones.
     fn asks_for(requests: &[String], row: &[&str]) -> bool {
         let same = |request: &str, named: &str| {
-            let patch = request
-                .replace("_small_whole.patch", ".zst")
-                .replace("_small_delta.", "_large_delta.");
-            patch == named
+            let packed = request.replace("_small_whole.patch", ".zst");
+            packed == named || request.replace("_small_", "_large_") == named
         };
         let mut row = row.to_vec();
         row.dedup();
@@ -227,13 +230,25 @@ impl Device for Small {
 
     fn update(&mut self) -> Outcome {
         let now = self.now;
-        match self.with_client(|client, network| client.update(network, now)) {
+        let outcome = self.with_client(|client, network| client.update(network, now));
+        self.taken = outcome.as_ref().ok().and_then(taken);
+        match outcome {
             Ok(outcome) => told(&outcome),
             Err(Stop::Failure(failure)) => Outcome::Refused(failure.name().to_owned()),
             Err(Stop::State(_)) => Outcome::Refused("DamagedStore".to_owned()),
             Err(Stop::Transport) => Outcome::Transport,
             Err(stop) => panic!("the device stops: {stop:?}"),
         }
+    }
+
+    fn taken(&self) -> Option<Taken> {
+        self.taken.clone()
+    }
+
+    fn limit_data(&mut self, bytes: Option<u32>) {
+        Rc::get_mut(&mut self.identity)
+            .expect("no machine runs")
+            .data_budget_bytes = bytes;
     }
 
     fn take_requests(&mut self) -> Vec<String> {
@@ -341,6 +356,23 @@ impl Small {
         edit(&mut contents);
         self.flash = RefCell::new(Nor::with_contents(contents));
     }
+}
+
+/// By which way an image came, in the words of the attack table.
+#[must_use]
+pub fn taken(outcome: &client::Outcome) -> Option<Taken> {
+    let client::Outcome::Installed { way, fell_back, .. } = outcome else {
+        return None;
+    };
+    Some(Taken {
+        way: match way {
+            Way::Delta => "delta",
+            Way::File => "file",
+            Way::Whole => "whole",
+        }
+        .to_owned(),
+        fell_back: fell_back.map(|fell_back| fell_back.fault.name().to_owned()),
+    })
 }
 
 /// Metadata that a small device asks for in each cycle, since it keeps only what it said.

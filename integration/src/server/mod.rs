@@ -33,6 +33,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub use answer::entity_tag;
 pub use request::Request;
 
 /// Connections that may be open at the same time; more are closed at once.

@@ -69,7 +69,7 @@ fn each_fault_shows() {
     assert_eq!(body(Fault::RangeShifted, range), &FILE[2..]);
     assert!(head(Fault::RangeFalse, range).contains("Content-Range: bytes 4-9/10"));
     assert_eq!(body(Fault::RangeFalse, range), FILE);
-    assert!(!head(Fault::WrongTag, "").contains(&answer::entity_tag(FILE)));
+    assert!(!head(Fault::WrongTag, "").contains(&entity_tag(FILE)));
     assert!(head(Fault::NotModified, "").starts_with("HTTP/1.1 304 "));
     let unavailable = head(
         Fault::Status {

@@ -35,6 +35,7 @@ use role::{Role, key_table, pin, role_keys};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use time::DAY_S;
+use tuffet_patch::Profile;
 
 /// The role of the product's pointers.
 pub const PRODUCT_ROLE: &str = PRODUCT;
@@ -66,6 +67,8 @@ pub struct Simulator {
     pub document_form: Option<fn(&Value) -> Vec<u8>>,
     /// The rollout file, if there is one.
     pub rollout: Option<Value>,
+    /// The patches that the device takes which is served.
+    pub profile: Profile,
 }
 
 impl Simulator {
@@ -95,6 +98,7 @@ impl Simulator {
         targets.signed["delegations"] = delegations();
         let mut simulator = Self {
             site: Site::default(),
+            profile: Profile::Large,
             now: yesterday,
             root: first_root(yesterday),
             timestamp: Role::new("timestamp", json!({"meta": {}}), &[timestamp_key()], yesterday, 3),
@@ -161,6 +165,15 @@ impl Simulator {
     /// Writes the release's files, lets the roles list them, and publishes the roles.
     pub fn publish(&mut self) {
         let release = self.release.for_all_devices();
+        self.publish_release(release);
+    }
+
+    /// The same with a document that says no more than it says already.
+    pub fn publish_as_it_is(&mut self) {
+        self.publish_release(self.release.clone());
+    }
+
+    fn publish_release(&mut self, release: Release) {
         let document = self.document_bytes_of(&release);
         let Release {
             image_file,
@@ -282,6 +295,22 @@ impl Simulator {
     #[must_use]
     pub fn patch_path(&self) -> String {
         let Patch { name, file } = &self.release.patches[0];
+        target_path(name, file)
+    }
+
+    /// Path of the served patch from nothing, which small devices take.
+    ///
+    /// # Panics
+    ///
+    /// When the release has none.
+    #[must_use]
+    pub fn whole_path(&self) -> String {
+        let release = self.release.for_all_devices();
+        let whole = release
+            .patches
+            .iter()
+            .find(|patch| patch.name.ends_with("_small_whole.patch"));
+        let Patch { name, file } = whole.expect("the release describes its firmware");
         target_path(name, file)
     }
 

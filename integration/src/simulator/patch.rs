@@ -38,19 +38,29 @@ pub mod header {
 /// When the encoder refuses to make it.
 #[must_use]
 pub fn encoded(source: Option<&[u8]>, result: &[u8], profile: Profile) -> Vec<u8> {
-    type Made = BTreeMap<(Option<Vec<u8>>, Vec<u8>, Profile), Vec<u8>>;
+    encoded_in_blocks(source, result, profile, BLOCK_BYTES)
+}
+
+/// The same, in blocks of this size.
+///
+/// # Panics
+///
+/// When the encoder refuses to make it.
+#[must_use]
+pub fn encoded_in_blocks(source: Option<&[u8]>, result: &[u8], profile: Profile, block_bytes: usize) -> Vec<u8> {
+    type Made = BTreeMap<(Option<Vec<u8>>, Vec<u8>, Profile, usize), Vec<u8>>;
     static MADE: Mutex<Made> = Mutex::new(BTreeMap::new());
     let digest = |image: &[u8]| Sha256::digest(image).to_vec();
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     let make = || {
         let options = Options {
-            block_bytes: BLOCK_BYTES as u32,
+            block_bytes: block_bytes as u32,
             ..Options::of(profile)
         };
         let patch = encode_with(source, result, &options).expect("the encoder makes a patch of any two images");
         patch.bytes
     };
-    made.entry((source.map(digest), digest(result), profile))
+    made.entry((source.map(digest), digest(result), profile, block_bytes))
         .or_insert_with(make)
         .clone()
 }

@@ -101,10 +101,19 @@ impl Release {
     ///
     /// When there is a patch of that name.
     pub fn add_patch(&mut self, source: Option<&[u8]>, profile: Profile) {
+        self.add_patch_in_blocks(source, profile, patch::BLOCK_BYTES);
+    }
+
+    /// The same, in blocks of this size: the smaller they are, the longer is the file.
+    ///
+    /// # Panics
+    ///
+    /// When there is a patch of that name.
+    pub fn add_patch_in_blocks(&mut self, source: Option<&[u8]>, profile: Profile, block_bytes: usize) {
         let word = word(profile);
         let name = self.patch_name(source, profile);
         assert!(self.patches.iter().all(|patch| patch.name != name), "there is {name}");
-        let file = patch::encoded(source, &self.image, profile);
+        let file = patch::encoded_in_blocks(source, &self.image, profile, block_bytes);
         let entry = json!({"name": name, "profile": word, "source": source.map_or_else(String::new, sha256)});
         if let Some(entries) = self.image_mut()["patches"].as_array_mut() {
             entries.push(entry);
@@ -112,8 +121,8 @@ impl Release {
             entries.sort_by_key(order);
         }
         self.patches.push(Patch { name, file: Vec::new() });
-        let head = patch::head(&file, patch::BLOCK_BYTES);
-        self.carry_patch(self.patches.len() - 1, file, &head, patch::BLOCK_BYTES);
+        let head = patch::head(&file, block_bytes);
+        self.carry_patch(self.patches.len() - 1, file, &head, block_bytes);
     }
 
     fn patch_name(&self, source: Option<&[u8]>, profile: Profile) -> String {

@@ -11,8 +11,7 @@ mod align;
 mod apply;
 mod coding;
 mod fill;
-#[cfg(test)]
-mod hostile;
+pub mod hostile;
 mod matches;
 mod range_encoder;
 

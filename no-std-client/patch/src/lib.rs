@@ -87,7 +87,8 @@ pub use decoder::{LargeState, Progress, SmallState, StandardState, State};
 pub use decoders::Decoder;
 #[cfg(feature = "encode")]
 pub use encode::{
-    ApplyError, EncodeError, Encoded, IMAGE_BYTES_MAX, Info, Options, apply, encode, encode_with, info, unauthenticated,
+    ApplyError, EncodeError, Encoded, IMAGE_BYTES_MAX, Info, Options, apply, encode, encode_with, hostile, info,
+    unauthenticated,
 };
 pub use error::{Error, Geometry, Misuse, Refusal};
 pub use header::{CHECKPOINTS_MAX, Checkpoints, HEADER_BYTES_MAX, HEADER_BYTES_MIN, Header, Image};

@@ -93,7 +93,7 @@ impl Cycle {
 }
 
 /// §5.3.10 and its like once more, on the facts that are remembered: nothing that the decision rests on has expired.
-pub(super) fn remembered(device: &Device, state: &DeviceState, started_at: UnixSeconds) -> Result<Remembered, Failure> {
+pub(super) fn check_remembered(device: &Device, state: &DeviceState, started_at: UnixSeconds) -> Result<(), Failure> {
     let trusted = &state.trusted;
     let now = started_at.max(trusted.floor);
     let product = DelegatedName::new(device.product.as_str()).ok_or(Failure::Misuse)?;
@@ -105,9 +105,10 @@ pub(super) fn remembered(device: &Device, state: &DeviceState, started_at: UnixS
         trusted.delegated(&product).map(|known| known.file),
     ];
     let is_valid = |facts: &Option<FileFacts>| facts.is_some_and(|facts| facts.expires > now);
-    match state.release {
-        Some(remembered) if facts.iter().all(is_valid) => Ok(remembered),
-        Some(_) | None => Err(Failure::StoredTooOld),
+    if facts.iter().all(is_valid) {
+        Ok(())
+    } else {
+        Err(Failure::StoredTooOld)
     }
 }
 
@@ -153,7 +154,7 @@ pub(super) fn stored(phase: &mut Phase, context: &mut Context<'_>) -> Result<(),
 #[inline(never)]
 fn receive_root<D: Document>(
     phase: &mut Phase,
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     answer: Answer<'_, D>,
 ) -> Result<(), Error<D::Error>> {
     let Answer::Present(root) = answer else {
@@ -201,14 +202,19 @@ fn receive_metadata<D: Document>(
 }
 
 /// Leaves a search that has come to its end; stays in one that has not.
-fn advance(phase: &mut Phase, context: &Context<'_>) -> Result<(), Failure> {
+fn advance(phase: &mut Phase, context: &mut Context<'_>) -> Result<(), Failure> {
     let Phase::Cycle(Cycle::Search { session, goal, .. }) = phase else {
         return Err(Failure::Misuse);
     };
     match (session.request(), session.resolution(), goal) {
         (tuffet_tuf::Request::Paused, _, _) => without_release(phase, Decided::MoreRoots),
         (_, None, _) => {}
-        (_, Some(Resolution::NotFound), Goal::Pointer) => without_release(phase, Decided::NoRelease),
+        (_, Some(Resolution::NotFound), Goal::Pointer) => {
+            // A release that was withdrawn must not be decided about again.
+            context.state.release = None;
+            context.state.rollout = None;
+            without_release(phase, Decided::NoRelease);
+        }
         (_, Some(Resolution::Found(target)), Goal::Pointer) => {
             if target.length() > u64::from(DOCUMENT_BYTES_MAX) {
                 let bytes_max = DOCUMENT_BYTES_MAX;

@@ -127,11 +127,19 @@ impl Road {
     }
 }
 
+/// What an installation begins with.
+pub(super) fn shortest_way(context: &Context<'_>, plan: &Plan) -> Option<(Way, FileRef)> {
+    let road = shortest_road(context, plan)?;
+    Some((road.way(), *road.file()))
+}
+
+fn shortest_road(context: &Context<'_>, plan: &Plan) -> Option<Road> {
+    Road::shortest(&plan.image, context.device.intake, context.running.confirmed())
+}
+
 impl Install {
     pub(super) fn begin(context: &Context<'_>, plan: Plan) -> Result<Self, Failure> {
-        let running = context.running.confirmed();
-        let road =
-            Road::shortest(&plan.image, context.device.intake, running).ok_or(Failure::Image(ImageFault::NoWay))?;
+        let road = shortest_road(context, &plan).ok_or(Failure::Image(ImageFault::NoWay))?;
         let needed_bytes = road.file().length;
         if let Some(budget_bytes) = budget(context)
             && needed_bytes > budget_bytes

@@ -55,17 +55,16 @@ impl Bench {
         Ok(self.tool(program, arguments)?.read()?)
     }
 
+    /// Runs a command like [`run`](Self::run), and answers what it says as JSON.
+    pub fn told(&self, program: &str, arguments: &[&str]) -> Result<Value, Failure> {
+        let printed = self.run(program, &[arguments, &["--json"]].concat())?;
+        last_line(program, arguments, &printed)
+    }
+
     /// Runs a command that prints JSON, whatever its exit code, and answers its last line.
     pub fn ask(&self, program: &str, arguments: &[&str]) -> Result<Value, Failure> {
         let printed = self.tool(program, &[&["--json"], arguments].concat())?.capture()?;
-        let line = printed.output.lines().last().unwrap_or_default();
-        serde_json::from_str(line).map_err(|_| {
-            let errors = printed.errors.trim_end();
-            Failure::refused(format!(
-                "`{program} {}` said no JSON: {line}{errors}",
-                arguments.join(" ")
-            ))
-        })
+        last_line(program, arguments, &printed)
     }
 
     /// Starts the server of a repository on a free port.
@@ -149,6 +148,17 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn last_line(program: &str, arguments: &[&str], printed: &Printed) -> Result<Value, Failure> {
+    let line = printed.output.lines().last().unwrap_or_default();
+    serde_json::from_str(line).map_err(|_| {
+        let errors = printed.errors.trim_end();
+        Failure::refused(format!(
+            "`{program} {}` said no JSON: {line}{errors}",
+            arguments.join(" ")
+        ))
+    })
 }
 
 fn new_folder(folder: &Path) -> Result<PathBuf, Failure> {

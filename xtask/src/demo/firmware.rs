@@ -32,6 +32,15 @@ pub struct Firmware {
     pub images: [PathBuf; 3],
 }
 
+impl Firmware {
+    /// The image of a version by its number, from 1 on.
+    pub fn image(&self, number: usize) -> Result<&Path, Failure> {
+        let image = number.checked_sub(1).and_then(|index| self.images.get(index));
+        let none = || Failure::refused(format!("there is no version {number} of {}", self.description));
+        image.map(PathBuf::as_path).ok_or_else(none)
+    }
+}
+
 /// Gets the firmware: the real pairs that this machine can fetch, else a generated one. Says which, and why.
 pub fn obtain(bench: &Bench, offline: bool) -> Result<Vec<Firmware>, Failure> {
     let mut all = Vec::new();
@@ -81,7 +90,7 @@ fn prepare(
     })
 }
 
-/// An image of code-like words, of which the second version has every tenth changed.
+/// An image of code-like words, of which every fiftieth is another one in the second version.
 fn generate(bench: &Bench, version: u32) -> Result<PathBuf, Failure> {
     let mut image = vec![IMAGE_MAGIC];
     let mut state = 0x2545_F491_u32;
@@ -89,7 +98,7 @@ fn generate(bench: &Bench, version: u32) -> Result<PathBuf, Failure> {
         state ^= state << 13;
         state ^= state >> 17;
         state ^= state << 5;
-        let changed = if word % 10 == 0 { version } else { 0 };
+        let changed = if word % 50 == 0 { (state >> 28) * version } else { 0 };
         image.extend_from_slice(&((state & 0x0F0F_00FF).wrapping_add(changed)).to_le_bytes());
     }
     let path = bench.path(&format!("generated-{version}.bin"));

@@ -1,0 +1,136 @@
+//! Decoding a patch into the spare slot.
+//!
+//! - The patch lies in the part file, and the machine has hashed it whole. Each block is authenticated all the same: there is
+//!   no other way into the decoder.
+//! - One block, the decoder's state and its buffers are all that stands in memory, however large the images are.
+//! - Done is no proof: the machine has the slot read back.
+
+use crate::error::{ClientError, StorageError};
+use crate::files::sync_folder_of;
+use crate::slot_file::{RunningSlot, SpareSlot};
+use crate::slots::Filled;
+use indicatif::ProgressBar;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use tuffet_no_std_client::patch::{Authenticated, Error, LargeState, Progress};
+use tuffet_no_std_client::{Decoding, Failure, ImageFault};
+
+/// The files that a decoding works with.
+pub struct Places<'p> {
+    /// The downloaded patch.
+    pub patch: &'p Path,
+    /// The slot that runs; a patch from nothing does without.
+    pub running: &'p Path,
+    /// The slot to fill.
+    pub spare: &'p Path,
+    /// The largest image that a slot can hold, in bytes.
+    pub slot_bytes: u32,
+}
+
+/// Decodes a patch into the spare slot; the file's length is the image's in the end.
+pub fn decode(decoding: &Decoding<'_>, places: &Places<'_>, bar: &ProgressBar) -> Result<Filled, ClientError> {
+    let patch = File::open(places.patch).map_err(|error| StorageError::new("open", places.patch, error))?;
+    let running = match decoding.source.length {
+        0 => RunningSlot::NOTHING,
+        _ => RunningSlot::open(places.running).map_err(|error| StorageError::new("open", places.running, error))?,
+    };
+    let spare = SpareSlot::create(places.spare, places.slot_bytes)
+        .map_err(|error| StorageError::new("open", places.spare, error))?;
+    let mut slots = Slots { running, spare };
+    let filled = slots.fill(decoding, places, &patch, bar);
+    slots
+        .spare
+        .sync()
+        .and_then(|()| sync_folder_of(places.spare))
+        .map_err(|error| StorageError::new("write", places.spare, error))?;
+    match filled {
+        Ok(()) => Ok(Filled::Whole),
+        Err(Stop::Fault(fault)) => Ok(Filled::Fault(fault)),
+        Err(Stop::Bug) => Err(Failure::Misuse.into()),
+        Err(Stop::Storage(error)) => Err(error.into()),
+    }
+}
+
+/// Why the decoder stopped before its end.
+enum Stop {
+    /// It was driven wrongly.
+    Bug,
+    /// The patch, or what the release says about it, is not what it must be.
+    Fault(ImageFault),
+    /// The file system said no.
+    Storage(StorageError),
+}
+
+struct Slots {
+    running: RunningSlot,
+    spare: SpareSlot,
+}
+
+impl Slots {
+    fn fill(
+        &mut self,
+        decoding: &Decoding<'_>,
+        places: &Places<'_>,
+        patch: &File,
+        bar: &ProgressBar,
+    ) -> Result<(), Stop> {
+        let refused = |refusal| Stop::Fault(ImageFault::Patch(refusal));
+        let mut state = decoder();
+        state
+            .begin(decoding.pinned, decoding.source, decoding.result)
+            .map_err(refused)?;
+        let mut bytes = Vec::new();
+        while let Some(range) = state.next_block() {
+            // The chain knows no block above 64 KiB.
+            bytes.resize(usize::try_from(range.length).unwrap_or(usize::MAX), 0);
+            patch
+                .read_exact_at(&mut bytes, u64::from(range.offset))
+                .map_err(|error| Stop::Storage(StorageError::new("read", places.patch, error)))?;
+            let block = state.authenticate(&bytes).map_err(without_io)?;
+            let is_done = self.take(&mut state, &block, places)?;
+            bar.set_position(u64::from(state.position()));
+            if is_done {
+                break;
+            }
+        }
+        // The decoder is done only in the last block; this says so once more, where it costs nothing.
+        state.chain().map_or(Ok(()), |chain| chain.finish()).map_err(refused)
+    }
+
+    /// Uses one block up; whether the image is complete then.
+    fn take(&mut self, state: &mut LargeState, block: &Authenticated<'_>, places: &Places<'_>) -> Result<bool, Stop> {
+        loop {
+            match state.run(block, &mut self.running, &mut self.spare) {
+                Ok(Progress::Checkpoint { .. } | Progress::NeedsErase { .. }) => {}
+                Ok(Progress::NeedsBlock) => return Ok(false),
+                Ok(Progress::Done) => return Ok(true),
+                Err(Error::New(error)) => {
+                    return Err(Stop::Storage(StorageError::new("write", places.spare, error.0)));
+                }
+                Err(Error::Old(error)) => {
+                    return Err(Stop::Storage(StorageError::new("read", places.running, error.0)));
+                }
+                Err(Error::Geometry(geometry)) => return Err(Stop::Fault(ImageFault::Geometry(geometry))),
+                Err(Error::Refused(refusal)) => return Err(Stop::Fault(ImageFault::Patch(refusal))),
+                // `Error` may grow: what this client does not know, it cannot have caused by a patch.
+                Err(Error::Misuse(_) | _) => return Err(Stop::Bug),
+            }
+        }
+    }
+}
+
+/// In a function of its own, so that the stack is free of it again: it is half a MiB large.
+#[inline(never)]
+fn decoder() -> Box<LargeState> {
+    Box::new(LargeState::new())
+}
+
+fn without_io(error: Error<std::convert::Infallible, std::convert::Infallible>) -> Stop {
+    match error {
+        Error::Refused(refusal) => Stop::Fault(ImageFault::Patch(refusal)),
+        Error::Geometry(geometry) => Stop::Fault(ImageFault::Geometry(geometry)),
+        Error::Old(never) | Error::New(never) => match never {},
+        Error::Misuse(_) | _ => Stop::Bug,
+    }
+}
