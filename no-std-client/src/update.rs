@@ -14,7 +14,7 @@ mod install;
 
 use crate::device::{Device, Running};
 use crate::failure::{Failure, ImageFault};
-use crate::state::{DeviceState, Remembered};
+use crate::state::{DeviceState, Remembered, Standing};
 use cycle::Cycle;
 use install::Install;
 use tuffet_boot::{Slot, VerifiedImage};
@@ -230,27 +230,34 @@ impl<'d> Update<'d> {
         state: DeviceState,
         started_at: UnixSeconds,
     ) -> Result<Self, Failure> {
-        let remembered = Self::remembered(device, &state, started_at)?;
-        Ok(Self::about(device, running, state, started_at, remembered))
+        Self::check_remembered(device, &state, started_at)?;
+        Ok(Self::about_remembered(device, running, state, started_at))
     }
 
-    /// The release that is stored, as far as nothing has expired; `None`: there is none.
-    pub(crate) fn remembered(
+    /// Whether what is remembered carries a decision still.
+    pub(crate) fn check_remembered(
         device: &Device,
         state: &DeviceState,
         started_at: UnixSeconds,
-    ) -> Result<Option<Remembered>, Failure> {
-        cycle::remembered(device, state, started_at)
+    ) -> Result<(), Failure> {
+        cycle::check_remembered(device, state, started_at)
     }
 
-    /// Begins with the release that is [remembered](Self::remembered).
-    pub(crate) const fn about(
+    /// Begins with what is remembered, after it was [checked](Self::check_remembered).
+    pub(crate) const fn about_remembered(
         device: &'d Device,
         running: Running,
         state: DeviceState,
         started_at: UnixSeconds,
-        remembered: Option<Remembered>,
     ) -> Self {
+        let phase = match state.release {
+            Standing::Known(remembered) => Phase::Cycle(Cycle::Stored(remembered)),
+            // Of what is not known there is nothing to decide about: it was refused before.
+            Standing::NoRelease | Standing::Unknown => Phase::Decided(Considered {
+                decided: Decided::NoRelease,
+                release: None,
+            }),
+        };
         Self {
             context: Context {
                 device,
@@ -258,13 +265,7 @@ impl<'d> Update<'d> {
                 state,
                 started_at,
             },
-            phase: match remembered {
-                Some(remembered) => Phase::Cycle(Cycle::Stored(remembered)),
-                None => Phase::Decided(Considered {
-                    decided: Decided::NoRelease,
-                    release: None,
-                }),
-            },
+            phase,
         }
     }
 

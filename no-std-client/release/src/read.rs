@@ -102,12 +102,13 @@ impl<E: fmt::Display> fmt::Display for ReadError<E> {
     }
 }
 
-/// Shows a whole document to `sink`.
-pub(crate) fn read<D, S>(document: &mut D, bytes_max: u32, sink: &mut S) -> Result<(), ReadError<D::Error>>
-where
-    D: Document,
-    S: Sink<Refusal = What>,
-{
+/// Shows a whole document to `sink`. Not inlined: the scanner stands once in flash, and only here on the stack.
+#[inline(never)]
+pub(crate) fn read<D: Document>(
+    document: &mut D,
+    bytes_max: u32,
+    sink: &mut dyn Sink<Refusal = What>,
+) -> Result<(), ReadError<D::Error>> {
     let length = document.length();
     if length > bytes_max {
         return Err(ReadError::TooLong { bytes_max });

@@ -138,8 +138,8 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         let (pages, state) = self.storage.state()?;
         let running = self.running()?;
         // First what can be refused, and then the machine, which is made only once.
-        let remembered = Update::remembered(self.device, &state, now)?;
-        Ok((pages, Update::about(self.device, running, state, now, remembered)))
+        Update::check_remembered(self.device, &state, now)?;
+        Ok((pages, Update::about_remembered(self.device, running, state, now)))
     }
 
     /// The pages alone: what stands in them is in the installation already.

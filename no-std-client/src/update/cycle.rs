@@ -93,12 +93,7 @@ impl Cycle {
 }
 
 /// §5.3.10 and its like once more, on the facts that are remembered: nothing that the decision rests on has expired.
-/// `None`: there is no release.
-pub(super) fn remembered(
-    device: &Device,
-    state: &DeviceState,
-    started_at: UnixSeconds,
-) -> Result<Option<Remembered>, Failure> {
+pub(super) fn check_remembered(device: &Device, state: &DeviceState, started_at: UnixSeconds) -> Result<(), Failure> {
     let trusted = &state.trusted;
     let now = started_at.max(trusted.floor);
     let product = DelegatedName::new(device.product.as_str()).ok_or(Failure::Misuse)?;
@@ -111,8 +106,7 @@ pub(super) fn remembered(
     ];
     let is_valid = |facts: &Option<FileFacts>| facts.is_some_and(|facts| facts.expires > now);
     match state.release {
-        Standing::Known(remembered) if facts.iter().all(is_valid) => Ok(Some(remembered)),
-        Standing::NoRelease if facts.iter().all(is_valid) => Ok(None),
+        Standing::Known(_) | Standing::NoRelease if facts.iter().all(is_valid) => Ok(()),
         Standing::Known(_) | Standing::NoRelease | Standing::Unknown => Err(Failure::StoredTooOld),
     }
 }
@@ -223,6 +217,7 @@ fn advance(phase: &mut Phase, context: &mut Context<'_>) -> Result<(), Failure> 
         (tuffet_tuf::Request::Paused, _, _) => without_release(phase, Decided::MoreRoots),
         (_, None, _) => {}
         (_, Some(Resolution::NotFound), Goal::Pointer) => {
+            // A release that was withdrawn must not be decided about again.
             (context.state.release, context.state.rollout) = (Standing::NoRelease, None);
             without_release(phase, Decided::NoRelease);
         }

@@ -49,6 +49,32 @@ pub(crate) trait Body {
     fn finish(self) -> Result<Self::Content, Flawed>;
 }
 
+/// A [`Body`] while its file is read. The code that reads exists once for all roles, as it costs a device most of its flash.
+trait Fields {
+    fn kind(&self) -> &'static str;
+    fn open_field(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed>;
+    fn take_value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed>;
+    fn close_field(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed>;
+}
+
+impl<B: Body> Fields for B {
+    fn kind(&self) -> &'static str {
+        B::TYPE
+    }
+
+    fn open_field(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
+        self.open(path, kind)
+    }
+
+    fn take_value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        self.value(path, value)
+    }
+
+    fn close_field(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
+        self.close(path, kind)
+    }
+}
+
 /// A refusal in the middle of a file, before it is known where.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Flawed {
@@ -82,12 +108,24 @@ pub(crate) struct Wanted {
 }
 
 /// Reads a file once and takes out what `body` is for.
-#[inline(never)]
 pub(crate) fn read<D: Document, B: Body>(
     document: &mut D,
     wanted: &Wanted,
-    body: B,
+    mut body: B,
 ) -> Result<(FileFacts, B::Content), Error<D::Error>> {
+    let facts = read_fields(document, wanted, &mut body)?;
+    let content = body.finish();
+    let content = content.map_err(|flawed| flawed.rejected(wanted.role, facts.length))?;
+    Ok((facts, content))
+}
+
+/// Reads a file once and shows it to `fields`.
+#[inline(never)]
+fn read_fields<D: Document>(
+    document: &mut D,
+    wanted: &Wanted,
+    fields: &mut dyn Fields,
+) -> Result<FileFacts, Error<D::Error>> {
     let role = wanted.role;
     let length = check_length(document.length(), wanted)?;
     if let Some(pinned) = wanted.pinned
@@ -96,7 +134,7 @@ pub(crate) fn read<D: Document, B: Body>(
         return Err(Rejected::WrongDigest { role }.into());
     }
     let mut envelope = Envelope {
-        body,
+        fields,
         header: Header::default(),
         signatures: ArrayVec::new(),
         has_signed: false,
@@ -105,31 +143,19 @@ pub(crate) fn read<D: Document, B: Body>(
     if wanted.pinned.is_some_and(|pinned| pinned.digest != digest) {
         return Err(Error::UnstableDocument { role });
     }
-    let Envelope {
-        body,
-        header,
-        has_signed,
-        ..
-    } = envelope;
-    let finished = if has_signed {
-        header.finish()
+    let finished = if envelope.has_signed {
+        envelope.header.finish()
     } else {
         Err(Flawed::MISSING)
     };
-    let (header, content) = finished
-        .and_then(|header| Ok((header, body.finish()?)))
-        .map_err(|flawed| flawed.rejected(role, length))?;
-    let (version, expires, signed_at) = header;
-    Ok((
-        FileFacts {
-            version,
-            length,
-            digest,
-            expires,
-            signed_at,
-        },
-        content,
-    ))
+    let (version, expires, signed_at) = finished.map_err(|flawed| flawed.rejected(role, length))?;
+    Ok(FileFacts {
+        version,
+        length,
+        digest,
+        expires,
+        signed_at,
+    })
 }
 
 /// §5.3.3, §5.4.1, §5.5.1, §5.6.1: never more than the limit, and exactly the length that is known.
@@ -218,8 +244,8 @@ pub(crate) fn scan<D: Document>(
 }
 
 /// What every file holds around and beside a role's own fields.
-struct Envelope<B> {
-    body: B,
+struct Envelope<'b> {
+    fields: &'b mut dyn Fields,
     header: Header,
     /// The beginnings of all key ids in `signatures`.
     ///
@@ -228,7 +254,7 @@ struct Envelope<B> {
     has_signed: bool,
 }
 
-impl<B: Body> Sink for Envelope<B> {
+impl Sink for Envelope<'_> {
     type Refusal = Flawed;
 
     fn open(&mut self, path: &Path<'_>, kind: Container) -> Result<(), Flawed> {
@@ -247,7 +273,7 @@ impl<B: Body> Sink for Envelope<B> {
                 _,
             )
             | ([] | [Key("signatures" | "signed")] | [Key("signatures"), ..], _) => Err(Flawed::WRONG_KIND),
-            ([Key("signed"), inner @ ..], kind) => self.body.open(inner, kind),
+            ([Key("signed"), inner @ ..], kind) => self.fields.open_field(inner, kind),
             _ => Ok(()),
         }
     }
@@ -261,7 +287,7 @@ impl<B: Body> Sink for Envelope<B> {
             [Key("signed"), Key("_type")] => {
                 // The type decides what all other fields mean, and it is their first.
                 self.header.has_type = true;
-                if text(value)? == B::TYPE {
+                if text(value)? == self.fields.kind() {
                     Ok(())
                 } else {
                     Err(Flawed::Flaw(Flaw::WrongType))
@@ -279,14 +305,14 @@ impl<B: Body> Sink for Envelope<B> {
             }
             [Key("signed"), Key("version")] => version(value).map(|version| self.header.version = Some(version)),
             [Key("signed"), Key(SIGNED_AT)] => time(value).map(|time| self.header.signed_at = time),
-            [Key("signed"), inner @ ..] => self.body.value(inner, value),
+            [Key("signed"), inner @ ..] => self.fields.take_value(inner, value),
             _ => Ok(()),
         }
     }
 
     fn close(&mut self, path: &Path<'_>, kind: Container) -> Result<(), Flawed> {
         match path.segments() {
-            [Segment::Key("signed"), inner @ ..] => self.body.close(inner, kind),
+            [Segment::Key("signed"), inner @ ..] => self.fields.close_field(inner, kind),
             _ => Ok(()),
         }
     }
@@ -295,7 +321,7 @@ impl<B: Body> Sink for Envelope<B> {
 /// Our own field in `signed`.
 const SIGNED_AT: &str = "x-tuffet-signed-at";
 
-impl<B> Envelope<B> {
+impl Envelope<'_> {
     fn signature(&mut self, id: Digest) -> Result<(), Flawed> {
         let beginning = *id.first_chunk().ok_or(Flawed::NOT_HEX)?;
         if self.signatures.contains(&beginning) {
