@@ -46,11 +46,15 @@ impl Place<'_> {
         self.recorded.region(self.operation)
     }
 
-    /// Records and kept files are torn at every unit; what is large and checked by a digest at three of them.
+    /// Records are torn at every unit; so are files in the scenarios that differ in their files. What else is large and checked
+    /// by a digest is torn at three units.
     fn tears(&self) -> Tears {
+        let is_about_files = ["full", "delta", "long logs"].contains(&self.recorded.scenario().name);
         match self.region() {
             "checkpoint A" | "checkpoint B" | "slot A" | "slot B" => Tears::Inside { seed: SEED },
-            _ => Tears::EveryUnit { seed: SEED },
+            "boot record" | "trusted state" => Tears::EveryUnit { seed: SEED },
+            _ if is_about_files || deep() > 1 => Tears::EveryUnit { seed: SEED },
+            _ => Tears::Inside { seed: SEED },
         }
     }
 
@@ -63,10 +67,10 @@ impl Place<'_> {
         let stride = match self.region() {
             "boot record" => 1,
             // A decoder is saved by a hundred operations that are alike.
-            "checkpoint A" | "checkpoint B" => return index == self.operation % 6,
-            "slot A" | "slot B" => 2,
+            "checkpoint A" | "checkpoint B" => return index == self.operation % 12,
+            "slot A" | "slot B" => 3,
             "trusted state" => 37,
-            _ => 29,
+            _ => 11,
         };
         index % stride == self.operation % stride
     }
@@ -134,7 +138,7 @@ fn every_operation_of_a_device_cut_everywhere() {
     findings.assert_none();
     let seen = seen.into_inner().unwrap();
     println!("{} scenarios, {seen:?}", all.len());
-    assert!(seen.cuts > 50_000 && seen.lived > 10_000, "{seen:?}");
+    assert!(seen.cuts > 50_000 && seen.lived > 8_000, "{seen:?}");
 }
 
 #[test]
