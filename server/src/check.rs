@@ -142,6 +142,10 @@ fn pointers(
     role: &Targets,
     depth: Depth<'_>,
 ) -> Result<(), Error> {
+    // A product that never released anything needs no files.
+    if role.targets.is_empty() {
+        return Ok(());
+    }
     let no_such_role = || Refused::NoSuchRole {
         role: TargetsRole::of(product, Kind::Files).name().to_owned(),
     };

@@ -115,7 +115,12 @@ fn format(bench: &Bench) -> Outcome {
         return workspace;
     }
     let boards = bench.root.join("integration/boards/Cargo.toml");
-    show(bench.cargo().args(["fmt", "--check", "--manifest-path"]).arg(boards))
+    show(
+        bench
+            .cargo()
+            .args(["fmt", "--all", "--check", "--manifest-path"])
+            .arg(boards),
+    )
 }
 
 /// A build that had to change the lock file used other versions than those that were committed.
