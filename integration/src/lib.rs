@@ -5,7 +5,8 @@
 //! - [`server`] serves them over HTTP, well or badly, and writes down every request.
 //!
 //! - [`attacks`] is the attack table; [`device`]s are what its rows run on.
-//! - [`nor`] is a flash whose power can be cut, anywhere in an update.
+//! - [`nor`] is a flash whose power can be cut, anywhere in an update; [`life`] is the life of a device on it, with what must
+//!   hold at every moment.
 //! - [`flash_device`] is the program `tuffet-flash-device`: a small device on such a flash in a file, over HTTP.
 //! - [`vendor`] is the other side: the real programs that publish and serve.
 //!
@@ -14,6 +15,7 @@
 pub mod attacks;
 pub mod device;
 pub mod flash_device;
+pub mod life;
 pub mod nor;
 pub mod program;
 pub mod server;

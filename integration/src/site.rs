@@ -1,6 +1,7 @@
 //! A repository folder as a value: what is served under which path, and what goes wrong while it is served.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// What goes wrong when a path is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,14 +59,15 @@ struct Faults {
 /// The files of a repository, and how they are served.
 #[derive(Debug, Clone, Default)]
 pub struct Site {
-    files: BTreeMap<String, Vec<u8>>,
+    /// Shared by all copies, until one of them is changed: some thousand devices reach the same one.
+    files: Arc<BTreeMap<String, Vec<u8>>>,
     faults: BTreeMap<String, Faults>,
 }
 
 impl Site {
     /// Puts a file in place of whatever stood under this path.
     pub fn put(&mut self, path: &str, bytes: Vec<u8>) {
-        self.files.insert(path.to_owned(), bytes);
+        Arc::make_mut(&mut self.files).insert(path.to_owned(), bytes);
     }
 
     /// Takes a file away.
@@ -75,7 +77,7 @@ impl Site {
     /// When there is no such file: a fault that changes nothing is a mistake in a test.
     pub fn remove(&mut self, path: &str) {
         assert!(
-            self.files.remove(path).is_some(),
+            Arc::make_mut(&mut self.files).remove(path).is_some(),
             "{path} is not served, so it cannot be taken away"
         );
     }
@@ -92,7 +94,7 @@ impl Site {
     ///
     /// When there is no such file, or the edit leaves it as it was.
     pub fn edit(&mut self, path: &str, edit: impl FnOnce(&mut Vec<u8>)) {
-        let Some(bytes) = self.files.get_mut(path) else {
+        let Some(bytes) = Arc::make_mut(&mut self.files).get_mut(path) else {
             panic!("{path} is not served, so it cannot be edited");
         };
         let before = bytes.clone();

@@ -11,13 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
-const PAPERS: [&str; 6] = [
+const PAPERS: [&str; 7] = [
     ARCHITECTURE,
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "README.md",
     "SECURITY.md",
     "docs/delta.md",
+    "docs/power-cuts.md",
 ];
 /// This file holds words that are nowhere else, to test itself.
 const ITSELF: &str = "integration/tests/papers.rs";

@@ -14,7 +14,7 @@ mod install;
 
 use crate::device::{Device, Running};
 use crate::failure::{Failure, ImageFault};
-use crate::state::{DeviceState, Remembered};
+use crate::state::{DeviceState, Remembered, Standing};
 use cycle::Cycle;
 use install::Install;
 use tuffet_boot::{Slot, VerifiedImage};
@@ -222,7 +222,7 @@ impl<'d> Update<'d> {
     }
 
     /// Decides again about the release that is stored, without the repository: a wave or a window may have opened. The
-    /// stored facts count as far as nothing has expired; else the answer is [`Failure::StoredTooOld`], and a full cycle is
+    /// stored facts count as far as nothing has expired and nothing was trusted anew since the last completed cycle; else the answer is [`Failure::StoredTooOld`], and a full cycle is
     /// due.
     pub fn again(
         device: &'d Device,
@@ -251,8 +251,9 @@ impl<'d> Update<'d> {
         started_at: UnixSeconds,
     ) -> Self {
         let phase = match state.release {
-            Some(remembered) => Phase::Cycle(Cycle::Stored(remembered)),
-            None => Phase::Decided(Considered {
+            Standing::Known(remembered) => Phase::Cycle(Cycle::Stored(remembered)),
+            // Of what is not known there is nothing to decide about: it was refused before.
+            Standing::NoRelease | Standing::Unknown => Phase::Decided(Considered {
                 decided: Decided::NoRelease,
                 release: None,
             }),

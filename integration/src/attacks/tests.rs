@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 const NOW: u64 = 1_800_000_000;
 
 /// Rows that serve an honest release. With all keys that it needs, a thief's is one like any other.
-const HONEST: [&str; 8] = [
+const HONEST: [&str; 9] = [
     "healthy_release",
     "healthy_long_snapshot",
     "image_over_the_budget",
     "patch_healthy_delta",
     "patch_healthy_whole",
     "patch_within_the_budget",
+    "release_during_a_trial",
     "release_failed_before",
     "thief_of_product_keys_releases",
 ];

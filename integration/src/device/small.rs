@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
-use tuffet_boot::{BootRecords, State};
+use tuffet_boot::{Recovery, Run, State};
 use tuffet_no_std_client::flash::{Map, Span, Storage, Units, Xip};
 use tuffet_no_std_client::patch::SmallState;
 use tuffet_no_std_client::release::{Id, Profile, Seed};
@@ -26,51 +26,66 @@ const PIECE_BYTES: usize = 100;
 const KIB: u32 = 1024;
 
 /// What lies where on the simulated part.
-pub const MAP: Map<Xip> = Map {
-    boot_record: Span::new(0, 2 * KIB),
-    state: Span::new(2 * KIB, 2 * KIB),
-    roots: [Span::new(4 * KIB, 8 * KIB), Span::new(12 * KIB, 8 * KIB)],
-    snapshots: [Span::new(20 * KIB, 4 * KIB), Span::new(24 * KIB, 4 * KIB)],
-    document: Span::new(28 * KIB, 8 * KIB),
-    checkpoints: [Span::new(36 * KIB, 8 * KIB), Span::new(44 * KIB, 8 * KIB)],
-    slots: Xip {
-        slots: [
-            Span::new(52 * KIB, SLOT_BYTES),
-            Span::new(52 * KIB + SLOT_BYTES, SLOT_BYTES),
-        ],
-        base: 0,
-    },
-};
+pub const MAP: Map<Xip> = map(SLOT_BYTES, 2 * KIB);
 
-/// Bytes of the simulated part.
-pub const CAPACITY_BYTES: u32 = 52 * KIB + 2 * SLOT_BYTES;
-
-const UNITS: Units = Units {
-    capacity: CAPACITY_BYTES,
-    erase_bytes: KIB,
-    write_bytes: 4,
-};
-
-const _: () = assert!(MAP.check(UNITS, SmallState::SNAPSHOT_BYTES).is_ok());
-
-/// The parts of the map, for counting what happens to each.
+/// What lies where on a part with slots of this length, and so much for the trusted state.
+///
+/// # Panics
+///
+/// If no device could live on it.
 #[must_use]
-pub fn regions() -> [Region; 10] {
-    let range = |span: Span| Range {
-        start: span.start as usize,
-        end: (span.start + span.bytes) as usize,
+pub const fn map(slot_bytes: u32, state_bytes: u32) -> Map<Xip> {
+    let map = Map {
+        boot_record: Span::new(0, 2 * KIB),
+        roots: [Span::new(2 * KIB, 8 * KIB), Span::new(10 * KIB, 8 * KIB)],
+        snapshots: [Span::new(18 * KIB, 4 * KIB), Span::new(22 * KIB, 4 * KIB)],
+        document: Span::new(26 * KIB, 8 * KIB),
+        checkpoints: [Span::new(34 * KIB, 8 * KIB), Span::new(42 * KIB, 8 * KIB)],
+        state: Span::new(50 * KIB, state_bytes),
+        slots: Xip {
+            slots: [
+                Span::new(50 * KIB + state_bytes, slot_bytes),
+                Span::new(50 * KIB + state_bytes + slot_bytes, slot_bytes),
+            ],
+            base: 0,
+        },
     };
+    let units = Units {
+        capacity: capacity(&map) as u32,
+        erase_bytes: KIB,
+        write_bytes: 4,
+    };
+    assert!(map.check(units, SmallState::SNAPSHOT_BYTES).is_ok());
+    map
+}
+
+/// Bytes of the part that a map needs.
+#[must_use]
+pub const fn capacity(map: &Map<Xip>) -> usize {
+    range(map.slots.slots[1]).end
+}
+
+/// Where a part of the map lies, in bytes.
+#[must_use]
+pub const fn range(span: Span) -> Range<usize> {
+    span.start as usize..(span.start + span.bytes) as usize
+}
+
+/// The parts of a map, for counting what happens to each.
+#[must_use]
+pub fn regions(map: &Map<Xip>) -> [Region; 11] {
     [
-        ("boot record", MAP.boot_record),
-        ("trusted state", MAP.state),
-        ("root A", MAP.roots[0]),
-        ("root B", MAP.roots[1]),
-        ("snapshot A", MAP.snapshots[0]),
-        ("snapshot B", MAP.snapshots[1]),
-        ("document", MAP.document),
-        ("checkpoints", Span::new(36 * KIB, 16 * KIB)),
-        ("slot A", MAP.slots.slots[0]),
-        ("slot B", MAP.slots.slots[1]),
+        ("boot record", map.boot_record),
+        ("trusted state", map.state),
+        ("root A", map.roots[0]),
+        ("root B", map.roots[1]),
+        ("snapshot A", map.snapshots[0]),
+        ("snapshot B", map.snapshots[1]),
+        ("document", map.document),
+        ("checkpoint A", map.checkpoints[0]),
+        ("checkpoint B", map.checkpoints[1]),
+        ("slot A", map.slots.slots[0]),
+        ("slot B", map.slots.slots[1]),
     ]
     .map(|(name, span)| Region {
         name,
@@ -82,6 +97,7 @@ pub fn regions() -> [Region; 10] {
 pub struct Small {
     identity: Rc<client::Device>,
     taken: Option<Taken>,
+    map: Map<Xip>,
     flash: RefCell<SmallNor>,
     now: UnixSeconds,
     network: Network,
@@ -93,6 +109,25 @@ pub struct Network {
     requests: Vec<String>,
     /// What is left of the open file.
     rest: Vec<u8>,
+    /// Whether the connection ends with an error behind that.
+    is_reset: bool,
+    is_patch: bool,
+    arrivals: Vec<Arrival>,
+}
+
+/// A piece of a patch that came.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Its bytes.
+    pub bytes: usize,
+    /// Flash operations that were done before.
+    pub operations: usize,
+}
+
+/// The network of a device whose flash is watched.
+struct Watched<'d> {
+    network: &'d mut Network,
+    flash: &'d RefCell<SmallNor>,
 }
 
 /// Who the simulated device is.
@@ -121,7 +156,15 @@ impl Network {
             site,
             requests: Vec::new(),
             rest: Vec::new(),
+            is_reset: false,
+            is_patch: false,
+            arrivals: Vec::new(),
         }
+    }
+
+    /// The pieces of patches that came since the last call.
+    pub fn take_arrivals(&mut self) -> Vec<Arrival> {
+        std::mem::take(&mut self.arrivals)
     }
 
     /// The requests since the last call, as labels, in order.
@@ -139,16 +182,21 @@ impl Transport for Network {
             return Ok(Opened::Absent);
         };
         let mut bytes = file.to_vec();
+        self.is_patch = ask.path.ends_with(".patch");
+        self.is_reset = false;
+        let mut answer_bytes_max = usize::MAX;
         let bytes_max = ask.offset as usize + ask.bytes_max as usize;
         match self.site.next_fault(ask.path) {
             Some(Fault::EndlessBody) => bytes.resize(bytes.len().max(bytes_max), 0),
             Some(Fault::Extended { bytes: zeros }) => bytes.resize(bytes.len() + zeros, 0),
             Some(Fault::Truncated { bytes: left }) => bytes.truncate(left),
+            Some(Fault::Reset { bytes: left }) => (answer_bytes_max, self.is_reset) = (left, true),
             Some(fault) => unreachable!("{fault:?} is a fault of HTTP: its row runs only there"),
             None => {}
         }
         bytes.truncate(bytes_max);
         self.rest = bytes.split_off((ask.offset as usize).min(bytes.len()));
+        self.rest.truncate(answer_bytes_max);
         Ok(Opened::Present { etag: None })
     }
 
@@ -156,7 +204,27 @@ impl Transport for Network {
         let count = space.len().min(self.rest.len()).min(PIECE_BYTES);
         space[..count].copy_from_slice(&self.rest[..count]);
         self.rest.drain(..count);
+        if count == 0 && self.is_reset {
+            return Err(());
+        }
         Ok(count)
+    }
+}
+
+impl Transport for Watched<'_> {
+    type Error = ();
+
+    fn open(&mut self, ask: &Ask<'_>) -> Result<Opened, ()> {
+        self.network.open(ask)
+    }
+
+    fn read(&mut self, space: &mut [u8]) -> Result<usize, ()> {
+        let bytes = self.network.read(space)?;
+        if self.network.is_patch && bytes > 0 {
+            let operations = self.flash.borrow().tally().operations();
+            self.network.arrivals.push(Arrival { bytes, operations });
+        }
+        Ok(bytes)
     }
 }
 
@@ -165,25 +233,7 @@ impl Device for Small {
     const FULL: &str = "whole";
 
     fn factory(repository: &Simulator) -> Self {
-        let mut device = Self {
-            identity: Rc::new(identity()),
-            taken: None,
-            flash: RefCell::new(SmallNor::new(CAPACITY_BYTES as usize)),
-            now: UnixSeconds::new(repository.now),
-            network: Network::to(repository.site.clone()),
-        };
-        let root = repository
-            .site
-            .file("metadata/1.root.json")
-            .expect("the first root is served")
-            .to_vec();
-        let now = device.now;
-        device.with_client(|client, network| {
-            client.provision_root(&root).expect("the first root is sound");
-            client.provision(network, now).expect("the factory installs")
-        });
-        device.network.take_requests();
-        device
+        Self::factory_with(MAP, repository)
     }
 
     fn keeps(file: &str) -> bool {
@@ -229,8 +279,7 @@ impl Device for Small {
     }
 
     fn update(&mut self) -> Outcome {
-        let now = self.now;
-        let outcome = self.with_client(|client, network| client.update(network, now));
+        let outcome = self.cycle();
         self.taken = outcome.as_ref().ok().and_then(taken);
         match outcome {
             Ok(outcome) => told(&outcome),
@@ -262,9 +311,9 @@ impl Device for Small {
         let contents = self.flash.borrow().contents().to_vec();
         let bytes = |span: Span| contents[span.start as usize..][..span.bytes as usize].to_vec();
         let mut files = BTreeMap::from([
-            (BOOT_RECORD.to_owned(), bytes(MAP.boot_record)),
-            (RUNNING_SLOT.to_owned(), bytes(MAP.slots.slots[0])),
-            (SPARE_SLOT.to_owned(), bytes(MAP.slots.slots[1])),
+            (BOOT_RECORD.to_owned(), bytes(self.map.boot_record)),
+            (RUNNING_SLOT.to_owned(), bytes(self.map.slots.slots[0])),
+            (SPARE_SLOT.to_owned(), bytes(self.map.slots.slots[1])),
         ]);
         let Ok((_, state)) = self.storage().state() else {
             return files;
@@ -279,12 +328,12 @@ impl Device for Small {
             files.extend(whole.map(|file| (name.to_owned(), file)));
         };
         let root = state.trusted.root;
-        kept("root", &MAP.roots, root.length, &root.digest);
+        kept("root", &self.map.roots, root.length, &root.digest);
         if let Some(snapshot) = state.trusted.snapshot {
-            kept("snapshot", &MAP.snapshots, snapshot.length, &snapshot.digest);
+            kept("snapshot", &self.map.snapshots, snapshot.length, &snapshot.digest);
         }
-        if let Some(release) = state.release {
-            kept(DOCUMENT, &[MAP.document], release.length, &release.pointer.release);
+        if let Some(release) = state.release.document() {
+            kept(DOCUMENT, &[self.map.document], release.length, &release.pointer.release);
         }
         files
     }
@@ -296,6 +345,7 @@ impl Device for Small {
         // What is cut off reads as erased; what is longer than the file changes nothing that is read.
         let mut cells = after.clone();
         cells.resize(before.len(), 0xFF);
+        let state_start = self.map.state.start;
         self.edit_contents(|contents| {
             let places: Vec<usize> = contents
                 .windows(before.len())
@@ -309,7 +359,7 @@ impl Device for Small {
             if file == STATE {
                 // Nor is the record before it of any help.
                 for record in 0..2 {
-                    let end = (MAP.state.start + record * KIB) as usize + 8 + DeviceState::ENCODED_BYTES;
+                    let end = (state_start + record * KIB) as usize + 8 + DeviceState::ENCODED_BYTES;
                     contents[end - 1] ^= u8::from(after != before);
                 }
             }
@@ -317,9 +367,7 @@ impl Device for Small {
     }
 
     fn try_out(&mut self, is_healthy: bool) {
-        let run = bootloader::choose_slot(&self.storage())
-            .expect("flash answers")
-            .expect("something runs");
+        let run = self.boot().expect("flash answers").expect("something runs");
         assert!(matches!(run.why, tuffet_boot::Why::Trial { .. }), "{run:?}");
         let mut records = self.storage().boot_records().expect("the boot record can be read");
         if is_healthy {
@@ -336,8 +384,82 @@ impl Device for Small {
 }
 
 impl Small {
-    fn storage(&self) -> Storage<'_, SmallNor, Xip> {
-        Storage::new(&self.flash, &MAP)
+    /// A device fresh from the factory, on a part that is laid out by this map.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be made from this repository.
+    #[must_use]
+    pub fn factory_with(map: Map<Xip>, repository: &Simulator) -> Self {
+        let mut device = Self::with_contents(map, vec![0xFF; capacity(&map)], repository);
+        let root = repository
+            .site
+            .file("metadata/1.root.json")
+            .expect("the first root is served")
+            .to_vec();
+        let now = device.now;
+        device.with_client(|client, network| {
+            client.provision_root(&root).expect("the first root is sound");
+            client.provision(network, now).expect("the factory installs")
+        });
+        device.network.take_requests();
+        device
+    }
+
+    /// A device whose part holds this.
+    #[must_use]
+    pub fn with_contents(map: Map<Xip>, contents: Vec<u8>, repository: &Simulator) -> Self {
+        let slot_bytes = map.slots.slots[0].bytes;
+        Self {
+            identity: Rc::new(client::Device {
+                slot_bytes,
+                ..identity()
+            }),
+            taken: None,
+            map,
+            flash: RefCell::new(Nor::with_contents(contents)),
+            now: UnixSeconds::new(repository.now),
+            network: Network::to(repository.site.clone()),
+        }
+    }
+
+    /// What the bootloader answers at a reset.
+    pub fn boot(&self) -> Result<Result<Run, Recovery>, Stop<NorError>> {
+        bootloader::choose_slot(&self.storage())
+    }
+
+    /// A full cycle, and the installation of what it finds.
+    pub fn cycle(&mut self) -> Result<client::Outcome, Stop<NorError>> {
+        let identity = Rc::clone(&self.identity);
+        let mut client = Client::<_, _, SmallState>::new(
+            &identity,
+            Storage::new(&self.flash, &self.map),
+            Settings::DEFAULT,
+            self.now,
+        )
+        .expect("the device decodes the small profile");
+        let mut watched = Watched {
+            network: &mut self.network,
+            flash: &self.flash,
+        };
+        client.update(&mut watched, self.now)
+    }
+
+    /// The flash with its map.
+    #[must_use]
+    pub const fn storage(&self) -> Storage<'_, SmallNor, Xip> {
+        Storage::new(&self.flash, &self.map)
+    }
+
+    /// The part.
+    #[must_use]
+    pub const fn flash(&self) -> &RefCell<SmallNor> {
+        &self.flash
+    }
+
+    /// The way to the repository.
+    pub const fn network(&mut self) -> &mut Network {
+        &mut self.network
     }
 
     fn with_client<T>(
@@ -345,7 +467,7 @@ impl Small {
         work: impl FnOnce(&mut Client<'_, SmallNor, Xip, SmallState>, &mut Network) -> T,
     ) -> T {
         let identity = Rc::clone(&self.identity);
-        let storage = Storage::new(&self.flash, &MAP);
+        let storage = Storage::new(&self.flash, &self.map);
         let mut client =
             Client::new(&identity, storage, Settings::DEFAULT, self.now).expect("the device decodes the small profile");
         work(&mut client, &mut self.network)
@@ -395,8 +517,3 @@ pub fn told(outcome: &client::Outcome) -> Outcome {
         client::Outcome::Waiting(reason) => Outcome::Waiting(reason.name().to_owned()),
     }
 }
-
-/// The boot record of a flash that a test opened itself.
-pub type Records<'f> = BootRecords<client::flash::Region<'f, SmallNor>>;
-/// The error of the simulated part, as a driver hands it on.
-pub type FlashStop = Stop<NorError>;

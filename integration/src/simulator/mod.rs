@@ -75,6 +75,12 @@ impl Simulator {
     /// A healthy repository: version 1 of everything, release 1.0.0, signed a day before `now`.
     #[must_use]
     pub fn healthy(now: u64) -> Self {
+        Self::healthy_with(now, |_| {})
+    }
+
+    /// The same, with this change to its first release.
+    #[must_use]
+    pub fn healthy_with(now: u64, change: impl FnOnce(&mut Release)) -> Self {
         let yesterday = now - DAY_S;
         let delegated = [
             (
@@ -109,6 +115,7 @@ impl Simulator {
             document_form: None,
             rollout: None,
         };
+        change(&mut simulator.release);
         simulator.publish_root();
         simulator.publish();
         simulator.now = now;

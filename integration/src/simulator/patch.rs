@@ -31,38 +31,54 @@ pub mod header {
     pub const BYTES_MIN: usize = 83;
 }
 
-/// The file of a patch from an image, or from nothing, to another.
+/// The file of a patch from an image, or from nothing, to another, with checkpoints not closer than this, or as the profile
+/// has them.
 ///
 /// # Panics
 ///
 /// When the encoder refuses to make it.
 #[must_use]
 pub fn encoded(source: Option<&[u8]>, result: &[u8], profile: Profile) -> Vec<u8> {
-    encoded_in_blocks(source, result, profile, BLOCK_BYTES)
+    encoded_with(source, result, profile, BLOCK_BYTES, None)
 }
 
-/// The same, in blocks of this size.
+/// The same, in blocks of this size, with checkpoints at least so far from each other.
 ///
 /// # Panics
 ///
 /// When the encoder refuses to make it.
 #[must_use]
-pub fn encoded_in_blocks(source: Option<&[u8]>, result: &[u8], profile: Profile, block_bytes: usize) -> Vec<u8> {
-    type Made = BTreeMap<(Option<Vec<u8>>, Vec<u8>, Profile, usize), Vec<u8>>;
+pub fn encoded_with(
+    source: Option<&[u8]>,
+    result: &[u8],
+    profile: Profile,
+    block_bytes: usize,
+    checkpoint_distance: Option<u32>,
+) -> Vec<u8> {
+    type Made = BTreeMap<(Option<Vec<u8>>, Vec<u8>, Profile, usize, Option<u32>), Vec<u8>>;
     static MADE: Mutex<Made> = Mutex::new(BTreeMap::new());
     let digest = |image: &[u8]| Sha256::digest(image).to_vec();
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     let make = || {
+        let defaults = Options::of(profile);
         let options = Options {
             block_bytes: block_bytes as u32,
-            ..Options::of(profile)
+            checkpoint_unit: checkpoint_distance.map_or(defaults.checkpoint_unit, |_| 1 << 10),
+            checkpoint_distance: checkpoint_distance.unwrap_or(defaults.checkpoint_distance),
+            ..defaults
         };
         let patch = encode_with(source, result, &options).expect("the encoder makes a patch of any two images");
         patch.bytes
     };
-    made.entry((source.map(digest), digest(result), profile, block_bytes))
-        .or_insert_with(make)
-        .clone()
+    made.entry((
+        source.map(digest),
+        digest(result),
+        profile,
+        block_bytes,
+        checkpoint_distance,
+    ))
+    .or_insert_with(make)
+    .clone()
 }
 
 /// What the blocks of a file carry.

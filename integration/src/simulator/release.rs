@@ -53,6 +53,8 @@ pub struct Release {
     pub custom: Value,
     /// The support statement.
     pub support: Value,
+    /// How far apart checkpoints of its patches are at least, in bytes of the image; `None`: as the profile has it.
+    pub checkpoint_distance: Option<u32>,
 }
 
 impl Release {
@@ -68,6 +70,7 @@ impl Release {
             document: document(version, now, &support),
             custom: json!({"class": "feature", "security_version": 1, "version": version}),
             support,
+            checkpoint_distance: None,
         };
         release.carry(firmware(version));
         release
@@ -113,7 +116,7 @@ impl Release {
         let word = word(profile);
         let name = self.patch_name(source, profile);
         assert!(self.patches.iter().all(|patch| patch.name != name), "there is {name}");
-        let file = patch::encoded_in_blocks(source, &self.image, profile, block_bytes);
+        let file = patch::encoded_with(source, &self.image, profile, block_bytes, self.checkpoint_distance);
         let entry = json!({"name": name, "profile": word, "source": source.map_or_else(String::new, sha256)});
         if let Some(entries) = self.image_mut()["patches"].as_array_mut() {
             entries.push(entry);
@@ -229,16 +232,22 @@ pub fn rollout(document_sha256: &str, state: &str, waves: &[(u64, u64)]) -> Valu
 /// The firmware of a version: half of it compresses well, half of it not at all.
 #[must_use]
 pub fn firmware(version: &str) -> Vec<u8> {
+    firmware_of(version, IMAGE_BYTES)
+}
+
+/// The same, of another length.
+#[must_use]
+pub fn firmware_of(version: &str, image_bytes: usize) -> Vec<u8> {
     let banner = format!("{PRODUCT} firmware {version}\n");
     let mut image = banner.clone().into_bytes();
     for block in 0_u32.. {
-        if image.len() >= IMAGE_BYTES {
+        if image.len() >= image_bytes {
             break;
         }
         image.extend_from_slice(&Sha256::digest(format!("{version} {block}")));
         image.extend_from_slice(&banner.as_bytes().repeat(2)[..32]);
     }
-    image.truncate(IMAGE_BYTES);
+    image.truncate(image_bytes);
     image
 }
 
@@ -255,7 +264,7 @@ pub fn successor(version: &str, before: &[u8]) -> Vec<u8> {
     let news = (0_u32..96).flat_map(|block| Sha256::digest(format!("news of {version} {block}")));
     let middle = image.len() / 3;
     image.splice(middle..middle, news);
-    image.truncate(IMAGE_BYTES);
+    image.truncate(before.len());
     image
 }
 

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use tuffet_boot::{Slot, Why};
-use tuffet_integration::device::small::{CAPACITY_BYTES, MAP};
+use tuffet_integration::device::small::{MAP, capacity};
 use tuffet_integration::nor::SmallNor;
 use tuffet_integration::simulator::release::successor;
 use tuffet_integration::simulator::{Simulator, keys::sha256};
@@ -111,7 +111,7 @@ pub fn client<'c>(device: &'c Device, flash: &'c RefCell<SmallNor>, now: UnixSec
 
 /// A device from the factory, with the firmware that the repository has.
 pub fn factory(device: &Device, repository: &Simulator) -> RefCell<SmallNor> {
-    let flash = RefCell::new(SmallNor::new(CAPACITY_BYTES as usize));
+    let flash = RefCell::new(SmallNor::new(capacity(&MAP)));
     let mut client = client(device, &flash, at(0));
     client
         .provision_root(repository.site.file("metadata/1.root.json").unwrap())

@@ -233,7 +233,7 @@ impl<F: NorFlash, S> Work<F> for Checking<'_, '_, '_, F, S> {
                 path: &self.path,
                 offset: self.fill.came(),
                 // One more: a file that is too long is noticed.
-                bytes_max: self.bytes_max.saturating_add(1),
+                bytes_max: self.bytes_max.saturating_add(1).saturating_sub(self.fill.came()),
                 unless: None,
             }),
             Waits::Read(_) => Need::Read(self.fill.space()),
@@ -286,6 +286,10 @@ impl<F: NorFlash, S> Work<F> for Checking<'_, '_, '_, F, S> {
         };
         self.tries_left = tries_left;
         self.waits = Waits::Open(kind);
+        if kind == Kind::Timestamp {
+            // The one name under which another file may stand by now.
+            self.fill.begin(self.fill.span());
+        }
         true
     }
 }

@@ -3,16 +3,16 @@
 use super::{Checking, Installing, Need, Stop, Work};
 use crate::device::{Device, Intake, Running, decoder_profile};
 use crate::failure::Failure;
-use crate::flash::{Fill, StatePages, Storage, Xip};
+use crate::flash::{Fill, Map, StatePages, Storage, Xip};
 use crate::poll::{AfterPeek, Peeked, Poll, Schedule, Task};
 use crate::state::DeviceState;
 use crate::transport::{Ask, AsyncTransport, Etag, Opened, Transport};
 use crate::update::{Decided, FellBack, Installation, Update, Way};
 use core::marker::PhantomData;
 use embedded_storage::nor_flash::NorFlash;
-use tuffet_boot::VerifiedImage;
+use tuffet_boot::{State, VerifiedImage};
 use tuffet_patch::Decoder;
-use tuffet_release::{Refusal, Version, WaitReason};
+use tuffet_release::{DOCUMENT_BYTES_MAX, ROLLOUT_BYTES_MAX, Refusal, Version, WaitReason};
 use tuffet_tuf::first_root;
 use tuffet_wire::UnixSeconds;
 
@@ -91,24 +91,29 @@ enum Next<'d> {
 
 impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     /// A device after a restart. Refused, as a mistake of the firmware, if the device does not stream patches of the profile
-    /// that the decoder takes.
+    /// that the decoder takes, or says something else of its slots than the map, or reads longer files than the map has
+    /// room for.
     pub fn new(
         device: &'c Device,
         storage: Storage<'c, F, Xip>,
         settings: Settings,
         now: UnixSeconds,
     ) -> Result<Self, Failure> {
-        match device.intake {
-            Intake::Streamed(profile) if decoder_profile(profile) == D::PROFILE => Ok(Self {
-                device,
-                storage,
-                settings,
-                poll: Poll::after_restart(settings.schedule, now),
-                etag: None,
-                decoder: PhantomData,
-            }),
-            Intake::Streamed(_) | Intake::Kept => Err(Failure::Misuse),
+        let is_ours = match device.intake {
+            Intake::Streamed(profile) => decoder_profile(profile) == D::PROFILE,
+            Intake::Kept => false,
+        };
+        if !is_ours || !fits(device, storage.map()) {
+            return Err(Failure::Misuse);
         }
+        Ok(Self {
+            device,
+            storage,
+            settings,
+            poll: Poll::after_restart(settings.schedule, now),
+            etag: None,
+            decoder: PhantomData,
+        })
     }
 
     /// What runs on the device now.
@@ -182,15 +187,6 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         })
     }
 
-    fn peeked(&mut self, opened: Opened, now: UnixSeconds, random: u32) -> AfterPeek {
-        let peeked = match opened {
-            Opened::NotModified => Peeked::Unchanged,
-            // The cycle fetches it in its turn, and says what is wrong when it is gone.
-            Opened::Absent | Opened::Present { .. } => Peeked::Changed,
-        };
-        self.poll.peeked(now, peeked, random)
-    }
-
     fn note<T>(
         &mut self,
         outcome: Result<T, Stop<F::Error>>,
@@ -203,6 +199,39 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         }
         outcome
     }
+}
+
+/// Whether the device says of its flash what the map says.
+fn fits(device: &Device, map: &Map<Xip>) -> bool {
+    let [a, b] = map.slots.slots;
+    let [root_a, root_b] = map.roots.map(|span| span.bytes);
+    let [snapshot_a, snapshot_b] = map.snapshots.map(|span| span.bytes);
+    let (roots, snapshots) = (root_a.min(root_b), snapshot_a.min(snapshot_b));
+    let limits = &device.limits;
+    device.slot_bytes <= a.bytes.min(b.bytes)
+        && device
+            .slot_addresses
+            .is_none_or(|addresses| addresses == map.slots.addresses())
+        && [
+            limits.root_bytes_max,
+            limits.targets_bytes_max,
+            limits.delegated_bytes_max,
+        ]
+        .iter()
+        .all(|bytes_max| *bytes_max <= roots)
+        && [limits.snapshot_bytes_max, limits.timestamp_bytes_max, ROLLOUT_BYTES_MAX]
+            .iter()
+            .all(|bytes_max| *bytes_max <= snapshots)
+        && DOCUMENT_BYTES_MAX <= map.document.bytes
+}
+
+/// What follows a peek.
+const fn after_peek(opened: Opened) -> AfterPeek {
+    Poll::after(match opened {
+        Opened::NotModified => Peeked::Unchanged,
+        // The cycle fetches it in its turn, and says what is wrong when it is gone.
+        Opened::Absent | Opened::Present { .. } => Peeked::Changed,
+    })
 }
 
 /// The conditional request of a peek.
@@ -279,11 +308,15 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     ) -> Result<Outcome, Stop<F::Error>> {
         if let Due::Peek(etag) = self.due(now)? {
             let opened = transport.open(&peek(&etag)).map_err(|_| Stop::Transport)?;
-            if self.peeked(opened, now, random) == AfterPeek::DecideAgain {
+            if after_peek(opened) == AfterPeek::DecideAgain {
                 match self.again(transport, now) {
                     // What is kept does not carry a decision any more: the repository has it.
                     Err(Stop::Failure(Failure::StoredTooOld)) => {}
-                    outcome => return outcome,
+                    Err(stop) => return Err(stop),
+                    Ok(outcome) => {
+                        self.poll.decided(now, random);
+                        return Ok(outcome);
+                    }
                 }
             }
         }
@@ -316,8 +349,20 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         }
     }
 
-    /// The factory's first step: puts the first root, from a place that is trusted, where the device begins.
+    /// The factory is for devices that were never provisioned: on any other it would take the running firmware and all that
+    /// is trusted away.
+    fn check_unprovisioned(&self) -> Result<(), Stop<F::Error>> {
+        match self.storage.boot_records()?.state() {
+            State::Unprovisioned => Ok(()),
+            State::Damaged => Err(Failure::BootRecordDamaged.into()),
+            State::Confirmed { .. } | State::Trial { .. } => Err(Failure::AlreadyProvisioned.into()),
+        }
+    }
+
+    /// The factory's first step: puts the first root, from a place that is trusted, where the device begins. Refused on a
+    /// device that is provisioned already.
     pub fn provision_root(&self, root: &[u8]) -> Result<(), Stop<F::Error>> {
+        self.check_unprovisioned()?;
         let trusted = first_root(&mut &*root, &self.device.limits).map_err(|error| match error {
             tuffet_tuf::Error::Rejected(rejected) => Failure::Rejected(rejected),
             tuffet_tuf::Error::Storage(never) => match never {},
@@ -344,11 +389,13 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         Ok(())
     }
 
-    /// The factory's second step: verifies like any device, and makes the first image the confirmed one.
+    /// The factory's second step: verifies like any device, and makes the first image the confirmed one. Refused on a device
+    /// that is provisioned already.
     pub fn provision<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Version, Stop<F::Error>> {
+        self.check_unprovisioned()?;
         for _ in 0..RUNS_MAX {
             match self.check(transport, Running::FACTORY, now)? {
-                Next::Told(_) => return Err(Failure::NotProvisioned.into()),
+                Next::Told(outcome) => return Err(Stop::NothingToProvision(outcome)),
                 Next::Again => {}
                 Next::Install(mut installation) => {
                     let pages = self.pages()?;
@@ -441,10 +488,14 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     ) -> Result<Outcome, Stop<F::Error>> {
         if let Due::Peek(etag) = self.due(now)? {
             let opened = transport.open(&peek(&etag)).await.map_err(|_| Stop::Transport)?;
-            if self.peeked(opened, now, random) == AfterPeek::DecideAgain {
+            if after_peek(opened) == AfterPeek::DecideAgain {
                 match self.again_async(transport, now).await {
                     Err(Stop::Failure(Failure::StoredTooOld)) => {}
-                    outcome => return outcome,
+                    Err(stop) => return Err(stop),
+                    Ok(outcome) => {
+                        self.poll.decided(now, random);
+                        return Ok(outcome);
+                    }
                 }
             }
         }

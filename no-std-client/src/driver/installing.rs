@@ -2,7 +2,7 @@
 //!
 //! - A block is received whole into one buffer, authenticated, and decoded; then the next one.
 //! - At a checkpoint the decoder is saved. After a reset the same decoding goes on from the newest record; any other decoding
-//!   into the slot makes the records go first.
+//!   makes the records go before it erases the first unit of the slot.
 
 use super::{Need, Stop, Work};
 use crate::failure::{Failure, ImageFault};
@@ -39,6 +39,8 @@ pub struct Installing<'f, 'd, 'w, F, D> {
     range: BlockRange,
     held: usize,
     tries_left: u8,
+    /// The records in flash are of another decoding: they go before the slot is written from its start.
+    forgets: bool,
 }
 
 #[derive(Copy, Clone, PartialEq, Eq)]
@@ -76,6 +78,7 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
             range: BlockRange { offset: 0, length: 0 },
             held: 0,
             tries_left: TRIES_MAX,
+            forgets: false,
         }
     }
 
@@ -103,7 +106,7 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
                 }
             }
             Request::StoreState => {
-                self.pages.save(self.installation.state())?;
+                self.pages.save_twice(self.installation.state())?;
                 self.installation.done()?;
             }
             Request::Trial => self.waits = Waits::Proven,
@@ -143,11 +146,12 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
             let block_bytes = pinned.block_bytes;
             return Ok(Err(ImageFault::Patch(Refusal::BlockSize { block_bytes })));
         }
-        if !self.checkpoints.resume(self.decoder, &decoding)? {
-            self.checkpoints.forget()?;
-            if let Err(refusal) = self.decoder.begin(pinned, decoding.source, decoding.result) {
-                return Ok(Err(ImageFault::Patch(refusal)));
-            }
+        // Records of another decoding stay until this one writes over the slot that they are about.
+        self.forgets = !self.checkpoints.resume(self.decoder, &decoding)?;
+        if self.forgets
+            && let Err(refusal) = self.decoder.begin(pinned, decoding.source, decoding.result)
+        {
+            return Ok(Err(ImageFault::Patch(refusal)));
         }
         self.length = pinned.length;
         self.tries_left = TRIES_MAX;
@@ -173,12 +177,7 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
             return Err(Failure::Misuse.into());
         };
         let slots = [decoding.slot.other(), decoding.slot];
-        let decoded = self.decode(slots)?;
-        if !matches!(decoded, Ok(None)) {
-            // Complete or wrong: what was saved on the way must not lead to the same end again.
-            self.checkpoints.forget()?;
-        }
-        match decoded {
+        match self.decode(slots)? {
             Ok(Some(())) => {
                 self.waits = Waits::Machine;
                 self.installation.done()?;
@@ -195,20 +194,37 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
         let block = self.block.get(..self.held).unwrap_or_default();
         let authenticated = match self.decoder.authenticate(block) {
             Ok(authenticated) => authenticated,
-            Err(error) => return Ok(Err(fault_of(error.with_flash())?)),
+            Err(error) => {
+                let fault = fault_of(error.with_flash())?;
+                // A bit that fell over on the way costs this block and not the update: it is asked for again.
+                if self.broken() {
+                    self.held = 0;
+                    return Ok(Ok(None));
+                }
+                return Ok(Err(fault));
+            }
         };
         let (mut old, mut new) = (self.storage.slot(old), self.storage.slot(new));
         loop {
             match self.decoder.run(&authenticated, &mut old, &mut new) {
-                Ok(Progress::NeedsErase { from, to }) => new.erase(from, to)?,
-                Ok(Progress::Checkpoint { position }) => {
-                    if usize::try_from(position).is_ok_and(|position| position.is_multiple_of(F::ERASE_SIZE)) {
-                        self.checkpoints.save(self.decoder)?;
+                Ok(Progress::NeedsErase { from, to }) => {
+                    if core::mem::take(&mut self.forgets) {
+                        self.checkpoints.forget()?;
                     }
+                    new.erase(from, to)?;
                 }
+                Ok(Progress::Checkpoint { .. }) => self.checkpoints.save(self.decoder)?,
                 Ok(Progress::NeedsBlock) => break,
-                Ok(Progress::Done) => return Ok(Ok(Some(()))),
-                Err(error) => return Ok(Err(fault_of(error)?)),
+                // Complete or wrong: what was saved on the way must not lead to the same end again.
+                Ok(Progress::Done) => {
+                    self.checkpoints.forget()?;
+                    return Ok(Ok(Some(())));
+                }
+                Err(error) => {
+                    let fault = fault_of(error)?;
+                    self.checkpoints.forget()?;
+                    return Ok(Err(fault));
+                }
             }
         }
         self.tries_left = TRIES_MAX;
@@ -268,13 +284,8 @@ impl<F: NorFlash, D: Decoder> Work<F> for Installing<'_, '_, '_, F, D> {
             if self.broken() {
                 return Ok(());
             }
-            let block_bytes = self.range.length;
-            let index = self.range.offset.checked_div(block_bytes).unwrap_or(0);
-            return self.give_up(ImageFault::Patch(Refusal::BlockLength {
-                index,
-                expected: block_bytes,
-                offered: self.held,
-            }));
+            // The chain says which block it is, and how long it must be.
+            return self.decode_block();
         }
         if self.held >= length {
             return self.decode_block();

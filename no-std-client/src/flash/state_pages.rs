@@ -16,6 +16,7 @@
 //! - The record with the highest sequence counts, if its state can be believed; else the one before it.
 //! - A new record goes behind the newest one. A full page is left as it is, and the other one erased: what counts is never
 //!   erased.
+//! - What the device alone knows, which version stands in a slot, is written twice: a record that breaks costs nothing.
 //! - What was written is read back. A state that is already stored is not written again.
 
 use super::{Region, RegionError};
@@ -93,16 +94,26 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
     /// Writes the state, unless it is the one that counts already.
     #[inline(never)]
     pub fn save(&mut self, state: &DeviceState) -> Result<(), StateError<F::Error>> {
+        if let Some((place, _)) = self.newest {
+            let record = self.read(place)?;
+            if taken_apart(&record).is_some_and(|(_, stored)| stored == state.encode()) {
+                return Ok(());
+            }
+        }
+        self.append(state)
+    }
+
+    /// Writes the state into two records: for what the repository could not tell again if one of them broke.
+    pub fn save_twice(&mut self, state: &DeviceState) -> Result<(), StateError<F::Error>> {
+        self.save(state)?;
+        self.append(state)
+    }
+
+    #[inline(never)]
+    fn append(&mut self, state: &DeviceState) -> Result<(), StateError<F::Error>> {
         let sequence = match self.newest {
             None => 1,
-            Some((place, sequence)) => {
-                let record = self.read(place)?;
-                let encoded = state.encode();
-                if taken_apart(&record).is_some_and(|(_, stored)| stored == encoded) {
-                    return Ok(());
-                }
-                sequence.checked_add(1).ok_or(StateError::SequenceExhausted)?
-            }
+            Some((_, sequence)) => sequence.checked_add(1).ok_or(StateError::SequenceExhausted)?,
         };
         let place = self.next_place()?;
         let record = put_together(sequence, state);

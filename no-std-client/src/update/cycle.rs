@@ -4,7 +4,7 @@ use super::{Considered, Context, Decided, Error, Phase, Request};
 use crate::device::Device;
 use crate::failure::{DocumentFault, Failure};
 use crate::hashed::Hashed;
-use crate::state::{DeviceState, Remembered};
+use crate::state::{DeviceState, Remembered, Standing};
 use tuffet_release::{
     DOCUMENT_BYTES_MAX, Decision, Gate, Pointer, ROLLOUT_BYTES_MAX, Release, RolloutExtract, Rule, Version, WaitReason,
     Wanted, decide, names,
@@ -105,10 +105,9 @@ pub(super) fn check_remembered(device: &Device, state: &DeviceState, started_at:
         trusted.delegated(&product).map(|known| known.file),
     ];
     let is_valid = |facts: &Option<FileFacts>| facts.is_some_and(|facts| facts.expires > now);
-    if facts.iter().all(is_valid) {
-        Ok(())
-    } else {
-        Err(Failure::StoredTooOld)
+    match state.release {
+        Standing::Known(_) | Standing::NoRelease if facts.iter().all(is_valid) => Ok(()),
+        Standing::Known(_) | Standing::NoRelease | Standing::Unknown => Err(Failure::StoredTooOld),
     }
 }
 
@@ -185,11 +184,19 @@ fn receive_metadata<D: Document>(
         (Err(tuffet_tuf::Error::Rejected(Rejected::Expired { .. })), Goal::Rollout(_)) => {
             Ok(decide_without(phase, context, Gate::Expired)?)
         }
-        // Nor does one that cannot be used: its key can delay a release, and never longer than the release allows.
-        (Err(tuffet_tuf::Error::Rejected(_)), Goal::Rollout(_)) => Ok(decide_without(phase, context, Gate::Missing)?),
+        // Nor does one that cannot be used: its key can delay a release, and never longer than the release allows. It may be
+        // there the next time, so what is stored does not carry the decision.
+        (Err(tuffet_tuf::Error::Rejected(_)), Goal::Rollout(_)) => {
+            context.state.release = Standing::Unknown;
+            Ok(decide_without(phase, context, Gate::Missing)?)
+        }
         (Err(error), _) => Err(rejected(error)),
-        (Ok(store), _) => {
+        (Ok(store), goal) => {
             context.state.trusted = *session.trusted();
+            if let (Some(_), Goal::Pointer) = (store, goal) {
+                // What was known of the release is older than this; the end of the cycle says it anew.
+                (context.state.release, context.state.rollout) = (Standing::Unknown, None);
+            }
             match store {
                 Some(Store { role }) => {
                     *waits = Waits::Store(role);
@@ -211,8 +218,7 @@ fn advance(phase: &mut Phase, context: &mut Context<'_>) -> Result<(), Failure> 
         (_, None, _) => {}
         (_, Some(Resolution::NotFound), Goal::Pointer) => {
             // A release that was withdrawn must not be decided about again.
-            context.state.release = None;
-            context.state.rollout = None;
+            (context.state.release, context.state.rollout) = (Standing::NoRelease, None);
             without_release(phase, Decided::NoRelease);
         }
         (_, Some(Resolution::Found(target)), Goal::Pointer) => {
@@ -296,7 +302,7 @@ fn receive_document<D: Document>(
     let release = read_target(target.digest(), length, answer, |document| {
         Release::parse(document, &wanted_image(context))
     })?;
-    context.state.release = Some(Remembered {
+    context.state.release = Standing::Known(Remembered {
         pointer,
         // Invariant: longer targets were refused before they were asked for.
         length: u32::try_from(length).unwrap_or(u32::MAX),
@@ -340,8 +346,17 @@ fn receive_rollout<D: Document>(
             let rollout = context.state.rollout.insert(rollout).clone();
             Ok(decide_about(phase, context, candidate, Gate::Present(&rollout))?)
         }
-        // A file that cannot be used counts as none: whoever holds the rollout key can delay, and no more.
-        Err(Error::Failure(Failure::Document(_))) => Ok(decide_about(phase, context, candidate, Gate::Missing)?),
+        // A file that cannot be used counts as none: whoever holds the rollout key can delay, and no more. One that did not
+        // come as it is listed may be there the next time.
+        Err(Error::Failure(Failure::Document(fault))) => {
+            if matches!(
+                fault,
+                DocumentFault::Digest | DocumentFault::Length | DocumentFault::Missing
+            ) {
+                context.state.release = Standing::Unknown;
+            }
+            Ok(decide_about(phase, context, candidate, Gate::Missing)?)
+        }
         Err(error) => Err(error),
     }
 }
