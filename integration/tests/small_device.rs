@@ -17,7 +17,7 @@ use tuffet_no_std_client::patch::Profile;
 use tuffet_no_std_client::poll::Schedule;
 use tuffet_no_std_client::release::WaitReason;
 use tuffet_no_std_client::transport::{Ask, AsyncTransport, Opened, Transport};
-use tuffet_no_std_client::{Client, Device, Outcome, Settings, Stop, Way};
+use tuffet_no_std_client::{Client, Device, Failure, Outcome, Settings, Stop, Way};
 
 /// The same, awaited: nothing is there at the first asking.
 struct Slow<'s>(Lines<'s>);
@@ -210,7 +210,7 @@ fn the_decision_is_made_again_from_what_is_stored() {
     let late = at(40 * DAY_S);
     assert_eq!(
         client.again(&mut lines, late),
-        Err(Stop::Failure(tuffet_no_std_client::Failure::StoredTooOld))
+        Err(Stop::Failure(Failure::StoredTooOld))
     );
     // The document's area was overwritten: the repository has it.
     let mut contents = flash.borrow().contents().to_vec();
@@ -219,7 +219,7 @@ fn the_decision_is_made_again_from_what_is_stored() {
     let mut client = self::client(&device, &damaged, at(20));
     assert_eq!(
         client.again(&mut lines, at(20)),
-        Err(Stop::Failure(tuffet_no_std_client::Failure::StoredTooOld))
+        Err(Stop::Failure(Failure::StoredTooOld))
     );
     // Its wave has come: a newer timestamp says so.
     next.now = NOW + DAY_S + 60;
@@ -289,6 +289,122 @@ fn each_slot_gets_the_image_that_is_linked_for_it() {
     assert_eq!(boots(&flash), (Slot::B, Why::Trial { attempts_left: 2 }));
     let records = Storage::new(&flash, &MAP).boot_records().unwrap();
     assert!(matches!(records.state(), State::Trial { .. }));
+}
+
+/// A release has an image for each slot; the one that runs is linked for the other one than an update would go to.
+#[test]
+fn a_release_with_an_image_for_each_slot_is_installed_once() {
+    let [a, b] = MAP.slots.addresses();
+    let device = Device {
+        slot_addresses: Some([a, b]),
+        ..identity()
+    };
+    let mut repository = Simulator::healthy(NOW);
+    let for_b = repository.release.image_mut().clone();
+    repository.release.image_mut()["address"] = format!("0x{a:08x}").into();
+    let mut published = repository.release.for_all_devices();
+    let mut second = for_b;
+    second["address"] = format!("0x{b:08x}").into();
+    second["digest"] = "ab".repeat(32).into();
+    published.document["components"][0]["images"]
+        .as_array_mut()
+        .unwrap()
+        .push(second);
+    repository.release = published;
+    repository.publish();
+    let flash = factory(&device, &repository);
+    let mut client = client(&device, &flash, at(0));
+    for _ in 0..2 {
+        let outcome = client.update(&mut Lines::to(&repository.site), at(0));
+        assert_eq!(outcome, Ok(Outcome::UpToDate));
+    }
+}
+
+/// The factory does not take the running firmware of a device away.
+#[test]
+fn a_provisioned_device_is_not_provisioned_again() {
+    let healthy = Simulator::healthy(NOW);
+    let device = identity();
+    let flash = factory(&device, &healthy);
+    let before = flash.borrow().contents().to_vec();
+    let mut client = client(&device, &flash, at(0));
+    let refused = Stop::Failure(Failure::AlreadyProvisioned);
+    let root = healthy.site.file("metadata/1.root.json").unwrap();
+    assert_eq!(client.provision_root(root), Err(refused));
+    assert_eq!(client.provision(&mut Lines::to(&healthy.site), at(0)), Err(refused));
+    assert!(flash.borrow().contents() == before, "nothing was written");
+}
+
+/// A repository that has nothing for a new device says why.
+#[test]
+fn the_factory_says_why_there_is_no_first_image() {
+    let mut other = Simulator::healthy(NOW);
+    other.release.image_mut()["hardware"] = "c6".into();
+    other.publish();
+    let device = identity();
+    let flash = RefCell::new(SmallNor::new(CAPACITY_BYTES as usize));
+    let mut client = client(&device, &flash, at(0));
+    let root = other.site.file("metadata/1.root.json").unwrap();
+    client.provision_root(root).unwrap();
+    let outcome = client.provision(&mut Lines::to(&other.site), at(0));
+    let refusal = tuffet_no_std_client::release::Refusal::WrongHardware;
+    assert_eq!(outcome, Err(Stop::NothingToProvision(Outcome::Refused(refusal))));
+}
+
+/// "Not modified" does not make up for an installation that fails each time: the waits grow.
+#[test]
+fn a_release_that_cannot_be_installed_is_tried_ever_less_often() {
+    let healthy = Simulator::healthy(NOW);
+    let device = identity();
+    let flash = factory(&device, &healthy);
+    let mut next = healthy.clone();
+    next.stage("2.0.0");
+    next.publish();
+    let whole = next.whole_path();
+    next.site.edit(&whole, |file| {
+        let last = file.len() - 1;
+        file[last] ^= 1;
+    });
+    let mut client = client(&device, &flash, at(0));
+    let mut now = at(0);
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        let mut lines = Lines::to(&next.site);
+        assert!(client.turn(&mut lines, now, u32::MAX).is_err());
+        waits.push(client.due_at().as_secs() - now.as_secs());
+        now = client.due_at();
+    }
+    assert!(waits.is_sorted() && waits[5] > 8 * waits[0], "{waits:?}");
+}
+
+/// Metadata that is newer than the last completed cycle takes the decision away from what is stored.
+#[test]
+fn a_cycle_that_broke_off_leaves_nothing_to_decide_about_again() {
+    let healthy = Simulator::healthy(NOW);
+    let device = identity();
+    let flash = factory(&device, &healthy);
+    let mut next = healthy.clone();
+    next.stage("2.0.0");
+    next.release.require_rollout(14);
+    next.publish();
+    let mut client = client(&device, &flash, at(0));
+    let waiting = Outcome::Waiting(WaitReason::RolloutMissing);
+    assert_eq!(client.update(&mut Lines::to(&next.site), at(0)), Ok(waiting));
+    assert_eq!(client.again(&mut Lines::to(&next.site), at(0)), Ok(waiting));
+    // The release is withdrawn; of that the device sees the snapshot, and not the role.
+    let mut withdrawn = next.clone();
+    withdrawn.revise();
+    let now = withdrawn.now;
+    let role = withdrawn.role("lamp");
+    role.revise(role.version() + 1, now);
+    role.signed["targets"] = serde_json::json!({});
+    withdrawn.publish_roles();
+    withdrawn.site.remove("metadata/3.lamp.json");
+    assert!(client.update(&mut Lines::to(&withdrawn.site), at(0)).is_err());
+    assert_eq!(
+        client.again(&mut Lines::to(&withdrawn.site), at(0)),
+        Err(Stop::Failure(Failure::StoredTooOld))
+    );
 }
 
 /// A device whose decoder is of another profile than it says is a mistake of its firmware.

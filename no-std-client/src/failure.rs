@@ -15,6 +15,8 @@ use tuffet_tuf::{Rejected, RoleName};
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
+    /// The device is provisioned; the factory would take its firmware away.
+    AlreadyProvisioned,
     /// The boot record holds nothing that can be believed.
     BootRecordDamaged,
     /// The release document or the rollout file is not what was signed, or says nonsense.
@@ -143,6 +145,7 @@ impl Failure {
             Self::OverBudget { .. } => 408,
             Self::FallbackOverBudget { .. } => 409,
             Self::StoredTooOld => 410,
+            Self::AlreadyProvisioned => 411,
             Self::Misuse => 900,
         }
     }
@@ -171,6 +174,7 @@ impl Failure {
             Self::OverBudget { .. } => "OverBudget",
             Self::FallbackOverBudget { .. } => "FallbackOverBudget",
             Self::StoredTooOld => "StoredTooOld",
+            Self::AlreadyProvisioned => "AlreadyProvisioned",
             Self::Misuse => "Misuse",
         }
     }
@@ -187,7 +191,8 @@ impl Failure {
             | Self::StoredTooOld
             | Self::TrialOpen
             | Self::UnstableDocument => Action::EndCycle,
-            Self::BootRecordDamaged
+            Self::AlreadyProvisioned
+            | Self::BootRecordDamaged
             | Self::KeptFileLost { .. }
             | Self::NotProvisioned
             | Self::NoRoot
@@ -234,6 +239,9 @@ impl core::fmt::Display for Failure {
                  {left_bytes} bytes that are left of the data budget"
             ),
             Self::StoredTooOld => f.write_str("what is stored carries no decision any more; a full cycle is needed"),
+            Self::AlreadyProvisioned => {
+                f.write_str("the device is provisioned already; erase it first if it is to be made anew")
+            }
             Self::BootRecordDamaged => f.write_str("the boot record is damaged; the device needs its recovery"),
             Self::NotProvisioned => f.write_str("the boot record is empty; provision the device first"),
             Self::KeptFileLost { role } => write!(
@@ -310,7 +318,7 @@ mod tests {
     use super::*;
     use std::string::ToString;
 
-    const FROZEN: [(Failure, u16, &str, Action); 27] = [
+    const FROZEN: [(Failure, u16, &str, Action); 28] = [
         (
             Failure::Document(DocumentFault::Digest),
             201,
@@ -409,6 +417,12 @@ mod tests {
             409,
             "FallbackOverBudget",
             Action::EndCycle,
+        ),
+        (
+            Failure::AlreadyProvisioned,
+            411,
+            "AlreadyProvisioned",
+            Action::NeedsOwner,
         ),
         (Failure::StoredTooOld, 410, "StoredTooOld", Action::EndCycle),
         (Failure::BootRecordDamaged, 401, "BootRecordDamaged", Action::NeedsOwner),

@@ -20,7 +20,9 @@
 //! assert!(poll.due_at() > now);
 //! let later = poll.due_at();
 //! assert_eq!(poll.task(later, expires), Task::Peek);
-//! assert_eq!(poll.peeked(later, Peeked::Unchanged, 0), AfterPeek::DecideAgain);
+//! assert_eq!(Poll::after(Peeked::Unchanged), AfterPeek::DecideAgain);
+//! poll.decided(later, 0); // It went well; else `failed`.
+//! assert!(poll.due_at() > later);
 //! ```
 
 use tuffet_wire::UnixSeconds;
@@ -125,16 +127,19 @@ impl Poll {
         }
     }
 
-    /// Notes the answer to a peek. `random` is any uniformly drawn number.
-    pub fn peeked(&mut self, now: UnixSeconds, answer: Peeked, random: u32) -> AfterPeek {
+    /// What follows the answer to a peek. The schedule moves on when that has ended, well or badly: an answer alone does not
+    /// make up for a failure.
+    #[must_use]
+    pub const fn after(answer: Peeked) -> AfterPeek {
         match answer {
-            // The schedule moves on when the cycle ends, well or badly.
             Peeked::Changed => AfterPeek::Cycle,
-            Peeked::Unchanged => {
-                self.rest(now, random);
-                AfterPeek::DecideAgain
-            }
+            Peeked::Unchanged => AfterPeek::DecideAgain,
         }
+    }
+
+    /// Notes that a decision was made again, and carried out if it had to be. `random` is any uniformly drawn number.
+    pub fn decided(&mut self, now: UnixSeconds, random: u32) {
+        self.rest(now, random);
     }
 
     /// Notes a full cycle that came to its end (also one that found nothing to install).
@@ -224,7 +229,8 @@ mod tests {
     fn jitter_stays_within_an_eighth_of_the_interval() {
         for random in [0, 1, u32::MAX / 2, u32::MAX] {
             let mut poll = rested();
-            assert_eq!(poll.peeked(NOW, Peeked::Unchanged, random), AfterPeek::DecideAgain);
+            assert_eq!(Poll::after(Peeked::Unchanged), AfterPeek::DecideAgain);
+            poll.decided(NOW, random);
             let wait = poll.due_at().as_secs() - NOW.as_secs();
             assert!((3_150..=4_050).contains(&wait), "{wait}");
         }
@@ -256,10 +262,19 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_peek_leaves_the_schedule_to_the_cycle() {
+    fn an_answer_alone_leaves_the_schedule_and_the_failures() {
+        assert_eq!(Poll::after(Peeked::Changed), AfterPeek::Cycle);
         let mut poll = rested();
-        let due = poll.due_at();
-        assert_eq!(poll.peeked(due, Peeked::Changed, 7), AfterPeek::Cycle);
-        assert_eq!(poll.due_at(), due);
+        let mut waits = [0, 1, 2].map(|_| {
+            // Every peek says "not modified", and what is then tried fails.
+            assert_eq!(Poll::after(Peeked::Unchanged), AfterPeek::DecideAgain);
+            poll.failed(NOW, None, u32::MAX);
+            poll.due_at().as_secs() - NOW.as_secs()
+        });
+        assert!(waits.is_sorted() && waits[0] < waits[2], "{waits:?}");
+        poll.decided(NOW, 0);
+        poll.failed(NOW, None, u32::MAX);
+        waits[1] = poll.due_at().as_secs() - NOW.as_secs();
+        assert_eq!(waits[1], waits[0], "what went well makes up for it");
     }
 }

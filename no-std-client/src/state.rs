@@ -8,7 +8,7 @@
 //!      +----------+--------+---------------+----------------+------------+------------+-----------------+
 //!
 //! A slot's 45 bytes: whether it is known (0 or 1), digest of the image (32), version (3 × u32). The release's 54: whether
-//! one was verified (0 or 1), digest (32) and length (u32) of its document, and what its pointer said: version (3 × u32),
+//! one is known (0 unknown, 1 known, 2 there is none), digest (32) and length (u32) of its document, and what its pointer said: version (3 × u32),
 //! security version (u32), class (0 feature, 1 security). The rollout's 133: whether one was found (0 or 1), its extract.
 //! Numbers are little-endian; what is not known is zeros.
 //! ```
@@ -30,7 +30,7 @@ const DIGEST_BYTES: usize = 32;
 /// Whether the slot's entry is used (1), the image's digest, and its version.
 const INSTALLED_BYTES: usize = 1 + DIGEST_BYTES + 3 * 4;
 
-/// Whether a document was verified (1), and what is remembered of it.
+/// Whether a document is known (1) or there is none (2), and what is remembered of it.
 const REMEMBERED_BYTES: usize = 1 + DIGEST_BYTES + 4 + 3 * 4 + 4 + 1;
 
 /// Whether a rollout was found (1), and its extract.
@@ -54,13 +54,35 @@ pub struct Remembered {
     pub length: u32,
 }
 
+/// What is remembered of the release.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// This document was verified last, and nothing was trusted anew since.
+    Known(Remembered),
+    /// The repository has none for this device.
+    NoRelease,
+    /// Something was trusted anew, and no cycle has come to its end since: only a cycle can tell.
+    Unknown,
+}
+
+impl Standing {
+    /// The document, if one is known.
+    #[must_use]
+    pub const fn document(&self) -> Option<&Remembered> {
+        match self {
+            Self::Known(remembered) => Some(remembered),
+            Self::NoRelease | Self::Unknown => None,
+        }
+    }
+}
+
 /// What a device trusts, and what its slots hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceState {
     /// The verified versions, digests and times of the TUF metadata.
     pub trusted: TrustedState,
-    /// The release document that was verified last.
-    pub release: Option<Remembered>,
+    /// What the last completed cycle said about the release.
+    pub release: Standing,
     /// What the rollout file said that was found for it.
     pub rollout: Option<RolloutExtract>,
     installed: [Option<Installed>; 2],
@@ -100,7 +122,7 @@ impl DeviceState {
     pub const fn new(trusted: TrustedState) -> Self {
         Self {
             trusted,
-            release: None,
+            release: Standing::Unknown,
             rollout: None,
             installed: [None; 2],
         }
@@ -140,23 +162,18 @@ impl DeviceState {
     #[must_use]
     pub fn encode(&self) -> [u8; Self::ENCODED_BYTES] {
         let [a, b] = &self.installed;
-        let fields = MAGIC
-            .iter()
-            .copied()
-            .chain([LAYOUT])
-            .chain(self.trusted.encode())
-            .chain(encode_installed(a.as_ref()))
-            .chain(encode_installed(b.as_ref()))
-            .chain(encode_remembered(self.release.as_ref()))
-            .chain([u8::from(self.rollout.is_some())])
-            .chain(
-                self.rollout
-                    .as_ref()
-                    .map_or([0; RolloutExtract::ENCODED_BYTES], RolloutExtract::encode),
-            );
         let mut record = [0; Self::ENCODED_BYTES];
-        for (byte, field) in record.iter_mut().zip(fields) {
-            *byte = field;
+        let mut rest = record.iter_mut();
+        // One after another, so that the parts need not stand on the stack together.
+        put(&mut rest, MAGIC);
+        put(&mut rest, &[LAYOUT]);
+        put(&mut rest, &self.trusted.encode());
+        put(&mut rest, &encode_installed(a.as_ref()));
+        put(&mut rest, &encode_installed(b.as_ref()));
+        put(&mut rest, &encode_standing(&self.release));
+        if let Some(rollout) = &self.rollout {
+            put(&mut rest, &[1]);
+            put(&mut rest, &rollout.encode());
         }
         if let Some((content, digest)) = record.split_last_chunk_mut::<DIGEST_BYTES>() {
             *digest = Sha256::digest(&*content).into();
@@ -197,7 +214,7 @@ impl DeviceState {
             _ => return Err(BadState::Content),
         };
         Ok(Self {
-            release: decode_remembered(release)?,
+            release: decode_standing(release)?,
             rollout,
             trusted: TrustedState::decode(trusted).map_err(|_| BadState::Content)?,
             installed: [decode_installed(a)?, decode_installed(b)?],
@@ -205,12 +222,29 @@ impl DeviceState {
     }
 }
 
-fn encode_remembered(release: Option<&Remembered>) -> [u8; REMEMBERED_BYTES] {
+fn put(rest: &mut core::slice::IterMut<'_, u8>, bytes: &[u8]) {
+    // In this order: the other one takes a place for a byte that is not there.
+    for (field, byte) in bytes.iter().zip(rest) {
+        *byte = *field;
+    }
+}
+
+const UNKNOWN: u8 = 0;
+const KNOWN: u8 = 1;
+const NO_RELEASE: u8 = 2;
+
+fn encode_standing(release: &Standing) -> [u8; REMEMBERED_BYTES] {
     let mut bytes = [0; REMEMBERED_BYTES];
-    let Some(Remembered { pointer, length }) = release else {
-        return bytes;
+    let Remembered { pointer, length } = match release {
+        Standing::Known(remembered) => remembered,
+        Standing::NoRelease | Standing::Unknown => {
+            if let (Some(flag), Standing::NoRelease) = (bytes.first_mut(), release) {
+                *flag = NO_RELEASE;
+            }
+            return bytes;
+        }
     };
-    let fields = [1]
+    let fields = [KNOWN]
         .into_iter()
         .chain(pointer.release)
         .chain(length.to_le_bytes())
@@ -225,7 +259,7 @@ fn encode_remembered(release: Option<&Remembered>) -> [u8; REMEMBERED_BYTES] {
     bytes
 }
 
-fn decode_remembered(bytes: &[u8; REMEMBERED_BYTES]) -> Result<Option<Remembered>, BadState> {
+fn decode_standing(bytes: &[u8; REMEMBERED_BYTES]) -> Result<Standing, BadState> {
     let (&[used], rest) = bytes.split_first_chunk().ok_or(BadState::Length)?;
     let (&release, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
     let mut numbers = rest.chunks_exact(4).map(|bytes| {
@@ -251,9 +285,11 @@ fn decode_remembered(bytes: &[u8; REMEMBERED_BYTES]) -> Result<Option<Remembered
         security_version,
         class,
     };
+    let is_blank = bytes.iter().skip(1).all(|byte| *byte == 0);
     match used {
-        0 if bytes.iter().all(|byte| *byte == 0) => Ok(None),
-        1 => Ok(Some(Remembered { pointer, length })),
+        KNOWN => Ok(Standing::Known(Remembered { pointer, length })),
+        NO_RELEASE if is_blank => Ok(Standing::NoRelease),
+        UNKNOWN if is_blank => Ok(Standing::Unknown),
         _ => Err(BadState::Content),
     }
 }
@@ -336,7 +372,7 @@ mod tests {
             minor: 20,
             patch: 300,
         };
-        state.release = Some(Remembered {
+        state.release = Standing::Known(Remembered {
             pointer: Pointer {
                 release: [3; 32],
                 version: Version {
@@ -368,7 +404,9 @@ mod tests {
     fn decoding_is_the_inverse_of_encoding() {
         let state = state();
         assert_eq!(DeviceState::decode(&state.encode()), Ok(state));
-        let new = DeviceState::new(self::state().trusted);
+        let mut new = DeviceState::new(self::state().trusted);
+        assert_eq!(DeviceState::decode(&new.encode()), Ok(new.clone()));
+        new.release = Standing::NoRelease;
         assert_eq!(DeviceState::decode(&new.encode()), Ok(new));
     }
 

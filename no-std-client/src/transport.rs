@@ -3,12 +3,12 @@
 //! - A path is relative to the repository: `metadata/timestamp.json`, `targets/HASH.NAME`.
 //! - Nothing here is trusted. A transport may end early, lie about what is there, or bring more than was asked for; every
 //!   byte is verified behind it.
-//! - The blocking and the async trait ask the same things; a driver is the same code over both.
+//! - The blocking and the async trait ask the same things; what a driver does with the answers is the same code.
 
 use arrayvec::ArrayString;
 
-/// Longest path: `targets/`, a digest, a dot, and the longest name.
-pub const PATH_BYTES_MAX: usize = 8 + 64 + 1 + 96;
+/// Longest path: `metadata/`, a version, a dot, the longest role name with every byte percent-encoded, and `.json`.
+pub const PATH_BYTES_MAX: usize = 9 + 20 + 1 + 3 * 64 + 5;
 /// Longest entity tag that is used. A longer one is not sent back, and the next peek becomes a whole cycle.
 pub const ETAG_BYTES_MAX: usize = 72;
 
@@ -22,9 +22,10 @@ pub type Etag = ArrayString<ETAG_BYTES_MAX>;
 pub struct Ask<'a> {
     /// Where it lies in the repository.
     pub path: &'a str,
-    /// Which byte comes first. What a server sends in front of it is dropped by the transport.
+    /// Which byte comes first. What a server sends in front of it is dropped by the transport; at or behind the end of the file
+    /// it is [`Present`](Opened::Present) with no bytes.
     pub offset: u32,
-    /// How many bytes will be read at most: the transport may close behind them.
+    /// How many bytes will be read at most, from `offset` on: the transport may close behind them.
     pub bytes_max: u32,
     /// Only if it is another file than the one with this tag.
     pub unless: Option<&'a Etag>,

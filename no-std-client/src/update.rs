@@ -18,7 +18,7 @@ use crate::state::{DeviceState, Remembered};
 use cycle::Cycle;
 use install::Install;
 use tuffet_boot::{Slot, VerifiedImage};
-use tuffet_release::{FileRef, Plan, Refusal, Release, WaitReason};
+use tuffet_release::{FileRef, Plan, Refusal, Release, Version, WaitReason};
 use tuffet_tuf::{Answer, Fetch, RoleName, VerifiedTarget};
 use tuffet_wire::{Document, UnixSeconds};
 
@@ -166,6 +166,7 @@ pub struct Update<'d> {
 }
 
 /// What stays the same, or only grows, through all phases.
+#[derive(Clone)]
 struct Context<'d> {
     device: &'d Device,
     running: Running,
@@ -190,6 +191,18 @@ enum Phase {
     Cycle(Cycle),
     Decided(Considered),
     Install(Install),
+    /// Something was refused, and there is nothing to go on with.
+    Refused,
+}
+
+impl Phase {
+    /// Leaves a phase after an error: whatever it held is gone.
+    fn leave_on_error<T, E>(&mut self, result: Result<T, E>) -> Result<T, E> {
+        if result.is_err() {
+            *self = Self::Refused;
+        }
+        result
+    }
 }
 
 impl<'d> Update<'d> {
@@ -209,7 +222,7 @@ impl<'d> Update<'d> {
     }
 
     /// Decides again about the release that is stored, without the repository: a wave or a window may have opened. The
-    /// stored facts count as far as nothing has expired; else the answer is [`Failure::StoredTooOld`], and a full cycle is
+    /// stored facts count as far as nothing has expired and nothing was trusted anew since the last completed cycle; else the answer is [`Failure::StoredTooOld`], and a full cycle is
     /// due.
     pub fn again(
         device: &'d Device,
@@ -217,16 +230,42 @@ impl<'d> Update<'d> {
         state: DeviceState,
         started_at: UnixSeconds,
     ) -> Result<Self, Failure> {
-        let phase = Cycle::again(device, &state, started_at)?;
-        Ok(Self {
+        let remembered = Self::remembered(device, &state, started_at)?;
+        Ok(Self::about(device, running, state, started_at, remembered))
+    }
+
+    /// The release that is stored, as far as nothing has expired; `None`: there is none.
+    pub(crate) fn remembered(
+        device: &Device,
+        state: &DeviceState,
+        started_at: UnixSeconds,
+    ) -> Result<Option<Remembered>, Failure> {
+        cycle::remembered(device, state, started_at)
+    }
+
+    /// Begins with the release that is [remembered](Self::remembered).
+    pub(crate) const fn about(
+        device: &'d Device,
+        running: Running,
+        state: DeviceState,
+        started_at: UnixSeconds,
+        remembered: Option<Remembered>,
+    ) -> Self {
+        Self {
             context: Context {
                 device,
                 running,
                 state,
                 started_at,
             },
-            phase,
-        })
+            phase: match remembered {
+                Some(remembered) => Phase::Cycle(Cycle::Stored(remembered)),
+                None => Phase::Decided(Considered {
+                    decided: Decided::NoRelease,
+                    release: None,
+                }),
+            },
+        }
     }
 
     /// What the machine needs next.
@@ -234,7 +273,8 @@ impl<'d> Update<'d> {
     pub fn request(&self) -> Request<'_> {
         match &self.phase {
             Phase::Cycle(cycle) => cycle.request(),
-            Phase::Decided(_) => Request::Decided,
+            // After a refusal there is nothing to ask for, and no decision to see.
+            Phase::Decided(_) | Phase::Refused => Request::Decided,
             Phase::Install(install) => install.request(),
         }
     }
@@ -247,20 +287,27 @@ impl<'d> Update<'d> {
 
     /// Takes a metadata file or a target, or the word that there is none.
     pub fn receive<D: Document>(mut self, answer: Answer<'_, D>) -> Result<Self, Error<D::Error>> {
-        let Phase::Cycle(cycle) = self.phase else {
-            return Err(Failure::Misuse.into());
-        };
-        self.phase = cycle.receive(&mut self.context, answer)?;
+        self.take(answer)?;
         Ok(self)
+    }
+
+    /// The same where the machine stands: a small device has no room to move it. A refusal leaves nothing in it.
+    #[inline(never)]
+    pub(crate) fn take<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), Error<D::Error>> {
+        let taken = cycle::receive(&mut self.phase, &mut self.context, answer);
+        self.phase.leave_on_error(taken)
     }
 
     /// Notes that what [`Request::Store`] asked for is on the disk.
     pub fn stored(mut self) -> Result<Self, Failure> {
-        let Phase::Cycle(cycle) = self.phase else {
-            return Err(Failure::Misuse);
-        };
-        self.phase = cycle.stored(&mut self.context)?;
+        self.note_stored()?;
         Ok(self)
+    }
+
+    /// The same where the machine stands.
+    pub(crate) fn note_stored(&mut self) -> Result<(), Failure> {
+        let noted = cycle::stored(&mut self.phase, &mut self.context);
+        self.phase.leave_on_error(noted)
     }
 
     /// The decision, once it is made.
@@ -268,7 +315,7 @@ impl<'d> Update<'d> {
     pub const fn considered(&self) -> Option<&Considered> {
         match &self.phase {
             Phase::Decided(considered) => Some(considered),
-            Phase::Cycle(_) | Phase::Install(_) => None,
+            Phase::Cycle(_) | Phase::Install(_) | Phase::Refused => None,
         }
     }
 
@@ -280,7 +327,7 @@ impl<'d> Update<'d> {
                 decided: Decided::Install(plan),
                 ..
             }) => install::shortest_way(&self.context, plan),
-            Phase::Cycle(_) | Phase::Decided(_) | Phase::Install(_) => None,
+            Phase::Cycle(_) | Phase::Decided(_) | Phase::Install(_) | Phase::Refused => None,
         }
     }
 
@@ -297,31 +344,49 @@ impl<'d> Update<'d> {
         Ok(self)
     }
 
-    /// Takes the next bytes of the image file, or of the slot as read back.
-    pub fn receive_bytes(mut self, bytes: &[u8]) -> Result<Self, Failure> {
-        let Phase::Install(install) = self.phase else {
+    /// The same, and nothing else is left: a small device has no room for what only the first half needs.
+    #[inline(never)]
+    pub(crate) fn installation(&mut self) -> Result<Installation<'d>, Failure> {
+        let Phase::Decided(Considered {
+            decided: Decided::Install(plan),
+            ..
+        }) = &self.phase
+        else {
             return Err(Failure::Misuse);
         };
-        self.phase = Phase::Install(install.receive_bytes(&mut self.context, bytes)?);
+        let install = Install::begin(&self.context, *plan)?;
+        self.phase = Phase::Refused;
+        Ok(Installation {
+            context: self.context.clone(),
+            install,
+        })
+    }
+
+    /// Takes the next bytes of the image file, or of the slot as read back.
+    pub fn receive_bytes(mut self, bytes: &[u8]) -> Result<Self, Failure> {
+        let Phase::Install(install) = &mut self.phase else {
+            return Err(Failure::Misuse);
+        };
+        install.receive_bytes(&mut self.context, bytes)?;
         Ok(self)
     }
 
     /// Notes that what was asked for without an answer is done.
     pub fn done(mut self) -> Result<Self, Failure> {
-        let Phase::Install(install) = self.phase else {
+        let Phase::Install(install) = &mut self.phase else {
             return Err(Failure::Misuse);
         };
-        self.phase = Phase::Install(install.done()?);
+        install.done()?;
         Ok(self)
     }
 
     /// Notes that the way in use leads nowhere: the repository does not have the file, or it does not unpack or decode. A
     /// delta gives way to the full image; anything else ends the update.
     pub fn failed(mut self, fault: ImageFault) -> Result<Self, Failure> {
-        let Phase::Install(install) = self.phase else {
+        let Phase::Install(install) = &mut self.phase else {
             return Err(Failure::Misuse);
         };
-        self.phase = Phase::Install(install.failed(&self.context, fault)?);
+        install.failed(&self.context, fault)?;
         Ok(self)
     }
 
@@ -330,7 +395,7 @@ impl<'d> Update<'d> {
     pub const fn way(&self) -> Option<Way> {
         match &self.phase {
             Phase::Install(install) => Some(install.way()),
-            Phase::Cycle(_) | Phase::Decided(_) => None,
+            Phase::Cycle(_) | Phase::Decided(_) | Phase::Refused => None,
         }
     }
 
@@ -339,15 +404,60 @@ impl<'d> Update<'d> {
     pub const fn fell_back(&self) -> Option<FellBack> {
         match &self.phase {
             Phase::Install(install) => install.fell_back(),
-            Phase::Cycle(_) | Phase::Decided(_) => None,
+            Phase::Cycle(_) | Phase::Decided(_) | Phase::Refused => None,
         }
     }
 
     /// The proof that the slot holds the release's image, for the boot record.
     pub fn into_image(self) -> Result<VerifiedImage, Failure> {
         match self.phase {
-            Phase::Install(install) => install.into_image(),
-            Phase::Cycle(_) | Phase::Decided(_) => Err(Failure::Misuse),
+            Phase::Install(install) => install.image(),
+            Phase::Cycle(_) | Phase::Decided(_) | Phase::Refused => Err(Failure::Misuse),
         }
+    }
+}
+
+/// The second half of an update by itself. It moves where it stands, and a refusal leaves nothing in it.
+pub struct Installation<'d> {
+    context: Context<'d>,
+    install: Install,
+}
+
+impl Installation<'_> {
+    pub(crate) fn request(&self) -> Request<'_> {
+        self.install.request()
+    }
+
+    pub(crate) const fn state(&self) -> &DeviceState {
+        &self.context.state
+    }
+
+    pub(crate) fn receive_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.install.receive_bytes(&mut self.context, bytes)
+    }
+
+    pub(crate) fn done(&mut self) -> Result<(), Failure> {
+        self.install.done()
+    }
+
+    pub(crate) fn failed(&mut self, fault: ImageFault) -> Result<(), Failure> {
+        self.install.failed(&self.context, fault)
+    }
+
+    pub(crate) const fn version(&self) -> Version {
+        self.install.version()
+    }
+
+    pub(crate) const fn way(&self) -> Way {
+        self.install.way()
+    }
+
+    pub(crate) const fn fell_back(&self) -> Option<FellBack> {
+        self.install.fell_back()
+    }
+
+    /// The proof that the slot holds the release's image.
+    pub(crate) fn image(&self) -> Result<VerifiedImage, Failure> {
+        self.install.image()
     }
 }

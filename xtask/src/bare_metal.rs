@@ -9,9 +9,9 @@
 //!   after the linker dropped what nothing calls: the flash that a device really spends.
 
 mod elf;
-mod toolchain;
+pub mod toolchain;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -65,11 +65,15 @@ const MEASURED: &[Measured] = &[
     },
     Measured {
         package: "tuffet-no-std-client",
+        program: "bootloader",
+    },
+    Measured {
+        package: "tuffet-no-std-client",
         program: CLIENT,
     },
 ];
 
-/// The program of the update machine with all cores: what a device links.
+/// The program of the driver of small devices: what a device's application links.
 const CLIENT: &str = "client";
 
 /// Build the cores for a microcontroller, and print what each takes.
@@ -98,26 +102,14 @@ pub fn check() -> Result<(), Failure> {
 /// Builds, links, measures, and prints the table.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let root = workspace::root()?;
-    let target_dir = workspace::target_dir(&root).join("bare-metal");
-    let toolchain = toolchain::choose(arguments.toolchain, TARGET)?;
-    eprintln!("bare-metal: {} ({})", toolchain.description(), toolchain.version()?);
-
+    let toolchain = chosen(arguments.toolchain)?;
     build(
         &toolchain,
         &root,
-        &target_dir,
+        &target_dir(&root),
         MEASURED.iter().flat_map(|core| ["--package", core.package]),
     )?;
-    let boards = root.join("integration/boards");
-    workspace::use_root_lock(&root, &boards)?;
-    build(
-        &toolchain,
-        &boards,
-        &target_dir,
-        ["--package", "tuffet-sizes", "--bins"],
-    )?;
-
-    let folder = target_dir.join(TARGET).join(PROFILE);
+    let folder = build_boards(&toolchain, ["--package", "tuffet-sizes", "--bins"])?;
     let empty = elf::sections(&folder.join(EMPTY))?;
     let mut taken = Vec::new();
     for core in MEASURED {
@@ -126,7 +118,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     print!("{}", table(&taken));
     println!(
-        "Bytes that each adds to an empty program of {} B; `{CLIENT}` is the update machine with all that it calls.",
+        "Bytes that each adds to an empty program of {} B; `{CLIENT}` is the driver of small devices with all that it calls.",
         empty.flash()
     );
     let over = over_budget(&taken);
@@ -138,6 +130,26 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map_or(Ok(()), |text| Err(Failure::refused(text)));
     let report = arguments.json.then(|| report(&toolchain, &taken)).transpose()?;
     conclude(verdict, report)
+}
+
+/// The compiler that was asked for, else the first that this machine has or can get.
+pub fn chosen(wanted: Option<toolchain::Source>) -> Result<Toolchain, Failure> {
+    let toolchain = toolchain::choose(wanted, TARGET)?;
+    eprintln!("bare-metal: {} ({})", toolchain.description(), toolchain.version()?);
+    Ok(toolchain)
+}
+
+/// Builds programs of the boards' workspace, and answers the folder that holds them.
+pub fn build_boards<'a>(toolchain: &Toolchain, what: impl IntoIterator<Item = &'a str>) -> Result<PathBuf, Failure> {
+    let root = workspace::root()?;
+    let (boards, target_dir) = (root.join("integration/boards"), target_dir(&root));
+    workspace::use_root_lock(&root, &boards)?;
+    build(toolchain, &boards, &target_dir, what)?;
+    Ok(target_dir.join(TARGET).join(PROFILE))
+}
+
+fn target_dir(root: &Path) -> PathBuf {
+    workspace::target_dir(root).join("bare-metal")
 }
 
 fn build<'a>(

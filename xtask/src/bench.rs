@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: figures, each made by a command that anybody can run again.
 
+mod stack;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -27,6 +29,8 @@ pub struct Arguments {
 enum Command {
     /// Bytes of the full image and of patches for each pair in a folder, as `cargo xtask corpus` makes it.
     Delta(Delta),
+    /// Stack and instructions of each phase of a small device, on an emulated microcontroller.
+    Stack(stack::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -42,6 +46,7 @@ struct Delta {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Delta(arguments) => run_delta(arguments),
+        Command::Stack(arguments) => stack::run(arguments),
     }
 }
 

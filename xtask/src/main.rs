@@ -41,7 +41,7 @@ struct Arguments {
 enum Command {
     /// Build the cores for a microcontroller without a heap, and print how much flash each takes.
     BareMetal(bare_metal::Arguments),
-    /// Measure something: so far the bytes of patches.
+    /// Measure something: the bytes of patches, the stack of a small device.
     Bench(bench::Arguments),
     /// Fetch pairs of real firmware releases into a folder.
     Corpus(corpus::Arguments),

@@ -295,6 +295,7 @@ fn debian_package(program: &str) -> Option<&'static str> {
         "mksquashfs" => "squashfs-tools",
         "npm" => "npm",
         "python3" => "python3-venv and python3-pip",
+        "qemu-system-arm" => "qemu-system-arm",
         _ => return None,
     })
 }

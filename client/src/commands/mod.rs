@@ -176,7 +176,7 @@ impl Agent {
     /// The release document that was verified last, for its texts. An edited copy is none.
     #[must_use]
     pub fn document(&self, state: &DeviceState) -> Option<ReleaseDocument> {
-        let digest = &state.release.as_ref()?.pointer.release;
+        let digest = &state.release.document()?.pointer.release;
         let bytes = self.kept_document(digest).ok()??;
         ReleaseDocument::parse(&bytes).ok()
     }

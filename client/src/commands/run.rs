@@ -127,7 +127,7 @@ impl Polling<'_> {
                     Conditional::Changed => Peeked::Changed,
                     Conditional::NotModified => Peeked::Unchanged,
                 };
-                match self.poll.peeked(clock::now(), peeked, random()?) {
+                match Poll::after(peeked) {
                     AfterPeek::Cycle => self.cycle(),
                     AfterPeek::DecideAgain => self.again(),
                 }
@@ -155,7 +155,11 @@ impl Polling<'_> {
             Err(ClientError::Refused {
                 failure: Failure::StoredTooOld,
             }) => self.cycle(),
-            cycle => carry_out(agent, cycle?, self.transport),
+            cycle => {
+                let told = carry_out(agent, cycle?, self.transport)?;
+                self.poll.decided(clock::now(), random()?);
+                Ok(told)
+            }
         }
     }
 }

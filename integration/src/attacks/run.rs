@@ -132,7 +132,8 @@ fn compare_files<D: Device>(
     if expected.iter().any(|name| is_metadata(name) && !is_repaired(name)) {
         expected.insert(STATE);
     }
-    expected.retain(|name| D::keeps(name));
+    // What a device may lose it may also not know any more.
+    expected.retain(|name| D::keeps(name) && (after.contains_key(*name) || !D::may_lose(name)));
     findings.note(changed == expected, || {
         format!("at rest it changes {changed:?} instead of {expected:?}")
     });

@@ -283,7 +283,7 @@ impl Device for Small {
         if let Some(snapshot) = state.trusted.snapshot {
             kept("snapshot", &MAP.snapshots, snapshot.length, &snapshot.digest);
         }
-        if let Some(release) = state.release {
+        if let Some(release) = state.release.document() {
             kept(DOCUMENT, &[MAP.document], release.length, &release.pointer.release);
         }
         files

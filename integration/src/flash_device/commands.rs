@@ -12,7 +12,7 @@ use tuffet_no_std_client::boot::{Placed, Slot, State, Why};
 use tuffet_no_std_client::patch::{Decoder, SmallState, StandardState};
 use tuffet_no_std_client::release::Version;
 use tuffet_no_std_client::wire::hex::Hex;
-use tuffet_no_std_client::{DeviceState, Failure, Outcome, Stop, Way, bootloader};
+use tuffet_no_std_client::{DeviceState, Outcome, Stop, Way, bootloader};
 
 /// What the factory knows about the device.
 #[derive(Debug, clap::Args)]
@@ -93,7 +93,7 @@ fn fill<D: Decoder>(device: &FlashDevice, root: &[u8], http: &mut Http) -> Resul
     let mut driver = device.driver::<D>()?;
     or_trouble(driver.provision_root(root), None)?;
     match driver.provision(http, now()) {
-        Err(Stop::Failure(Failure::NotProvisioned)) => Err(Trouble::NothingToProvision {
+        Err(Stop::NothingToProvision(_)) => Err(Trouble::NothingToProvision {
             folder: device.folder.root().to_owned(),
         }),
         provisioned => or_trouble(provisioned, http.failed()),

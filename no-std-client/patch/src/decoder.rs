@@ -115,7 +115,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
             hand_digest: [0; 32],
             range: RangeDecoder::new(),
             copy: None,
-            model: Model::new(),
+            model: Model::ZERO,
             old_window: Window::new(),
             new_window: Window::new(),
             output: Output::at(0),

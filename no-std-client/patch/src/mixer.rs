@@ -30,12 +30,11 @@ pub(crate) struct Rates {
 }
 
 impl<const INPUTS: usize, const CELLS: usize, const SETS: usize> Mixer<INPUTS, CELLS, SETS> {
-    pub(crate) const fn new(weight: i32) -> Self {
-        Self {
-            cells: [[counter::FRESH; CELLS]; INPUTS],
-            weights: [[weight; INPUTS]; SETS],
-        }
-    }
+    /// Nothing to code with.
+    pub(crate) const ZERO: Self = Self {
+        cells: [[0; CELLS]; INPUTS],
+        weights: [[0; INPUTS]; SETS],
+    };
 
     /// Forgets everything, in place.
     pub(crate) fn reset(&mut self, weight: i32) {

@@ -129,6 +129,11 @@ impl History {
         distance: 1,
     };
 
+    const ZERO: Self = Self {
+        distance: 0,
+        ..Self::START
+    };
+
     /// Where a copy along the old image would be at `position`, if it went on.
     pub(crate) const fn beside(&self, position: u32) -> u32 {
         let [diagonal, _] = self.diagonals;
@@ -145,17 +150,17 @@ impl History {
 }
 
 impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELLS> {
-    pub(crate) const fn new() -> Self {
-        Self {
-            hits: Mixer::new(WEIGHT_START),
-            bytes: Mixer::new(WEIGHT_START),
-            rare: [counter::FRESH; RARE_CELLS],
-            classes: [[counter::FRESH; CLASS_CELLS]; 2],
-            history: History::START,
-        }
-    }
+    /// Tables that nobody may code with before they are reset or read from a checkpoint. All of it is zero, so whoever makes
+    /// one fills memory in place, and has no second one on the stack.
+    pub(crate) const ZERO: Self = Self {
+        hits: Mixer::ZERO,
+        bytes: Mixer::ZERO,
+        rare: [0; RARE_CELLS],
+        classes: [[0; CLASS_CELLS]; 2],
+        history: History::ZERO,
+    };
 
-    /// Forgets everything, in place: a fresh value would stand on the stack first.
+    /// Sets everything to what is believed before the first byte.
     pub(crate) fn reset(&mut self) {
         self.hits.reset(WEIGHT_START);
         self.bytes.reset(WEIGHT_START);

@@ -171,12 +171,14 @@ pub fn decide(
     if let Some(fact) = mismatch(device, pointer, release) {
         return Decision::Refuse(Refusal::PointerMismatch { fact });
     }
+    // The image that runs may be linked for the other slot.
+    let is_running = |image: &Image| image.digest == *device.digest;
+    if release.runs_already || release.image.as_ref().is_some_and(is_running) {
+        return Decision::UpToDate;
+    }
     let Some(image) = release.image else {
         return Decision::Refuse(Refusal::WrongHardware);
     };
-    if image.digest == *device.digest {
-        return Decision::UpToDate;
-    }
     if let Some(refusal) = refusal(device, release, &image) {
         return Decision::Refuse(refusal);
     }

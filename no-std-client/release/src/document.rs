@@ -62,6 +62,9 @@ pub(crate) struct DocumentReader {
     /// Where the image before this one stands, and the wanted one of this component.
     image_before: Option<(Id, Address)>,
     candidate: Option<Image>,
+    /// Whether an image of this component is the one that runs; and whether one of the wanted component is.
+    candidate_runs: bool,
+    runs: bool,
     component_before: Option<Id>,
 
     advised: bool,
@@ -135,6 +138,7 @@ impl Sink for DocumentReader {
             }
             ([Key("components"), Index(index)], Container::Object) => {
                 self.candidate = None;
+                self.candidate_runs = false;
                 bounded(*index, COMPONENTS_MAX)
             }
             ([Key("components"), Index(_), Key("images")], Container::Array) => {
@@ -307,6 +311,7 @@ impl DocumentReader {
         }
         if self.wanted.is_some_and(|wanted| wanted.component == name) {
             self.found = self.candidate;
+            self.runs = self.candidate_runs;
         }
         Ok(())
     }
@@ -449,6 +454,8 @@ impl DocumentReader {
         let Some(wanted) = self.wanted.filter(|wanted| wanted.hardware == hardware) else {
             return Ok(());
         };
+        // Linked for the other slot, it may be the one that runs.
+        self.candidate_runs |= wanted.running == Some(digest);
         let fits = match address {
             Address::At(address) => wanted.address == Some(address),
             // Those linked for an address stand before: one that fits is there already.
@@ -541,6 +548,7 @@ impl DocumentReader {
             sbom: self.sbom,
             advised: self.advised,
             image: self.found,
+            runs_already: self.runs,
         })
     }
 }

@@ -57,8 +57,10 @@ pub struct Release {
     pub sbom: Option<FileRef>,
     /// Whether it comes with an advisory.
     pub advised: bool,
-    /// The image for the wanted hardware and component, if there is one.
+    /// The image for the wanted hardware, component and slot, if there is one.
     pub image: Option<Image>,
+    /// Whether one of its images for the hardware and component, linked for whatever slot, is the one that runs.
+    pub runs_already: bool,
 }
 
 /// An image of a release.

@@ -11,27 +11,23 @@
 //! | release document | its own area | yes: it is used while the state has its digest |
 
 use super::{Need, Stop, Work};
-use crate::device::{Device, Running};
 use crate::failure::Failure;
 use crate::flash::{Fill, FlashFile, Map, RegionError, Span, StatePages, Storage};
-use crate::state::DeviceState;
 use crate::transport::{Ask, Etag, Opened, Path};
-use crate::update::{Request, Update};
+use crate::update::{Considered, Installation, Request, Update};
 use core::fmt::Write as _;
 use embedded_storage::nor_flash::NorFlash;
 use tuffet_tuf::{Answer, Fetch, Pinned, RoleName, VerifiedTarget};
-use tuffet_wire::UnixSeconds;
 use tuffet_wire::hex::Hex;
 
 /// How often a file that breaks off is asked for again at once.
 const TRIES_MAX: u8 = 3;
 
 /// An update up to its decision.
-pub struct Checking<'f, 'd, F, S> {
+pub struct Checking<'f, 'd, 'w, F, S> {
     storage: Storage<'f, F, S>,
     pages: StatePages<'f, F>,
-    /// Gone while the machine moves, and after a refusal.
-    update: Option<Update<'d>>,
+    update: &'w mut Update<'d>,
     waits: Waits,
     path: Path,
     bytes_max: u32,
@@ -60,37 +56,13 @@ enum Kind {
     Other,
 }
 
-impl<'f, 'd, F: NorFlash, S> Checking<'f, 'd, F, S> {
-    /// A full cycle.
-    pub fn begin(
-        storage: Storage<'f, F, S>,
-        pages: StatePages<'f, F>,
-        device: &'d Device,
-        running: Running,
-        state: DeviceState,
-        started_at: UnixSeconds,
-    ) -> Self {
-        Self::of(storage, pages, Update::begin(device, running, state, started_at))
-    }
-
-    /// The decision again, about what is stored.
-    pub fn again(
-        storage: Storage<'f, F, S>,
-        pages: StatePages<'f, F>,
-        device: &'d Device,
-        running: Running,
-        state: DeviceState,
-        started_at: UnixSeconds,
-    ) -> Result<Self, Failure> {
-        let update = Update::again(device, running, state, started_at)?;
-        Ok(Self::of(storage, pages, update))
-    }
-
-    fn of(storage: Storage<'f, F, S>, pages: StatePages<'f, F>, update: Update<'d>) -> Self {
+impl<'f, 'd, 'w, F: NorFlash, S> Checking<'f, 'd, 'w, F, S> {
+    /// Drives a machine that was begun. It stands in the frame of the caller, and only what is named here beside it.
+    pub fn begin(storage: Storage<'f, F, S>, pages: StatePages<'f, F>, update: &'w mut Update<'d>) -> Self {
         Self {
             storage,
             pages,
-            update: Some(update),
+            update,
             waits: Waits::Machine,
             path: Path::new_const(),
             bytes_max: 0,
@@ -100,12 +72,19 @@ impl<'f, 'd, F: NorFlash, S> Checking<'f, 'd, F, S> {
         }
     }
 
-    /// The machine at its decision, and the pages for its state; the tag of the timestamp for the next peek.
-    pub fn finish(self) -> Result<(Update<'d>, StatePages<'f, F>, Option<Etag>), Failure> {
-        match (self.waits, self.update) {
-            (Waits::Decided, Some(update)) => Ok((update, self.pages, self.etag)),
-            (_, _) => Err(Failure::Misuse),
-        }
+    /// The tag of the timestamp, for the next peek.
+    pub const fn etag(&self) -> Option<Etag> {
+        self.etag
+    }
+
+    /// The decision.
+    pub fn considered(&self) -> Result<&Considered, Failure> {
+        self.update.considered().ok_or(Failure::Misuse)
+    }
+
+    /// What the decision says is to be installed.
+    pub fn installation(self) -> Result<Installation<'d>, Failure> {
+        self.update.installation()
     }
 
     fn map(&self) -> &'f Map<S> {
@@ -114,38 +93,37 @@ impl<'f, 'd, F: NorFlash, S> Checking<'f, 'd, F, S> {
 
     /// Does what the machine asks for, as far as flash goes.
     fn turn(&mut self) -> Result<(), Stop<F::Error>> {
-        let update = self.update.take().ok_or(Failure::Misuse)?;
-        match update.request() {
+        match self.update.request() {
             Request::Metadata(fetch) => {
                 if let Some(span) = self.kept(&fetch)? {
                     let length = fetch.pinned.map_or(0, |pinned| pinned.length);
-                    return self.hand_over(update, span, length);
+                    return self.hand_over(span, length);
                 }
-                let span = self.passing_area(&fetch.role, &update)?;
+                let span = self.passing_area(&fetch.role)?;
                 self.ask_metadata(&fetch, span)?;
-                self.update = Some(update);
             }
             // A file that stays already stands where it stays.
             Request::Store { .. } => {
-                self.pages.save(update.state())?;
-                self.update = Some(update.stored()?);
+                self.pages.save(self.update.state())?;
+                self.update.note_stored()?;
             }
             Request::Target(target) => {
-                let (span, length) = (self.target_area(target, &update)?, short(target.length()));
-                if self.holds_document(target, span)? {
-                    return self.hand_over(update, span, length);
+                let target = *target;
+                let (span, length) = (self.target_area(&target)?, short(target.length()));
+                if self.holds_document(&target, span)? {
+                    return self.hand_over(span, length);
                 }
-                self.ask_target(target, span)?;
-                self.update = Some(update);
+                self.ask_target(&target, span)?;
             }
             Request::Stored(remembered) => {
                 let length = remembered.length;
-                return self.hand_over(update, self.map().document, length);
+                return self.hand_over(self.map().document, length);
             }
             Request::Decided => {
-                self.pages.save(update.state())?;
+                // A machine that refused has no decision, and nothing to store.
+                self.update.considered().ok_or(Failure::Misuse)?;
+                self.pages.save(self.update.state())?;
                 self.waits = Waits::Decided;
-                self.update = Some(update);
             }
             Request::HashSource { .. }
             | Request::Download { .. }
@@ -160,9 +138,9 @@ impl<'f, 'd, F: NorFlash, S> Checking<'f, 'd, F, S> {
     }
 
     /// Lets the machine read a file in flash.
-    fn hand_over(&mut self, update: Update<'d>, span: Span, length: u32) -> Result<(), Stop<F::Error>> {
+    fn hand_over(&mut self, span: Span, length: u32) -> Result<(), Stop<F::Error>> {
         let mut file = FlashFile::new(self.storage.region(span), length);
-        self.update = Some(update.receive(Answer::Present(&mut file))?);
+        self.update.take(Answer::Present(&mut file))?;
         self.waits = Waits::Machine;
         Ok(())
     }
@@ -180,8 +158,8 @@ impl<'f, 'd, F: NorFlash, S> Checking<'f, 'd, F, S> {
         }
     }
 
-    fn passing_area(&self, role: &RoleName, update: &Update<'_>) -> Result<Span, RegionError<F::Error>> {
-        let trusted = &update.state().trusted;
+    fn passing_area(&self, role: &RoleName) -> Result<Span, RegionError<F::Error>> {
+        let trusted = &self.update.state().trusted;
         match role {
             RoleName::Root | RoleName::Targets | RoleName::Delegated(_) => {
                 self.storage.spare(self.map().roots, Some(&trusted.root.pinned()))
@@ -194,11 +172,11 @@ impl<'f, 'd, F: NorFlash, S> Checking<'f, 'd, F, S> {
     }
 
     /// A document stays in its area; a rollout file passes through, and is the smaller one.
-    fn target_area(&self, target: &VerifiedTarget, update: &Update<'_>) -> Result<Span, RegionError<F::Error>> {
+    fn target_area(&self, target: &VerifiedTarget) -> Result<Span, RegionError<F::Error>> {
         if target.name().as_str().ends_with(".release") {
             return Ok(self.map().document);
         }
-        self.passing_area(&RoleName::Timestamp, update)
+        self.passing_area(&RoleName::Timestamp)
     }
 
     /// Whether the document that is asked for is the one at rest. Its digest is compared again when it is read.
@@ -240,12 +218,11 @@ impl<'f, 'd, F: NorFlash, S> Checking<'f, 'd, F, S> {
         if came <= self.bytes_max {
             self.fill.finish(&mut self.storage.region(span))?;
         }
-        let update = self.update.take().ok_or(Failure::Misuse)?;
-        self.hand_over(update, span, came)
+        self.hand_over(span, came)
     }
 }
 
-impl<F: NorFlash, S> Work<F> for Checking<'_, '_, F, S> {
+impl<F: NorFlash, S> Work<F> for Checking<'_, '_, '_, F, S> {
     fn need(&mut self) -> Result<Need<'_>, Stop<F::Error>> {
         while self.waits == Waits::Machine {
             self.turn()?;
@@ -256,7 +233,7 @@ impl<F: NorFlash, S> Work<F> for Checking<'_, '_, F, S> {
                 path: &self.path,
                 offset: self.fill.came(),
                 // One more: a file that is too long is noticed.
-                bytes_max: self.bytes_max.saturating_add(1),
+                bytes_max: self.bytes_max.saturating_add(1).saturating_sub(self.fill.came()),
                 unless: None,
             }),
             Waits::Read(_) => Need::Read(self.fill.space()),
@@ -269,8 +246,7 @@ impl<F: NorFlash, S> Work<F> for Checking<'_, '_, F, S> {
         };
         match opened {
             Opened::Absent => {
-                let update = self.update.take().ok_or(Failure::Misuse)?;
-                self.update = Some(update.receive(Answer::<FlashFile<'_, F>>::Absent)?);
+                self.update.take(Answer::<FlashFile<'_, F>>::Absent)?;
                 self.waits = Waits::Machine;
             }
             // Nothing was asked conditionally.
@@ -310,6 +286,10 @@ impl<F: NorFlash, S> Work<F> for Checking<'_, '_, F, S> {
         };
         self.tries_left = tries_left;
         self.waits = Waits::Open(kind);
+        if kind == Kind::Timestamp {
+            // The one name under which another file may stand by now.
+            self.fill.begin(self.fill.span());
+        }
         true
     }
 }

@@ -3,16 +3,16 @@
 use super::{Checking, Installing, Need, Stop, Work};
 use crate::device::{Device, Intake, Running, decoder_profile};
 use crate::failure::Failure;
-use crate::flash::{Fill, Storage, Xip};
+use crate::flash::{Fill, Map, StatePages, Storage, Xip};
 use crate::poll::{AfterPeek, Peeked, Poll, Schedule, Task};
 use crate::state::DeviceState;
 use crate::transport::{Ask, AsyncTransport, Etag, Opened, Transport};
-use crate::update::{Considered, Decided, FellBack, Update, Way};
+use crate::update::{Decided, FellBack, Installation, Update, Way};
 use core::marker::PhantomData;
 use embedded_storage::nor_flash::NorFlash;
-use tuffet_boot::VerifiedImage;
+use tuffet_boot::{State, VerifiedImage};
 use tuffet_patch::Decoder;
-use tuffet_release::{Refusal, Version, WaitReason};
+use tuffet_release::{DOCUMENT_BYTES_MAX, ROLLOUT_BYTES_MAX, Refusal, Version, WaitReason};
 use tuffet_tuf::first_root;
 use tuffet_wire::UnixSeconds;
 
@@ -86,29 +86,34 @@ enum Due {
 enum Next<'d> {
     Told(Outcome),
     Again,
-    Install(Update<'d>, Version),
+    Install(Installation<'d>),
 }
 
 impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     /// A device after a restart. Refused, as a mistake of the firmware, if the device does not stream patches of the profile
-    /// that the decoder takes.
+    /// that the decoder takes, or says something else of its slots than the map, or reads longer files than the map has
+    /// room for.
     pub fn new(
         device: &'c Device,
         storage: Storage<'c, F, Xip>,
         settings: Settings,
         now: UnixSeconds,
     ) -> Result<Self, Failure> {
-        match device.intake {
-            Intake::Streamed(profile) if decoder_profile(profile) == D::PROFILE => Ok(Self {
-                device,
-                storage,
-                settings,
-                poll: Poll::after_restart(settings.schedule, now),
-                etag: None,
-                decoder: PhantomData,
-            }),
-            Intake::Streamed(_) | Intake::Kept => Err(Failure::Misuse),
+        let is_ours = match device.intake {
+            Intake::Streamed(profile) => decoder_profile(profile) == D::PROFILE,
+            Intake::Kept => false,
+        };
+        if !is_ours || !fits(device, storage.map()) {
+            return Err(Failure::Misuse);
         }
+        Ok(Self {
+            device,
+            storage,
+            settings,
+            poll: Poll::after_restart(settings.schedule, now),
+            etag: None,
+            decoder: PhantomData,
+        })
     }
 
     /// What runs on the device now.
@@ -122,47 +127,54 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         self.poll.due_at()
     }
 
-    fn begin(&self, running: Running, now: UnixSeconds) -> Result<Checking<'c, 'c, F, Xip>, Stop<F::Error>> {
+    #[inline(never)]
+    fn begin(&self, running: Running, now: UnixSeconds) -> Result<(StatePages<'c, F>, Update<'c>), Stop<F::Error>> {
         let (pages, state) = self.storage.state()?;
-        Ok(Checking::begin(self.storage, pages, self.device, running, state, now))
+        Ok((pages, Update::begin(self.device, running, state, now)))
     }
 
-    fn begin_again(&self, now: UnixSeconds) -> Result<Checking<'c, 'c, F, Xip>, Stop<F::Error>> {
+    #[inline(never)]
+    fn begin_again(&self, now: UnixSeconds) -> Result<(StatePages<'c, F>, Update<'c>), Stop<F::Error>> {
         let (pages, state) = self.storage.state()?;
         let running = self.running()?;
-        Ok(Checking::again(self.storage, pages, self.device, running, state, now)?)
+        // First what can be refused, and then the machine, which is made only once.
+        let remembered = Update::remembered(self.device, &state, now)?;
+        Ok((pages, Update::about(self.device, running, state, now, remembered)))
+    }
+
+    /// The pages alone: what stands in them is in the installation already.
+    #[inline(never)]
+    fn pages(&self) -> Result<StatePages<'c, F>, Stop<F::Error>> {
+        let (pages, _) = self.storage.state()?;
+        Ok(pages)
     }
 
     /// Reads the decision off the first half.
-    fn decided(&mut self, checking: Checking<'c, 'c, F, Xip>) -> Result<Next<'c>, Stop<F::Error>> {
-        let (update, _, etag) = checking.finish()?;
+    #[inline(never)]
+    fn decided(&mut self, checking: Checking<'c, 'c, '_, F, Xip>) -> Result<Next<'c>, Stop<F::Error>> {
+        let etag = checking.etag();
         if etag.is_some() {
             self.etag = etag;
         }
-        let Considered { decided, .. } = update.considered().ok_or(Failure::Misuse)?;
-        Ok(Next::Told(match decided {
-            Decided::Install(plan) => {
-                let version = plan.version;
-                return Ok(Next::Install(update, version));
-            }
+        let told = match &checking.considered()?.decided {
+            Decided::Install(_) => return Ok(Next::Install(checking.installation()?)),
             Decided::MoreRoots => return Ok(Next::Again),
             Decided::NoRelease => Outcome::NoRelease,
             Decided::Refuse(refusal) => Outcome::Refused(*refusal),
             Decided::UpToDate => Outcome::UpToDate,
             Decided::Wait(reason) => Outcome::Waiting(*reason),
-        }))
+        };
+        Ok(Next::Told(told))
     }
 
     /// Begins the trial of an image that was proven.
-    fn try_out(&self, installing: Installing<'c, 'c, '_, F, D>, version: Version) -> Result<Outcome, Stop<F::Error>> {
-        let (way, fell_back) = installing.way().ok_or(Failure::Misuse)?;
-        let image = installing.finish()?;
+    fn try_out(&self, image: VerifiedImage, installation: &Installation<'_>) -> Result<Outcome, Stop<F::Error>> {
         let mut records = self.storage.boot_records()?;
         records.begin_trial(image, self.settings.trial_attempts)?;
         Ok(Outcome::Installed {
-            version,
-            way,
-            fell_back,
+            version: installation.version(),
+            way: installation.way(),
+            fell_back: installation.fell_back(),
         })
     }
 
@@ -173,15 +185,6 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
             (Task::Peek, Some(etag)) => Due::Peek(etag),
             (Task::Peek, None) | (Task::Cycle, _) => Due::Cycle,
         })
-    }
-
-    fn peeked(&mut self, opened: Opened, now: UnixSeconds, random: u32) -> AfterPeek {
-        let peeked = match opened {
-            Opened::NotModified => Peeked::Unchanged,
-            // The cycle fetches it in its turn, and says what is wrong when it is gone.
-            Opened::Absent | Opened::Present { .. } => Peeked::Changed,
-        };
-        self.poll.peeked(now, peeked, random)
     }
 
     fn note<T>(
@@ -196,6 +199,39 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         }
         outcome
     }
+}
+
+/// Whether the device says of its flash what the map says.
+fn fits(device: &Device, map: &Map<Xip>) -> bool {
+    let [a, b] = map.slots.slots;
+    let [root_a, root_b] = map.roots.map(|span| span.bytes);
+    let [snapshot_a, snapshot_b] = map.snapshots.map(|span| span.bytes);
+    let (roots, snapshots) = (root_a.min(root_b), snapshot_a.min(snapshot_b));
+    let limits = &device.limits;
+    device.slot_bytes <= a.bytes.min(b.bytes)
+        && device
+            .slot_addresses
+            .is_none_or(|addresses| addresses == map.slots.addresses())
+        && [
+            limits.root_bytes_max,
+            limits.targets_bytes_max,
+            limits.delegated_bytes_max,
+        ]
+        .iter()
+        .all(|bytes_max| *bytes_max <= roots)
+        && [limits.snapshot_bytes_max, limits.timestamp_bytes_max, ROLLOUT_BYTES_MAX]
+            .iter()
+            .all(|bytes_max| *bytes_max <= snapshots)
+        && DOCUMENT_BYTES_MAX <= map.document.bytes
+}
+
+/// What follows a peek.
+const fn after_peek(opened: Opened) -> AfterPeek {
+    Poll::after(match opened {
+        Opened::NotModified => Peeked::Unchanged,
+        // The cycle fetches it in its turn, and says what is wrong when it is gone.
+        Opened::Absent | Opened::Present { .. } => Peeked::Changed,
+    })
 }
 
 /// The conditional request of a peek.
@@ -272,11 +308,15 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     ) -> Result<Outcome, Stop<F::Error>> {
         if let Due::Peek(etag) = self.due(now)? {
             let opened = transport.open(&peek(&etag)).map_err(|_| Stop::Transport)?;
-            if self.peeked(opened, now, random) == AfterPeek::DecideAgain {
+            if after_peek(opened) == AfterPeek::DecideAgain {
                 match self.again(transport, now) {
                     // What is kept does not carry a decision any more: the repository has it.
                     Err(Stop::Failure(Failure::StoredTooOld)) => {}
-                    outcome => return outcome,
+                    Err(stop) => return Err(stop),
+                    Ok(outcome) => {
+                        self.poll.decided(now, random);
+                        return Ok(outcome);
+                    }
                 }
             }
         }
@@ -289,10 +329,11 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     pub fn update<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Outcome, Stop<F::Error>> {
         let running = self.running()?;
         for _ in 0..RUNS_MAX {
-            match self.check(transport, running.clone(), now)? {
-                Next::Told(outcome) => return Ok(outcome),
-                Next::Install(update, version) => return self.install(transport, update, version),
-                Next::Again => {}
+            match self.check(transport, running.clone(), now) {
+                Ok(Next::Told(outcome)) => return Ok(outcome),
+                Ok(Next::Install(ref mut installation)) => return self.install(transport, installation),
+                Ok(Next::Again) => {}
+                Err(stop) => return Err(stop),
             }
         }
         Ok(Outcome::MoreRoots)
@@ -300,15 +341,28 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
 
     /// The decision again, about what is stored, and the installation if it says so.
     pub fn again<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Outcome, Stop<F::Error>> {
-        match self.check_again(transport, now)? {
-            Next::Told(outcome) => Ok(outcome),
-            Next::Install(update, version) => self.install(transport, update, version),
-            Next::Again => Err(Failure::Misuse.into()),
+        match self.check_again(transport, now) {
+            Ok(Next::Told(outcome)) => Ok(outcome),
+            Ok(Next::Install(ref mut installation)) => self.install(transport, installation),
+            Ok(Next::Again) => Err(Failure::Misuse.into()),
+            Err(stop) => Err(stop),
         }
     }
 
-    /// The factory's first step: puts the first root, from a place that is trusted, where the device begins.
+    /// The factory is for devices that were never provisioned: on any other it would take the running firmware and all that
+    /// is trusted away.
+    fn check_unprovisioned(&self) -> Result<(), Stop<F::Error>> {
+        match self.storage.boot_records()?.state() {
+            State::Unprovisioned => Ok(()),
+            State::Damaged => Err(Failure::BootRecordDamaged.into()),
+            State::Confirmed { .. } | State::Trial { .. } => Err(Failure::AlreadyProvisioned.into()),
+        }
+    }
+
+    /// The factory's first step: puts the first root, from a place that is trusted, where the device begins. Refused on a
+    /// device that is provisioned already.
     pub fn provision_root(&self, root: &[u8]) -> Result<(), Stop<F::Error>> {
+        self.check_unprovisioned()?;
         let trusted = first_root(&mut &*root, &self.device.limits).map_err(|error| match error {
             tuffet_tuf::Error::Rejected(rejected) => Failure::Rejected(rejected),
             tuffet_tuf::Error::Storage(never) => match never {},
@@ -335,16 +389,19 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         Ok(())
     }
 
-    /// The factory's second step: verifies like any device, and makes the first image the confirmed one.
+    /// The factory's second step: verifies like any device, and makes the first image the confirmed one. Refused on a device
+    /// that is provisioned already.
     pub fn provision<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Version, Stop<F::Error>> {
+        self.check_unprovisioned()?;
         for _ in 0..RUNS_MAX {
             match self.check(transport, Running::FACTORY, now)? {
-                Next::Told(_) => return Err(Failure::NotProvisioned.into()),
+                Next::Told(outcome) => return Err(Stop::NothingToProvision(outcome)),
                 Next::Again => {}
-                Next::Install(update, version) => {
-                    let image = self.prove(transport, update)?;
+                Next::Install(mut installation) => {
+                    let pages = self.pages()?;
+                    let image = self.prove(transport, pages, &mut installation)?;
                     self.storage.boot_records()?.provision(image.placed())?;
-                    return Ok(version);
+                    return Ok(installation.version());
                 }
             }
         }
@@ -358,37 +415,53 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         running: Running,
         now: UnixSeconds,
     ) -> Result<Next<'c>, Stop<F::Error>> {
-        let mut checking = self.begin(running, now)?;
-        pump(&mut checking, transport)?;
-        self.decided(checking)
+        match self.begin(running, now) {
+            Ok((pages, ref mut update)) => self.decide(transport, pages, update),
+            Err(stop) => Err(stop),
+        }
     }
 
     #[inline(never)]
     fn check_again<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Next<'c>, Stop<F::Error>> {
-        let mut checking = self.begin_again(now)?;
+        match self.begin_again(now) {
+            Ok((pages, ref mut update)) => self.decide(transport, pages, update),
+            Err(stop) => Err(stop),
+        }
+    }
+
+    fn install<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        installation: &mut Installation<'c>,
+    ) -> Result<Outcome, Stop<F::Error>> {
+        let pages = self.pages()?;
+        let image = self.prove(transport, pages, installation)?;
+        self.try_out(image, installation)
+    }
+
+    #[inline(never)]
+    fn decide<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        pages: StatePages<'c, F>,
+        update: &mut Update<'c>,
+    ) -> Result<Next<'c>, Stop<F::Error>> {
+        let mut checking = Checking::begin(self.storage, pages, update);
         pump(&mut checking, transport)?;
         self.decided(checking)
     }
 
+    /// Brings the image into its slot. The decoder stands in this frame, and is gone with it.
     #[inline(never)]
-    fn install<T: Transport>(
+    fn prove<T: Transport>(
         &mut self,
         transport: &mut T,
-        update: Update<'c>,
-        version: Version,
-    ) -> Result<Outcome, Stop<F::Error>> {
-        let (mut decoder, mut block) = (D::new(), D::block());
-        let (pages, _) = self.storage.state()?;
-        let mut installing = Installing::begin(self.storage, pages, update, &mut decoder, block.as_mut())?;
-        pump(&mut installing, transport)?;
-        self.try_out(installing, version)
-    }
-
-    #[inline(never)]
-    fn prove<T: Transport>(&mut self, transport: &mut T, update: Update<'c>) -> Result<VerifiedImage, Stop<F::Error>> {
-        let (mut decoder, mut block) = (D::new(), D::block());
-        let (pages, _) = self.storage.state()?;
-        let mut installing = Installing::begin(self.storage, pages, update, &mut decoder, block.as_mut())?;
+        pages: StatePages<'c, F>,
+        installation: &mut Installation<'c>,
+    ) -> Result<VerifiedImage, Stop<F::Error>> {
+        let mut decoder = D::new();
+        let mut block = D::block();
+        let mut installing = Installing::begin(self.storage, pages, installation, &mut decoder, block.as_mut());
         pump(&mut installing, transport)?;
         Ok(installing.finish()?)
     }
@@ -415,10 +488,14 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     ) -> Result<Outcome, Stop<F::Error>> {
         if let Due::Peek(etag) = self.due(now)? {
             let opened = transport.open(&peek(&etag)).await.map_err(|_| Stop::Transport)?;
-            if self.peeked(opened, now, random) == AfterPeek::DecideAgain {
+            if after_peek(opened) == AfterPeek::DecideAgain {
                 match self.again_async(transport, now).await {
                     Err(Stop::Failure(Failure::StoredTooOld)) => {}
-                    outcome => return outcome,
+                    Err(stop) => return Err(stop),
+                    Ok(outcome) => {
+                        self.poll.decided(now, random);
+                        return Ok(outcome);
+                    }
                 }
             }
         }
@@ -435,11 +512,12 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     ) -> Result<Outcome, Stop<F::Error>> {
         let running = self.running()?;
         for _ in 0..RUNS_MAX {
-            let mut checking = self.begin(running.clone(), now)?;
+            let (pages, mut update) = self.begin(running.clone(), now)?;
+            let mut checking = Checking::begin(self.storage, pages, &mut update);
             pump_async(&mut checking, transport).await?;
             match self.decided(checking)? {
                 Next::Told(outcome) => return Ok(outcome),
-                Next::Install(update, version) => return self.install_async(transport, update, version).await,
+                Next::Install(mut installation) => return self.install_async(transport, &mut installation).await,
                 Next::Again => {}
             }
         }
@@ -452,11 +530,12 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         transport: &mut T,
         now: UnixSeconds,
     ) -> Result<Outcome, Stop<F::Error>> {
-        let mut checking = self.begin_again(now)?;
+        let (pages, mut update) = self.begin_again(now)?;
+        let mut checking = Checking::begin(self.storage, pages, &mut update);
         pump_async(&mut checking, transport).await?;
         match self.decided(checking)? {
             Next::Told(outcome) => Ok(outcome),
-            Next::Install(update, version) => self.install_async(transport, update, version).await,
+            Next::Install(mut installation) => self.install_async(transport, &mut installation).await,
             Next::Again => Err(Failure::Misuse.into()),
         }
     }
@@ -464,13 +543,23 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     async fn install_async<T: AsyncTransport>(
         &mut self,
         transport: &mut T,
-        update: Update<'c>,
-        version: Version,
+        installation: &mut Installation<'c>,
     ) -> Result<Outcome, Stop<F::Error>> {
-        let (mut decoder, mut block) = (D::new(), D::block());
-        let (pages, _) = self.storage.state()?;
-        let mut installing = Installing::begin(self.storage, pages, update, &mut decoder, block.as_mut())?;
+        let pages = self.pages()?;
+        let image = self.prove_async(transport, pages, installation).await?;
+        self.try_out(image, installation)
+    }
+
+    async fn prove_async<T: AsyncTransport>(
+        &mut self,
+        transport: &mut T,
+        pages: StatePages<'c, F>,
+        installation: &mut Installation<'c>,
+    ) -> Result<VerifiedImage, Stop<F::Error>> {
+        let mut decoder = D::new();
+        let mut block = D::block();
+        let mut installing = Installing::begin(self.storage, pages, installation, &mut decoder, block.as_mut());
         pump_async(&mut installing, transport).await?;
-        self.try_out(installing, version)
+        Ok(installing.finish()?)
     }
 }

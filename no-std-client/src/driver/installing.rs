@@ -2,13 +2,13 @@
 //!
 //! - A block is received whole into one buffer, authenticated, and decoded; then the next one.
 //! - At a checkpoint the decoder is saved. After a reset the same decoding goes on from the newest record; any other decoding
-//!   into the slot makes the records go first.
+//!   makes the records go before it erases the first unit of the slot.
 
 use super::{Need, Stop, Work};
 use crate::failure::{Failure, ImageFault};
 use crate::flash::{Checkpoints, RegionError, StatePages, Storage, Xip};
 use crate::transport::{Ask, Opened, Path};
-use crate::update::{Decoding, FellBack, Request, Update, Way};
+use crate::update::{Installation, Request};
 use core::fmt::Write as _;
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
 use tuffet_boot::{BootRecords, Slot, VerifiedImage};
@@ -28,8 +28,7 @@ pub struct Installing<'f, 'd, 'w, F, D> {
     storage: Storage<'f, F, Xip>,
     pages: StatePages<'f, F>,
     checkpoints: Checkpoints<'f, F>,
-    /// Gone while the machine moves, and after a refusal.
-    update: Option<Update<'d>>,
+    installation: &'w mut Installation<'d>,
     decoder: &'w mut D,
     block: &'w mut [u8],
     /// Bytes of the patch.
@@ -40,6 +39,8 @@ pub struct Installing<'f, 'd, 'w, F, D> {
     range: BlockRange,
     held: usize,
     tries_left: u8,
+    /// The records in flash are of another decoding: they go before the slot is written from its start.
+    forgets: bool,
 }
 
 #[derive(Copy, Clone, PartialEq, Eq)]
@@ -60,15 +61,15 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
     pub fn begin(
         storage: Storage<'f, F, Xip>,
         pages: StatePages<'f, F>,
-        decided: Update<'d>,
+        installation: &'w mut Installation<'d>,
         decoder: &'w mut D,
         block: &'w mut [u8],
-    ) -> Result<Self, Failure> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             storage,
             pages,
             checkpoints: storage.checkpoints(),
-            update: Some(decided.install()?),
+            installation,
             decoder,
             block,
             length: 0,
@@ -77,49 +78,38 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
             range: BlockRange { offset: 0, length: 0 },
             held: 0,
             tries_left: TRIES_MAX,
-        })
-    }
-
-    /// By which way the image came, and whether a delta was given up for it.
-    pub fn way(&self) -> Option<(Way, Option<FellBack>)> {
-        let update = self.update.as_ref()?;
-        Some((update.way()?, update.fell_back()))
+            forgets: false,
+        }
     }
 
     /// The proof that the slot holds the image.
     pub fn finish(self) -> Result<VerifiedImage, Failure> {
-        match (self.waits, self.update) {
-            (Waits::Proven, Some(update)) => update.into_image(),
-            (_, _) => Err(Failure::Misuse),
+        match self.waits {
+            Waits::Proven => self.installation.image(),
+            Waits::Machine | Waits::Open | Waits::Read => Err(Failure::Misuse),
         }
     }
 
     /// Does what the machine asks for, as far as flash goes.
     fn turn(&mut self) -> Result<(), Stop<F::Error>> {
-        let update = self.update.take().ok_or(Failure::Misuse)?;
-        let next = match update.request() {
-            Request::HashSource { slot, offset, .. } | Request::ReadBack { slot, offset, .. } => {
-                self.read_slot(update, slot, offset)?
+        match self.installation.request() {
+            Request::HashSource { slot, offset, length } | Request::ReadBack { slot, offset, length } => {
+                self.read_slot(slot, offset, length)?;
             }
             Request::MarkEmpty(slot) => {
                 BootRecords::mark_empty(&mut self.storage.boot_records()?, slot)?;
-                update.done()?
+                self.installation.done()?;
             }
-            Request::Decode(decoding) => {
-                let begun = self.begin_decoding(&decoding)?;
-                match begun {
-                    Ok(()) => update,
-                    Err(fault) => update.failed(fault)?,
+            Request::Decode(_) => {
+                if let Err(fault) = self.begin_decoding()? {
+                    self.installation.failed(fault)?;
                 }
             }
             Request::StoreState => {
-                self.pages.save(update.state())?;
-                update.done()?
+                self.pages.save(self.installation.state())?;
+                self.installation.done()?;
             }
-            Request::Trial => {
-                self.waits = Waits::Proven;
-                update
-            }
+            Request::Trial => self.waits = Waits::Proven,
             Request::Metadata(_)
             | Request::Store { .. }
             | Request::Target(_)
@@ -127,38 +117,41 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
             | Request::Decided
             | Request::Download { .. }
             | Request::Unpack { .. } => return Err(Failure::Misuse.into()),
-        };
-        self.update = Some(next);
+        }
         Ok(())
     }
 
     /// The next piece of a slot, for the machine to hash.
-    fn read_slot(&mut self, update: Update<'d>, slot: Slot, offset: u32) -> Result<Update<'d>, Stop<F::Error>> {
-        let (Request::HashSource { length, .. } | Request::ReadBack { length, .. }) = update.request() else {
-            return Err(Failure::Misuse.into());
-        };
+    #[inline(never)]
+    fn read_slot(&mut self, slot: Slot, offset: u32, length: u32) -> Result<(), Stop<F::Error>> {
         let mut piece = [0; PIECE_BYTES];
         let left = usize::try_from(length.saturating_sub(offset)).unwrap_or(PIECE_BYTES);
         let count = left.min(PIECE_BYTES);
         let read_bytes = count.next_multiple_of(F::READ_SIZE.max(1));
         let target = piece.get_mut(..read_bytes).ok_or(RegionError::OutOfBounds)?;
         self.storage.slot(slot).read(offset, target)?;
-        Ok(update.receive_bytes(piece.get(..count).unwrap_or_default())?)
+        Ok(self
+            .installation
+            .receive_bytes(piece.get(..count).unwrap_or_default())?)
     }
 
     /// Sets the decoder to this patch, at its start or at the newest checkpoint.
     #[inline(never)]
-    fn begin_decoding(&mut self, decoding: &Decoding<'_>) -> Result<Result<(), ImageFault>, Stop<F::Error>> {
+    fn begin_decoding(&mut self) -> Result<Result<(), ImageFault>, Stop<F::Error>> {
+        let Request::Decode(decoding) = self.installation.request() else {
+            return Err(Failure::Misuse.into());
+        };
         let pinned = decoding.pinned;
         if usize::try_from(pinned.block_bytes).map_or(true, |bytes| bytes > self.block.len()) {
             let block_bytes = pinned.block_bytes;
             return Ok(Err(ImageFault::Patch(Refusal::BlockSize { block_bytes })));
         }
-        if !self.checkpoints.resume(self.decoder, decoding)? {
-            self.checkpoints.forget()?;
-            if let Err(refusal) = self.decoder.begin(pinned, decoding.source, decoding.result) {
-                return Ok(Err(ImageFault::Patch(refusal)));
-            }
+        // Records of another decoding stay until this one writes over the slot that they are about.
+        self.forgets = !self.checkpoints.resume(self.decoder, &decoding)?;
+        if self.forgets
+            && let Err(refusal) = self.decoder.begin(pinned, decoding.source, decoding.result)
+        {
+            return Ok(Err(ImageFault::Patch(refusal)));
         }
         self.length = pinned.length;
         self.tries_left = TRIES_MAX;
@@ -180,27 +173,18 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
 
     /// A whole block is here.
     fn decode_block(&mut self) -> Result<(), Stop<F::Error>> {
-        let update = self.update.take().ok_or(Failure::Misuse)?;
-        let Request::Decode(decoding) = update.request() else {
+        let Request::Decode(decoding) = self.installation.request() else {
             return Err(Failure::Misuse.into());
         };
         let slots = [decoding.slot.other(), decoding.slot];
-        let decoded = self.decode(slots)?;
-        if !matches!(decoded, Ok(None)) {
-            // Complete or wrong: what was saved on the way must not lead to the same end again.
-            self.checkpoints.forget()?;
-        }
-        self.update = Some(match decoded {
+        match self.decode(slots)? {
             Ok(Some(())) => {
                 self.waits = Waits::Machine;
-                update.done()?
+                self.installation.done()?;
             }
-            Ok(None) => update,
-            Err(fault) => {
-                self.waits = Waits::Machine;
-                update.failed(fault)?
-            }
-        });
+            Ok(None) => {}
+            Err(fault) => self.give_up(fault)?,
+        }
         Ok(())
     }
 
@@ -210,20 +194,36 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
         let block = self.block.get(..self.held).unwrap_or_default();
         let authenticated = match self.decoder.authenticate(block) {
             Ok(authenticated) => authenticated,
-            Err(error) => return Ok(Err(fault_of(error.with_flash())?)),
+            Err(error) => {
+                let fault = fault_of(error.with_flash())?;
+                // A bit that fell over on the way costs this block and not the update: it is asked for again.
+                if self.broken() {
+                    self.held = 0;
+                    return Ok(Ok(None));
+                }
+                return Ok(Err(fault));
+            }
         };
         let (mut old, mut new) = (self.storage.slot(old), self.storage.slot(new));
         loop {
             match self.decoder.run(&authenticated, &mut old, &mut new) {
-                Ok(Progress::NeedsErase { from, to }) => new.erase(from, to)?,
-                Ok(Progress::Checkpoint { position }) => {
-                    if usize::try_from(position).is_ok_and(|position| position.is_multiple_of(F::ERASE_SIZE)) {
-                        self.checkpoints.save(self.decoder)?;
+                Ok(Progress::NeedsErase { from, to }) => {
+                    if core::mem::take(&mut self.forgets) {
+                        self.checkpoints.forget()?;
                     }
+                    new.erase(from, to)?;
                 }
+                Ok(Progress::Checkpoint { .. }) => self.checkpoints.save(self.decoder)?,
                 Ok(Progress::NeedsBlock) => break,
-                Ok(Progress::Done) => return Ok(Ok(Some(()))),
-                Err(error) => return Ok(Err(fault_of(error)?)),
+                // Complete or wrong: what was saved on the way must not lead to the same end again.
+                Ok(Progress::Done) => {
+                    self.checkpoints.forget()?;
+                    return Ok(Ok(Some(())));
+                }
+                Err(error) => {
+                    self.checkpoints.forget()?;
+                    return Ok(Err(fault_of(error)?));
+                }
             }
         }
         self.tries_left = TRIES_MAX;
@@ -231,10 +231,8 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
     }
 
     fn give_up(&mut self, fault: ImageFault) -> Result<(), Stop<F::Error>> {
-        let update = self.update.take().ok_or(Failure::Misuse)?;
         self.waits = Waits::Machine;
-        self.update = Some(update.failed(fault)?);
-        Ok(())
+        Ok(self.installation.failed(fault)?)
     }
 }
 
@@ -285,13 +283,8 @@ impl<F: NorFlash, D: Decoder> Work<F> for Installing<'_, '_, '_, F, D> {
             if self.broken() {
                 return Ok(());
             }
-            let block_bytes = self.range.length;
-            let index = self.range.offset.checked_div(block_bytes).unwrap_or(0);
-            return self.give_up(ImageFault::Patch(Refusal::BlockLength {
-                index,
-                expected: block_bytes,
-                offered: self.held,
-            }));
+            // The chain says which block it is, and how long it must be.
+            return self.decode_block();
         }
         if self.held >= length {
             return self.decode_block();

@@ -1,7 +1,8 @@
 //! The drivers of small devices: the update machine over a NOR flash and a transport.
 //!
 //! - Two halves, [`Checking`] and [`Installing`], do all that is done with flash, and only *ask* for the network
-//!   ([`Need`]). Driving one is a loop of five lines, once blocking and once async; nothing else exists twice.
+//!   ([`Need`]). Driving one is a short loop. It exists twice, blocking and async, and so does the order of the two halves in
+//!   [`Client`]; a test holds the two against each other, byte for byte.
 //! - The halves never overlap, and neither does what they need: each stands in a function of its own, and the decoder in the
 //!   second one.
 //! - Whatever must survive a reset is in flash before the next request. A half that is dropped anywhere leaves a device

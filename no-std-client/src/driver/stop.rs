@@ -1,5 +1,6 @@
 //! Why a driver stopped.
 
+use super::Outcome;
 use crate::failure::Failure;
 use crate::flash::{RegionError, StateError};
 
@@ -13,9 +14,11 @@ pub enum Stop<E> {
     Failure(Failure),
     /// The flash failed.
     Flash(RegionError<E>),
+    /// The repository has no first image for this device, for this reason.
+    NothingToProvision(Outcome),
     /// The trusted state could not be read or written.
     State(StateError<E>),
-    /// The transport failed, and its own error says why.
+    /// The transport failed. It knows why; the driver keeps nothing of its error.
     Transport,
 }
 

@@ -4,7 +4,7 @@ use super::{Considered, Context, Decided, Error, Phase, Request};
 use crate::device::Device;
 use crate::failure::{DocumentFault, Failure};
 use crate::hashed::Hashed;
-use crate::state::{DeviceState, Remembered};
+use crate::state::{DeviceState, Remembered, Standing};
 use tuffet_release::{
     DOCUMENT_BYTES_MAX, Decision, Gate, Pointer, ROLLOUT_BYTES_MAX, Release, RolloutExtract, Rule, Version, WaitReason,
     Wanted, decide, names,
@@ -16,17 +16,13 @@ use tuffet_tuf::{
 use tuffet_wire::{Digest, Document, UnixSeconds};
 
 /// Where the cycle stands.
+// A cycle is in one state at a time, and nothing here may allocate: the sizes of the others do not matter.
+#[allow(clippy::large_enum_variant)]
 pub enum Cycle {
     /// Waits for the stored root.
     Root(Fetch),
     /// Walks the ladder towards a target.
-    Search { session: Session, goal: Goal },
-    /// A file was verified and must be stored before the ladder goes on.
-    Store {
-        session: Session,
-        role: RoleName,
-        goal: Goal,
-    },
+    Search { session: Session, goal: Goal, waits: Waits },
     /// Waits for the release document.
     Document {
         session: Session,
@@ -42,8 +38,16 @@ pub enum Cycle {
     },
 }
 
+/// What a search waits for.
+pub enum Waits {
+    /// For the next file.
+    Fetch,
+    /// A file of this role was verified and must be stored before the ladder goes on.
+    Store(RoleName),
+}
+
 /// What a search is for.
-// A cycle is in one state at a time, and nothing here may allocate: the sizes of the others do not matter.
+// The same.
 #[allow(clippy::large_enum_variant)]
 pub enum Goal {
     Pointer,
@@ -70,72 +74,94 @@ impl Cycle {
         })
     }
 
-    /// §5.3.10 and its like once more, on the facts that are remembered: nothing that the decision rests on has expired.
-    pub(super) fn again(device: &Device, state: &DeviceState, started_at: UnixSeconds) -> Result<Phase, Failure> {
-        let trusted = &state.trusted;
-        let now = started_at.max(trusted.floor);
-        let product = DelegatedName::new(device.product.as_str()).ok_or(Failure::Misuse)?;
-        let facts = [
-            Some(trusted.root),
-            trusted.timestamp.map(|timestamp| timestamp.file),
-            trusted.snapshot,
-            trusted.targets,
-            trusted.delegated(&product).map(|known| known.file),
-        ];
-        let is_valid = |facts: &Option<FileFacts>| facts.is_some_and(|facts| facts.expires > now);
-        if !facts.iter().all(is_valid) {
-            return Err(Failure::StoredTooOld);
-        }
-        Ok(match state.release {
-            Some(remembered) => Phase::Cycle(Self::Stored(remembered)),
-            None => without_release(Decided::NoRelease),
-        })
-    }
-
     pub(super) fn request(&self) -> Request<'_> {
         match self {
             Self::Root(fetch) => Request::Metadata(*fetch),
+            Self::Search {
+                waits: Waits::Store(role),
+                ..
+            } => Request::Store { role },
             Self::Search { session, .. } => match session.request() {
                 tuffet_tuf::Request::Fetch(fetch) => Request::Metadata(fetch),
                 // Neither is ever seen here: `advance` leaves a search at once when it ends.
                 tuffet_tuf::Request::Paused | tuffet_tuf::Request::Resolved => Request::Decided,
             },
-            Self::Store { role, .. } => Request::Store { role },
             Self::Stored(remembered) => Request::Stored(remembered),
             Self::Document { target, .. } | Self::Rollout { target, .. } => Request::Target(target),
         }
     }
+}
 
-    pub(super) fn receive<D: Document>(
-        self,
-        context: &mut Context<'_>,
-        answer: Answer<'_, D>,
-    ) -> Result<Phase, Error<D::Error>> {
-        match self {
-            Self::Root(_) => receive_root(context, answer),
-            Self::Search { session, goal } => receive_metadata(context, session, goal, answer),
-            Self::Document {
-                session,
-                target,
-                pointer,
-            } => receive_document(context, session, &target, pointer, answer),
-            Self::Stored(remembered) => receive_stored(context, &remembered, answer),
-            Self::Rollout { target, candidate } => receive_rollout(context, &target, candidate, answer),
-            Self::Store { .. } => Err(Failure::Misuse.into()),
-        }
-    }
-
-    pub(super) fn stored(self, context: &mut Context<'_>) -> Result<Phase, Failure> {
-        match self {
-            Self::Store { session, goal, .. } => advance(context, session, goal),
-            Self::Root(_) | Self::Search { .. } | Self::Document { .. } | Self::Stored(_) | Self::Rollout { .. } => {
-                Err(Failure::Misuse)
-            }
-        }
+/// §5.3.10 and its like once more, on the facts that are remembered: nothing that the decision rests on has expired.
+/// `None`: there is no release.
+pub(super) fn remembered(
+    device: &Device,
+    state: &DeviceState,
+    started_at: UnixSeconds,
+) -> Result<Option<Remembered>, Failure> {
+    let trusted = &state.trusted;
+    let now = started_at.max(trusted.floor);
+    let product = DelegatedName::new(device.product.as_str()).ok_or(Failure::Misuse)?;
+    let facts = [
+        Some(trusted.root),
+        trusted.timestamp.map(|timestamp| timestamp.file),
+        trusted.snapshot,
+        trusted.targets,
+        trusted.delegated(&product).map(|known| known.file),
+    ];
+    let is_valid = |facts: &Option<FileFacts>| facts.is_some_and(|facts| facts.expires > now);
+    match state.release {
+        Standing::Known(remembered) if facts.iter().all(is_valid) => Ok(Some(remembered)),
+        Standing::NoRelease if facts.iter().all(is_valid) => Ok(None),
+        Standing::Known(_) | Standing::NoRelease | Standing::Unknown => Err(Failure::StoredTooOld),
     }
 }
 
-fn receive_root<D: Document>(context: &mut Context<'_>, answer: Answer<'_, D>) -> Result<Phase, Error<D::Error>> {
+/// Takes a file, or the word that there is none. After an error the phase is left.
+pub(super) fn receive<D: Document>(
+    phase: &mut Phase,
+    context: &mut Context<'_>,
+    answer: Answer<'_, D>,
+) -> Result<(), Error<D::Error>> {
+    let Phase::Cycle(cycle) = phase else {
+        return Err(Failure::Misuse.into());
+    };
+    match cycle {
+        Cycle::Root(_) => receive_root(phase, context, answer),
+        Cycle::Search {
+            waits: Waits::Fetch, ..
+        } => receive_metadata(phase, context, answer),
+        Cycle::Document { .. } => receive_document(phase, context, answer),
+        Cycle::Stored(_) => receive_stored(phase, context, answer),
+        Cycle::Rollout { .. } => receive_rollout(phase, context, answer),
+        Cycle::Search {
+            waits: Waits::Store(_), ..
+        } => Err(Failure::Misuse.into()),
+    }
+}
+
+/// Notes that a file is on the disk. After an error the phase is left.
+pub(super) fn stored(phase: &mut Phase, context: &mut Context<'_>) -> Result<(), Failure> {
+    match phase {
+        Phase::Cycle(Cycle::Search {
+            waits: waits @ Waits::Store(_),
+            ..
+        }) => {
+            *waits = Waits::Fetch;
+            advance(phase, context)
+        }
+        Phase::Cycle(_) | Phase::Decided(_) | Phase::Install(_) | Phase::Refused => Err(Failure::Misuse),
+    }
+}
+
+// Each step below is a function of its own, so that only the one that is taken has room on the stack.
+
+#[inline(never)]
+fn receive_root<D: Document>(
+    phase: &mut Phase,
+    context: &mut Context<'_>,
+    answer: Answer<'_, D>,
+) -> Result<(), Error<D::Error>> {
     let Answer::Present(root) = answer else {
         return Err(Failure::NoRoot.into());
     };
@@ -143,123 +169,213 @@ fn receive_root<D: Document>(context: &mut Context<'_>, answer: Answer<'_, D>) -
     let wanted = target_name(&names::pointer(&device.product, &device.hardware, &device.channel))?;
     let trusted = context.state.trusted;
     let session = Session::begin(root, trusted, wanted, context.started_at, &device.limits).map_err(rejected)?;
-    Ok(advance(context, session, Goal::Pointer)?)
+    *phase = Phase::Cycle(Cycle::Search {
+        session,
+        goal: Goal::Pointer,
+        waits: Waits::Fetch,
+    });
+    Ok(advance(phase, context)?)
 }
 
 fn receive_metadata<D: Document>(
+    phase: &mut Phase,
     context: &mut Context<'_>,
-    session: Session,
-    goal: Goal,
     answer: Answer<'_, D>,
-) -> Result<Phase, Error<D::Error>> {
-    let step = match (session.receive(answer), goal) {
-        // An expired rollout role makes the release wait; it does not end the cycle.
-        (Err(tuffet_tuf::Error::Rejected(Rejected::Expired { .. })), Goal::Rollout(candidate)) => {
-            return Ok(decided(context, candidate, Gate::Expired)?);
-        }
-        // Nor does one that cannot be used: its key can delay a release, and never longer than the release allows.
-        (Err(tuffet_tuf::Error::Rejected(_)), Goal::Rollout(candidate)) => {
-            return Ok(decided(context, candidate, Gate::Missing)?);
-        }
-        (Err(error), _) => return Err(rejected(error)),
-        (Ok(step), goal) => (step, goal),
+) -> Result<(), Error<D::Error>> {
+    let Phase::Cycle(Cycle::Search { session, goal, waits }) = phase else {
+        return Err(Failure::Misuse.into());
     };
-    let (step, goal) = step;
-    context.state.trusted = *step.session.trusted();
-    match step.store {
-        Some(Store { role }) => Ok(Phase::Cycle(Cycle::Store {
-            session: step.session,
-            role,
-            goal,
-        })),
-        None => Ok(advance(context, step.session, goal)?),
+    match (session.take(answer), goal) {
+        // An expired rollout role makes the release wait; it does not end the cycle.
+        (Err(tuffet_tuf::Error::Rejected(Rejected::Expired { .. })), Goal::Rollout(_)) => {
+            Ok(decide_without(phase, context, Gate::Expired)?)
+        }
+        // Nor does one that cannot be used: its key can delay a release, and never longer than the release allows. It may be
+        // there the next time, so what is stored does not carry the decision.
+        (Err(tuffet_tuf::Error::Rejected(_)), Goal::Rollout(_)) => {
+            context.state.release = Standing::Unknown;
+            Ok(decide_without(phase, context, Gate::Missing)?)
+        }
+        (Err(error), _) => Err(rejected(error)),
+        (Ok(store), goal) => {
+            context.state.trusted = *session.trusted();
+            if let (Some(_), Goal::Pointer) = (store, goal) {
+                // What was known of the release is older than this; the end of the cycle says it anew.
+                (context.state.release, context.state.rollout) = (Standing::Unknown, None);
+            }
+            match store {
+                Some(Store { role }) => {
+                    *waits = Waits::Store(role);
+                    Ok(())
+                }
+                None => Ok(advance(phase, context)?),
+            }
+        }
     }
 }
 
 /// Leaves a search that has come to its end; stays in one that has not.
-fn advance(context: &mut Context<'_>, session: Session, goal: Goal) -> Result<Phase, Failure> {
-    let resolution = match (session.request(), session.resolution()) {
-        (tuffet_tuf::Request::Paused, _) => return Ok(without_release(Decided::MoreRoots)),
-        (_, None) => return Ok(Phase::Cycle(Cycle::Search { session, goal })),
-        (_, Some(resolution)) => *resolution,
+fn advance(phase: &mut Phase, context: &mut Context<'_>) -> Result<(), Failure> {
+    let Phase::Cycle(Cycle::Search { session, goal, .. }) = phase else {
+        return Err(Failure::Misuse);
     };
-    match (resolution, goal) {
-        (Resolution::NotFound, Goal::Pointer) => {
-            // A release that was withdrawn must not be decided about again.
-            context.state.release = None;
-            context.state.rollout = None;
-            Ok(without_release(Decided::NoRelease))
+    match (session.request(), session.resolution(), goal) {
+        (tuffet_tuf::Request::Paused, _, _) => without_release(phase, Decided::MoreRoots),
+        (_, None, _) => {}
+        (_, Some(Resolution::NotFound), Goal::Pointer) => {
+            (context.state.release, context.state.rollout) = (Standing::NoRelease, None);
+            without_release(phase, Decided::NoRelease);
         }
-        (Resolution::Found(target), Goal::Pointer) => {
+        (_, Some(Resolution::Found(target)), Goal::Pointer) => {
             if target.length() > u64::from(DOCUMENT_BYTES_MAX) {
                 let bytes_max = DOCUMENT_BYTES_MAX;
                 return Err(Failure::Document(DocumentFault::TooLong { bytes_max }));
             }
-            let pointer = pointer_of(&target).ok_or(Failure::Document(DocumentFault::PointerCustom))?;
-            Ok(Phase::Cycle(Cycle::Document {
-                session,
-                target,
-                pointer,
-            }))
+            let pointer = pointer_of(target).ok_or(Failure::Document(DocumentFault::PointerCustom))?;
+            wait_for_document(phase, pointer)?;
         }
-        (Resolution::NotFound, Goal::Rollout(candidate)) => decided(context, candidate, Gate::Missing),
-        (Resolution::Found(target), Goal::Rollout(candidate)) if target.length() > u64::from(ROLLOUT_BYTES_MAX) => {
-            decided(context, candidate, Gate::Missing)
+        (_, Some(Resolution::Found(target)), Goal::Rollout(_)) if target.length() <= u64::from(ROLLOUT_BYTES_MAX) => {
+            wait_for_rollout(phase)?;
         }
-        (Resolution::Found(target), Goal::Rollout(candidate)) => Ok(Phase::Cycle(Cycle::Rollout { target, candidate })),
+        (_, Some(Resolution::NotFound | Resolution::Found(_)), Goal::Rollout(_)) => {
+            decide_without(phase, context, Gate::Missing)?;
+        }
     }
+    Ok(())
 }
 
+/// The search has found the release document.
+#[inline(never)]
+fn wait_for_document(phase: &mut Phase, pointer: Pointer) -> Result<(), Failure> {
+    let Phase::Cycle(Cycle::Search { session, .. }) = core::mem::replace(phase, Phase::Refused) else {
+        return Err(Failure::Misuse);
+    };
+    let Some(Resolution::Found(target)) = session.resolution() else {
+        return Err(Failure::Misuse);
+    };
+    let target = *target;
+    *phase = Phase::Cycle(Cycle::Document {
+        session,
+        target,
+        pointer,
+    });
+    Ok(())
+}
+
+/// The search has found the rollout file.
+#[inline(never)]
+fn wait_for_rollout(phase: &mut Phase) -> Result<(), Failure> {
+    let Phase::Cycle(Cycle::Search {
+        session,
+        goal: Goal::Rollout(candidate),
+        ..
+    }) = core::mem::replace(phase, Phase::Refused)
+    else {
+        return Err(Failure::Misuse);
+    };
+    let Some(Resolution::Found(target)) = session.resolution() else {
+        return Err(Failure::Misuse);
+    };
+    let target = *target;
+    *phase = Phase::Cycle(Cycle::Rollout { target, candidate });
+    Ok(())
+}
+
+/// The search for a rollout has led to none that can be used.
+#[inline(never)]
+fn decide_without(phase: &mut Phase, context: &Context<'_>, gate: Gate<'_>) -> Result<(), Failure> {
+    let Phase::Cycle(Cycle::Search {
+        goal: Goal::Rollout(candidate),
+        ..
+    }) = core::mem::replace(phase, Phase::Refused)
+    else {
+        return Err(Failure::Misuse);
+    };
+    decide_about(phase, context, candidate, gate)
+}
+
+#[inline(never)]
 fn receive_document<D: Document>(
+    phase: &mut Phase,
     context: &mut Context<'_>,
-    session: Session,
-    target: &VerifiedTarget,
-    pointer: Pointer,
     answer: Answer<'_, D>,
-) -> Result<Phase, Error<D::Error>> {
-    let release = read_target(target.digest(), target.length(), answer, |document| {
+) -> Result<(), Error<D::Error>> {
+    let Phase::Cycle(Cycle::Document { target, pointer, .. }) = phase else {
+        return Err(Failure::Misuse.into());
+    };
+    let (pointer, length) = (*pointer, target.length());
+    let release = read_target(target.digest(), length, answer, |document| {
         Release::parse(document, &wanted_image(context))
     })?;
-    context.state.release = Some(Remembered {
+    context.state.release = Standing::Known(Remembered {
         pointer,
         // Invariant: longer targets were refused before they were asked for.
-        length: u32::try_from(target.length()).unwrap_or(u32::MAX),
+        length: u32::try_from(length).unwrap_or(u32::MAX),
     });
     context.state.rollout = None;
     let candidate = Candidate { pointer, release };
     let asks_for_rollout = matches!(candidate.release.rule, Rule::Required { .. });
     if !asks_for_rollout || !is_pending(context, &candidate)? {
-        return Ok(decided(context, candidate, Gate::Missing)?);
+        return Ok(decide_about(phase, context, candidate, Gate::Missing)?);
     }
-    let device = context.device;
-    let wanted = target_name(&names::rollout(&device.product, &device.hardware, &device.channel))?;
-    let session = session.search(wanted).map_err(|_| Failure::Misuse)?;
-    Ok(advance(context, session, Goal::Rollout(candidate))?)
+    search_rollout(phase, context, candidate)?;
+    Ok(advance(phase, context)?)
 }
 
+#[inline(never)]
+fn search_rollout(phase: &mut Phase, context: &Context<'_>, candidate: Candidate) -> Result<(), Failure> {
+    let device = context.device;
+    let wanted = target_name(&names::rollout(&device.product, &device.hardware, &device.channel))?;
+    let Phase::Cycle(Cycle::Document { session, .. }) = core::mem::replace(phase, Phase::Refused) else {
+        return Err(Failure::Misuse);
+    };
+    *phase = Phase::Cycle(Cycle::Search {
+        session: session.search(wanted).map_err(|_| Failure::Misuse)?,
+        goal: Goal::Rollout(candidate),
+        waits: Waits::Fetch,
+    });
+    Ok(())
+}
+
+#[inline(never)]
 fn receive_rollout<D: Document>(
+    phase: &mut Phase,
     context: &mut Context<'_>,
-    target: &VerifiedTarget,
-    candidate: Candidate,
     answer: Answer<'_, D>,
-) -> Result<Phase, Error<D::Error>> {
+) -> Result<(), Error<D::Error>> {
+    let Phase::Cycle(Cycle::Rollout { target, candidate }) = core::mem::replace(phase, Phase::Refused) else {
+        return Err(Failure::Misuse.into());
+    };
     match read_target(target.digest(), target.length(), answer, RolloutExtract::parse) {
         Ok(rollout) => {
             let rollout = context.state.rollout.insert(rollout).clone();
-            Ok(decided(context, candidate, Gate::Present(&rollout))?)
+            Ok(decide_about(phase, context, candidate, Gate::Present(&rollout))?)
         }
-        // A file that cannot be used counts as none: whoever holds the rollout key can delay, and no more.
-        Err(Error::Failure(Failure::Document(_))) => Ok(decided(context, candidate, Gate::Missing)?),
+        // A file that cannot be used counts as none: whoever holds the rollout key can delay, and no more. One that did not
+        // come as it is listed may be there the next time.
+        Err(Error::Failure(Failure::Document(fault))) => {
+            if matches!(
+                fault,
+                DocumentFault::Digest | DocumentFault::Length | DocumentFault::Missing
+            ) {
+                context.state.release = Standing::Unknown;
+            }
+            Ok(decide_about(phase, context, candidate, Gate::Missing)?)
+        }
         Err(error) => Err(error),
     }
 }
 
 /// The document again, as it was verified; and what is remembered of its rollout in place of the file.
+#[inline(never)]
 fn receive_stored<D: Document>(
-    context: &mut Context<'_>,
-    remembered: &Remembered,
+    phase: &mut Phase,
+    context: &Context<'_>,
     answer: Answer<'_, D>,
-) -> Result<Phase, Error<D::Error>> {
+) -> Result<(), Error<D::Error>> {
+    let Phase::Cycle(Cycle::Stored(remembered)) = phase else {
+        return Err(Failure::Misuse.into());
+    };
     let Remembered { pointer, length } = *remembered;
     let read = read_target(&pointer.release, u64::from(length), answer, |document| {
         Release::parse(document, &wanted_image(context))
@@ -271,13 +387,13 @@ fn receive_stored<D: Document>(
         ))) => return Err(Failure::StoredTooOld.into()),
         read => read?,
     };
-    let rollout = context.state.rollout.clone();
-    let gate = match &rollout {
+    let rollout = &context.state.rollout;
+    let gate = match rollout {
         Some(_) if is_rollout_role_expired(context) => Gate::Expired,
         Some(rollout) => Gate::Present(rollout),
         None => Gate::Missing,
     };
-    Ok(decided(context, Candidate { pointer, release }, gate)?)
+    Ok(decide_about(phase, context, Candidate { pointer, release }, gate)?)
 }
 
 fn is_rollout_role_expired(context: &Context<'_>) -> bool {
@@ -299,8 +415,9 @@ fn wanted_image(context: &Context<'_>) -> Wanted {
     }
 }
 
-fn without_release(decided: Decided) -> Phase {
-    Phase::Decided(Considered { decided, release: None })
+#[inline(never)]
+fn without_release(phase: &mut Phase, decided: Decided) {
+    *phase = Phase::Decided(Considered { decided, release: None });
 }
 
 fn pointer_of(target: &VerifiedTarget) -> Option<Pointer> {
@@ -347,17 +464,19 @@ fn is_pending(context: &Context<'_>, candidate: &Candidate) -> Result<bool, Fail
     }
 }
 
-fn decided(context: &Context<'_>, candidate: Candidate, gate: Gate<'_>) -> Result<Phase, Failure> {
+#[inline(never)]
+fn decide_about(phase: &mut Phase, context: &Context<'_>, candidate: Candidate, gate: Gate<'_>) -> Result<(), Failure> {
     let decided = match decision(context, &candidate, gate)? {
         Decision::Install(plan) => Decided::Install(plan),
         Decision::Refuse(refusal) => Decided::Refuse(refusal),
         Decision::UpToDate => Decided::UpToDate,
         Decision::Wait(reason) => Decided::Wait(reason),
     };
-    Ok(Phase::Decided(Considered {
+    *phase = Phase::Decided(Considered {
         decided,
         release: Some(candidate.release),
-    }))
+    });
+    Ok(())
 }
 
 fn decision(context: &Context<'_>, candidate: &Candidate, gate: Gate<'_>) -> Result<Decision, Failure> {

@@ -14,7 +14,7 @@ use crate::state::Installed;
 use sha2::{Digest as _, Sha256};
 use tuffet_boot::{Placed, Slot, VerifiedImage};
 use tuffet_patch::Pinned;
-use tuffet_release::{FileRef, Image, PatchRef, Plan};
+use tuffet_release::{FileRef, Image, PatchRef, Plan, Version};
 use tuffet_wire::Digest;
 
 /// The installation of one planned image into one slot.
@@ -35,13 +35,18 @@ enum Road {
 }
 
 enum Step {
-    HashSource { source: Placed, measured: Measured },
+    HashSource {
+        source: Placed,
+        measured: Measured,
+    },
     Download(Measured),
     MarkEmpty,
     Fill,
     ReadBack(Measured),
     StoreState,
     Trial,
+    /// Nothing more: something was refused.
+    Refused,
 }
 
 /// Bytes that are counted and hashed as they come.
@@ -52,7 +57,7 @@ struct Measured {
 
 /// What bytes so far amount to.
 enum Measure {
-    More(Measured),
+    More,
     Whole(Digest),
     TooLong,
 }
@@ -65,7 +70,7 @@ impl Measured {
         }
     }
 
-    fn take(mut self, bytes: &[u8], length: u32) -> Measure {
+    fn take(&mut self, bytes: &[u8], length: u32) -> Measure {
         let Some(total) = u32::try_from(bytes.len())
             .ok()
             .and_then(|count| self.bytes.checked_add(count))
@@ -75,8 +80,8 @@ impl Measured {
         self.hasher.update(bytes);
         self.bytes = total;
         match total.cmp(&length) {
-            core::cmp::Ordering::Less => Measure::More(self),
-            core::cmp::Ordering::Equal => Measure::Whole(self.hasher.finalize().into()),
+            core::cmp::Ordering::Less => Measure::More,
+            core::cmp::Ordering::Equal => Measure::Whole(self.hasher.finalize_reset().into()),
             core::cmp::Ordering::Greater => Measure::TooLong,
         }
     }
@@ -153,6 +158,10 @@ impl Install {
         })
     }
 
+    pub(super) const fn version(&self) -> Version {
+        self.plan.version
+    }
+
     pub(super) const fn way(&self) -> Way {
         self.road.way()
     }
@@ -186,6 +195,8 @@ impl Install {
             },
             (Step::StoreState, _) => Request::StoreState,
             (Step::Trial, _) => Request::Trial,
+            // There is nothing to ask for, and a decision to install is no longer in here.
+            (Step::Refused, _) => Request::Decided,
         }
     }
 
@@ -203,73 +214,115 @@ impl Install {
         })
     }
 
-    pub(super) fn receive_bytes(self, context: &mut Context<'_>, bytes: &[u8]) -> Result<Self, Failure> {
-        let Self {
-            plan,
-            slot,
-            road,
-            fell_back,
-            step,
-        } = self;
-        let next = match step {
+    /// Takes the next bytes. After an error nothing goes on.
+    pub(super) fn receive_bytes(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Result<(), Failure> {
+        let file = self.road.file();
+        let fault = match &mut self.step {
             Step::HashSource { source, measured } => match measured.take(bytes, source.image.length) {
-                Measure::More(measured) => Ok(Step::HashSource { source, measured }),
-                Measure::Whole(digest) if digest == source.image.digest => Ok(after_source(context)),
-                Measure::Whole(_) | Measure::TooLong => Err(ImageFault::SourceDigest),
-            },
-            Step::Download(measured) => match measured.take(bytes, road.file().length) {
-                Measure::More(measured) => Ok(Step::Download(measured)),
-                Measure::Whole(digest) if digest == road.file().digest => Ok(before_slot(context)),
-                Measure::Whole(_) => Err(ImageFault::FileDigest),
-                Measure::TooLong => Err(ImageFault::FileTooLong),
-            },
-            Step::ReadBack(measured) => match measured.take(bytes, plan.image.length) {
-                Measure::More(measured) => Ok(Step::ReadBack(measured)),
-                Measure::Whole(digest) if digest == plan.image.digest => {
-                    let version = plan.version;
-                    context.state.put(slot, Installed { digest, version });
-                    Ok(Step::StoreState)
+                Measure::More => return Ok(()),
+                Measure::Whole(digest) if digest == source.image.digest => {
+                    self.step = after_source(context);
+                    return Ok(());
                 }
-                Measure::Whole(_) => Err(ImageFault::SlotDigest),
-                Measure::TooLong => Err(ImageFault::SlotTooLong),
+                Measure::Whole(_) | Measure::TooLong => ImageFault::SourceDigest,
             },
-            Step::MarkEmpty | Step::Fill | Step::StoreState | Step::Trial => return Err(Failure::Misuse),
+            Step::Download(measured) => match measured.take(bytes, file.length) {
+                Measure::More => return Ok(()),
+                Measure::Whole(digest) if digest == file.digest => {
+                    self.step = before_slot(context);
+                    return Ok(());
+                }
+                Measure::Whole(_) => ImageFault::FileDigest,
+                Measure::TooLong => ImageFault::FileTooLong,
+            },
+            Step::ReadBack(measured) => match measured.take(bytes, self.plan.image.length) {
+                Measure::More => return Ok(()),
+                Measure::Whole(digest) if digest == self.plan.image.digest => {
+                    let version = self.plan.version;
+                    context.state.put(self.slot, Installed { digest, version });
+                    self.step = Step::StoreState;
+                    return Ok(());
+                }
+                Measure::Whole(_) => ImageFault::SlotDigest,
+                Measure::TooLong => ImageFault::SlotTooLong,
+            },
+            Step::MarkEmpty | Step::Fill | Step::StoreState | Step::Trial | Step::Refused => {
+                self.step = Step::Refused;
+                return Err(Failure::Misuse);
+            }
         };
-        match next {
-            Ok(step) => Ok(Self {
-                plan,
-                slot,
-                road,
-                fell_back,
-                step,
-            }),
-            Err(fault) => fall_back(context, plan, &road, fell_back, fault),
-        }
+        self.fall_back(context, fault)
     }
 
-    pub(super) fn done(mut self) -> Result<Self, Failure> {
+    pub(super) fn done(&mut self) -> Result<(), Failure> {
         self.step = match self.step {
             Step::MarkEmpty => Step::Fill,
             Step::Fill => Step::ReadBack(Measured::new()),
             Step::StoreState => Step::Trial,
-            Step::HashSource { .. } | Step::Download(_) | Step::ReadBack(_) | Step::Trial => {
+            Step::HashSource { .. } | Step::Download(_) | Step::ReadBack(_) | Step::Trial | Step::Refused => {
+                self.step = Step::Refused;
                 return Err(Failure::Misuse);
             }
         };
-        Ok(self)
+        Ok(())
     }
 
     /// The way in use leads nowhere.
-    pub(super) fn failed(self, context: &Context<'_>, fault: ImageFault) -> Result<Self, Failure> {
+    pub(super) fn failed(&mut self, context: &Context<'_>, fault: ImageFault) -> Result<(), Failure> {
         match self.step {
             Step::HashSource { .. } | Step::Download(_) | Step::Fill | Step::ReadBack(_) => {
-                fall_back(context, self.plan, &self.road, self.fell_back, fault)
+                self.fall_back(context, fault)
             }
-            Step::MarkEmpty | Step::StoreState | Step::Trial => Err(Failure::Misuse),
+            Step::MarkEmpty | Step::StoreState | Step::Trial | Step::Refused => {
+                self.step = Step::Refused;
+                Err(Failure::Misuse)
+            }
         }
     }
 
-    pub(super) fn into_image(self) -> Result<VerifiedImage, Failure> {
+    /// Goes on with the full image if it was a delta that failed, and the budget allows both.
+    fn fall_back(&mut self, context: &Context<'_>, fault: ImageFault) -> Result<(), Failure> {
+        self.step = Step::Refused;
+        let road = self.other_road(context, fault)?;
+        self.road = road;
+        self.fell_back = Some(FellBack { fault });
+        self.step = first_step(context, &road);
+        Ok(())
+    }
+
+    fn other_road(&self, context: &Context<'_>, fault: ImageFault) -> Result<Road, Failure> {
+        let full = Road::full(&self.plan.image, context.device.intake);
+        let (Road::Delta { patch, .. }, Some(road), None) = (&self.road, full, self.fell_back) else {
+            return Err(Failure::Image(fault));
+        };
+        let spent_bytes = match fault {
+            // It is found out before the first request.
+            ImageFault::SourceDigest => 0,
+            ImageFault::FileDigest
+            | ImageFault::FileTooLong
+            | ImageFault::Geometry(_)
+            | ImageFault::Missing
+            | ImageFault::NoWay
+            | ImageFault::Patch(_)
+            | ImageFault::SlotDigest
+            | ImageFault::SlotTooLong
+            | ImageFault::Unpack => patch.file.length,
+        };
+        let needed_bytes = road.file().length;
+        if let Some(budget_bytes) = budget(context) {
+            let left_bytes = budget_bytes.saturating_sub(spent_bytes);
+            if needed_bytes > left_bytes {
+                return Err(Failure::FallbackOverBudget {
+                    fault,
+                    needed_bytes,
+                    left_bytes,
+                });
+            }
+        }
+        Ok(road)
+    }
+
+    pub(super) fn image(&self) -> Result<VerifiedImage, Failure> {
         match self.step {
             Step::Trial => Ok(VerifiedImage::assertion(
                 Placed {
@@ -287,54 +340,10 @@ impl Install {
             | Step::MarkEmpty
             | Step::Fill
             | Step::ReadBack(_)
-            | Step::StoreState => Err(Failure::Misuse),
+            | Step::StoreState
+            | Step::Refused => Err(Failure::Misuse),
         }
     }
-}
-
-/// Goes on with the full image if it was a delta that failed, and the budget allows both.
-fn fall_back(
-    context: &Context<'_>,
-    plan: Plan,
-    failed: &Road,
-    fell_back: Option<FellBack>,
-    fault: ImageFault,
-) -> Result<Install, Failure> {
-    let full = Road::full(&plan.image, context.device.intake);
-    let (Road::Delta { patch, .. }, Some(road), None) = (failed, full, fell_back) else {
-        return Err(Failure::Image(fault));
-    };
-    let spent_bytes = match fault {
-        // It is found out before the first request.
-        ImageFault::SourceDigest => 0,
-        ImageFault::FileDigest
-        | ImageFault::FileTooLong
-        | ImageFault::Geometry(_)
-        | ImageFault::Missing
-        | ImageFault::NoWay
-        | ImageFault::Patch(_)
-        | ImageFault::SlotDigest
-        | ImageFault::SlotTooLong
-        | ImageFault::Unpack => patch.file.length,
-    };
-    let needed_bytes = road.file().length;
-    if let Some(budget_bytes) = budget(context) {
-        let left_bytes = budget_bytes.saturating_sub(spent_bytes);
-        if needed_bytes > left_bytes {
-            return Err(Failure::FallbackOverBudget {
-                fault,
-                needed_bytes,
-                left_bytes,
-            });
-        }
-    }
-    Ok(Install {
-        plan,
-        slot: context.running.spare(),
-        road,
-        fell_back: Some(FellBack { fault }),
-        step: first_step(context, &road),
-    })
 }
 
 /// In the factory a person stands beside the device, and no owner pays for the download.

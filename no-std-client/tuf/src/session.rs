@@ -80,6 +80,8 @@ pub(crate) enum Ladder {
     Targets(ExpectTargets),
     Delegated(ExpectDelegated),
     Resolved(Resolved),
+    /// For nothing: an answer was refused.
+    Refused,
 }
 
 /// What all states share.
@@ -136,30 +138,61 @@ impl Session {
             Ladder::Snapshot(state) => Request::Fetch(state.fetch(&self.context)),
             Ladder::Targets(state) => Request::Fetch(state.fetch(&self.context)),
             Ladder::Delegated(state) => Request::Fetch(state.fetch(&self.context)),
-            Ladder::Resolved(_) => Request::Resolved,
+            Ladder::Resolved(_) | Ladder::Refused => Request::Resolved,
         }
     }
 
     /// Takes what came of the requested fetch.
+    pub fn receive<D: Document>(mut self, answer: Answer<'_, D>) -> Result<Step, Error<D::Error>> {
+        let store = self.take(answer)?;
+        Ok(Step { session: self, store })
+    }
+
+    /// The same where the session stands, for a caller that has no room to move it: answers with what to write down. After
+    /// an error nothing is left in it, and it has neither a request nor a resolution any more.
+    pub fn take<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<Option<Store>, Error<D::Error>> {
+        let (role, pinned) = match self.request() {
+            Request::Fetch(fetch) => (fetch.role, fetch.pinned),
+            Request::Paused | Request::Resolved => {
+                self.ladder = Ladder::Refused;
+                return Err(Misuse::NothingRequested.into());
+            }
+        };
+        match answer {
+            Answer::Absent => self.step(Answer::<D>::Absent)?,
+            Answer::Present(document) => {
+                self.step(Answer::Present(document))?;
+                // As many steps as need only the file at hand: usually the delegation that is visited next stands in it.
+                while self.waits_for_delegation_in(pinned) {
+                    self.step(Answer::Present(document))?;
+                }
+            }
+        }
+        Ok(core::mem::take(&mut self.context.is_changed).then_some(Store { role }))
+    }
+
+    fn waits_for_delegation_in(&self, file: Option<Pinned>) -> bool {
+        match (&self.ladder, file) {
+            (Ladder::Delegated(state), Some(pinned)) => state.waits_for_delegation_in(&pinned),
+            (_, _) => false,
+        }
+    }
+
+    /// One step of the ladder.
     #[inline(never)]
-    pub fn receive<D: Document>(self, answer: Answer<'_, D>) -> Result<Step, Error<D::Error>> {
-        let Request::Fetch(Fetch { role, .. }) = self.request() else {
-            return Err(Misuse::NothingRequested.into());
+    fn step<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), Error<D::Error>> {
+        let context = &mut self.context;
+        let mut left = core::mem::replace(&mut self.ladder, Ladder::Refused);
+        // By reference: else each of these would have a copy of its state on the stack, below which the others verify.
+        self.ladder = match &mut left {
+            Ladder::Root(state) => state.receive(context, answer)?,
+            Ladder::Timestamp(state) => state.receive(context, answer)?,
+            Ladder::Snapshot(state) => state.receive(context, answer)?,
+            Ladder::Targets(state) => state.receive(context, answer)?,
+            Ladder::Delegated(state) => state.receive(context, answer)?,
+            Ladder::Paused | Ladder::Resolved(_) | Ladder::Refused => return Err(Misuse::NothingRequested.into()),
         };
-        let Self { mut context, ladder } = self;
-        let ladder = match ladder {
-            Ladder::Root(state) => state.receive(&mut context, answer)?,
-            Ladder::Timestamp(state) => state.receive(&mut context, answer)?,
-            Ladder::Snapshot(state) => state.receive(&mut context, answer)?,
-            Ladder::Targets(state) => state.receive(&mut context, answer)?,
-            Ladder::Delegated(state) => state.receive(&mut context, answer)?,
-            Ladder::Paused | Ladder::Resolved(_) => return Err(Misuse::NothingRequested.into()),
-        };
-        let store = core::mem::take(&mut context.is_changed).then_some(Store { role });
-        Ok(Step {
-            session: Self { context, ladder },
-            store,
-        })
+        Ok(())
     }
 
     /// What to remember; complete after every accepted answer.
@@ -176,7 +209,8 @@ impl Session {
             | Ladder::Timestamp(_)
             | Ladder::Snapshot(_)
             | Ladder::Targets(_)
-            | Ladder::Delegated(_) => None,
+            | Ladder::Delegated(_)
+            | Ladder::Refused => None,
         }
     }
 

@@ -9,6 +9,33 @@ use core::hint::black_box;
 use core::panic::PanicInfo;
 
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
+use tuffet_no_std_client::flash::{Map, Span, Units, Xip};
+use tuffet_no_std_client::patch::SmallState;
+use tuffet_no_std_client::transport::{Ask, Opened, Transport};
+
+const KIB: u32 = 1024;
+
+/// What lies where on a micro:bit.
+pub const MAP: Map<Xip> = Map {
+    boot_record: Span::new(12 * KIB, 2 * KIB),
+    state: Span::new(14 * KIB, 2 * KIB),
+    roots: [Span::new(16 * KIB, 8 * KIB), Span::new(24 * KIB, 8 * KIB)],
+    snapshots: [Span::new(32 * KIB, 4 * KIB), Span::new(36 * KIB, 4 * KIB)],
+    document: Span::new(40 * KIB, 8 * KIB),
+    checkpoints: [Span::new(48 * KIB, 8 * KIB), Span::new(56 * KIB, 8 * KIB)],
+    slots: Xip {
+        slots: [Span::new(66 * KIB, 95 * KIB), Span::new(161 * KIB, 95 * KIB)],
+        base: 0,
+    },
+};
+
+const UNITS: Units = Units {
+    capacity: 256 * KIB,
+    erase_bytes: KIB,
+    write_bytes: 4,
+};
+
+const _: () = assert!(MAP.check(UNITS, SmallState::SNAPSHOT_BYTES).is_ok());
 
 /// Bytes that the compiler knows nothing about.
 pub fn input() -> &'static [u8] {
@@ -57,6 +84,23 @@ impl NorFlash for Flash {
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Infallible> {
         black_box((offset, bytes));
         Ok(())
+    }
+}
+
+/// A network of which only the calls cost something.
+pub struct Network;
+
+impl Transport for Network {
+    type Error = Infallible;
+
+    fn open(&mut self, ask: &Ask<'_>) -> Result<Opened, Infallible> {
+        black_box(ask);
+        Ok(black_box(Opened::Absent))
+    }
+
+    fn read(&mut self, space: &mut [u8]) -> Result<usize, Infallible> {
+        black_box(space);
+        Ok(black_box(0))
     }
 }
 

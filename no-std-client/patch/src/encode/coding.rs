@@ -38,7 +38,8 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
     ///
     /// A copy begins with a byte that is as expected. The decoder ends a copy at the end of the old image without being told.
     pub(crate) fn code(old: &[u8], new: &[u8], copies: &[Segment]) -> Coded {
-        let mut model: Box<Model<HIT_CELLS, BYTE_CELLS>> = Box::new(Model::new());
+        let mut model: Box<Model<HIT_CELLS, BYTE_CELLS>> = Box::new(Model::ZERO);
+        model.reset();
         let mut coder = RangeEncoder::new();
         let mut prices = Vec::with_capacity(new.len());
         let mut copies = copies.iter().peekable();

@@ -32,7 +32,8 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
     State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES>
 {
     fn copy_behind(old: &[u8], new: &[u8], literals: u32, copy: Copy) -> Vec<u8> {
-        let mut model: Box<Model<HIT_CELLS, BYTE_CELLS>> = Box::new(Model::new());
+        let mut model: Box<Model<HIT_CELLS, BYTE_CELLS>> = Box::new(Model::ZERO);
+        model.reset();
         let mut coder = RangeEncoder::new();
         let read = |from: u32, position: u32| {
             let image = match copy.origin {

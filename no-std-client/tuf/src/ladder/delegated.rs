@@ -3,7 +3,7 @@
 use super::{
     check_version, present,
     search::{Delegator, Pending, Search, Visit},
-    targets::{Top, after_file, next_visit, not_found, read_on, read_targets},
+    targets::{Top, after_file, next_visit, not_found, read_targets},
 };
 use crate::{
     error::{Error, Rejected},
@@ -15,9 +15,10 @@ use crate::{
         delegation::{Delegation, DelegationBody, KeysBody},
         read,
         snapshot::{OldFiles, SnapshotBody},
+        targets::TargetsContent,
     },
     session::{Answer, Context, Fetch, Ladder, Searching},
-    signatures::{Proof, Unverified},
+    signatures::{Proof, Unverified, Verified},
     state::{DelegatedFacts, FileFacts, Pinned},
     target::Signer,
 };
@@ -54,8 +55,8 @@ impl ExpectDelegated {
     }
 
     /// Whether the next step needs nothing but this file.
-    pub fn waits_for_delegation_in(&self, file: &FileFacts) -> bool {
-        matches!(self.next, Next::Delegation { .. }) && self.delegator.file.file() == file
+    pub fn waits_for_delegation_in(&self, file: &Pinned) -> bool {
+        matches!(self.next, Next::Delegation { .. }) && self.delegator.file.file().pinned() == *file
     }
 
     pub fn fetch(&self, context: &Context) -> Fetch {
@@ -77,7 +78,11 @@ impl ExpectDelegated {
     }
 
     #[inline(never)]
-    pub fn receive<D: Document>(self, context: &mut Context, answer: Answer<'_, D>) -> Result<Ladder, Error<D::Error>> {
+    pub fn receive<D: Document>(
+        &mut self,
+        context: &mut Context,
+        answer: Answer<'_, D>,
+    ) -> Result<Ladder, Error<D::Error>> {
         let Fetch {
             role,
             bytes_max,
@@ -90,114 +95,98 @@ impl ExpectDelegated {
             bytes_max,
             pinned,
         };
-        let Self {
-            top,
-            mut search,
-            delegator,
-            next,
-        } = self;
-        match next {
+        match &self.next {
             Next::Delegation { position } => {
-                let delegation = read_delegation(document, &wanted, delegator.file.file(), position)?;
-                match search.visit(&delegation.role, context.limits.delegations_visited_max) {
-                    Visit::Again => Ok(next_visit(top, search)),
-                    // §5.6.7.1: after too many roles the target counts as not found.
-                    Visit::TooMany => Ok(not_found(top)),
-                    Visit::First => {
-                        keys::check_strength(role, delegation.table())?;
-                        Ok(Ladder::Delegated(Self {
-                            top,
-                            search,
-                            delegator,
-                            next: Next::Listing(delegation),
-                        }))
-                    }
-                }
+                let position = *position;
+                self.receive_delegation(context, document, &wanted, position)
             }
             Next::Listing(delegation) => {
-                let pinned = read_listing(
-                    document,
-                    &wanted,
-                    top.snapshot.file(),
-                    RoleName::Delegated(delegation.role),
-                )?;
-                Ok(Ladder::Delegated(Self {
-                    top,
-                    search,
-                    delegator,
-                    next: Next::Role(delegation, pinned),
-                }))
+                let listed = RoleName::Delegated(delegation.role);
+                let pinned = read_listing(document, &wanted, self.top.snapshot.file(), listed)?;
+                let delegation = delegation.clone();
+                Ok(Ladder::Delegated(self.then(Next::Role(delegation, pinned))))
             }
             Next::Role(delegation, pinned) => {
-                let role = Role {
-                    top,
-                    search,
-                    delegator,
-                    delegation,
-                    pinned,
-                };
-                role.receive(context, document, &wanted)
+                let (signer, file, content) =
+                    verify_role(context, document, &wanted, &self.delegator, delegation, pinned)?;
+                let (top, search) = (self.top.clone(), core::mem::take(&mut self.search));
+                Ok(after_file(context, top, search, file, signer, content)?)
+            }
+        }
+    }
+
+    /// The same search, with something else to wait for.
+    fn then(&mut self, next: Next) -> Self {
+        Self {
+            top: self.top.clone(),
+            search: core::mem::take(&mut self.search),
+            delegator: self.delegator.clone(),
+            next,
+        }
+    }
+
+    #[inline(never)]
+    fn receive_delegation<D: Document>(
+        &mut self,
+        context: &Context,
+        document: &mut D,
+        wanted: &Wanted,
+        position: u16,
+    ) -> Result<Ladder, Error<D::Error>> {
+        let delegation = read_delegation(document, wanted, self.delegator.file.file(), position)?;
+        let visits_max = context.limits.delegations_visited_max;
+        match self.search.visit(&delegation.role, visits_max) {
+            Visit::Again => Ok(next_visit(self.top.clone(), core::mem::take(&mut self.search))),
+            // §5.6.7.1: after too many roles the target counts as not found.
+            Visit::TooMany => Ok(not_found(self.top.clone())),
+            Visit::First => {
+                keys::check_strength(wanted.role, delegation.table())?;
+                Ok(Ladder::Delegated(self.then(Next::Listing(delegation))))
             }
         }
     }
 }
 
-/// A delegated role whose file has come.
-struct Role {
-    top: Top,
-    search: Search,
-    delegator: Delegator,
-    delegation: Delegation,
-    pinned: Pinned,
-}
-
-impl Role {
-    #[inline(never)]
-    fn receive<D: Document>(
-        self,
-        context: &mut Context,
-        document: &mut D,
-        wanted: &Wanted,
-    ) -> Result<Ladder, Error<D::Error>> {
-        let Self {
-            top,
-            search,
-            delegator,
-            delegation,
-            pinned,
-        } = self;
-        let role = wanted.role;
-        // §5.6.1, §5.6.2
-        let (file, content) = read_targets(document, wanted, &context.wanted)?;
-        // §5.6.3
-        let claim = Unverified {
-            document,
-            role,
-            file,
-            content,
-        };
-        let verified = claim.verify(Proof::Signatures(&[delegation.authority()]))?;
-        // §5.6.4
-        check_version(role, pinned.version, verified.file().version)?;
-        let facts = DelegatedFacts {
-            role: delegation.role,
-            file: *verified.file(),
-            signers: delegation.authority().id(),
-        };
-        notice_rotation(context, &delegator, &facts);
-        // §5.6.5
-        context.check_expiry(role, facts.file.expires)?;
-        // §5.6.6
-        context.remember(|trusted| trusted.remember(facts));
-        let (file, content) = verified.split();
-        let signer = Signer {
-            role,
-            delegator: delegator.role,
-            signed_at: facts.file.signed_at,
-        };
-        let next = after_file(context, top, search, file, signer, content)?;
-        read_on(context, next, document, &facts.file)
-    }
+/// Holds a delegated role's file against the delegation to it.
+#[inline(never)]
+fn verify_role<D: Document>(
+    context: &mut Context,
+    document: &mut D,
+    wanted: &Wanted,
+    delegator: &Delegator,
+    delegation: &Delegation,
+    pinned: &Pinned,
+) -> Result<(Signer, Verified<()>, TargetsContent), Error<D::Error>> {
+    let role = wanted.role;
+    // §5.6.1, §5.6.2
+    let (file, content) = read_targets(document, wanted, &context.wanted)?;
+    // §5.6.3
+    let claim = Unverified {
+        document,
+        role,
+        file,
+        content,
+    };
+    let verified = claim.verify(Proof::Signatures(&[delegation.authority()]))?;
+    // §5.6.4
+    check_version(role, pinned.version, verified.file().version)?;
+    let facts = DelegatedFacts {
+        role: delegation.role,
+        file: *verified.file(),
+        signers: delegation.authority().id(),
+    };
+    notice_rotation(context, delegator, &facts);
+    // §5.6.5
+    context.check_expiry(role, facts.file.expires)?;
+    // §5.6.6
+    context.remember(|trusted| trusted.remember(facts));
+    let (file, content) = verified.split();
+    let signer = Signer {
+        role,
+        delegator: delegator.role,
+        signed_at: facts.file.signed_at,
+    };
+    Ok((signer, file, content))
 }
 
 /// The top-level targets gave a role other keys than it had: what the old ones said about the time is forgotten.

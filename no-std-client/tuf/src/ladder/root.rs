@@ -92,10 +92,14 @@ impl ExpectRoot {
     }
 
     #[inline(never)]
-    pub fn receive<D: Document>(self, context: &mut Context, answer: Answer<'_, D>) -> Result<Ladder, Error<D::Error>> {
+    pub fn receive<D: Document>(
+        &self,
+        context: &mut Context,
+        answer: Answer<'_, D>,
+    ) -> Result<Ladder, Error<D::Error>> {
         match answer {
             // §5.3.3: no newer root.
-            Answer::Absent => Ok(end_of_walk(context, self.keys)?),
+            Answer::Absent => Ok(end_of_walk(context, self.keys.clone())?),
             Answer::Present(document) => {
                 let new = self.verify(context, document)?;
                 accept(context, &self.keys, &new);

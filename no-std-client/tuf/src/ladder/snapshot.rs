@@ -60,8 +60,13 @@ impl ExpectSnapshot {
     }
 
     #[inline(never)]
-    pub fn receive<D: Document>(self, context: &mut Context, answer: Answer<'_, D>) -> Result<Ladder, Error<D::Error>> {
+    pub fn receive<D: Document>(
+        &mut self,
+        context: &mut Context,
+        answer: Answer<'_, D>,
+    ) -> Result<Ladder, Error<D::Error>> {
         let Self { keys, pinned, next } = self;
+        let pinned = *pinned;
         match next {
             Next::Old { old, start } => {
                 // Neither kept nor served any more: without it a rollback could not be seen.
@@ -70,23 +75,23 @@ impl ExpectSnapshot {
                         role: RoleName::Snapshot,
                     });
                 };
-                let files = read_old(context, document, &old, start)?;
+                let files = read_old(context, document, old, *start)?;
                 Ok(Ladder::Snapshot(Self {
-                    keys,
+                    keys: keys.clone(),
                     pinned,
                     next: Next::New(files),
                 }))
             }
-            Next::New(mut files) => {
+            Next::New(files) => {
                 let document = present(answer, RoleName::Snapshot)?;
-                let new = verify(context, document, &keys, &pinned, &mut files)?;
+                let new = verify(context, document, keys, &pinned, files)?;
                 match (files.next_start(), context.trusted().snapshot) {
                     (Some(start), Some(old)) => Ok(Ladder::Snapshot(Self {
-                        keys,
+                        keys: keys.clone(),
                         pinned,
                         next: Next::Old { old, start },
                     })),
-                    _ => Ok(accept(context, keys, new)?),
+                    _ => Ok(accept(context, keys.clone(), new)?),
                 }
             }
         }

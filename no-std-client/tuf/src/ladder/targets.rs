@@ -74,12 +74,17 @@ impl ExpectTargets {
     }
 
     #[inline(never)]
-    pub fn receive<D: Document>(self, context: &mut Context, answer: Answer<'_, D>) -> Result<Ladder, Error<D::Error>> {
+    pub fn receive<D: Document>(
+        &self,
+        context: &mut Context,
+        answer: Answer<'_, D>,
+    ) -> Result<Ladder, Error<D::Error>> {
         let Self {
             proven,
             snapshot,
             pinned,
         } = self;
+        let pinned = *pinned;
         let role = RoleName::Targets;
         let document = present(answer, role)?;
         // §5.6.1, §5.6.2
@@ -96,7 +101,7 @@ impl ExpectTargets {
             file,
             content,
         };
-        let verified = match &proven {
+        let verified = match proven {
             Proven::ByRoot(keys) => claim.verify(Proof::Signatures(&[keys.targets()]))?,
             Proven::Before(before) => claim.verify(Proof::SameBytes(before.file()))?,
         };
@@ -107,14 +112,17 @@ impl ExpectTargets {
         // §5.6.6
         let (targets, content) = verified.split();
         context.remember(|trusted| trusted.targets = Some(*targets.file()));
-        let top = Top { snapshot, targets };
+        let top = Top {
+            snapshot: snapshot.clone(),
+            targets,
+        };
         let signer = Signer {
             role,
             delegator: RoleName::Root,
             signed_at: file.signed_at,
         };
-        let next = after_file(context, top.clone(), Search::default(), top.targets, signer, content)?;
-        read_on(context, next, document, &file)
+        let targets = top.targets.clone();
+        Ok(after_file(context, top, Search::default(), targets, signer, content)?)
     }
 }
 
@@ -176,25 +184,6 @@ pub(super) fn after_file(
         &content,
     )?;
     Ok(next_visit(top, search))
-}
-
-/// Takes as many steps as need only the file at hand: usually the delegation that is visited next stands in it.
-#[inline(never)]
-pub(super) fn read_on<D: Document>(
-    context: &mut Context,
-    mut next: Ladder,
-    document: &mut D,
-    file: &FileFacts,
-) -> Result<Ladder, Error<D::Error>> {
-    loop {
-        let Ladder::Delegated(state) = next else {
-            return Ok(next);
-        };
-        if !state.waits_for_delegation_in(file) {
-            return Ok(Ladder::Delegated(state));
-        }
-        next = state.receive(context, Answer::Present(document))?;
-    }
 }
 
 /// The next delegation, or the end of the search.

@@ -34,7 +34,11 @@ impl ExpectTimestamp {
     }
 
     #[inline(never)]
-    pub fn receive<D: Document>(self, context: &mut Context, answer: Answer<'_, D>) -> Result<Ladder, Error<D::Error>> {
+    pub fn receive<D: Document>(
+        &self,
+        context: &mut Context,
+        answer: Answer<'_, D>,
+    ) -> Result<Ladder, Error<D::Error>> {
         let role = RoleName::Timestamp;
         let document = present(answer, role)?;
         let wanted = Wanted {
@@ -57,7 +61,7 @@ impl ExpectTimestamp {
         context.remember(|trusted| trusted.timestamp = Some(newest));
         Ok(Ladder::Snapshot(ExpectSnapshot::new(
             context,
-            self.keys,
+            self.keys.clone(),
             newest.snapshot,
         )))
     }
