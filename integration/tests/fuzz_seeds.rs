@@ -33,6 +33,11 @@ fn boot_records() {
 }
 
 #[test]
+fn patch_decoder() {
+    each_seed("patch_decoder", targets::patch_decoder::run);
+}
+
+#[test]
 fn release_document() {
     each_seed("release_document", targets::release_document::run);
 }

@@ -4,6 +4,7 @@
 //! - The bodies stand here and not in `fuzz_targets`, so that a plain test runs every seed through them as well.
 
 pub mod boot_records;
+pub mod patch_decoder;
 pub mod release_document;
 pub mod rollout_file;
 pub mod tuf_session;
