@@ -10,12 +10,7 @@ use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 /// A decoder of one profile, with the buffer for one block of its default size. Every method is the one of
 /// [`State`](crate::State) with the same name.
 ///
-/// There is one for each profile and no other:
-///
-/// ```compile_fail
-/// struct Mine;
-/// impl tuffet_patch::Decoder for Mine {}
-/// ```
+/// There is one for each profile and no other: the trait cannot be implemented outside this crate.
 pub trait Decoder: sealed::Sealed {
     /// The profile whose patches it decodes.
     const PROFILE: Profile;

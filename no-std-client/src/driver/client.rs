@@ -194,8 +194,10 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         now: UnixSeconds,
         random: u32,
     ) -> Result<T, Stop<F::Error>> {
-        if outcome.is_err() {
-            self.poll.failed(now, retry_after_s, random);
+        if let Err(stop) = &outcome {
+            // What a server asked for once says nothing about other troubles.
+            let is_of_server = matches!(stop, Stop::Transport);
+            self.poll.failed(now, retry_after_s.filter(|_| is_of_server), random);
         }
         outcome
     }

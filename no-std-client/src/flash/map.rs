@@ -98,12 +98,23 @@ pub struct Xip {
 }
 
 /// One link address: a bootloader exchanges the two slots, unit by unit, with a journal. The layout is reserved; nothing
-/// runs it yet, and no client takes such a map:
+/// runs it yet. What a client does with [`Xip`],
+///
+/// ```
+/// use embedded_storage::nor_flash::NorFlash;
+/// use tuffet_no_std_client::{Client, flash::Xip, patch::SmallState};
+/// fn running<F: NorFlash>(client: &Client<'_, F, Xip, SmallState>) -> bool {
+///     client.running().is_ok()
+/// }
+/// ```
+///
+/// it does not do with such a map:
 ///
 /// ```compile_fail
-/// use tuffet_no_std_client::{Client, flash::{Map, Storage, Swap}};
-/// fn client<F: embedded_storage::nor_flash::NorFlash>(storage: Storage<'_, F, Swap>) {
-///     let _ = Client::<F, Swap, ()>::running;
+/// use embedded_storage::nor_flash::NorFlash;
+/// use tuffet_no_std_client::{Client, flash::Swap, patch::SmallState};
+/// fn running<F: NorFlash>(client: &Client<'_, F, Swap, SmallState>) -> bool {
+///     client.running().is_ok()
 /// }
 /// ```
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
