@@ -299,7 +299,7 @@ impl DocumentReader {
                 self.advised = true;
                 Ok(())
             }
-            Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Null => Err(What::BadValue),
+            Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Negative | Scalar::Null => Err(What::BadValue),
         }
     }
 

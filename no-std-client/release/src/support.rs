@@ -125,7 +125,7 @@ impl Sink for SupportReader {
             "_type" => value.must_be(TYPE, What::WrongType),
             "contact" | "rationale" | "steps" => match value {
                 Scalar::String(Text::Whole(_) | Text::TooLong) => Ok(()),
-                Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Null => Err(What::BadValue),
+                Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Negative | Scalar::Null => Err(What::BadValue),
             },
             "delivery" => value.text().map(|_| ()),
             "end" | "start" => value.time().map(|_| ()),

@@ -2,6 +2,7 @@
 //!
 //! - It is a leaf: two cores read strict JSON and must not know each other, so the reading lives below both.
 //! - Reading takes no memory but its own struct, does no I/O and never recurses on input.
+//! - The lenient reading (feature `lenient`) reports other spellings of a document as the strict one of its canonical form.
 //! - Writing (feature `emit`) is the inverse of reading: what it writes, the strict reader accepts.
 #![no_std]
 #![warn(
@@ -24,7 +25,7 @@
     )
 )]
 
-#[cfg(feature = "emit")]
+#[cfg(any(feature = "emit", feature = "lenient"))]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
@@ -38,6 +39,8 @@ mod utf8;
 
 #[cfg(feature = "emit")]
 pub mod emit;
+#[cfg(feature = "lenient")]
+pub mod lenient;
 
 pub use document::Document;
 pub use scan::{

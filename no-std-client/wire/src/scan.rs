@@ -47,6 +47,8 @@ pub enum Scalar<'a> {
     Bool(bool),
     /// A whole number up to [`INTEGER_MAX`].
     Integer(u64),
+    /// A whole number below zero. No field has a use for one, so nothing but its being there is told.
+    Negative,
     /// `null`
     Null,
     /// A string, with its escapes resolved.
@@ -110,7 +112,7 @@ pub enum Fault {
     ControlCharacter,
     /// A number above [`INTEGER_MAX`].
     IntegerTooLarge,
-    /// An object key that is not after the one before it; also a key that occurs twice.
+    /// An object key that is not after the one before it.
     KeyOrder,
     /// An object key longer than [`TEXT_BYTES_MAX`].
     KeyTooLong,
@@ -120,6 +122,8 @@ pub enum Fault {
     NumberForm,
     /// Keys on the way to a value are longer than [`PATH_BYTES_MAX`] together.
     PathTooLong,
+    /// An object key that occurs twice.
+    RepeatedKey,
     /// More than [`DEPTH_MAX`] containers inside each other.
     TooDeep,
     /// Bytes after the end of the document.

@@ -43,6 +43,7 @@ use crate::{
     },
     utf8::Utf8,
 };
+use core::cmp::Ordering;
 
 /// Reads a document that is in memory as a whole.
 pub fn scan<S: Sink + ?Sized>(document: &[u8], sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
@@ -434,8 +435,12 @@ impl Scanner {
             .and_then(|top| self.levels.get_mut(top))
             .ok_or(Fault::TrailingBytes)?;
         let (start, end) = (usize::from(level.key_start), usize::from(level.key_end));
-        if level.has_key && self.keys.get(start..end).is_none_or(|before| before >= key) {
-            return Err(Fault::KeyOrder);
+        if level.has_key {
+            match self.keys.get(start..end).map(|before| before.cmp(key)) {
+                Some(Ordering::Less) => {}
+                Some(Ordering::Equal) => return Err(Fault::RepeatedKey),
+                Some(Ordering::Greater) | None => return Err(Fault::KeyOrder),
+            }
         }
         let end = start.checked_add(key.len()).ok_or(Fault::PathTooLong)?;
         self.keys
@@ -635,7 +640,7 @@ mod tests {
             (br#" {}"#, (0, Fault::UnexpectedByte)),
             (br#""text""#, (0, Fault::UnexpectedByte)),
             (br#"{"b":1,"a":2}"#, (9, Fault::KeyOrder)),
-            (br#"{"a":1,"a":2}"#, (9, Fault::KeyOrder)),
+            (br#"{"a":1,"a":2}"#, (9, Fault::RepeatedKey)),
             (br#"{"a":1,"":2}"#, (8, Fault::KeyOrder)),
             (br#"{"a":01}"#, (6, Fault::NumberForm)),
             (br#"{"a":-1}"#, (5, Fault::NumberForm)),
