@@ -11,7 +11,7 @@ use crate::store::{Store, has_digest};
 use crate::transport::{Fetch, Transport};
 use std::fs::File;
 use tuffet_no_std_client::release::{Id, Seed, names};
-use tuffet_no_std_client::tuf::{self, Answer, Limits, RoleName, TrustedState, VerifiedTarget};
+use tuffet_no_std_client::tuf::{self, Answer, ClockPolicy, Limits, RoleName, TrustedState, VerifiedTarget};
 use tuffet_no_std_client::wire::{Digest, hex::Hex};
 use tuffet_no_std_client::{Decided, Device, DeviceState, Error, Intake, Request, Running, Update};
 
@@ -111,7 +111,7 @@ impl Agent {
 
     /// Decides again about the release that is stored, without the repository.
     pub fn again(&self, running: Running, state: DeviceState) -> Result<Cycle<'_>, ClientError> {
-        let mut update = Update::again(&self.device, running, state, clock::now())?;
+        let mut update = Update::again(&self.device, running, state, ClockPolicy::Trusted { now: clock::now() })?;
         if let Request::Stored(remembered) = update.request() {
             let bytes = self.kept_document(&remembered.pointer.release)?;
             update = hand_over(update, bytes.as_deref())?;
@@ -124,7 +124,7 @@ impl Agent {
     }
 
     fn run(&self, running: Running, state: DeviceState, transport: &Transport) -> Result<Cycle<'_>, ClientError> {
-        let mut update = Update::begin(&self.device, running, state, clock::now());
+        let mut update = Update::begin(&self.device, running, state, ClockPolicy::Trusted { now: clock::now() });
         let mut timestamp_etag = None;
         let mut received = Vec::new();
         loop {

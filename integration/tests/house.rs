@@ -68,7 +68,7 @@ const FRIENDS: &[(&str, &[&str], &[&str])] = &[
     (
         "tuffet-tuf",
         &["arrayvec", "ed25519-dalek", "sha2"],
-        &["serde", "serde_json"],
+        &["p256", "rsa", "serde", "serde_json"],
     ),
     ("tuffet-release", &["arrayvec", "sha2"], &["serde", "serde_json"]),
     ("tuffet-patch", &["embedded-storage", "sha2"], &["divsufsort"]),

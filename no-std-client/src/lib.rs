@@ -46,7 +46,7 @@ mod state;
 mod update;
 
 pub use device::{Device, Intake, Running, decoder_profile};
-pub use driver::{Client, Outcome, Settings, Stop};
+pub use driver::{Client, DeviceClock, Outcome, Settings, Stop};
 pub use failure::{Action, DocumentFault, Failure, ImageFault};
 pub use state::{BadState, DeviceState, Installed, Remembered, Standing};
 pub use update::{Considered, Decided, Decoding, Error, FellBack, Installation, Request, Update, Way};

@@ -19,7 +19,7 @@ use cycle::Cycle;
 use install::Install;
 use tuffet_boot::{Slot, VerifiedImage};
 use tuffet_release::{FileRef, Plan, Refusal, Release, Version, WaitReason};
-use tuffet_tuf::{Answer, Fetch, RoleName, VerifiedTarget};
+use tuffet_tuf::{Answer, ClockPolicy, Fetch, RoleName, VerifiedTarget};
 use tuffet_wire::{Document, UnixSeconds};
 
 /// What the machine needs next.
@@ -171,7 +171,7 @@ struct Context<'d> {
     device: &'d Device,
     running: Running,
     state: DeviceState,
-    started_at: UnixSeconds,
+    clock: ClockPolicy,
 }
 
 impl Context<'_> {
@@ -206,16 +206,16 @@ impl Phase {
 }
 
 impl<'d> Update<'d> {
-    /// Begins a cycle. `started_at` is fixed for all of it (TUF §5.1).
+    /// Begins a cycle. Its time is that of `clock`, fixed for all of it (TUF §5.1).
     #[must_use]
-    pub fn begin(device: &'d Device, running: Running, state: DeviceState, started_at: UnixSeconds) -> Self {
+    pub fn begin(device: &'d Device, running: Running, state: DeviceState, clock: ClockPolicy) -> Self {
         let cycle = Cycle::begin(device, &state);
         Self {
             context: Context {
                 device,
                 running,
                 state,
-                started_at,
+                clock,
             },
             phase: Phase::Cycle(cycle),
         }
@@ -228,19 +228,15 @@ impl<'d> Update<'d> {
         device: &'d Device,
         running: Running,
         state: DeviceState,
-        started_at: UnixSeconds,
+        clock: ClockPolicy,
     ) -> Result<Self, Failure> {
-        Self::check_remembered(device, &state, started_at)?;
-        Ok(Self::about_remembered(device, running, state, started_at))
+        Self::check_remembered(device, &state, clock)?;
+        Ok(Self::about_remembered(device, running, state, clock))
     }
 
     /// Whether what is remembered carries a decision still.
-    pub(crate) fn check_remembered(
-        device: &Device,
-        state: &DeviceState,
-        started_at: UnixSeconds,
-    ) -> Result<(), Failure> {
-        cycle::check_remembered(device, state, started_at)
+    pub(crate) fn check_remembered(device: &Device, state: &DeviceState, clock: ClockPolicy) -> Result<(), Failure> {
+        cycle::check_remembered(device, state, clock)
     }
 
     /// Begins with what is remembered, after it was [checked](Self::check_remembered).
@@ -248,7 +244,7 @@ impl<'d> Update<'d> {
         device: &'d Device,
         running: Running,
         state: DeviceState,
-        started_at: UnixSeconds,
+        clock: ClockPolicy,
     ) -> Self {
         let phase = match state.release {
             Standing::Known(remembered) => Phase::Cycle(Cycle::Stored(remembered)),
@@ -263,7 +259,7 @@ impl<'d> Update<'d> {
                 device,
                 running,
                 state,
-                started_at,
+                clock,
             },
             phase,
         }

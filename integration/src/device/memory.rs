@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use tuffet_boot::{BootRecords, State};
 use tuffet_no_std_client::release::{FileRef, Id, Seed};
-use tuffet_no_std_client::tuf::{self, Answer, Limits, RoleName, TrustedState};
+use tuffet_no_std_client::tuf::{self, Answer, ClockPolicy, Limits, RoleName, TrustedState};
 use tuffet_no_std_client::wire::hex::Hex;
 use tuffet_no_std_client::wire::{Digest, UnixSeconds};
 use tuffet_no_std_client::{Decided, DeviceState, Error, Failure, ImageFault, Intake, Request, Running, Update, Way};
@@ -162,7 +162,7 @@ impl Memory {
     fn cycle(&mut self, running: Running) -> Result<(Outcome, Option<tuffet_boot::VerifiedImage>), Stop> {
         let state = DeviceState::decode(&self.files[STATE]).map_err(|_| Stop::Named("DamagedStore"))?;
         let identity = Rc::clone(&self.identity);
-        let mut update = Update::begin(&identity, running, state, self.now);
+        let mut update = Update::begin(&identity, running, state, ClockPolicy::Trusted { now: self.now });
         let mut received = Vec::new();
         loop {
             update = match update.request() {

@@ -112,6 +112,7 @@ impl FlashDevice {
                 interval_s: self.settings.poll.interval_s,
                 ..Schedule::DEFAULT
             },
+            ..client::Settings::DEFAULT
         };
         Ok(Client::new(&self.identity, self.storage(), settings, now())?)
     }

@@ -3,7 +3,7 @@
 use super::{Refusal, RootFile, sound};
 use crate::Error;
 use std::convert::Infallible;
-use tuffet_tuf::{Answer, Limits, Rejected, Session, TargetName, TrustedState, first_root};
+use tuffet_tuf::{Answer, ClockPolicy, Limits, Rejected, Session, TargetName, TrustedState, first_root};
 use tuffet_wire::UnixSeconds;
 
 impl RootFile {
@@ -36,7 +36,13 @@ fn begin(root: &[u8], trusted: TrustedState, now: UnixSeconds) -> Result<Session
     // Invariant: the name is neither empty nor long. It is never looked up, but a session wants one.
     let wanted = TargetName::new("any").expect("a short name");
     let mut root = root;
-    Session::begin(&mut root, trusted, wanted, now, &Limits::DEFAULT)
+    Session::begin(
+        &mut root,
+        trusted,
+        wanted,
+        ClockPolicy::Trusted { now },
+        &Limits::DEFAULT,
+    )
 }
 
 impl Refusal {

@@ -185,21 +185,23 @@ impl<'a> Meaning<'a> for Scalar<'a> {
     fn text(self) -> Result<&'a str, What> {
         match self {
             Self::String(Text::Whole(text)) => Ok(text),
-            Self::Bool(_) | Self::Integer(_) | Self::Null | Self::String(Text::TooLong) => Err(What::BadValue),
+            Self::Bool(_) | Self::Integer(_) | Self::Negative | Self::Null | Self::String(Text::TooLong) => {
+                Err(What::BadValue)
+            }
         }
     }
 
     fn number(self) -> Result<u32, What> {
         match self {
             Self::Integer(number) => u32::try_from(number).map_err(|_| What::BadValue),
-            Self::Bool(_) | Self::Null | Self::String(_) => Err(What::BadValue),
+            Self::Bool(_) | Self::Negative | Self::Null | Self::String(_) => Err(What::BadValue),
         }
     }
 
     fn truth(self) -> Result<bool, What> {
         match self {
             Self::Bool(truth) => Ok(truth),
-            Self::Integer(_) | Self::Null | Self::String(_) => Err(What::BadValue),
+            Self::Integer(_) | Self::Negative | Self::Null | Self::String(_) => Err(What::BadValue),
         }
     }
 

@@ -13,7 +13,7 @@ use embedded_storage::nor_flash::NorFlash;
 use tuffet_boot::{State, VerifiedImage};
 use tuffet_patch::Decoder;
 use tuffet_release::{DOCUMENT_BYTES_MAX, ROLLOUT_BYTES_MAX, Refusal, Version, WaitReason};
-use tuffet_tuf::first_root;
+use tuffet_tuf::{ClockPolicy, first_root};
 use tuffet_wire::UnixSeconds;
 
 /// How often one update may go on along a long chain of roots.
@@ -22,6 +22,24 @@ const RUNS_MAX: u32 = 32;
 /// Longest timestamp that a peek makes a server begin to send.
 const PEEK_BYTES_MAX: u32 = 1_024;
 
+/// What the times are that a device gives the client.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum DeviceClock {
+    /// They count seconds since 1970, and its owner trusts whoever set the clock.
+    Trusted,
+    /// They count seconds from any beginning, say from power-up: good for waiting, and not for telling what has expired.
+    Uptime,
+}
+
+impl DeviceClock {
+    const fn policy(self, now: UnixSeconds) -> ClockPolicy {
+        match self {
+            Self::Trusted => ClockPolicy::Trusted { now },
+            Self::Uptime => ClockPolicy::FloorOnly,
+        }
+    }
+}
+
 /// What the maker of a device decides about its updates.
 #[derive(Copy, Clone, Debug)]
 pub struct Settings {
@@ -29,13 +47,16 @@ pub struct Settings {
     pub trial_attempts: u8,
     /// How often to ask.
     pub schedule: Schedule,
+    /// What the device's times are.
+    pub clock: DeviceClock,
 }
 
 impl Settings {
-    /// Three boots, and the default schedule.
+    /// Three boots, the default schedule, and a clock.
     pub const DEFAULT: Self = Self {
         trial_attempts: 3,
         schedule: Schedule::DEFAULT,
+        clock: DeviceClock::Trusted,
     };
 }
 
@@ -130,7 +151,8 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     #[inline(never)]
     fn begin(&self, running: Running, now: UnixSeconds) -> Result<(StatePages<'c, F>, Update<'c>), Stop<F::Error>> {
         let (pages, state) = self.storage.state()?;
-        Ok((pages, Update::begin(self.device, running, state, now)))
+        let clock = self.settings.clock.policy(now);
+        Ok((pages, Update::begin(self.device, running, state, clock)))
     }
 
     #[inline(never)]
@@ -138,8 +160,9 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         let (pages, state) = self.storage.state()?;
         let running = self.running()?;
         // First what can be refused, and then the machine, which is made only once.
-        Update::check_remembered(self.device, &state, now)?;
-        Ok((pages, Update::about_remembered(self.device, running, state, now)))
+        let clock = self.settings.clock.policy(now);
+        Update::check_remembered(self.device, &state, clock)?;
+        Ok((pages, Update::about_remembered(self.device, running, state, clock)))
     }
 
     /// The pages alone: what stands in them is in the installation already.

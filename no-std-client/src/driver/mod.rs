@@ -14,7 +14,7 @@ mod installing;
 mod stop;
 
 pub use checking::Checking;
-pub use client::{Client, Outcome, Settings};
+pub use client::{Client, DeviceClock, Outcome, Settings};
 pub use installing::Installing;
 pub use stop::Stop;
 

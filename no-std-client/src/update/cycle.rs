@@ -10,10 +10,10 @@ use tuffet_release::{
     Wanted, decide, names,
 };
 use tuffet_tuf::{
-    Answer, DelegatedName, Fetch, FileFacts, FileName, Rejected, Resolution, RoleName, Session, Store, TargetName,
-    VerifiedTarget,
+    Answer, ClockPolicy, DelegatedName, Fetch, FileFacts, FileName, Rejected, Resolution, RoleName, Session, Store,
+    TargetName, VerifiedTarget,
 };
-use tuffet_wire::{Digest, Document, UnixSeconds};
+use tuffet_wire::{Digest, Document};
 
 /// Where the cycle stands.
 // A cycle is in one state at a time, and nothing here may allocate: the sizes of the others do not matter.
@@ -93,9 +93,9 @@ impl Cycle {
 }
 
 /// §5.3.10 and its like once more, on the facts that are remembered: nothing that the decision rests on has expired.
-pub(super) fn check_remembered(device: &Device, state: &DeviceState, started_at: UnixSeconds) -> Result<(), Failure> {
+pub(super) fn check_remembered(device: &Device, state: &DeviceState, clock: ClockPolicy) -> Result<(), Failure> {
     let trusted = &state.trusted;
-    let now = started_at.max(trusted.floor);
+    let now = clock.started_at(trusted.floor);
     let product = DelegatedName::new(device.product.as_str()).ok_or(Failure::Misuse)?;
     let facts = [
         Some(trusted.root),
@@ -162,7 +162,7 @@ fn receive_root<D: Document>(
     let device = context.device;
     let wanted = target_name(&names::pointer(&device.product, &device.hardware, &device.channel))?;
     let trusted = context.state.trusted;
-    let session = Session::begin(root, trusted, wanted, context.started_at, &device.limits).map_err(rejected)?;
+    let session = Session::begin(root, trusted, wanted, context.clock, &device.limits).map_err(rejected)?;
     *phase = Phase::Cycle(Cycle::Search {
         session,
         goal: Goal::Pointer,
@@ -393,7 +393,7 @@ fn receive_stored<D: Document>(
 
 fn is_rollout_role_expired(context: &Context<'_>) -> bool {
     let trusted = &context.state.trusted;
-    let now = context.started_at.max(trusted.floor);
+    let now = context.clock.started_at(trusted.floor);
     let role = names::rollout_role(&context.device.product);
     let known = DelegatedName::new(role.as_str()).and_then(|role| trusted.delegated(&role));
     known.is_none_or(|known| known.file.expires <= now)

@@ -29,7 +29,7 @@ impl Rejected {
             Self::Rollback { .. } => (109, "Rollback"),
             Self::TooFewSignatures { .. } => (110, "TooFewSignatures"),
             Self::TooLong { .. } => (111, "TooLong"),
-            Self::UnreachableThreshold { .. } => (112, "UnreachableThreshold"),
+            // 112 was never shipped.
             Self::WeakKey { .. } => (113, "WeakKey"),
             Self::WrongDigest { .. } => (114, "WrongDigest"),
             Self::WrongLength { .. } => (115, "WrongLength"),
@@ -101,15 +101,6 @@ mod tests {
                 },
                 111,
                 "TooLong",
-            ),
-            (
-                Rejected::UnreachableThreshold {
-                    role,
-                    needed: 2,
-                    usable: 1,
-                },
-                112,
-                "UnreachableThreshold",
             ),
             (Rejected::WeakKey { role }, 113, "WeakKey"),
             (Rejected::WrongDigest { role }, 114, "WrongDigest"),

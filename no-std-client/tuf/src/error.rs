@@ -131,15 +131,6 @@ pub enum Rejected {
         /// The limit in bytes.
         bytes_max: u32,
     },
-    /// A root gives a role fewer usable keys than its threshold: no device could ever follow it.
-    UnreachableThreshold {
-        /// The role.
-        role: RoleName,
-        /// The threshold.
-        needed: u16,
-        /// Different ed25519 keys of the role.
-        usable: u16,
-    },
     /// A public key for which anybody can make signatures.
     WeakKey {
         /// Whose file holds the key.
@@ -192,6 +183,8 @@ pub enum Limit {
 pub enum Flaw {
     /// The repository has no consistent snapshots, and then a file can change while it is fetched.
     ConsistentSnapshotOff,
+    /// §4.2: a key id that is not the SHA-256 of its key object.
+    KeyId,
     /// A field that has to be there is not.
     Missing,
     /// Not lowercase hexadecimal digits of the right count.
@@ -264,12 +257,6 @@ impl fmt::Display for Rejected {
                 bytes_max,
             } => {
                 write!(f, "{role} has {length} bytes, and at most {bytes_max} are read")
-            }
-            Self::UnreachableThreshold { role, needed, usable } => {
-                write!(
-                    f,
-                    "root asks for signatures of {needed} keys on {role} and names {usable} usable ones"
-                )
             }
             Self::WeakKey { role } => write!(f, "{role} holds a key for which anybody can sign"),
             Self::WrongDigest { role } => write!(f, "{role} is not the file that is named above it"),

@@ -1,61 +1,57 @@
 //! Public keys and which of them sign for a role.
 
 use crate::{
-    error::Rejected,
+    algorithms::{KeyField, PublicKey as _},
+    error::{Flaw, Rejected},
+    list::Bits as _,
     names::RoleName,
     read::{Field, Flawed, Segment::Key},
+    reading::{KeyIdCheck as _, Parts, Reading},
     state::SignersId,
 };
-use ed25519_dalek::VerifyingKey;
 use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Container, Digest, Scalar, Text, hex};
+use tuffet_wire::{Container, Digest, Scalar, Text};
 
-/// An ed25519 key as a file names it. Keys of other kinds are not kept: nobody can sign with them here.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KnownKey {
+/// A key as a file names it. Keys of kinds that this session cannot check are not kept: nobody can sign with them here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KnownKey<R: Reading> {
     pub id: Digest,
-    pub public: [u8; 32],
+    pub public: R::Key,
 }
 
 /// Which keys of a table sign for a role, and how many have to.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Signers {
-    /// One bit for each key of the table, the first key lowest.
-    pub members: u16,
+pub(crate) struct Signers<R: Reading> {
+    pub members: R::Bits,
     pub threshold: u16,
 }
 
 /// The keys and the threshold that a file's signatures are held against.
 #[derive(Copy, Clone, Debug)]
-pub(crate) struct Authority<'a> {
-    pub table: &'a [KnownKey],
-    pub signers: Signers,
+pub(crate) struct Authority<'a, R: Reading> {
+    pub table: &'a [KnownKey<R>],
+    pub signers: Signers<R>,
 }
 
-impl<'a> Authority<'a> {
-    /// The role's keys with their bits. A public key that goes by two ids comes twice; see [`Counted`].
-    pub fn members(self) -> impl Iterator<Item = (u16, &'a KnownKey)> {
+impl<'a, R: Reading> Authority<'a, R> {
+    /// The role's keys with their positions. A public key that goes by two ids comes twice; see [`Counted`].
+    pub fn members(self) -> impl Iterator<Item = (usize, &'a KnownKey<R>)> {
         let members = self.signers.members;
-        let bits = (0..u16::BITS).filter_map(|position| 1u16.checked_shl(position));
-        bits.zip(self.table).filter(move |(bit, _)| members & bit != 0)
+        let keys = self.table.iter().enumerate();
+        keys.filter(move |(position, _)| members.contains(*position))
     }
 
     /// The role's keys, each public key once.
-    pub fn keys(self) -> impl Iterator<Item = &'a KnownKey> {
+    pub fn keys(self) -> impl Iterator<Item = &'a KnownKey<R>> {
         let mut counted = Counted::default();
         self.members()
-            .filter(move |(bit, key)| counted.add(self, *bit, key))
+            .filter(move |(position, key)| counted.add(self, *position, key))
             .map(|(_, key)| key)
     }
 
-    /// How many different keys can sign.
-    pub fn usable(self) -> u16 {
-        u16::try_from(self.keys().count()).unwrap_or(u16::MAX)
-    }
-
     /// Whether another role or file gives the same keys.
-    pub fn same_keys(self, other: Authority<'_>) -> bool {
-        self.usable() == other.usable()
+    pub fn same_keys(self, other: Authority<'_, R>) -> bool {
+        self.keys().count() == other.keys().count()
             && self
                 .keys()
                 .all(|key| other.keys().any(|theirs| theirs.public == key.public))
@@ -66,7 +62,7 @@ impl<'a> Authority<'a> {
     pub fn id(self) -> SignersId {
         let mut hash = Sha256::new();
         for key in self.keys() {
-            hash.update(key.public);
+            key.public.identify(&mut hash);
         }
         let digest: Digest = hash.finalize().into();
         let mut id = [0; 16];
@@ -78,21 +74,31 @@ impl<'a> Authority<'a> {
 }
 
 /// Which keys of an authority were counted: each public key once, whatever ids it goes by.
-#[derive(Copy, Clone, Debug, Default)]
-pub(crate) struct Counted {
-    bits: u16,
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Counted<R: Reading> {
+    bits: R::Bits,
     keys: u16,
 }
 
-impl Counted {
+impl<R: Reading> Default for Counted<R> {
+    fn default() -> Self {
+        Self {
+            bits: R::Bits::default(),
+            keys: 0,
+        }
+    }
+}
+
+impl<R: Reading> Counted<R> {
     /// Counts a key; says whether it was not counted before.
-    pub fn add(&mut self, authority: Authority<'_>, bit: u16, key: &KnownKey) -> bool {
-        let is_counted =
-            |(other_bit, other): (u16, &KnownKey)| self.bits & other_bit != 0 && other.public == key.public;
+    pub fn add(&mut self, authority: Authority<'_, R>, position: usize, key: &KnownKey<R>) -> bool {
+        let is_counted = |(other_position, other): (usize, &KnownKey<R>)| {
+            self.bits.contains(other_position) && other.public == key.public
+        };
         if authority.members().any(is_counted) {
             return false;
         }
-        self.bits |= bit;
+        self.bits.insert(position);
         self.keys = self.keys.saturating_add(1);
         true
     }
@@ -103,74 +109,79 @@ impl Counted {
     }
 }
 
-/// Refuses keys that are no curve points, and those for which anybody can make signatures.
-///
-/// `verify_stream` does not look for weak keys, so nothing may verify with a key that did not pass here.
+/// Refuses keys that are no keys, and those for which anybody can make signatures.
 #[inline(never)]
-pub(crate) fn check_strength(role: RoleName, keys: &[KnownKey]) -> Result<(), Rejected> {
-    for key in keys {
-        match VerifyingKey::from_bytes(&key.public) {
-            Ok(point) if !point.is_weak() => {}
-            _ => return Err(Rejected::WeakKey { role }),
-        }
+pub(crate) fn check_strength<R: Reading>(role: RoleName, keys: &[KnownKey<R>]) -> Result<(), Rejected> {
+    if keys.iter().any(|key| key.public.is_weak()) {
+        return Err(Rejected::WeakKey { role });
     }
     Ok(())
 }
 
 /// A key object while it is read.
-#[derive(Copy, Clone, Debug, Default)]
-pub(crate) struct KeyDraft {
-    keytype: Option<bool>,
-    scheme: Option<bool>,
-    public: Option<Option<[u8; 32]>>,
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeyDraft<R: Reading> {
+    has_keytype: bool,
+    has_scheme: bool,
+    has_public: bool,
+    key: <<R as Parts>::Key as crate::algorithms::PublicKey>::Draft,
+    /// Nothing outside of a key object.
+    id: Option<R::KeyIdCheck>,
 }
 
-impl KeyDraft {
-    /// Checks the kind of a container at this path below the key object.
-    pub fn open(path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-        match (path, kind) {
-            ([] | [Key("keyval")], Container::Object) => Ok(()),
-            ([] | [Key("keytype" | "keyval" | "scheme")] | [Key("keyval"), Key("public")], _) => {
-                Err(Flawed::WRONG_KIND)
-            }
-            _ => Ok(()),
+/// Checks the kind of a container at this path below a key object.
+pub(crate) fn open_key(path: Field<'_>, kind: Container) -> Result<(), Flawed> {
+    match (path, kind) {
+        ([] | [Key("keyval")], Container::Object) => Ok(()),
+        ([] | [Key("keytype" | "keyval" | "scheme")] | [Key("keyval"), Key("public")], _) => Err(Flawed::WRONG_KIND),
+        _ => Ok(()),
+    }
+}
+
+impl<R: Reading> KeyDraft<R> {
+    /// Before the first byte of a key object.
+    pub fn begun() -> Self {
+        Self {
+            id: Some(R::KeyIdCheck::default()),
+            ..Self::default()
+        }
+    }
+
+    /// Takes canonical bytes of the file.
+    pub fn canonical(&mut self, bytes: &[u8]) {
+        if let Some(id) = &mut self.id {
+            id.update(bytes);
         }
     }
 
     /// Takes a value at this path below the key object.
     pub fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        match path {
-            [Key("keytype")] => self.keytype = Some(is_ed25519(value)?),
-            [Key("scheme")] => self.scheme = Some(is_ed25519(value)?),
-            [Key("keyval"), Key("public")] => {
-                let Scalar::String(text) = value else {
-                    return Err(Flawed::WRONG_KIND);
-                };
-                self.public = Some(match text {
-                    Text::Whole(text) => hex::decode(text),
-                    Text::TooLong => None,
-                });
-            }
+        let (field, has_field) = match path {
+            [Key("keytype")] => (KeyField::KeyType, &mut self.has_keytype),
+            [Key("scheme")] => (KeyField::Scheme, &mut self.has_scheme),
+            [Key("keyval"), Key("public")] => (KeyField::Public, &mut self.has_public),
             [] | [Key("keyval")] => return Err(Flawed::WRONG_KIND),
-            _ => {}
+            _ => return Ok(()),
+        };
+        *has_field = true;
+        match value {
+            Scalar::String(Text::Whole(text)) => R::Key::take(&mut self.key, field, Some(text)),
+            Scalar::String(Text::TooLong) => R::Key::take(&mut self.key, field, None),
+            Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Negative | Scalar::Null => return Err(Flawed::WRONG_KIND),
         }
         Ok(())
     }
 
-    /// The 32 public bytes of a complete ed25519 key; nothing for a key of another kind.
-    pub fn finish(self) -> Result<Option<[u8; 32]>, Flawed> {
-        match (self.keytype, self.scheme, self.public) {
-            (Some(true), Some(true), Some(Some(public))) => Ok(Some(public)),
-            (Some(true), Some(true), Some(None)) => Err(Flawed::NOT_HEX),
-            (Some(_), Some(_), Some(_)) => Ok(None),
-            _ => Err(Flawed::MISSING),
+    /// The complete key with the id that it goes by; nothing for a key of another kind.
+    pub fn finish(self, id: &str) -> Result<Option<KnownKey<R>>, Flawed> {
+        let id = R::key_id(id).ok_or(Flawed::NOT_HEX)?;
+        if !(self.has_keytype && self.has_scheme && self.has_public) {
+            return Err(Flawed::MISSING);
         }
-    }
-}
-
-fn is_ed25519(value: Scalar<'_>) -> Result<bool, Flawed> {
-    match value {
-        Scalar::String(text) => Ok(text == Text::Whole("ed25519")),
-        Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Null => Err(Flawed::WRONG_KIND),
+        if self.id.is_some_and(|check| !check.is(&id)) {
+            return Err(Flawed::Flaw(Flaw::KeyId));
+        }
+        let public = R::Key::finish(&self.key)?;
+        Ok(public.map(|public| KnownKey { id, public }))
     }
 }

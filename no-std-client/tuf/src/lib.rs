@@ -25,7 +25,7 @@
 //! ```
 //! use ed25519_dalek::{Signer, SigningKey};
 //! use std::collections::HashMap;
-//! use tuffet_tuf::{emit, first_root, model::*, Answer, Limits, Request, Resolution, Session, TargetName};
+//! use tuffet_tuf::{emit, first_root, model::*, Answer, ClockPolicy, Limits, Request, Resolution, Session, TargetName};
 //! use tuffet_wire::UnixSeconds;
 //!
 //! // A small repository: one key signs everything, and targets lists one file.
@@ -58,8 +58,8 @@
 //! let limits = Limits::DEFAULT;
 //! let mut trusted = first_root(&mut &root[..], &limits)?;
 //! let wanted = TargetName::new("hello.txt").ok_or("no name")?;
-//! let now = signed_at.saturating_add_days(1);
-//! let mut session = Session::begin(&mut &root[..], trusted, wanted, now, &limits)?;
+//! let clock = ClockPolicy::Trusted { now: signed_at.saturating_add_days(1) };
+//! let mut session = Session::begin(&mut &root[..], trusted, wanted, clock, &limits)?;
 //! while let Request::Fetch(fetch) = session.request() {
 //!     let step = match served.get(fetch.file.to_string().as_str()) {
 //!         Some(file) => session.receive(Answer::Present(&mut &file[..]))?,
@@ -98,19 +98,24 @@
     )
 )]
 
-#[cfg(feature = "emit")]
+#[cfg(any(feature = "algorithms", feature = "emit"))]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod algorithms;
 mod codes;
 mod error;
 mod keys;
 mod ladder;
+#[cfg(feature = "lenient")]
+mod lenient;
 pub mod limits;
+mod list;
 mod names;
 mod patterns;
 mod read;
+mod reading;
 mod session;
 mod signatures;
 mod state;
@@ -121,13 +126,19 @@ pub mod emit;
 #[cfg(feature = "emit")]
 pub mod model;
 
+#[cfg(feature = "algorithms")]
+pub use algorithms::every::Every;
+pub use algorithms::{Algorithms, Ed25519};
 pub use error::{Error, Flaw, Limit, Misuse, Rejected};
 pub use ladder::first_root;
+#[cfg(feature = "lenient")]
+pub use lenient::{Hashes, Lenient, Listing, ROOM};
 pub use limits::Limits;
 pub use names::{
     DelegatedName, FileName, ROLE_NAME_BYTES_MAX, RoleName, RoleVersion, TARGET_NAME_BYTES_MAX, TargetName,
 };
-pub use session::{Answer, Fetch, Request, Session, Step, Store};
+pub use reading::{Reading, Strict};
+pub use session::{Answer, ClockPolicy, Fetch, Request, Session, Step, Store};
 pub use signatures::Verified;
 pub use state::{BadState, DelegatedFacts, FileFacts, Pinned, SignersId, TimestampFacts, TrustedState};
 pub use target::{Custom, Resolution, VerifiedTarget};

@@ -30,6 +30,17 @@ impl Limits {
         root_files_per_run_max: 32,
         delegations_visited_max: 8,
     };
+
+    /// For other people's repositories, on a machine with an operating system: what the reference client reads.
+    pub const LARGE: Self = Self {
+        root_bytes_max: 512_000,
+        timestamp_bytes_max: 16_384,
+        snapshot_bytes_max: 2_000_000,
+        targets_bytes_max: 5_000_000,
+        delegated_bytes_max: 5_000_000,
+        root_files_per_run_max: 256,
+        delegations_visited_max: 32,
+    };
 }
 
 impl Default for Limits {

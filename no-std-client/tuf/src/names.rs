@@ -97,6 +97,12 @@ impl TargetName {
     }
 }
 
+impl AsRef<str> for TargetName {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl fmt::Debug for TargetName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_str().fmt(f)

@@ -4,8 +4,9 @@ use crate::{
     error::{Error, Misuse, Rejected},
     ladder::{self, ExpectDelegated, ExpectRoot, ExpectSnapshot, ExpectTargets, ExpectTimestamp, Resolved},
     limits::Limits,
-    names::{FileName, RoleName, TargetName},
-    state::{Pinned, TrustedState, below},
+    names::{FileName, RoleName, RoleVersion},
+    reading::{Reading, Strict},
+    state::{Pinned, TrustedState, below, replace},
     target::Resolution,
 };
 use tuffet_wire::{Document, UnixSeconds};
@@ -30,9 +31,36 @@ pub struct Fetch {
     pub file: FileName,
     /// Never read more than this many bytes.
     pub bytes_max: u32,
-    /// Exactly which bytes, if that is known. Then a kept copy that [matches](Pinned::matches) is as good as a download,
-    /// and the same checks run on it. The old snapshot is asked for in this way too.
+    /// Of which bytes a kept copy is as good as a download: if it [matches](Pinned::matches), the same checks run on it. The
+    /// strict reading knows the exact bytes of every listed file. The old snapshot is asked for in this way too.
     pub pinned: Option<Pinned>,
+}
+
+/// Where the time of an update cycle comes from. It is fixed for the whole cycle (§5.1).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum ClockPolicy {
+    /// A clock that was set by somebody whom the device's owner trusts: the cycle goes by it, or by the floor if that is later.
+    Trusted {
+        /// What it shows.
+        now: UnixSeconds,
+    },
+    /// No such clock: the cycle goes by the floor alone, a time that has certainly passed because somebody trusted signed it.
+    ///
+    /// It never refuses what is still valid. It refuses what expired before the newest signing time that the device saw;
+    /// so somebody who shows a device nothing new can hold it at what it knew, for ever, and nothing here notices that
+    /// (a freeze). What a device knows it never loses: versions do not fall, whatever the time.
+    FloorOnly,
+}
+
+impl ClockPolicy {
+    /// The time of a cycle that starts from this floor.
+    #[must_use]
+    pub fn started_at(self, floor: UnixSeconds) -> UnixSeconds {
+        match self {
+            Self::Trusted { now } => now.max(floor),
+            Self::FloorOnly => floor,
+        }
+    }
 }
 
 /// What came of a fetch.
@@ -46,9 +74,9 @@ pub enum Answer<'a, D> {
 
 /// A session after an accepted answer.
 #[derive(Debug)]
-pub struct Step {
+pub struct Step<R: Reading = Strict> {
     /// Goes on from here.
-    pub session: Session,
+    pub session: Session<R>,
     /// What to write down before the next request.
     pub store: Option<Store>,
 }
@@ -64,36 +92,39 @@ pub struct Store {
 /// One update cycle, and the searches after it.
 ///
 /// A refusal consumes the session: there is nothing half trusted to go on with. What was stored stays valid.
-#[derive(Debug)]
-pub struct Session {
-    context: Context,
-    ladder: Ladder,
+#[derive(Clone, Debug)]
+pub struct Session<R: Reading = Strict> {
+    context: Context<R>,
+    ladder: Ladder<R>,
 }
 
 /// What a session waits for, and what it may rely on meanwhile.
-#[derive(Debug)]
-pub(crate) enum Ladder {
-    Root(ExpectRoot),
+#[derive(Clone, Debug)]
+pub(crate) enum Ladder<R: Reading> {
+    Root(ExpectRoot<R>),
     Paused,
-    Timestamp(ExpectTimestamp),
-    Snapshot(ExpectSnapshot),
-    Targets(ExpectTargets),
-    Delegated(ExpectDelegated),
-    Resolved(Resolved),
+    Timestamp(ExpectTimestamp<R>),
+    Snapshot(ExpectSnapshot<R>),
+    Targets(ExpectTargets<R>),
+    Delegated(ExpectDelegated<R>),
+    Resolved(Resolved<R>),
     /// For nothing: an answer was refused.
     Refused,
 }
 
 /// What all states share.
-#[derive(Debug)]
-pub(crate) struct Context {
-    trusted: TrustedState,
+#[derive(Clone, Debug)]
+pub(crate) struct Context<R: Reading> {
+    trusted: TrustedState<R>,
     is_changed: bool,
-    pub wanted: TargetName,
+    /// Nothing before a search: then the cycle ends with the top-level roles.
+    pub wanted: Option<R::TargetName>,
     pub limits: Limits,
-    now: UnixSeconds,
+    clock: ClockPolicy,
     started_at: UnixSeconds,
     pub searching: Searching,
+    /// Of the newest root.
+    pub has_consistent_snapshot: bool,
 }
 
 /// Which search this is: only the first one completes an update cycle.
@@ -103,27 +134,48 @@ pub(crate) enum Searching {
     Further,
 }
 
-impl Session {
+impl<R: Reading> Session<R> {
     /// §5.1, §5.2: starts an update cycle from the kept root and what was remembered with it.
     ///
-    /// `now` is the shell's clock, fixed for the whole cycle; a shell without one says [`UnixSeconds::ZERO`]. The cycle
-    /// goes by the later one of it and the remembered floor.
+    /// The time is that of `clock`, for the whole cycle.
     #[inline(never)]
     pub fn begin<D: Document>(
         root: &mut D,
-        trusted: TrustedState,
-        wanted: TargetName,
-        now: UnixSeconds,
+        trusted: TrustedState<R>,
+        wanted: R::TargetName,
+        clock: ClockPolicy,
+        limits: &Limits,
+    ) -> Result<Self, Error<D::Error>> {
+        Self::start(root, trusted, Some(wanted), clock, limits)
+    }
+
+    /// The same without a target: it ends when the top-level roles are verified, with none found. A
+    /// [search](Self::search) goes on from there, and the first one that finds its target completes the cycle.
+    pub fn refresh<D: Document>(
+        root: &mut D,
+        trusted: TrustedState<R>,
+        clock: ClockPolicy,
+        limits: &Limits,
+    ) -> Result<Self, Error<D::Error>> {
+        Self::start(root, trusted, None, clock, limits)
+    }
+
+    fn start<D: Document>(
+        root: &mut D,
+        trusted: TrustedState<R>,
+        wanted: Option<R::TargetName>,
+        clock: ClockPolicy,
         limits: &Limits,
     ) -> Result<Self, Error<D::Error>> {
         let mut context = Context {
-            started_at: now.max(trusted.floor),
+            started_at: clock.started_at(trusted.floor),
             trusted,
             is_changed: false,
             wanted,
             limits: *limits,
-            now,
+            clock,
             searching: Searching::First,
+            has_consistent_snapshot: true,
         };
         let ladder = ladder::begin(&mut context, root)?;
         Ok(Self { context, ladder })
@@ -143,7 +195,7 @@ impl Session {
     }
 
     /// Takes what came of the requested fetch.
-    pub fn receive<D: Document>(mut self, answer: Answer<'_, D>) -> Result<Step, Error<D::Error>> {
+    pub fn receive<D: Document>(mut self, answer: Answer<'_, D>) -> Result<Step<R>, Error<D::Error>> {
         let store = self.take(answer)?;
         Ok(Step { session: self, store })
     }
@@ -196,12 +248,17 @@ impl Session {
     }
 
     /// What to remember; complete after every accepted answer.
-    pub fn trusted(&self) -> &TrustedState {
+    pub fn trusted(&self) -> &TrustedState<R> {
         &self.context.trusted
     }
 
+    /// Whether the newest root promises consistent snapshots: then a target is served as `DIGEST.NAME`.
+    pub fn has_consistent_snapshot(&self) -> bool {
+        self.context.has_consistent_snapshot
+    }
+
     /// How the search ended, once the request is [`Request::Resolved`].
-    pub fn resolution(&self) -> Option<&Resolution> {
+    pub fn resolution(&self) -> Option<&Resolution<R>> {
         match &self.ladder {
             Ladder::Resolved(state) => Some(state.resolution()),
             Ladder::Root(_)
@@ -219,7 +276,7 @@ impl Session {
     /// It may be refused, as an expired role is; the first search and what was stored for it stay as they are. It never
     /// raises the floor.
     #[inline(never)]
-    pub fn search(self, wanted: TargetName) -> Result<Self, Misuse> {
+    pub fn search(self, wanted: R::TargetName) -> Result<Self, Misuse> {
         let Self {
             mut context,
             ladder: Ladder::Resolved(resolved),
@@ -227,8 +284,9 @@ impl Session {
         else {
             return Err(Misuse::NotResolved);
         };
-        context.wanted = wanted;
-        context.searching = Searching::Further;
+        if context.wanted.replace(wanted).is_some() {
+            context.searching = Searching::Further;
+        }
         Ok(Self {
             context,
             ladder: Ladder::Targets(resolved.search()),
@@ -236,16 +294,27 @@ impl Session {
     }
 }
 
-impl Context {
-    pub fn trusted(&self) -> &TrustedState {
+impl<R: Reading> Context<R> {
+    pub fn trusted(&self) -> &TrustedState<R> {
         &self.trusted
     }
 
-    /// Changes what is remembered; the shell is told to store it if that made a difference.
-    pub fn remember(&mut self, change: impl FnOnce(&mut TrustedState)) {
-        let before = self.trusted;
-        change(&mut self.trusted);
-        self.is_changed |= self.trusted != before;
+    /// Changes what is remembered; the shell is told to store it if that made a difference, which `change` says.
+    pub fn remember(&mut self, change: impl FnOnce(&mut TrustedState<R>) -> bool) {
+        self.is_changed |= change(&mut self.trusted);
+    }
+
+    /// The name that is looked for; the empty one before a search.
+    pub fn wanted_name(&self) -> &str {
+        self.wanted.as_ref().map_or("", AsRef::as_ref)
+    }
+
+    /// §5.3.11: the name of a listed file.
+    pub fn file_name(&self, role: RoleName, version: RoleVersion) -> FileName {
+        FileName {
+            role,
+            version: self.has_consistent_snapshot.then_some(version),
+        }
     }
 
     /// §5.3.10, §5.4.4, §5.5.6, §5.6.6: valid later than the time at which this cycle started.
@@ -267,8 +336,8 @@ impl Context {
     /// A signer that does not say when it signed leaves the floor as it is.
     pub fn reset_floor(&mut self, signed_at: UnixSeconds, expires: &[UnixSeconds]) {
         if signed_at > UnixSeconds::ZERO {
-            self.remember(|trusted| trusted.floor = below(signed_at, expires));
-            self.started_at = self.now.max(self.trusted.floor);
+            self.remember(|trusted| replace(&mut trusted.floor, below(signed_at, expires)));
+            self.started_at = self.clock.started_at(self.trusted.floor);
         }
     }
 
@@ -276,6 +345,7 @@ impl Context {
     /// that needs an offline key to be renewed, so a stolen online key cannot lock a device out.
     pub fn raise_floor(&mut self, signed_at: &[UnixSeconds], expires: &[UnixSeconds]) {
         let newest = signed_at.iter().copied().max().unwrap_or(UnixSeconds::ZERO);
-        self.remember(|trusted| trusted.floor = trusted.floor.max(below(newest, expires)));
+        let floor = self.trusted.floor.max(below(newest, expires));
+        self.remember(|trusted| replace(&mut trusted.floor, floor));
     }
 }

@@ -8,21 +8,20 @@
 //!   All passes have to see the same bytes.
 
 use crate::{
+    algorithms::PublicKey,
     error::{Error, Rejected},
     keys::{Authority, Counted, KnownKey},
-    names::RoleName,
-    read::{Flawed, Segment, scan},
+    read::{Flawed, Received, Segment},
+    reading::{Parts, Reading},
     state::FileFacts,
 };
-use ed25519_dalek::{Signature, StreamVerifier, VerifyingKey};
-use tuffet_wire::{Container, Digest, Document, Path, Scalar, Sink, Text, hex};
+use tuffet_wire::{Container, Document, Path, Scalar, Sink, Text};
 
 /// A document that was read, and claims to be a role's file.
-pub(crate) struct Unverified<'d, D, R> {
-    pub document: &'d mut D,
-    pub role: RoleName,
+pub(crate) struct Unverified<'a, 'd, R: Reading, D: Document, C> {
+    pub received: &'a mut Received<'d, R, D>,
     pub file: FileFacts,
-    pub content: R,
+    pub content: C,
 }
 
 /// What is left of a file after its proof: the facts about it and what was taken out of it.
@@ -37,29 +36,28 @@ pub(crate) struct Unverified<'d, D, R> {
 /// let forged: tuffet_tuf::Verified<()> = Default::default();
 /// ```
 #[derive(Clone, Debug)]
-pub struct Verified<R> {
+pub struct Verified<C> {
     file: FileFacts,
-    content: R,
+    content: C,
 }
 
 /// What makes a claim a proof.
-#[derive(Copy, Clone)]
-pub(crate) enum Proof<'a> {
+pub(crate) enum Proof<'a, R: Reading> {
     /// Every one of these reached its threshold.
-    Signatures(&'a [Authority<'a>]),
+    Signatures(&'a [Authority<'a, R>]),
     /// These very bytes were verified before: in this session, or by the session that wrote the trusted state.
     SameBytes(&'a FileFacts),
 }
 
-impl<D: Document, R> Unverified<'_, D, R> {
+impl<R: Reading, D: Document, C> Unverified<'_, '_, R, D, C> {
     /// Holds the claim against a proof.
-    pub fn verify(self, proof: Proof<'_>) -> Result<Verified<R>, Error<D::Error>> {
+    pub fn verify(self, proof: Proof<'_, R>) -> Result<Verified<C>, Error<D::Error>> {
         let Self {
-            document,
-            role,
+            received,
             file,
             content,
         } = self;
+        let role = received.role();
         match proof {
             Proof::Signatures(authorities) => {
                 if authorities.is_empty() {
@@ -71,7 +69,7 @@ impl<D: Document, R> Unverified<'_, D, R> {
                     .into());
                 }
                 for authority in authorities {
-                    count(document, role, &file.digest, *authority)?;
+                    count(received, *authority)?;
                 }
             }
             Proof::SameBytes(known) if known.digest == file.digest => {}
@@ -81,19 +79,19 @@ impl<D: Document, R> Unverified<'_, D, R> {
     }
 }
 
-impl<R> Verified<R> {
+impl<C> Verified<C> {
     /// The facts to remember of the file.
     pub fn file(&self) -> &FileFacts {
         &self.file
     }
 
     /// What was taken out of the file.
-    pub fn content(&self) -> &R {
+    pub fn content(&self) -> &C {
         &self.content
     }
 
     /// The proof, and apart from it what was taken out.
-    pub(crate) fn split(self) -> (Verified<()>, R) {
+    pub(crate) fn split(self) -> (Verified<()>, C) {
         (
             Verified {
                 file: self.file,
@@ -107,22 +105,21 @@ impl<R> Verified<R> {
 /// §5.3.4, §5.4.2, §5.5.3, §5.6.3: as many different keys of the role as its threshold says made a valid signature.
 ///
 /// A signature that does not verify, or is no signature at all, counts for nothing, and is no reason to stop.
-fn count<D: Document>(
-    document: &mut D,
-    role: RoleName,
-    digest: &Digest,
-    authority: Authority<'_>,
+fn count<R: Reading, D: Document>(
+    received: &mut Received<'_, R, D>,
+    authority: Authority<'_, R>,
 ) -> Result<(), Error<D::Error>> {
+    let role = received.role();
     let needed = authority.signers.threshold;
     let mut counted = Counted::default();
-    for (bit, key) in authority.members() {
+    for (position, key) in authority.members() {
         if counted.keys() >= needed {
             break;
         }
-        if let Some(verifier) = signed_part(document, role, digest, key)?
-            && is_valid(verifier)
+        if let Some(verifier) = signed_part(received, key)?
+            && R::Key::is_valid(verifier)
         {
-            counted.add(authority, bit, key);
+            counted.add(authority, position, key);
         }
     }
     let valid = counted.keys();
@@ -134,43 +131,36 @@ fn count<D: Document>(
     }
 }
 
+/// The check of one signature of a key of this reading.
+type Verifier<R> = <<R as Parts>::Key as PublicKey>::Verifier;
+
 /// Runs the signed part of a document through the verifier of one key; nothing if that key did not sign it.
 ///
-/// Not inlined: scanner and hash must be gone from the stack when [`is_valid`] needs it.
+/// Not inlined: scanner and hash must be gone from the stack when the verdict needs it.
 #[inline(never)]
-fn signed_part<D: Document>(
-    document: &mut D,
-    role: RoleName,
-    digest: &Digest,
-    key: &KnownKey,
-) -> Result<Option<StreamVerifier>, Error<D::Error>> {
+fn signed_part<R: Reading, D: Document>(
+    received: &mut Received<'_, R, D>,
+    key: &KnownKey<R>,
+) -> Result<Option<Verifier<R>>, Error<D::Error>> {
     let mut sink = SignedPart {
         key,
         is_its_signature: false,
         is_signed_part: false,
         verifier: None,
     };
-    if scan(document, role, &mut sink)? != *digest {
-        return Err(Error::UnstableDocument { role });
-    }
+    received.pass(&mut sink)?;
     Ok(sink.verifier)
 }
 
-/// The group operation, which needs more stack than all the rest.
-#[inline(never)]
-fn is_valid(verifier: StreamVerifier) -> bool {
-    verifier.finalize_and_verify().is_ok()
-}
-
 /// Looks for the signature of one key, then hands `signed` to its verifier.
-struct SignedPart<'a> {
-    key: &'a KnownKey,
+struct SignedPart<'a, R: Reading> {
+    key: &'a KnownKey<R>,
     is_its_signature: bool,
     is_signed_part: bool,
-    verifier: Option<StreamVerifier>,
+    verifier: Option<Verifier<R>>,
 }
 
-impl Sink for SignedPart<'_> {
+impl<R: Reading> Sink for SignedPart<'_, R> {
     type Refusal = Flawed;
 
     fn open(&mut self, path: &Path<'_>, _kind: Container) -> Result<(), Flawed> {
@@ -189,10 +179,10 @@ impl Sink for SignedPart<'_> {
         match path.segments() {
             // `keyid` comes before `sig`.
             [Segment::Key("signatures"), Segment::Index(_), Segment::Key("keyid")] => {
-                self.is_its_signature = hex::decode(text) == Some(self.key.id);
+                self.is_its_signature = R::key_id(text) == Some(self.key.id);
             }
             [Segment::Key("signatures"), Segment::Index(_), Segment::Key("sig")] if self.is_its_signature => {
-                self.verifier = begin(&self.key.public, text);
+                self.verifier = self.key.public.begin(text);
             }
             _ => {}
         }
@@ -210,14 +200,7 @@ impl Sink for SignedPart<'_> {
         if self.is_signed_part
             && let Some(verifier) = &mut self.verifier
         {
-            verifier.update(bytes);
+            R::Key::update(verifier, bytes);
         }
     }
-}
-
-/// A verifier for one signature; nothing if its text is none.
-#[inline(never)]
-fn begin(public: &[u8; 32], signature: &str) -> Option<StreamVerifier> {
-    let signature = Signature::from_bytes(&hex::decode(signature)?);
-    VerifyingKey::from_bytes(public).ok()?.verify_stream(&signature).ok()
 }

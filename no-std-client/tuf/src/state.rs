@@ -25,10 +25,11 @@
 //! ```
 
 use crate::{
+    algorithms::Algorithms,
     error::Error,
-    limits::DELEGATED_KEPT_MAX,
     names::{DelegatedName, ROLE_NAME_BYTES_MAX, RoleName, RoleVersion},
     read,
+    reading::{Parts, Reading, Strict},
 };
 use tuffet_wire::{Digest, Document, UnixSeconds};
 
@@ -87,13 +88,15 @@ impl FileFacts {
 }
 
 /// What is remembered of the newest timestamp.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct TimestampFacts {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TimestampFacts<R: Reading = Strict> {
     /// The timestamp itself.
     pub file: FileFacts,
-    /// The snapshot that it names.
-    pub snapshot: Pinned,
+    /// What it says of the snapshot.
+    pub snapshot: R::Listed,
 }
+
+impl<A: Algorithms> Copy for TimestampFacts<Strict<A>> {}
 
 /// What is remembered of a delegated role.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -111,26 +114,25 @@ pub struct DelegatedFacts {
 pub struct SignersId(pub [u8; 16]);
 
 /// Everything a device has to remember of a repository.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct TrustedState {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrustedState<R: Reading = Strict> {
     /// The newest root. Its file is kept too.
     pub root: FileFacts,
     /// The newest timestamp.
-    pub timestamp: Option<TimestampFacts>,
+    pub timestamp: Option<TimestampFacts<R>>,
     /// The newest snapshot. Its file is kept too: the next one is compared with it.
     pub snapshot: Option<FileFacts>,
     /// The newest top-level targets.
     pub targets: Option<FileFacts>,
     /// The delegated roles visited last.
-    pub delegated: [Option<DelegatedFacts>; DELEGATED_KEPT_MAX],
+    pub delegated: R::Delegated,
     /// A time that has certainly passed. Only signed times raise it, never a local clock.
     pub floor: UnixSeconds,
 }
 
-impl TrustedState {
-    /// Length of the encoded form in bytes.
-    pub const ENCODED_BYTES: usize = 578;
+impl<A: Algorithms> Copy for TrustedState<Strict<A>> {}
 
+impl<R: Reading> TrustedState<R> {
     /// What a device that trusts only this root remembers.
     pub(crate) fn of_root(root: FileFacts) -> Self {
         let floor = below(root.signed_at, &[root.expires]);
@@ -139,31 +141,52 @@ impl TrustedState {
             timestamp: None,
             snapshot: None,
             targets: None,
-            delegated: [None; DELEGATED_KEPT_MAX],
+            delegated: R::Delegated::default(),
             floor,
         }
     }
 
     /// What is remembered of a delegated role.
     pub fn delegated(&self, role: &DelegatedName) -> Option<&DelegatedFacts> {
-        self.delegated.iter().flatten().find(|facts| facts.role == *role)
+        let known = self.delegated.as_ref().iter().flatten();
+        known.into_iter().find(|facts| facts.role == *role)
     }
 
-    /// Remembers a delegated role, newest first; the one not visited for longest makes room.
-    pub(crate) fn remember(&mut self, facts: DelegatedFacts) {
+    /// Remembers a delegated role, newest first; the one not visited for longest makes room. Says whether that changed
+    /// anything.
+    pub(crate) fn remember(&mut self, facts: DelegatedFacts) -> bool {
+        let mut is_changed = false;
         let mut newer = Some(facts);
-        for place in &mut self.delegated {
+        for place in self.delegated.as_mut() {
+            is_changed |= *place != newer;
             let older = core::mem::replace(place, newer);
             if older.is_none_or(|older| older.role == facts.role) {
-                return;
+                break;
             }
             newer = older;
         }
+        is_changed
     }
+}
 
+/// Puts a value in place; says whether it is another one.
+pub(crate) fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
+    let is_changed = *place != value;
+    *place = value;
+    is_changed
+}
+
+impl TrustedState {
+    /// Length of the encoded form in bytes.
+    pub const ENCODED_BYTES: usize = ENCODED_BYTES;
+}
+
+const ENCODED_BYTES: usize = 578;
+
+impl<A: Algorithms> TrustedState<Strict<A>> {
     /// The encoded form, as drawn in the module's docs.
-    pub fn encode(&self) -> [u8; Self::ENCODED_BYTES] {
-        let mut bytes = [0; Self::ENCODED_BYTES];
+    pub fn encode(&self) -> [u8; ENCODED_BYTES] {
+        let mut bytes = [0; ENCODED_BYTES];
         let mut out = Writer(&mut bytes);
         out.put(&[LAYOUT]);
         out.time(self.floor);
@@ -176,30 +199,10 @@ impl TrustedState {
             }
             None => out.put(&[0; 105]),
         }
-        for facts in [&self.snapshot, &self.targets] {
-            match facts {
-                Some(facts) => {
-                    out.put(&[1]);
-                    out.facts(facts);
-                }
-                None => out.put(&[0; 61]),
-            }
-        }
+        out.optional_facts(self.snapshot.as_ref());
+        out.optional_facts(self.targets.as_ref());
         for facts in &self.delegated {
-            match facts {
-                Some(facts) => {
-                    let mut name = [0; ROLE_NAME_BYTES_MAX];
-                    for (place, byte) in name.iter_mut().zip(facts.role.as_str().bytes()) {
-                        *place = byte;
-                    }
-                    // Invariant: a name has at most 64 bytes.
-                    out.put(&[u8::try_from(facts.role.as_str().len()).unwrap_or(u8::MAX)]);
-                    out.put(&name);
-                    out.facts(&facts.file);
-                    out.put(&facts.signers.0);
-                }
-                None => out.put(&[0; 141]),
-            }
+            out.delegated(facts.as_ref());
         }
         bytes
     }
@@ -218,12 +221,12 @@ impl TrustedState {
                 file: input.facts()?,
                 snapshot: input.pinned()?,
             }),
-            [0] => input.zeros::<104>()?,
+            [0] => input.zeros::<104, _>()?,
             _ => return Err(BadState::BadField),
         };
         let snapshot = input.optional_facts()?;
         let targets = input.optional_facts()?;
-        let mut delegated = [None; DELEGATED_KEPT_MAX];
+        let mut delegated = <Strict<A> as Parts>::Delegated::default();
         for place in &mut delegated {
             *place = input.delegated()?;
         }
@@ -271,10 +274,10 @@ pub enum BadState {
 
 const LAYOUT: u8 = 0;
 
-struct Writer<'a>(&'a mut [u8]);
+pub(crate) struct Writer<'a>(pub &'a mut [u8]);
 
 impl Writer<'_> {
-    fn put(&mut self, bytes: &[u8]) {
+    pub fn put(&mut self, bytes: &[u8]) {
         // Invariant: the lengths put by `encode` add up to ENCODED_BYTES, which the round-trip test checks.
         if let Some((place, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
             place.copy_from_slice(bytes);
@@ -282,7 +285,7 @@ impl Writer<'_> {
         }
     }
 
-    fn time(&mut self, time: UnixSeconds) {
+    pub fn time(&mut self, time: UnixSeconds) {
         self.put(&time.as_secs().to_be_bytes());
     }
 
@@ -292,23 +295,49 @@ impl Writer<'_> {
         self.put(&pinned.digest);
     }
 
-    fn facts(&mut self, facts: &FileFacts) {
+    pub fn facts(&mut self, facts: &FileFacts) {
         self.pinned(&facts.pinned());
         self.time(facts.expires);
         self.time(facts.signed_at);
     }
+
+    pub fn optional_facts(&mut self, facts: Option<&FileFacts>) {
+        match facts {
+            Some(facts) => {
+                self.put(&[1]);
+                self.facts(facts);
+            }
+            None => self.put(&[0; 61]),
+        }
+    }
+
+    pub fn delegated(&mut self, facts: Option<&DelegatedFacts>) {
+        let Some(facts) = facts else {
+            self.put(&[0; 141]);
+            return;
+        };
+        let mut name = [0; ROLE_NAME_BYTES_MAX];
+        for (place, byte) in name.iter_mut().zip(facts.role.as_str().bytes()) {
+            *place = byte;
+        }
+        // Invariant: a name has at most 64 bytes.
+        self.put(&[u8::try_from(facts.role.as_str().len()).unwrap_or(u8::MAX)]);
+        self.put(&name);
+        self.facts(&facts.file);
+        self.put(&facts.signers.0);
+    }
 }
 
-struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(pub &'a [u8]);
 
 impl Reader<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], BadState> {
+    pub fn take<const N: usize>(&mut self) -> Result<[u8; N], BadState> {
         let (bytes, rest) = self.0.split_first_chunk().ok_or(BadState::WrongLength)?;
         self.0 = rest;
         Ok(*bytes)
     }
 
-    fn zeros<const N: usize>(&mut self) -> Result<Option<TimestampFacts>, BadState> {
+    fn zeros<const N: usize, T>(&mut self) -> Result<Option<T>, BadState> {
         if self.take::<N>()? == [0; N] {
             Ok(None)
         } else {
@@ -316,7 +345,7 @@ impl Reader<'_> {
         }
     }
 
-    fn time(&mut self) -> Result<UnixSeconds, BadState> {
+    pub fn time(&mut self) -> Result<UnixSeconds, BadState> {
         Ok(UnixSeconds::new(u64::from_be_bytes(self.take()?)))
     }
 
@@ -329,7 +358,7 @@ impl Reader<'_> {
         })
     }
 
-    fn facts(&mut self) -> Result<FileFacts, BadState> {
+    pub fn facts(&mut self) -> Result<FileFacts, BadState> {
         let Pinned {
             version,
             length,
@@ -344,7 +373,7 @@ impl Reader<'_> {
         })
     }
 
-    fn optional_facts(&mut self) -> Result<Option<FileFacts>, BadState> {
+    pub fn optional_facts(&mut self) -> Result<Option<FileFacts>, BadState> {
         match self.take::<1>()? {
             [1] => self.facts().map(Some),
             [0] if self.take::<60>()? == [0; 60] => Ok(None),
@@ -352,7 +381,7 @@ impl Reader<'_> {
         }
     }
 
-    fn delegated(&mut self) -> Result<Option<DelegatedFacts>, BadState> {
+    pub fn delegated(&mut self) -> Result<Option<DelegatedFacts>, BadState> {
         let [length] = self.take()?;
         if length == 0 {
             return if self.take::<140>()? == [0; 140] {
@@ -399,7 +428,7 @@ mod tests {
     }
 
     fn full() -> TrustedState {
-        let mut state = TrustedState::of_root(facts(1));
+        let mut state = TrustedState::<Strict>::of_root(facts(1));
         state.timestamp = Some(TimestampFacts {
             file: facts(2),
             snapshot: facts(3).pinned(),
@@ -413,9 +442,9 @@ mod tests {
 
     #[test]
     fn encoded_state_round_trips() {
-        for state in [full(), TrustedState::of_root(facts(1))] {
+        for state in [full(), TrustedState::<Strict>::of_root(facts(1))] {
             let bytes = state.encode();
-            assert_eq!(TrustedState::decode(&bytes), Ok(state));
+            assert_eq!(TrustedState::<Strict>::decode(&bytes), Ok(state));
         }
         // The last byte of the layout is written: the drawn offsets and ENCODED_BYTES agree.
         let mut state = full();
@@ -431,15 +460,18 @@ mod tests {
         let bytes = full().encode();
         let mut newer = bytes;
         newer[0] = 1;
-        assert_eq!(TrustedState::decode(&newer), Err(BadState::UnknownLayout { found: 1 }));
         assert_eq!(
-            TrustedState::decode(&bytes[..bytes.len() - 1]),
+            TrustedState::<Strict>::decode(&newer),
+            Err(BadState::UnknownLayout { found: 1 })
+        );
+        assert_eq!(
+            TrustedState::<Strict>::decode(&bytes[..bytes.len() - 1]),
             Err(BadState::WrongLength)
         );
         for place in 0..bytes.len() {
             let mut edited = bytes;
             edited[place] ^= 0x81;
-            if let Ok(state) = TrustedState::decode(&edited) {
+            if let Ok(state) = TrustedState::<Strict>::decode(&edited) {
                 assert_eq!(state.encode(), edited, "byte {place} has two spellings");
             }
         }
@@ -447,7 +479,7 @@ mod tests {
 
     #[test]
     fn remembering_keeps_the_newest_and_never_a_role_twice() {
-        let mut state = TrustedState::of_root(facts(1));
+        let mut state = TrustedState::<Strict>::of_root(facts(1));
         for name in ["a", "b", "b", "c", "b"] {
             state.remember(delegated(name, 7));
         }

@@ -1,21 +1,24 @@
 //! What a search proves about a target.
 
 use crate::{
-    error::Flaw,
-    names::{RoleName, TargetName},
-    read::{Flawed, integer, targets::Entry, text},
+    algorithms::Algorithms,
+    names::RoleName,
+    read::targets::Entry,
+    reading::{Reading, Strict},
 };
 use arrayvec::ArrayString;
-use tuffet_wire::{Digest, Scalar, UnixSeconds};
+use tuffet_wire::{Digest, Scalar, Text, UnixSeconds};
 
 /// How a search ended.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum Resolution {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolution<R: Reading = Strict> {
     /// A trusted role lists the target.
-    Found(VerifiedTarget),
+    Found(VerifiedTarget<R>),
     /// No role that is trusted for the name lists it.
     NotFound,
 }
+
+impl<A: Algorithms> Copy for Resolution<Strict<A>> {}
 
 /// A target as a role lists it that is trusted for its name, with every signature above it verified.
 ///
@@ -26,20 +29,33 @@ pub enum Resolution {
 ///     tuffet_tuf::VerifiedTarget { name, length: 1, ..unimplemented!() }
 /// }
 /// ```
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct VerifiedTarget {
-    name: TargetName,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedTarget<R: Reading = Strict> {
+    name: R::TargetName,
     length: u64,
-    digest: Digest,
+    digests: R::Digests,
     custom: Custom,
     role: RoleName,
     delegator: RoleName,
     signed_at: UnixSeconds,
 }
 
-impl VerifiedTarget {
-    pub(crate) fn new(name: TargetName, entry: Entry, signer: Signer) -> Self {
-        let Entry { length, digest, custom } = entry;
+impl<A: Algorithms> Copy for VerifiedTarget<Strict<A>> {}
+
+impl<A: Algorithms> VerifiedTarget<Strict<A>> {
+    /// SHA-256 of the file.
+    pub fn digest(&self) -> &Digest {
+        &self.digests
+    }
+}
+
+impl<R: Reading> VerifiedTarget<R> {
+    pub(crate) fn new(name: R::TargetName, entry: Entry<R>, signer: Signer) -> Self {
+        let Entry {
+            length,
+            digests,
+            custom,
+        } = entry;
         let Signer {
             role,
             delegator,
@@ -48,7 +64,7 @@ impl VerifiedTarget {
         Self {
             name,
             length,
-            digest,
+            digests,
             custom,
             role,
             delegator,
@@ -57,7 +73,7 @@ impl VerifiedTarget {
     }
 
     /// The name that was looked up.
-    pub fn name(&self) -> &TargetName {
+    pub fn name(&self) -> &R::TargetName {
         &self.name
     }
 
@@ -66,9 +82,9 @@ impl VerifiedTarget {
         self.length
     }
 
-    /// SHA-256 of the file.
-    pub fn digest(&self) -> &Digest {
-        &self.digest
+    /// Digests of the file.
+    pub fn digests(&self) -> &R::Digests {
+        &self.digests
     }
 
     /// What the signer says about it beside that.
@@ -124,17 +140,21 @@ impl Custom {
         self.version.as_ref().map(ArrayString::as_str)
     }
 
-    pub(crate) fn set(&mut self, field: &str, value: Scalar<'_>) -> Result<(), Flawed> {
-        match field {
-            "class" => self.class = Some(bounded(value)?),
-            "security_version" => self.security_version = Some(integer(value)?),
-            "version" => self.version = Some(bounded(value)?),
+    /// Takes a fact. One of another kind, or longer than a device keeps, is somebody else's and counts as not there: what
+    /// `custom` holds is no reason to refuse a role.
+    pub(crate) fn set(&mut self, field: &str, value: Scalar<'_>) {
+        match (field, value) {
+            ("class", value) => self.class = bounded(value),
+            ("security_version", Scalar::Integer(version)) => self.security_version = Some(version),
+            ("version", value) => self.version = bounded(value),
             _ => {}
         }
-        Ok(())
     }
 }
 
-fn bounded<const N: usize>(value: Scalar<'_>) -> Result<ArrayString<N>, Flawed> {
-    ArrayString::from(text(value)?).map_err(|_| Flawed::Flaw(Flaw::TextTooLong))
+fn bounded<const N: usize>(value: Scalar<'_>) -> Option<ArrayString<N>> {
+    match value {
+        Scalar::String(Text::Whole(text)) => ArrayString::from(text).ok(),
+        Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Negative | Scalar::Null | Scalar::String(Text::TooLong) => None,
+    }
 }

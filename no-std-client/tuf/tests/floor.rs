@@ -3,13 +3,12 @@
 mod repository;
 
 use repository::{Device, POINTER, ROLLOUT, Repository, SIGNED_AT, days, delegation, key_map, role_keys};
-use tuffet_tuf::{Error, Rejected, Resolution, RoleName, TargetName, model::Delegations};
-use tuffet_wire::UnixSeconds;
+use tuffet_tuf::{ClockPolicy, Error, Rejected, Resolution, RoleName, TargetName, model::Delegations};
 
 /// A device without a clock.
 fn clockless(repository: &Repository) -> Device {
     Device {
-        now: UnixSeconds::ZERO,
+        clock: ClockPolicy::FloorOnly,
         ..Device::provisioned(repository)
     }
 }
@@ -194,7 +193,7 @@ fn clock_that_is_later_than_the_floor_counts() {
     let repository = Repository::new();
     let mut device = clockless(&repository);
     device.update(&repository).unwrap();
-    device.now = days(700);
+    device.clock = ClockPolicy::Trusted { now: days(700) };
     let expected = Rejected::Expired {
         role: RoleName::Timestamp,
         expires: days(3),

@@ -3,7 +3,9 @@
 mod repository;
 
 use repository::{Device, POINTER, ROLLOUT, Repository, SIGNED_AT, days, targets_of};
-use tuffet_tuf::{Answer, Error, Misuse, Rejected, Resolution, RoleName, Session, TargetName, TrustedState};
+use tuffet_tuf::{
+    Answer, ClockPolicy, Error, Misuse, Rejected, Resolution, RoleName, Session, TargetName, TrustedState,
+};
 
 #[test]
 fn first_update_finds_the_pointer_and_remembers_every_file() {
@@ -117,7 +119,7 @@ fn second_search_finds_another_role_over_the_same_files() {
     repository.delegated.get_mut("p_rollout").unwrap().role.signed_at = days(100);
     repository.publish();
     let mut device = Device::provisioned(&repository);
-    device.now = days(3);
+    device.clock = ClockPolicy::Trusted { now: days(3) };
     let session = device.begin().unwrap();
     let session = device.run(&repository, session).unwrap();
     let floor = session.trusted().floor;

@@ -54,9 +54,9 @@ pub fn scan<S: Sink + ?Sized>(document: &[u8], sink: &mut S) -> Result<(), ScanE
 
 /// The reader itself; about 700 bytes, no allocation.
 #[derive(Clone, Debug)]
-pub struct Scanner {
+pub struct Scanner<const TEXT: usize = TEXT_BYTES_MAX> {
     /// The string being read; bytes past the end of the buffer are only counted.
-    text: [u8; TEXT_BYTES_MAX],
+    text: [u8; TEXT],
     text_length: usize,
     utf8: Utf8,
     integer: u64,
@@ -144,15 +144,22 @@ enum Event {
     LiteralValue(Literal),
 }
 
-impl Default for Scanner {
+impl<const TEXT: usize> Default for Scanner<TEXT> {
     fn default() -> Self {
-        Self::new()
+        Self::with_room()
     }
 }
 
 impl Scanner {
     /// A scanner before the first byte.
     pub const fn new() -> Self {
+        Self::with_room()
+    }
+}
+
+impl<const TEXT: usize> Scanner<TEXT> {
+    /// A scanner whose strings may be `TEXT` bytes long to be kept, instead of [`TEXT_BYTES_MAX`].
+    pub const fn with_room() -> Self {
         let level = Level {
             kind: Container::Array,
             key_start: 0,
@@ -161,7 +168,7 @@ impl Scanner {
             has_key: false,
         };
         Self {
-            text: [0; TEXT_BYTES_MAX],
+            text: [0; TEXT],
             text_length: 0,
             utf8: Utf8::START,
             integer: 0,
@@ -428,7 +435,8 @@ impl Scanner {
 
     /// Makes the string just read the current key of the innermost object.
     fn enter_key(&mut self) -> Result<(), Fault> {
-        let key = self.text.get(..self.text_length).ok_or(Fault::KeyTooLong)?;
+        let key = self.text.get(..self.text_length);
+        let key = key.filter(|key| key.len() <= TEXT_BYTES_MAX).ok_or(Fault::KeyTooLong)?;
         let level = self
             .depth
             .checked_sub(1)

@@ -1,8 +1,8 @@
 use std::convert::Infallible;
 
 use tuffet_tuf::{
-    Answer, Error, Limits, Rejected, Request, Resolution, Session, TargetName, VerifiedTarget, emit::File, first_root,
-    model::Targets,
+    Answer, ClockPolicy, Error, Limits, Rejected, Request, Resolution, Session, TargetName, VerifiedTarget, emit::File,
+    first_root, model::Targets,
 };
 use tuffet_wire::UnixSeconds;
 
@@ -111,7 +111,14 @@ fn begin(
     let mut root = source.metadata("1.root.json")?.unwrap_or_default();
     let mut trusted = first_root(&mut root.as_slice(), limits).map_err(refused(name))?;
     loop {
-        let session = Session::begin(&mut root.as_slice(), trusted, wanted, now, limits).map_err(refused(name))?;
+        let session = Session::begin(
+            &mut root.as_slice(),
+            trusted,
+            wanted,
+            ClockPolicy::Trusted { now },
+            limits,
+        )
+        .map_err(refused(name))?;
         let session = drive(source, session, name)?;
         if !matches!(session.request(), Request::Paused) {
             let found = found(&session);

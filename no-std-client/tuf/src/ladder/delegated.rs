@@ -9,14 +9,14 @@ use crate::{
     error::{Error, Rejected},
     keys,
     limits::Limits,
-    names::{FileName, RoleName},
+    names::RoleName,
     read::{
-        Wanted,
+        Received, Wanted,
         delegation::{Delegation, DelegationBody, KeysBody},
-        read,
         snapshot::{OldFiles, SnapshotBody},
         targets::TargetsContent,
     },
+    reading::Reading,
     session::{Answer, Context, Fetch, Ladder, Searching},
     signatures::{Proof, Unverified, Verified},
     state::{DelegatedFacts, FileFacts, Pinned},
@@ -25,26 +25,26 @@ use crate::{
 use tuffet_wire::Document;
 
 /// Waits for what it takes to visit a delegated role: the delegation, the role's entry in the snapshot, its file.
-#[derive(Debug)]
-pub(crate) struct ExpectDelegated {
+#[derive(Clone, Debug)]
+pub(crate) struct ExpectDelegated<R: Reading> {
     top: Top,
-    search: Search,
+    search: Search<R>,
     delegator: Delegator,
-    next: Next,
+    next: Next<R>,
 }
 
-#[derive(Debug)]
-enum Next {
+#[derive(Clone, Debug)]
+enum Next<R: Reading> {
     /// The delegator's file, for the delegation at this position.
     Delegation { position: u16 },
     /// The snapshot, for the version of the role.
-    Listing(Delegation),
+    Listing(Delegation<R>),
     /// The role's file.
-    Role(Delegation, Pinned),
+    Role(Delegation<R>, R::Listed),
 }
 
-impl ExpectDelegated {
-    pub fn new(top: Top, search: Search, pending: Pending) -> Self {
+impl<R: Reading> ExpectDelegated<R> {
+    pub fn new(top: Top, search: Search<R>, pending: Pending) -> Self {
         let Pending { delegator, position } = pending;
         Self {
             top,
@@ -59,56 +59,52 @@ impl ExpectDelegated {
         matches!(self.next, Next::Delegation { .. }) && self.delegator.file.file().pinned() == *file
     }
 
-    pub fn fetch(&self, context: &Context) -> Fetch {
-        let (role, pinned) = match &self.next {
-            Next::Delegation { .. } => (self.delegator.role, self.delegator.file.file().pinned()),
-            Next::Listing(_) => (RoleName::Snapshot, self.top.snapshot.file().pinned()),
-            Next::Role(delegation, pinned) => (RoleName::Delegated(delegation.role), *pinned),
-        };
-        let file = FileName {
-            role,
-            version: Some(pinned.version),
+    pub fn fetch(&self, context: &Context<R>) -> Fetch {
+        let (role, version, pinned) = match &self.next {
+            Next::Delegation { .. } => {
+                let pinned = self.delegator.file.file().pinned();
+                (self.delegator.role, pinned.version, Some(pinned))
+            }
+            Next::Listing(_) => {
+                let pinned = self.top.snapshot.file().pinned();
+                (RoleName::Snapshot, pinned.version, Some(pinned))
+            }
+            Next::Role(delegation, listed) => {
+                let trusted = context.trusted().delegated(&delegation.role);
+                let trusted = trusted.map(|trusted| trusted.file.pinned());
+                let role = RoleName::Delegated(delegation.role);
+                (role, R::version(listed), R::kept(listed, trusted))
+            }
         };
         Fetch {
             role,
-            file,
+            file: context.file_name(role, version),
             bytes_max: bytes_max(&context.limits, role),
-            pinned: Some(pinned),
+            pinned,
         }
     }
 
     #[inline(never)]
     pub fn receive<D: Document>(
         &mut self,
-        context: &mut Context,
+        context: &mut Context<R>,
         answer: Answer<'_, D>,
-    ) -> Result<Ladder, Error<D::Error>> {
-        let Fetch {
-            role,
-            bytes_max,
-            pinned,
-            ..
-        } = self.fetch(context);
-        let document = present(answer, role)?;
-        let wanted = Wanted {
-            role,
-            bytes_max,
-            pinned,
-        };
+    ) -> Result<Ladder<R>, Error<D::Error>> {
         match &self.next {
             Next::Delegation { position } => {
                 let position = *position;
-                self.receive_delegation(context, document, &wanted, position)
+                let document = present(answer, self.delegator.role)?;
+                self.receive_delegation(context, document, position)
             }
             Next::Listing(delegation) => {
-                let listed = RoleName::Delegated(delegation.role);
-                let pinned = read_listing(document, &wanted, self.top.snapshot.file(), listed)?;
+                let document = present(answer, RoleName::Snapshot)?;
+                let listed = read_listing(context, document, self.top.snapshot.file(), delegation)?;
                 let delegation = delegation.clone();
-                Ok(Ladder::Delegated(self.then(Next::Role(delegation, pinned))))
+                Ok(Ladder::Delegated(self.then(Next::Role(delegation, listed))))
             }
-            Next::Role(delegation, pinned) => {
-                let (signer, file, content) =
-                    verify_role(context, document, &wanted, &self.delegator, delegation, pinned)?;
+            Next::Role(delegation, listed) => {
+                let document = present(answer, RoleName::Delegated(delegation.role))?;
+                let (signer, file, content) = verify_role(context, document, &self.delegator, delegation, listed)?;
                 let (top, search) = (self.top.clone(), core::mem::take(&mut self.search));
                 Ok(after_file(context, top, search, file, signer, content)?)
             }
@@ -116,7 +112,7 @@ impl ExpectDelegated {
     }
 
     /// The same search, with something else to wait for.
-    fn then(&mut self, next: Next) -> Self {
+    fn then(&mut self, next: Next<R>) -> Self {
         Self {
             top: self.top.clone(),
             search: core::mem::take(&mut self.search),
@@ -128,19 +124,18 @@ impl ExpectDelegated {
     #[inline(never)]
     fn receive_delegation<D: Document>(
         &mut self,
-        context: &Context,
+        context: &Context<R>,
         document: &mut D,
-        wanted: &Wanted,
         position: u16,
-    ) -> Result<Ladder, Error<D::Error>> {
-        let delegation = read_delegation(document, wanted, self.delegator.file.file(), position)?;
+    ) -> Result<Ladder<R>, Error<D::Error>> {
+        let delegation = read_delegation(context, document, &self.delegator, position)?;
         let visits_max = context.limits.delegations_visited_max;
         match self.search.visit(&delegation.role, visits_max) {
             Visit::Again => Ok(next_visit(self.top.clone(), core::mem::take(&mut self.search))),
             // §5.6.7.1: after too many roles the target counts as not found.
             Visit::TooMany => Ok(not_found(self.top.clone())),
             Visit::First => {
-                keys::check_strength(wanted.role, delegation.table())?;
+                keys::check_strength(self.delegator.role, delegation.table())?;
                 Ok(Ladder::Delegated(self.then(Next::Listing(delegation))))
             }
         }
@@ -149,27 +144,31 @@ impl ExpectDelegated {
 
 /// Holds a delegated role's file against the delegation to it.
 #[inline(never)]
-fn verify_role<D: Document>(
-    context: &mut Context,
+fn verify_role<R: Reading, D: Document>(
+    context: &mut Context<R>,
     document: &mut D,
-    wanted: &Wanted,
     delegator: &Delegator,
-    delegation: &Delegation,
-    pinned: &Pinned,
-) -> Result<(Signer, Verified<()>, TargetsContent), Error<D::Error>> {
-    let role = wanted.role;
+    delegation: &Delegation<R>,
+    listed: &R::Listed,
+) -> Result<(Signer, Verified<()>, TargetsContent<R>), Error<D::Error>> {
+    let role = RoleName::Delegated(delegation.role);
     // §5.6.1, §5.6.2
-    let (file, content) = read_targets(document, wanted, &context.wanted)?;
+    let wanted = Wanted {
+        role,
+        bytes_max: context.limits.delegated_bytes_max,
+        listed: Some(listed.clone()),
+    };
+    let mut received = Received::open(document, &wanted)?;
+    let (file, content) = read_targets(&mut received, context.wanted_name())?;
     // §5.6.3
     let claim = Unverified {
-        document,
-        role,
+        received: &mut received,
         file,
         content,
     };
     let verified = claim.verify(Proof::Signatures(&[delegation.authority()]))?;
     // §5.6.4
-    check_version(role, pinned.version, verified.file().version)?;
+    check_version(role, R::version(listed), verified.file().version)?;
     let facts = DelegatedFacts {
         role: delegation.role,
         file: *verified.file(),
@@ -192,7 +191,7 @@ fn verify_role<D: Document>(
 /// The top-level targets gave a role other keys than it had: what the old ones said about the time is forgotten.
 ///
 /// Only targets may do so, whose keys are offline, and only in the search that completes the cycle.
-fn notice_rotation(context: &mut Context, delegator: &Delegator, facts: &DelegatedFacts) {
+fn notice_rotation<R: Reading>(context: &mut Context<R>, delegator: &Delegator, facts: &DelegatedFacts) {
     let before = context.trusted().delegated(&facts.role).map(|before| before.signers);
     if context.searching == Searching::First
         && delegator.role == RoleName::Targets
@@ -206,19 +205,20 @@ fn notice_rotation(context: &mut Context, delegator: &Delegator, facts: &Delegat
 
 /// Reads one delegation: who it names, and then their keys, which stand before it in the file.
 #[inline(never)]
-fn read_delegation<D: Document>(
+fn read_delegation<R: Reading, D: Document>(
+    context: &Context<R>,
     document: &mut D,
-    wanted: &Wanted,
-    known: &FileFacts,
+    delegator: &Delegator,
     position: u16,
-) -> Result<Delegation, Error<D::Error>> {
-    let role = wanted.role;
-    let (_, ids) = read(document, wanted, DelegationBody::at(position))?;
-    let (file, table) = read(document, wanted, KeysBody::new(&ids.ids))?;
+) -> Result<Delegation<R>, Error<D::Error>> {
+    let (role, known) = (delegator.role, delegator.file.file());
+    let wanted = Wanted::<R>::exactly(role, bytes_max(&context.limits, role), known.pinned());
+    let mut received = Received::open(document, &wanted)?;
+    let (_, ids) = received.read(DelegationBody::<R>::at(position))?;
+    let (file, table) = received.read(KeysBody::<R>::new(&ids.ids))?;
     let content = Delegation::new(ids.role, table, ids.threshold);
     let (_, delegation) = Unverified {
-        document,
-        role,
+        received: &mut received,
         file,
         content,
     }
@@ -227,26 +227,28 @@ fn read_delegation<D: Document>(
     Ok(delegation)
 }
 
-/// §5.6.1: exactly the version, length and digest that the snapshot gives.
+/// §5.6.1: what the snapshot says of a delegated role's file.
 #[inline(never)]
-fn read_listing<D: Document>(
+fn read_listing<R: Reading, D: Document>(
+    context: &Context<R>,
     document: &mut D,
-    wanted: &Wanted,
     known: &FileFacts,
-    listed: RoleName,
-) -> Result<Pinned, Error<D::Error>> {
-    let role = wanted.role;
+    delegation: &Delegation<R>,
+) -> Result<R::Listed, Error<D::Error>> {
+    let role = RoleName::Delegated(delegation.role);
+    let bytes_max = context.limits.snapshot_bytes_max;
+    let wanted = Wanted::<R>::exactly(RoleName::Snapshot, bytes_max, known.pinned());
     let mut nothing = OldFiles::default();
-    let (file, content) = read(document, wanted, SnapshotBody::new(&listed, &mut nothing))?;
+    let mut received = Received::open(document, &wanted)?;
+    let (file, content) = received.read(SnapshotBody::<R>::new(&role, &mut nothing))?;
     let (_, content) = Unverified {
-        document,
-        role,
+        received: &mut received,
         file,
         content,
     }
     .verify(Proof::SameBytes(known))?
     .split();
-    content.found.ok_or(Rejected::NotInSnapshot { role: listed }.into())
+    content.found.ok_or(Rejected::NotInSnapshot { role }.into())
 }
 
 fn bytes_max(limits: &Limits, role: RoleName) -> u32 {

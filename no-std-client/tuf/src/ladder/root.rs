@@ -7,77 +7,81 @@ use crate::{
     limits::Limits,
     names::{FileName, RoleName, RoleVersion},
     read::{
-        Wanted, read,
+        Received, Wanted,
         root::{RootBody, RootKeys},
     },
+    reading::Reading,
     session::{Answer, Context, Fetch, Ladder},
     signatures::{Proof, Unverified, Verified},
-    state::TrustedState,
+    state::{TrustedState, replace},
 };
 use tuffet_wire::Document;
 
 /// Waits for the root after the trusted one.
-#[derive(Debug)]
-pub(crate) struct ExpectRoot {
-    keys: RootKeys,
+#[derive(Clone, Debug)]
+pub(crate) struct ExpectRoot<R: Reading> {
+    keys: RootKeys<R>,
     next: RoleVersion,
     files_left: u32,
 }
 
 /// §5.2: the kept root must be the one that is remembered; only its bytes count, its expiry is checked after the walk.
 #[inline(never)]
-pub(crate) fn begin<D: Document>(context: &mut Context, document: &mut D) -> Result<Ladder, Error<D::Error>> {
+pub(crate) fn begin<R: Reading, D: Document>(
+    context: &mut Context<R>,
+    document: &mut D,
+) -> Result<Ladder<R>, Error<D::Error>> {
     let role = RoleName::Root;
     let known = context.trusted().root;
-    let wanted = Wanted {
-        role,
-        bytes_max: context.limits.root_bytes_max,
-        pinned: Some(known.pinned()),
-    };
+    let wanted = Wanted::<R>::exactly(role, context.limits.root_bytes_max, known.pinned());
     let damaged = |error| match error {
         Error::Rejected(_) => Error::DamagedStore { role },
         Error::DamagedStore { .. } | Error::Misuse(_) | Error::Storage(_) | Error::UnstableDocument { .. } => error,
     };
-    let (file, content) = read(document, &wanted, RootBody::default()).map_err(damaged)?;
+    let mut received = Received::open(document, &wanted).map_err(damaged)?;
+    let (file, content) = received.read(RootBody::default()).map_err(damaged)?;
     if file != known {
         return Err(Error::DamagedStore { role });
     }
     let kept = Unverified {
-        document,
-        role,
+        received: &mut received,
         file,
         content,
     }
     .verify(Proof::SameBytes(&known))?;
-    Ok(next_root(context, kept, context.limits.root_files_per_run_max)?)
+    let files_left = context.limits.root_files_per_run_max;
+    Ok(next_root(context, kept, files_left)?)
 }
 
 /// The first root of a device, at provisioning: it has to be signed by its own keys. Its expiry is not looked at, because
 /// a device may lie in a box for long; the newer roots that it leads to count.
-#[inline(never)]
+///
+/// This is for the strict reading with ed25519; [`TrustedState::of_first_root`] is for all.
 pub fn first_root<D: Document>(document: &mut D, limits: &Limits) -> Result<TrustedState, Error<D::Error>> {
-    let role = RoleName::Root;
-    let wanted = Wanted {
-        role,
-        bytes_max: limits.root_bytes_max,
-        pinned: None,
-    };
-    let (file, content) = read(document, &wanted, RootBody::default())?;
-    keys::check_strength(role, content.table())?;
-    let own = content.clone();
-    let first = Unverified {
-        document,
-        role,
-        file,
-        content,
-    }
-    .verify(Proof::Signatures(&[own.root()]))?;
-    first.content().check_reachable()?;
-    Ok(TrustedState::of_root(*first.file()))
+    TrustedState::of_first_root(document, limits)
 }
 
-impl ExpectRoot {
-    pub fn fetch(&self, context: &Context) -> Fetch {
+impl<R: Reading> TrustedState<R> {
+    /// What a device remembers that is given its first root, as [`first_root`] says.
+    #[inline(never)]
+    pub fn of_first_root<D: Document>(document: &mut D, limits: &Limits) -> Result<Self, Error<D::Error>> {
+        let wanted = Wanted::<R>::unlisted(RoleName::Root, limits.root_bytes_max);
+        let mut received = Received::open(document, &wanted)?;
+        let (file, content) = received.read(RootBody::default())?;
+        keys::check_strength(RoleName::Root, content.table())?;
+        let own = content.clone();
+        let first = Unverified {
+            received: &mut received,
+            file,
+            content,
+        }
+        .verify(Proof::Signatures(&[own.root()]))?;
+        Ok(Self::of_root(*first.file()))
+    }
+}
+
+impl<R: Reading> ExpectRoot<R> {
+    pub fn fetch(&self, context: &Context<R>) -> Fetch {
         let role = RoleName::Root;
         let file = FileName {
             role,
@@ -94,9 +98,9 @@ impl ExpectRoot {
     #[inline(never)]
     pub fn receive<D: Document>(
         &self,
-        context: &mut Context,
+        context: &mut Context<R>,
         answer: Answer<'_, D>,
-    ) -> Result<Ladder, Error<D::Error>> {
+    ) -> Result<Ladder<R>, Error<D::Error>> {
         match answer {
             // §5.3.3: no newer root.
             Answer::Absent => Ok(end_of_walk(context, self.keys.clone())?),
@@ -110,41 +114,40 @@ impl ExpectRoot {
 
     /// §5.3.4, §5.3.5: signed by the keys of the trusted root and by its own, and exactly one version newer.
     #[inline(never)]
-    fn verify<D: Document>(&self, context: &Context, document: &mut D) -> Result<Verified<RootKeys>, Error<D::Error>> {
+    fn verify<D: Document>(
+        &self,
+        context: &Context<R>,
+        document: &mut D,
+    ) -> Result<Verified<RootKeys<R>>, Error<D::Error>> {
         let role = RoleName::Root;
-        let wanted = Wanted {
-            role,
-            bytes_max: context.limits.root_bytes_max,
-            pinned: None,
-        };
-        let (file, content) = read(document, &wanted, RootBody::default())?;
+        let wanted = Wanted::unlisted(role, context.limits.root_bytes_max);
+        let mut received = Received::open(document, &wanted)?;
+        let (file, content) = received.read(RootBody::default())?;
         keys::check_strength(role, content.table())?;
         let own = content.clone();
         let authorities = [self.keys.root(), own.root()];
         let new = Unverified {
-            document,
-            role,
+            received: &mut received,
             file,
             content,
         }
         .verify(Proof::Signatures(&authorities))?;
         check_version(role, self.next, new.file().version)?;
-        new.content().check_reachable()?;
         Ok(new)
     }
 }
 
 /// §5.3.7, §5.3.8, §5.3.11: the new root is trusted, and what keys signed that it replaces is forgotten.
 #[inline(never)]
-fn accept(context: &mut Context, old: &RootKeys, new: &Verified<RootKeys>) {
+fn accept<R: Reading>(context: &mut Context<R>, old: &RootKeys<R>, new: &Verified<RootKeys<R>>) {
     let (file, keys) = (*new.file(), new.content());
     let online_replaced = !keys.timestamp().same_keys(old.timestamp()) || !keys.snapshot().same_keys(old.snapshot());
     context.remember(|trusted| {
-        trusted.root = file;
         if online_replaced {
             trusted.timestamp = None;
             trusted.snapshot = None;
         }
+        replace(&mut trusted.root, file)
     });
     if online_replaced || !keys.targets().same_keys(old.targets()) {
         context.reset_floor(file.signed_at, &[file.expires]);
@@ -152,7 +155,11 @@ fn accept(context: &mut Context, old: &RootKeys, new: &Verified<RootKeys>) {
 }
 
 /// §5.3.2: ask for one more, unless this run has walked far enough.
-fn next_root(context: &Context, trusted: Verified<RootKeys>, files_left: u32) -> Result<Ladder, Rejected> {
+fn next_root<R: Reading>(
+    context: &mut Context<R>,
+    trusted: Verified<RootKeys<R>>,
+    files_left: u32,
+) -> Result<Ladder<R>, Rejected> {
     let next = trusted.file().version.next();
     let (_, keys) = trusted.split();
     match next {
@@ -163,7 +170,9 @@ fn next_root(context: &Context, trusted: Verified<RootKeys>, files_left: u32) ->
 }
 
 /// §5.3.10: the newest root must be valid.
-fn end_of_walk(context: &Context, keys: RootKeys) -> Result<Ladder, Rejected> {
+fn end_of_walk<R: Reading>(context: &mut Context<R>, keys: RootKeys<R>) -> Result<Ladder<R>, Rejected> {
     context.check_expiry(RoleName::Root, context.trusted().root.expires)?;
+    // §5.3.11
+    context.has_consistent_snapshot = keys.has_consistent_snapshot;
     Ok(Ladder::Timestamp(ExpectTimestamp::new(keys)))
 }

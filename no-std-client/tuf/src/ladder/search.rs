@@ -3,11 +3,12 @@
 use crate::{
     error::{Limit, Rejected},
     limits::{DELEGATIONS_MAX, DELEGATORS_MAX},
+    list::List as _,
     names::{DelegatedName, RoleName},
     read::targets::{TargetsContent, name_id},
+    reading::Reading,
     signatures::Verified,
 };
-use arrayvec::ArrayVec;
 
 /// A verified file that delegates.
 #[derive(Clone, Debug)]
@@ -24,24 +25,24 @@ pub(crate) struct Pending {
 }
 
 /// A search in pre-order, without recursion: what is still to be visited, and what was.
-#[derive(Debug, Default)]
-pub(crate) struct Search {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Search<R: Reading> {
     /// Files with unvisited delegations, the outermost first.
-    delegators: ArrayVec<Delegator, DELEGATORS_MAX>,
+    delegators: R::List<Delegator, DELEGATORS_MAX>,
     /// Their unvisited delegations, the next one last.
-    pending: ArrayVec<(u8, u16), DELEGATIONS_MAX>,
+    pending: R::List<(u8, u16), DELEGATIONS_MAX>,
     /// Short stand-ins for the names of the visited roles. If two names shared one, the second would be skipped.
-    visited: ArrayVec<[u8; 8], DELEGATIONS_MAX>,
+    visited: R::List<[u8; 8], DELEGATIONS_MAX>,
 }
 
-impl Search {
+impl<R: Reading> Search<R> {
     /// Adds the delegations of a file that does not list the name, before all that were pending.
     ///
     /// After a terminating delegation nothing else is looked at, not even what outer roles still had to offer.
-    pub fn descend(&mut self, delegator: Delegator, content: &TargetsContent) -> Result<(), Rejected> {
+    pub fn descend(&mut self, delegator: Delegator, content: &TargetsContent<R>) -> Result<(), Rejected> {
         let role = delegator.role;
         if content.is_terminated {
-            self.pending.clear();
+            self.pending.truncate(0);
         }
         self.forget_finished_delegators();
         if content.matches.is_empty() {

@@ -3,70 +3,69 @@
 use super::{ExpectTargets, check_version, present};
 use crate::{
     error::{Error, Rejected},
-    names::{FileName, RoleName},
+    names::RoleName,
     read::{
-        Wanted, read,
+        Received, Wanted,
         root::RootKeys,
         snapshot::{OldFiles, OldSnapshotBody, Regression, SnapshotBody, SnapshotContent},
     },
+    reading::Reading,
     session::{Answer, Context, Fetch, Ladder},
     signatures::{Proof, Unverified, Verified},
-    state::{FileFacts, Pinned},
+    state::{FileFacts, replace},
 };
 use tuffet_wire::Document;
 
 /// Waits for the snapshot that the timestamp names; before it, if there is one, for the snapshot trusted until now.
-#[derive(Debug)]
-pub(crate) struct ExpectSnapshot {
-    keys: RootKeys,
-    pinned: Pinned,
-    next: Next,
+#[derive(Clone, Debug)]
+pub(crate) struct ExpectSnapshot<R: Reading> {
+    keys: RootKeys<R>,
+    listed: R::Listed,
+    next: Next<R>,
 }
 
-#[derive(Debug)]
-enum Next {
+#[derive(Clone, Debug)]
+enum Next<R: Reading> {
     /// The old snapshot, to take out its files from this position on.
     Old { old: FileFacts, start: u32 },
     /// The new one, which has to list these.
-    New(OldFiles),
+    New(OldFiles<R>),
 }
 
-impl ExpectSnapshot {
-    pub fn new(context: &Context, keys: RootKeys, pinned: Pinned) -> Self {
+impl<R: Reading> ExpectSnapshot<R> {
+    pub fn new(context: &Context<R>, keys: RootKeys<R>, listed: R::Listed) -> Self {
         let next = match context.trusted().snapshot {
-            Some(old) if old.digest != pinned.digest => Next::Old { old, start: 0 },
+            Some(old) if R::kept(&listed, Some(old.pinned())) != Some(old.pinned()) => Next::Old { old, start: 0 },
             // The very same bytes, or the first snapshot: nothing to compare.
             _ => Next::New(OldFiles::default()),
         };
-        Self { keys, pinned, next }
+        Self { keys, listed, next }
     }
 
-    pub fn fetch(&self, context: &Context) -> Fetch {
+    pub fn fetch(&self, context: &Context<R>) -> Fetch {
         let role = RoleName::Snapshot;
-        let pinned = match &self.next {
-            Next::Old { old, .. } => old.pinned(),
-            Next::New(_) => self.pinned,
-        };
-        let file = FileName {
-            role,
-            version: Some(pinned.version),
+        let (version, pinned) = match &self.next {
+            Next::Old { old, .. } => (old.version, Some(old.pinned())),
+            Next::New(_) => {
+                let trusted = context.trusted().snapshot.map(|trusted| trusted.pinned());
+                (R::version(&self.listed), R::kept(&self.listed, trusted))
+            }
         };
         Fetch {
             role,
-            file,
+            file: context.file_name(role, version),
             bytes_max: context.limits.snapshot_bytes_max,
-            pinned: Some(pinned),
+            pinned,
         }
     }
 
     #[inline(never)]
     pub fn receive<D: Document>(
         &mut self,
-        context: &mut Context,
+        context: &mut Context<R>,
         answer: Answer<'_, D>,
-    ) -> Result<Ladder, Error<D::Error>> {
-        let Self { keys, pinned, next } = self;
-        let pinned = *pinned;
+    ) -> Result<Ladder<R>, Error<D::Error>> {
+        let Self { keys, listed, next } = self;
         match next {
             Next::Old { old, start } => {
                 // Neither kept nor served any more: without it a rollback could not be seen.
@@ -78,17 +77,17 @@ impl ExpectSnapshot {
                 let files = read_old(context, document, old, *start)?;
                 Ok(Ladder::Snapshot(Self {
                     keys: keys.clone(),
-                    pinned,
+                    listed: listed.clone(),
                     next: Next::New(files),
                 }))
             }
             Next::New(files) => {
                 let document = present(answer, RoleName::Snapshot)?;
-                let new = verify(context, document, keys, &pinned, files)?;
+                let new = verify(context, document, keys, listed, files)?;
                 match (files.next_start(), context.trusted().snapshot) {
                     (Some(start), Some(old)) => Ok(Ladder::Snapshot(Self {
                         keys: keys.clone(),
-                        pinned,
+                        listed: listed.clone(),
                         next: Next::Old { old, start },
                     })),
                     _ => Ok(accept(context, keys.clone(), new)?),
@@ -99,22 +98,17 @@ impl ExpectSnapshot {
 }
 
 #[inline(never)]
-fn read_old<D: Document>(
-    context: &Context,
+fn read_old<R: Reading, D: Document>(
+    context: &Context<R>,
     document: &mut D,
     old: &FileFacts,
     start: u32,
-) -> Result<OldFiles, Error<D::Error>> {
-    let role = RoleName::Snapshot;
-    let wanted = Wanted {
-        role,
-        bytes_max: context.limits.snapshot_bytes_max,
-        pinned: Some(old.pinned()),
-    };
-    let (file, content) = read(document, &wanted, OldSnapshotBody::from(start))?;
+) -> Result<OldFiles<R>, Error<D::Error>> {
+    let wanted = Wanted::<R>::exactly(RoleName::Snapshot, context.limits.snapshot_bytes_max, old.pinned());
+    let mut received = Received::open(document, &wanted)?;
+    let (file, content) = received.read(OldSnapshotBody::from(start))?;
     let (_, files) = Unverified {
-        document,
-        role,
+        received: &mut received,
         file,
         content,
     }
@@ -124,31 +118,31 @@ fn read_old<D: Document>(
 }
 
 #[inline(never)]
-fn verify<D: Document>(
-    context: &Context,
+fn verify<R: Reading, D: Document>(
+    context: &Context<R>,
     document: &mut D,
-    keys: &RootKeys,
-    pinned: &Pinned,
-    files: &mut OldFiles,
-) -> Result<Verified<SnapshotContent>, Error<D::Error>> {
+    keys: &RootKeys<R>,
+    listed: &R::Listed,
+    files: &mut OldFiles<R>,
+) -> Result<Verified<SnapshotContent<R>>, Error<D::Error>> {
     let role = RoleName::Snapshot;
     // §5.5.1, §5.5.2
     let wanted = Wanted {
         role,
         bytes_max: context.limits.snapshot_bytes_max,
-        pinned: Some(*pinned),
+        listed: Some(listed.clone()),
     };
-    let (file, content) = read(document, &wanted, SnapshotBody::new(&RoleName::Targets, files))?;
+    let mut received = Received::open(document, &wanted)?;
+    let (file, content) = received.read(SnapshotBody::new(&RoleName::Targets, files))?;
     // §5.5.3
     let new = Unverified {
-        document,
-        role,
+        received: &mut received,
         file,
         content,
     }
     .verify(Proof::Signatures(&[keys.snapshot()]))?;
     // §5.5.4
-    check_version(role, pinned.version, new.file().version)?;
+    check_version(role, R::version(listed), new.file().version)?;
     // §5.5.5
     match (new.content().regression, context.trusted().snapshot) {
         (Some(Regression::Lower { role, trusted, offered }), _) => {
@@ -156,7 +150,7 @@ fn verify<D: Document>(
         }
         (Some(Regression::Vanished), Some(old)) => Err(Rejected::RoleVanished {
             trusted: old.version,
-            offered: pinned.version,
+            offered: new.file().version,
         }
         .into()),
         _ => Ok(new),
@@ -165,12 +159,16 @@ fn verify<D: Document>(
 
 /// §5.5.6, §5.5.7
 #[inline(never)]
-fn accept(context: &mut Context, keys: RootKeys, new: Verified<SnapshotContent>) -> Result<Ladder, Rejected> {
+fn accept<R: Reading>(
+    context: &mut Context<R>,
+    keys: RootKeys<R>,
+    new: Verified<SnapshotContent<R>>,
+) -> Result<Ladder<R>, Rejected> {
     context.check_expiry(RoleName::Snapshot, new.file().expires)?;
     let (snapshot, content) = new.split();
     let targets = content.found.ok_or(Rejected::NotInSnapshot {
         role: RoleName::Targets,
     })?;
-    context.remember(|trusted| trusted.snapshot = Some(*snapshot.file()));
+    context.remember(|trusted| replace(&mut trusted.snapshot, Some(*snapshot.file())));
     Ok(Ladder::Targets(ExpectTargets::after_snapshot(keys, snapshot, targets)))
 }

@@ -6,32 +6,33 @@ use super::{
 };
 use crate::{
     error::{Error, Rejected},
-    names::{FileName, RoleName, TargetName},
+    names::RoleName,
     read::{
-        Wanted, read,
+        Received, Wanted,
         root::RootKeys,
         targets::{RoleNamesBody, TargetsBody, TargetsContent},
     },
+    reading::Reading,
     session::{Answer, Context, Fetch, Ladder, Searching},
     signatures::{Proof, Unverified, Verified},
-    state::{FileFacts, Pinned},
+    state::{FileFacts, replace},
     target::{Resolution, Signer, VerifiedTarget},
 };
 use tuffet_wire::Document;
 
 /// Waits for the top-level targets.
-#[derive(Debug)]
-pub(crate) struct ExpectTargets {
-    proven: Proven,
+#[derive(Clone, Debug)]
+pub(crate) struct ExpectTargets<R: Reading> {
+    proven: Proven<R>,
     snapshot: Verified<()>,
-    pinned: Pinned,
+    listed: R::Listed,
 }
 
 /// What the targets file is held against.
-#[derive(Debug)]
-enum Proven {
+#[derive(Clone, Debug)]
+enum Proven<R: Reading> {
     /// The keys of the root.
-    ByRoot(RootKeys),
+    ByRoot(RootKeys<R>),
     /// The bytes that this session verified for an earlier search.
     Before(Verified<()>),
 }
@@ -44,60 +45,56 @@ pub(crate) struct Top {
 }
 
 /// The search is over.
-#[derive(Debug)]
-pub(crate) struct Resolved {
+#[derive(Clone, Debug)]
+pub(crate) struct Resolved<R: Reading> {
     top: Top,
-    resolution: Resolution,
+    resolution: Resolution<R>,
 }
 
-impl ExpectTargets {
-    pub fn after_snapshot(keys: RootKeys, snapshot: Verified<()>, pinned: Pinned) -> Self {
+impl<R: Reading> ExpectTargets<R> {
+    pub fn after_snapshot(keys: RootKeys<R>, snapshot: Verified<()>, listed: R::Listed) -> Self {
         Self {
             proven: Proven::ByRoot(keys),
             snapshot,
-            pinned,
+            listed,
         }
     }
 
-    pub fn fetch(&self, context: &Context) -> Fetch {
+    pub fn fetch(&self, context: &Context<R>) -> Fetch {
         let role = RoleName::Targets;
-        let file = FileName {
-            role,
-            version: Some(self.pinned.version),
-        };
+        let trusted = context.trusted().targets.map(|trusted| trusted.pinned());
         Fetch {
             role,
-            file,
+            file: context.file_name(role, R::version(&self.listed)),
             bytes_max: context.limits.targets_bytes_max,
-            pinned: Some(self.pinned),
+            pinned: R::kept(&self.listed, trusted),
         }
     }
 
     #[inline(never)]
     pub fn receive<D: Document>(
         &self,
-        context: &mut Context,
+        context: &mut Context<R>,
         answer: Answer<'_, D>,
-    ) -> Result<Ladder, Error<D::Error>> {
+    ) -> Result<Ladder<R>, Error<D::Error>> {
         let Self {
             proven,
             snapshot,
-            pinned,
+            listed,
         } = self;
-        let pinned = *pinned;
         let role = RoleName::Targets;
         let document = present(answer, role)?;
         // §5.6.1, §5.6.2
         let wanted = Wanted {
             role,
             bytes_max: context.limits.targets_bytes_max,
-            pinned: Some(pinned),
+            listed: Some(listed.clone()),
         };
-        let (file, content) = read_targets(document, &wanted, &context.wanted)?;
+        let mut received = Received::open(document, &wanted)?;
+        let (file, content) = read_targets(&mut received, context.wanted_name())?;
         // §5.6.3
         let claim = Unverified {
-            document,
-            role,
+            received: &mut received,
             file,
             content,
         };
@@ -106,12 +103,12 @@ impl ExpectTargets {
             Proven::Before(before) => claim.verify(Proof::SameBytes(before.file()))?,
         };
         // §5.6.4
-        check_version(role, pinned.version, verified.file().version)?;
+        check_version(role, R::version(listed), verified.file().version)?;
         // §5.6.5
         context.check_expiry(role, verified.file().expires)?;
         // §5.6.6
         let (targets, content) = verified.split();
-        context.remember(|trusted| trusted.targets = Some(*targets.file()));
+        context.remember(|trusted| replace(&mut trusted.targets, Some(*targets.file())));
         let top = Top {
             snapshot: snapshot.clone(),
             targets,
@@ -126,51 +123,53 @@ impl ExpectTargets {
     }
 }
 
-impl Resolved {
-    pub fn resolution(&self) -> &Resolution {
+impl<R: Reading> Resolved<R> {
+    pub fn resolution(&self) -> &Resolution<R> {
         &self.resolution
     }
 
     #[inline(never)]
-    pub fn search(self) -> ExpectTargets {
+    pub fn search(self) -> ExpectTargets<R> {
         let Top { snapshot, targets } = self.top;
-        let pinned = targets.file().pinned();
+        let listed = R::exactly(targets.file().pinned());
         ExpectTargets {
             proven: Proven::Before(targets),
             snapshot,
-            pinned,
+            listed,
         }
     }
 }
 
 /// Takes out what a targets file says about a name, and makes sure that it delegates to every role name once.
 #[inline(never)]
-pub(super) fn read_targets<D: Document>(
-    document: &mut D,
-    wanted: &Wanted,
-    name: &TargetName,
-) -> Result<(FileFacts, TargetsContent), Error<D::Error>> {
-    let (file, content) = read(document, wanted, TargetsBody::new(name))?;
+pub(super) fn read_targets<R: Reading, D: Document>(
+    received: &mut Received<'_, R, D>,
+    name: &str,
+) -> Result<(FileFacts, TargetsContent<R>), Error<D::Error>> {
+    let (file, content) = received.read(TargetsBody::<R>::new(name))?;
     let mut more = content.more_names;
     while let Some(start) = more {
-        (_, more) = read(document, wanted, RoleNamesBody::from(start))?;
+        (_, more) = received.read(RoleNamesBody::<R>::from(start))?;
     }
     Ok((file, content))
 }
 
 /// §5.6.7: a verified file lists the name, or its delegations are visited, or those still pending.
 #[inline(never)]
-pub(super) fn after_file(
-    context: &mut Context,
+pub(super) fn after_file<R: Reading>(
+    context: &mut Context<R>,
     top: Top,
-    mut search: Search,
+    mut search: Search<R>,
     file: Verified<()>,
     signer: Signer,
-    content: TargetsContent,
-) -> Result<Ladder, Rejected> {
+    content: TargetsContent<R>,
+) -> Result<Ladder<R>, Rejected> {
+    let Some(wanted) = context.wanted.clone() else {
+        return Ok(not_found(top));
+    };
     if let Some(entry) = content.entry {
         complete_cycle(context, &top, file.file());
-        let found = VerifiedTarget::new(context.wanted, entry, signer);
+        let found = VerifiedTarget::new(wanted, entry, signer);
         return Ok(Ladder::Resolved(Resolved {
             top,
             resolution: Resolution::Found(found),
@@ -187,14 +186,14 @@ pub(super) fn after_file(
 }
 
 /// The next delegation, or the end of the search.
-pub(super) fn next_visit(top: Top, mut search: Search) -> Ladder {
+pub(super) fn next_visit<R: Reading>(top: Top, mut search: Search<R>) -> Ladder<R> {
     match search.next() {
         Some(pending) => Ladder::Delegated(ExpectDelegated::new(top, search, pending)),
         None => not_found(top),
     }
 }
 
-pub(super) fn not_found(top: Top) -> Ladder {
+pub(super) fn not_found<R: Reading>(top: Top) -> Ladder<R> {
     Ladder::Resolved(Resolved {
         top,
         resolution: Resolution::NotFound,
@@ -202,12 +201,16 @@ pub(super) fn not_found(top: Top) -> Ladder {
 }
 
 /// The first search found its target, so the whole cycle is verified and its signing times have passed.
-fn complete_cycle(context: &mut Context, top: &Top, found_in: &FileFacts) {
+fn complete_cycle<R: Reading>(context: &mut Context<R>, top: &Top, found_in: &FileFacts) {
     if context.searching != Searching::First {
         return;
     }
     let root = context.trusted().root;
-    let timestamp = context.trusted().timestamp.map(|timestamp| timestamp.file.signed_at);
+    let timestamp = context
+        .trusted()
+        .timestamp
+        .as_ref()
+        .map(|timestamp| timestamp.file.signed_at);
     let (snapshot, targets) = (top.snapshot.file(), top.targets.file());
     let signed_at = [
         root.signed_at,

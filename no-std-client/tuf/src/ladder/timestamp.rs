@@ -4,25 +4,26 @@ use super::{ExpectSnapshot, present};
 use crate::{
     error::{Error, Rejected},
     names::{FileName, RoleName},
-    read::{Wanted, read, root::RootKeys, timestamp::TimestampBody},
+    read::{Received, Wanted, root::RootKeys, timestamp::TimestampBody},
+    reading::Reading,
     session::{Answer, Context, Fetch, Ladder},
     signatures::{Proof, Unverified, Verified},
-    state::{Pinned, TimestampFacts},
+    state::{TimestampFacts, replace},
 };
 use tuffet_wire::Document;
 
 /// Waits for the timestamp.
-#[derive(Debug)]
-pub(crate) struct ExpectTimestamp {
-    keys: RootKeys,
+#[derive(Clone, Debug)]
+pub(crate) struct ExpectTimestamp<R: Reading> {
+    keys: RootKeys<R>,
 }
 
-impl ExpectTimestamp {
-    pub fn new(keys: RootKeys) -> Self {
+impl<R: Reading> ExpectTimestamp<R> {
+    pub fn new(keys: RootKeys<R>) -> Self {
         Self { keys }
     }
 
-    pub fn fetch(&self, context: &Context) -> Fetch {
+    pub fn fetch(&self, context: &Context<R>) -> Fetch {
         let role = RoleName::Timestamp;
         let file = FileName { role, version: None };
         Fetch {
@@ -36,45 +37,43 @@ impl ExpectTimestamp {
     #[inline(never)]
     pub fn receive<D: Document>(
         &self,
-        context: &mut Context,
+        context: &mut Context<R>,
         answer: Answer<'_, D>,
-    ) -> Result<Ladder, Error<D::Error>> {
+    ) -> Result<Ladder<R>, Error<D::Error>> {
         let role = RoleName::Timestamp;
         let document = present(answer, role)?;
-        let wanted = Wanted {
-            role,
-            bytes_max: context.limits.timestamp_bytes_max,
-            pinned: None,
-        };
-        let (file, content) = read(document, &wanted, TimestampBody::default())?;
+        let wanted = Wanted::unlisted(role, context.limits.timestamp_bytes_max);
+        let mut received = Received::open(document, &wanted)?;
+        let (file, content) = received.read(TimestampBody::<R>::default())?;
         // §5.4.2
         let offered = Unverified {
-            document,
-            role,
+            received: &mut received,
             file,
             content,
         };
         let offered = offered.verify(Proof::Signatures(&[self.keys.timestamp()]))?;
         let newest = newest(context, &offered)?;
+        // §5.4.4
         context.check_expiry(role, newest.file.expires)?;
         // §5.4.5
-        context.remember(|trusted| trusted.timestamp = Some(newest));
+        let listed = newest.snapshot.clone();
+        context.remember(|trusted| replace(&mut trusted.timestamp, Some(newest)));
         Ok(Ladder::Snapshot(ExpectSnapshot::new(
             context,
             self.keys.clone(),
-            newest.snapshot,
+            listed,
         )))
     }
 }
 
 /// §5.4.3: never an older timestamp or snapshot than before. The same version is nothing new: the one already trusted
 /// stays, whatever the other one says.
-fn newest(context: &Context, offered: &Verified<Pinned>) -> Result<TimestampFacts, Rejected> {
+fn newest<R: Reading>(context: &Context<R>, offered: &Verified<R::Listed>) -> Result<TimestampFacts<R>, Rejected> {
     let new = TimestampFacts {
         file: *offered.file(),
-        snapshot: *offered.content(),
+        snapshot: offered.content().clone(),
     };
-    let Some(old) = context.trusted().timestamp else {
+    let Some(old) = &context.trusted().timestamp else {
         return Ok(new);
     };
     let rollback = |role, trusted, offered| Err(Rejected::Rollback { role, trusted, offered });
@@ -82,10 +81,11 @@ fn newest(context: &Context, offered: &Verified<Pinned>) -> Result<TimestampFact
         return rollback(RoleName::Timestamp, old.file.version, new.file.version);
     }
     if new.file.version == old.file.version {
-        return Ok(old);
+        return Ok(old.clone());
     }
-    if new.snapshot.version < old.snapshot.version {
-        return rollback(RoleName::Snapshot, old.snapshot.version, new.snapshot.version);
+    let (trusted, offered) = (R::version(&old.snapshot), R::version(&new.snapshot));
+    if offered < trusted {
+        return rollback(RoleName::Snapshot, trusted, offered);
     }
     Ok(new)
 }

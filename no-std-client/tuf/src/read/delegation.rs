@@ -7,72 +7,76 @@ use super::{
 };
 use crate::{
     error::{Flaw, Limit},
-    keys::{Authority, KeyDraft, KnownKey, Signers},
+    keys::{self, Authority, KeyDraft, KnownKey, Signers},
     limits::ROLE_KEYS_MAX,
+    list::{Bits as _, List},
     names::DelegatedName,
+    reading::Reading,
 };
-use arrayvec::ArrayVec;
-use tuffet_wire::{Container, Digest, Scalar, hex};
+use tuffet_wire::{Container, Digest, Scalar};
+
+/// The usable keys of a delegation.
+pub(crate) type RoleKeys<R> = <R as crate::reading::Parts>::List<KnownKey<R>, ROLE_KEYS_MAX>;
 
 /// A delegation as its delegator signed it.
 #[derive(Clone, Debug)]
-pub(crate) struct Delegation {
+pub(crate) struct Delegation<R: Reading> {
     pub role: DelegatedName,
-    table: ArrayVec<KnownKey, ROLE_KEYS_MAX>,
+    table: RoleKeys<R>,
     threshold: u16,
 }
 
-impl Delegation {
-    pub fn new(role: DelegatedName, table: ArrayVec<KnownKey, ROLE_KEYS_MAX>, threshold: u16) -> Self {
+impl<R: Reading> Delegation<R> {
+    pub fn new(role: DelegatedName, table: RoleKeys<R>, threshold: u16) -> Self {
         Self { role, table, threshold }
     }
 
-    pub fn authority(&self) -> Authority<'_> {
+    pub fn authority(&self) -> Authority<'_, R> {
         // Every key of the table was named by this delegation.
         Authority {
             table: &self.table,
             signers: Signers {
-                members: u16::MAX,
+                members: R::Bits::ALL,
                 threshold: self.threshold,
             },
         }
     }
 
-    pub fn table(&self) -> &[KnownKey] {
+    pub fn table(&self) -> &[KnownKey<R>] {
         &self.table
     }
 }
 
 /// A delegation before its keys are looked up: they stand before it in the file.
 #[derive(Clone, Debug)]
-pub(crate) struct DelegationIds {
+pub(crate) struct DelegationIds<R: Reading> {
     pub role: DelegatedName,
-    pub ids: ArrayVec<Digest, ROLE_KEYS_MAX>,
+    pub ids: R::List<Digest, ROLE_KEYS_MAX>,
     pub threshold: u16,
 }
 
 /// Takes out the delegation at one position.
-pub(crate) struct DelegationBody {
+pub(crate) struct DelegationBody<R: Reading> {
     position: u32,
     role: Option<DelegatedName>,
-    ids: ArrayVec<Digest, ROLE_KEYS_MAX>,
+    ids: R::List<Digest, ROLE_KEYS_MAX>,
     threshold: Option<u16>,
 }
 
-impl DelegationBody {
+impl<R: Reading> DelegationBody<R> {
     pub fn at(position: u16) -> Self {
         Self {
             position: u32::from(position),
             role: None,
-            ids: ArrayVec::new(),
+            ids: R::List::default(),
             threshold: None,
         }
     }
 }
 
-impl Body for DelegationBody {
+impl<R: Reading> Body for DelegationBody<R> {
     const TYPE: &'static str = "targets";
-    type Content = DelegationIds;
+    type Content = DelegationIds<R>;
 
     fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         let [Key("delegations"), Key("roles"), Index(position), field @ ..] = path else {
@@ -83,7 +87,7 @@ impl Body for DelegationBody {
         }
         match field {
             [Key("keyids"), Index(_)] => {
-                let id = key_id(value)?;
+                let id = key_id::<R>(value)?;
                 if !self.ids.contains(&id) {
                     self.ids.try_push(id).map_err(|_| Flawed::Limit(Limit::RoleKeys))?;
                 }
@@ -97,7 +101,7 @@ impl Body for DelegationBody {
         Ok(())
     }
 
-    fn finish(self) -> Result<DelegationIds, Flawed> {
+    fn finish(self) -> Result<DelegationIds<R>, Flawed> {
         match (self.role, self.threshold) {
             (Some(role), Some(threshold)) => Ok(DelegationIds {
                 role,
@@ -110,34 +114,34 @@ impl Body for DelegationBody {
 }
 
 /// Takes out the usable keys among some ids.
-pub(crate) struct KeysBody<'a> {
+pub(crate) struct KeysBody<'a, R: Reading> {
     ids: &'a [Digest],
-    table: ArrayVec<KnownKey, ROLE_KEYS_MAX>,
-    key: KeyDraft,
+    table: RoleKeys<R>,
+    key: KeyDraft<R>,
 }
 
-impl<'a> KeysBody<'a> {
+impl<'a, R: Reading> KeysBody<'a, R> {
     pub fn new(ids: &'a [Digest]) -> Self {
         Self {
             ids,
-            table: ArrayVec::new(),
+            table: R::List::default(),
             key: KeyDraft::default(),
         }
     }
 }
 
-impl Body for KeysBody<'_> {
+impl<R: Reading> Body for KeysBody<'_, R> {
     const TYPE: &'static str = "targets";
-    type Content = ArrayVec<KnownKey, ROLE_KEYS_MAX>;
+    type Content = RoleKeys<R>;
 
     fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
         let [Key("delegations"), Key("keys"), Key(_), inner @ ..] = path else {
             return Ok(());
         };
         if inner.is_empty() {
-            self.key = KeyDraft::default();
+            self.key = KeyDraft::begun();
         }
-        KeyDraft::open(inner, kind)
+        keys::open_key(inner, kind)
     }
 
     fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
@@ -148,18 +152,18 @@ impl Body for KeysBody<'_> {
     }
 
     fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
-        if let [Key("delegations"), Key("keys"), Key(id)] = path {
-            let id = hex::decode(id).ok_or(Flawed::NOT_HEX)?;
-            if let Some(public) = self.key.finish()?
-                && self.ids.contains(&id)
-            {
-                // Ids differ within the file, so there are at most as many as were asked for.
-                self.table
-                    .try_push(KnownKey { id, public })
-                    .map_err(|_| Flawed::Limit(Limit::RoleKeys))?;
-            }
+        if let [Key("delegations"), Key("keys"), Key(id)] = path
+            && let Some(key) = core::mem::take(&mut self.key).finish(id)?
+            && self.ids.contains(&key.id)
+        {
+            // Ids differ within the file, so there are at most as many as were asked for.
+            self.table.try_push(key).map_err(|_| Flawed::Limit(Limit::RoleKeys))?;
         }
         Ok(())
+    }
+
+    fn canonical(&mut self, bytes: &[u8]) {
+        self.key.canonical(bytes);
     }
 
     fn finish(self) -> Result<Self::Content, Flawed> {

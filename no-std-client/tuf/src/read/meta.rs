@@ -1,33 +1,34 @@
 //! An entry of `meta` in timestamp and snapshot: version, length and digest of another file.
 
-use super::{Field, Flawed, Segment, integer, key_id, version};
-use crate::{error::Flaw, names::RoleVersion, state::Pinned};
-use tuffet_wire::{Container, Digest, Scalar};
+use super::{Field, Flawed, Segment, integer, version};
+use crate::{error::Flaw, names::RoleVersion, reading::Reading};
+use tuffet_wire::{Container, Scalar};
 
 /// An entry while it is read.
-#[derive(Copy, Clone, Debug, Default)]
-pub(crate) struct MetaDraft {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MetaDraft<R: Reading> {
     version: Option<RoleVersion>,
     length: Option<u32>,
-    digest: Option<Digest>,
+    digests: R::DigestsDraft,
 }
 
-impl MetaDraft {
-    pub fn open(path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-        match (path, kind) {
-            ([] | [Segment::Key("hashes")], Container::Object) => Ok(()),
-            ([] | [Segment::Key("hashes" | "length" | "version")] | [Segment::Key("hashes"), _], _) => {
-                Err(Flawed::WRONG_KIND)
-            }
-            _ => Ok(()),
+/// Checks the kind of a container at this path below the entry.
+pub(crate) fn open_entry(path: Field<'_>, kind: Container) -> Result<(), Flawed> {
+    match (path, kind) {
+        ([] | [Segment::Key("hashes")], Container::Object) => Ok(()),
+        ([] | [Segment::Key("hashes" | "length" | "version")] | [Segment::Key("hashes"), _], _) => {
+            Err(Flawed::WRONG_KIND)
         }
+        _ => Ok(()),
     }
+}
 
+impl<R: Reading> MetaDraft<R> {
     /// Takes a value at this path below the entry.
     pub fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         use Segment::Key;
         match path {
-            [Key("hashes"), Key("sha256")] => self.digest = Some(key_id(value)?),
+            [Key("hashes"), Key(algorithm)] => R::take_digest(&mut self.digests, algorithm, value)?,
             [Key("length")] => {
                 let length = u32::try_from(integer(value)?);
                 self.length = Some(length.map_err(|_| Flawed::Flaw(Flaw::WrongKind))?);
@@ -39,16 +40,8 @@ impl MetaDraft {
         Ok(())
     }
 
-    /// The complete entry. Length and digest are optional in the specification and required here: they are checked
-    /// before a byte of the file is parsed.
-    pub fn finish(self) -> Result<Pinned, Flawed> {
-        match (self.version, self.length, self.digest) {
-            (Some(version), Some(length), Some(digest)) => Ok(Pinned {
-                version,
-                length,
-                digest,
-            }),
-            _ => Err(Flawed::MISSING),
-        }
+    /// The complete entry, with as much about the bytes as the reading asks for.
+    pub fn finish(self) -> Result<R::Listed, Flawed> {
+        R::listed(self.version.ok_or(Flawed::MISSING)?, self.length, self.digests)
     }
 }

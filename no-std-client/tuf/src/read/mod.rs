@@ -1,6 +1,6 @@
-//! Reading a file: one strict pass that takes out what its role needs.
+//! Reading a file: one pass that takes out what its role needs.
 //!
-//! - A file whose digest is known is hashed before a byte of it is parsed.
+//! - Length and digests, where they are known, are checked before a byte of the file is parsed.
 //! - Every pass is hashed, and all passes over one file must agree.
 //! - Known fields have to be there and be of the right kind; unknown fields are skipped, as the specification asks.
 //! - What comes out is a claim. `signatures` makes it a proof.
@@ -17,10 +17,11 @@ pub(crate) mod timestamp;
 use crate::{
     error::{Error, Flaw, Limit, Rejected},
     limits::SIGNATURES_MAX,
+    list::List as _,
     names::{RoleName, RoleVersion},
+    reading::Reading,
     state::{FileFacts, Pinned},
 };
-use arrayvec::ArrayVec;
 use sha2::{Digest as _, Sha256};
 use tuffet_wire::{Container, Digest, Document, Path, Scalar, ScanError, Scanner, Sink, Text, UnixSeconds};
 
@@ -46,6 +47,9 @@ pub(crate) trait Body {
         Ok(())
     }
 
+    /// The bytes of the file in canonical form, in between.
+    fn canonical(&mut self, _bytes: &[u8]) {}
+
     fn finish(self) -> Result<Self::Content, Flawed>;
 }
 
@@ -55,6 +59,7 @@ trait Fields {
     fn open_field(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed>;
     fn take_value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed>;
     fn close_field(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed>;
+    fn canonical_bytes(&mut self, bytes: &[u8]);
 }
 
 impl<B: Body> Fields for B {
@@ -73,11 +78,15 @@ impl<B: Body> Fields for B {
     fn close_field(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
         self.close(path, kind)
     }
+
+    fn canonical_bytes(&mut self, bytes: &[u8]) {
+        self.canonical(bytes);
+    }
 }
 
 /// A refusal in the middle of a file, before it is known where.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Flawed {
+pub enum Flawed {
     Flaw(Flaw),
     DuplicateDelegation,
     DuplicateSignature,
@@ -100,71 +109,105 @@ impl Flawed {
 }
 
 /// Which file is being read, and how much of it at most.
-#[derive(Copy, Clone, Debug)]
-pub(crate) struct Wanted {
+#[derive(Clone, Debug)]
+pub struct Wanted<R: Reading> {
     pub role: RoleName,
     pub bytes_max: u32,
-    pub pinned: Option<Pinned>,
+    /// What the file above says of it.
+    pub listed: Option<R::Listed>,
 }
 
-/// Reads a file once and takes out what `body` is for.
-pub(crate) fn read<D: Document, B: Body>(
-    document: &mut D,
-    wanted: &Wanted,
-    mut body: B,
-) -> Result<(FileFacts, B::Content), Error<D::Error>> {
-    let facts = read_fields(document, wanted, &mut body)?;
-    let content = body.finish();
-    let content = content.map_err(|flawed| flawed.rejected(wanted.role, facts.length))?;
-    Ok((facts, content))
-}
-
-/// Reads a file once and shows it to `fields`.
-#[inline(never)]
-fn read_fields<D: Document>(
-    document: &mut D,
-    wanted: &Wanted,
-    fields: &mut dyn Fields,
-) -> Result<FileFacts, Error<D::Error>> {
-    let role = wanted.role;
-    let length = check_length(document.length(), wanted)?;
-    if let Some(pinned) = wanted.pinned
-        && hash(document, role)? != pinned.digest
-    {
-        return Err(Rejected::WrongDigest { role }.into());
+impl<R: Reading> Wanted<R> {
+    /// A file that nothing is known about.
+    pub fn unlisted(role: RoleName, bytes_max: u32) -> Self {
+        Self {
+            role,
+            bytes_max,
+            listed: None,
+        }
     }
-    let mut envelope = Envelope {
-        fields,
-        header: Header::default(),
-        signatures: ArrayVec::new(),
-        has_signed: false,
-    };
-    let digest = scan(document, role, &mut envelope)?;
-    if wanted.pinned.is_some_and(|pinned| pinned.digest != digest) {
-        return Err(Error::UnstableDocument { role });
+
+    /// Exactly the bytes that were verified before.
+    pub fn exactly(role: RoleName, bytes_max: u32, pinned: Pinned) -> Self {
+        Self {
+            role,
+            bytes_max,
+            listed: Some(R::exactly(pinned)),
+        }
     }
-    let finished = if envelope.has_signed {
-        envelope.header.finish()
-    } else {
-        Err(Flawed::MISSING)
-    };
-    let (version, expires, signed_at) = finished.map_err(|flawed| flawed.rejected(role, length))?;
-    Ok(FileFacts {
-        version,
-        length,
-        digest,
-        expires,
-        signed_at,
-    })
 }
 
-/// §5.3.3, §5.4.1, §5.5.1, §5.6.1: never more than the limit, and exactly the length that is known.
-fn check_length(length: u32, wanted: &Wanted) -> Result<u32, Rejected> {
-    let Wanted {
-        role,
-        bytes_max,
-        pinned,
-    } = *wanted;
+/// A file whose length and digests are as listed, and of which nothing else is believed yet.
+pub(crate) struct Received<'d, R: Reading, D: Document + 'd> {
+    role: RoleName,
+    length: u32,
+    opened: R::Opened<'d, D>,
+    /// SHA-256 of the bytes that were seen so far.
+    digest: Option<Digest>,
+}
+
+impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
+    pub fn open(document: &'d mut D, wanted: &Wanted<R>) -> Result<Self, Error<D::Error>> {
+        let length = document.length();
+        let (opened, digest) = R::open(document, wanted)?;
+        Ok(Self {
+            role: wanted.role,
+            length,
+            opened,
+            digest,
+        })
+    }
+
+    pub fn role(&self) -> RoleName {
+        self.role
+    }
+
+    /// Shows the file to `sink`, and makes sure that it is the one that was seen before.
+    #[inline(never)]
+    pub fn pass(&mut self, sink: &mut dyn Sink<Refusal = Flawed>) -> Result<Digest, Error<D::Error>> {
+        let digest = R::pass(&mut self.opened, self.role, sink)?;
+        if *self.digest.get_or_insert(digest) == digest {
+            Ok(digest)
+        } else {
+            Err(Error::UnstableDocument { role: self.role })
+        }
+    }
+
+    /// Takes out what `body` is for.
+    pub fn read<B: Body>(&mut self, mut body: B) -> Result<(FileFacts, B::Content), Error<D::Error>> {
+        let facts = self.read_fields(&mut body)?;
+        let content = body.finish();
+        let content = content.map_err(|flawed| flawed.rejected(self.role, facts.length))?;
+        Ok((facts, content))
+    }
+
+    #[inline(never)]
+    fn read_fields(&mut self, fields: &mut dyn Fields) -> Result<FileFacts, Error<D::Error>> {
+        let mut envelope = Envelope::<R> {
+            fields,
+            header: Header::default(),
+            signatures: R::List::default(),
+            has_signed: false,
+        };
+        let digest = self.pass(&mut envelope)?;
+        let finished = if envelope.has_signed {
+            envelope.header.finish()
+        } else {
+            Err(Flawed::MISSING)
+        };
+        let (version, expires, signed_at) = finished.map_err(|flawed| flawed.rejected(self.role, self.length))?;
+        Ok(FileFacts {
+            version,
+            length: self.length,
+            digest,
+            expires,
+            signed_at,
+        })
+    }
+}
+
+/// §5.3.3, §5.4.1, §5.5.1, §5.6.1: never more than the limit, and exactly the length that is listed.
+pub(crate) fn check_length(length: u32, role: RoleName, bytes_max: u32, listed: Option<u32>) -> Result<(), Rejected> {
     if length > bytes_max {
         return Err(Rejected::TooLong {
             role,
@@ -172,18 +215,18 @@ fn check_length(length: u32, wanted: &Wanted) -> Result<u32, Rejected> {
             bytes_max,
         });
     }
-    match pinned {
-        Some(pinned) if pinned.length != length => Err(Rejected::WrongLength {
+    match listed {
+        Some(expected) if expected != length => Err(Rejected::WrongLength {
             role,
-            expected: pinned.length,
+            expected,
             offered: length,
         }),
-        _ => Ok(length),
+        _ => Ok(()),
     }
 }
 
 /// Hands all bytes of a document to `take`, in order.
-fn feed<D: Document>(
+pub(crate) fn feed<D: Document>(
     document: &mut D,
     role: RoleName,
     mut take: impl FnMut(&[u8]) -> Result<(), Error<D::Error>>,
@@ -220,41 +263,46 @@ pub(crate) fn hash<D: Document>(document: &mut D, role: RoleName) -> Result<Dige
 
 /// One strict pass; gives the digest of the bytes that it saw.
 #[inline(never)]
-pub(crate) fn scan<D: Document>(
+pub(crate) fn scan<const TEXT: usize, D: Document>(
     document: &mut D,
     role: RoleName,
     sink: &mut dyn Sink<Refusal = Flawed>,
 ) -> Result<Digest, Error<D::Error>> {
-    let rejected = |error| match error {
+    let mut scanner = Scanner::<TEXT>::with_room();
+    let mut hash = Sha256::new();
+    feed(document, role, |chunk| {
+        hash.update(chunk);
+        let scanned = scanner.push(chunk, sink);
+        scanned.map_err(|error| rejected(role, error).into())
+    })?;
+    scanner.finish().map_err(|error| rejected(role, error))?;
+    Ok(hash.finalize().into())
+}
+
+/// Why a pass ended, as a refusal of the role's file.
+pub(crate) fn rejected(role: RoleName, error: ScanError<Flawed>) -> Rejected {
+    match error {
         ScanError::Malformed { at, fault } => Rejected::Malformed {
             role,
             at,
             what: Flaw::Spelling(fault),
         },
         ScanError::Refused { at, refusal } => Flawed::rejected(refusal, role, at),
-    };
-    let mut scanner = Scanner::new();
-    let mut hash = Sha256::new();
-    feed(document, role, |chunk| {
-        hash.update(chunk);
-        scanner.push(chunk, sink).map_err(|error| rejected(error).into())
-    })?;
-    scanner.finish().map_err(rejected)?;
-    Ok(hash.finalize().into())
+    }
 }
 
 /// What every file holds around and beside a role's own fields.
-struct Envelope<'b> {
+struct Envelope<'b, R: Reading> {
     fields: &'b mut dyn Fields,
     header: Header,
     /// The beginnings of all key ids in `signatures`.
     ///
     /// Eight bytes are enough: two ids that share them lead to a refusal, never to a signature counted twice.
-    signatures: ArrayVec<[u8; 8], SIGNATURES_MAX>,
+    signatures: R::List<[u8; 8], SIGNATURES_MAX>,
     has_signed: bool,
 }
 
-impl Sink for Envelope<'_> {
+impl<R: Reading> Sink for Envelope<'_, R> {
     type Refusal = Flawed;
 
     fn open(&mut self, path: &Path<'_>, kind: Container) -> Result<(), Flawed> {
@@ -281,7 +329,7 @@ impl Sink for Envelope<'_> {
     fn value(&mut self, path: &Path<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         use Segment::{Index, Key};
         match path.segments() {
-            [Key("signatures"), Index(_), Key("keyid")] => self.signature(key_id(value)?),
+            [Key("signatures"), Index(_), Key("keyid")] => self.signature(key_id::<R>(value)?),
             [Key("signatures"), Index(_), Key(_)] => Ok(()),
             [] | [Key("signatures" | "signed")] | [Key("signatures"), ..] => Err(Flawed::WRONG_KIND),
             [Key("signed"), Key("_type")] => {
@@ -316,12 +364,16 @@ impl Sink for Envelope<'_> {
             _ => Ok(()),
         }
     }
+
+    fn canonical(&mut self, bytes: &[u8]) {
+        self.fields.canonical_bytes(bytes);
+    }
 }
 
 /// Our own field in `signed`.
 const SIGNED_AT: &str = "x-tuffet-signed-at";
 
-impl Envelope<'_> {
+impl<R: Reading> Envelope<'_, R> {
     fn signature(&mut self, id: Digest) -> Result<(), Flawed> {
         let beginning = *id.first_chunk().ok_or(Flawed::NOT_HEX)?;
         if self.signatures.contains(&beginning) {
@@ -358,21 +410,21 @@ pub(crate) fn text(value: Scalar<'_>) -> Result<&str, Flawed> {
     match value {
         Scalar::String(Text::Whole(text)) => Ok(text),
         Scalar::String(Text::TooLong) => Err(Flawed::Flaw(Flaw::TextTooLong)),
-        Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Null => Err(Flawed::WRONG_KIND),
+        Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Negative | Scalar::Null => Err(Flawed::WRONG_KIND),
     }
 }
 
 pub(crate) fn integer(value: Scalar<'_>) -> Result<u64, Flawed> {
     match value {
         Scalar::Integer(integer) => Ok(integer),
-        Scalar::Bool(_) | Scalar::String(_) | Scalar::Null => Err(Flawed::WRONG_KIND),
+        Scalar::Bool(_) | Scalar::Negative | Scalar::String(_) | Scalar::Null => Err(Flawed::WRONG_KIND),
     }
 }
 
 pub(crate) fn boolean(value: Scalar<'_>) -> Result<bool, Flawed> {
     match value {
         Scalar::Bool(boolean) => Ok(boolean),
-        Scalar::Integer(_) | Scalar::String(_) | Scalar::Null => Err(Flawed::WRONG_KIND),
+        Scalar::Integer(_) | Scalar::Negative | Scalar::String(_) | Scalar::Null => Err(Flawed::WRONG_KIND),
     }
 }
 
@@ -384,9 +436,14 @@ fn time(value: Scalar<'_>) -> Result<UnixSeconds, Flawed> {
     UnixSeconds::parse(text(value)?).ok_or(Flawed::Flaw(Flaw::NotTime))
 }
 
-/// A key id or digest: 64 lowercase hexadecimal digits.
-pub(crate) fn key_id(value: Scalar<'_>) -> Result<Digest, Flawed> {
+/// A digest in lowercase hexadecimal digits.
+pub(crate) fn digest<const N: usize>(value: Scalar<'_>) -> Result<[u8; N], Flawed> {
     tuffet_wire::hex::decode(text(value)?).ok_or(Flawed::NOT_HEX)
+}
+
+/// A key id.
+pub(crate) fn key_id<R: Reading>(value: Scalar<'_>) -> Result<Digest, Flawed> {
+    R::key_id(text(value)?).ok_or(Flawed::NOT_HEX)
 }
 
 /// §5.3.4 and the like: a threshold that at least one signature is needed for.

@@ -2,62 +2,48 @@
 
 use super::{Body, Field, Flawed, Segment, Segment::Key, boolean, key_id, threshold};
 use crate::{
-    error::{Flaw, Limit, Rejected},
-    keys::{Authority, KeyDraft, KnownKey, Signers},
+    error::Limit,
+    keys::{self, Authority, KeyDraft, KnownKey, Signers},
     limits::ROOT_KEYS_MAX,
-    names::RoleName,
+    list::{Bits as _, List as _},
+    reading::{Reading, check_consistent_snapshot},
 };
-use arrayvec::ArrayVec;
-use tuffet_wire::{Container, Scalar, hex};
+use tuffet_wire::{Container, Digest, Scalar};
 
 /// Whom a root trusts.
 #[derive(Clone, Debug)]
-pub(crate) struct RootKeys {
-    table: ArrayVec<KnownKey, ROOT_KEYS_MAX>,
-    root: Signers,
-    snapshot: Signers,
-    targets: Signers,
-    timestamp: Signers,
+pub(crate) struct RootKeys<R: Reading> {
+    /// Whether file names carry versions and digests.
+    pub has_consistent_snapshot: bool,
+    table: R::List<KnownKey<R>, ROOT_KEYS_MAX>,
+    root: Signers<R>,
+    snapshot: Signers<R>,
+    targets: Signers<R>,
+    timestamp: Signers<R>,
 }
 
-impl RootKeys {
-    pub fn root(&self) -> Authority<'_> {
+impl<R: Reading> RootKeys<R> {
+    pub fn root(&self) -> Authority<'_, R> {
         self.authority(self.root)
     }
 
-    pub fn snapshot(&self) -> Authority<'_> {
+    pub fn snapshot(&self) -> Authority<'_, R> {
         self.authority(self.snapshot)
     }
 
-    pub fn targets(&self) -> Authority<'_> {
+    pub fn targets(&self) -> Authority<'_, R> {
         self.authority(self.targets)
     }
 
-    pub fn timestamp(&self) -> Authority<'_> {
+    pub fn timestamp(&self) -> Authority<'_, R> {
         self.authority(self.timestamp)
     }
 
-    pub fn table(&self) -> &[KnownKey] {
+    pub fn table(&self) -> &[KnownKey<R>] {
         &self.table
     }
 
-    /// A role that its own keys cannot sign would strand every device that follows this root.
-    pub fn check_reachable(&self) -> Result<(), Rejected> {
-        for (role, authority) in [
-            (RoleName::Root, self.root()),
-            (RoleName::Snapshot, self.snapshot()),
-            (RoleName::Targets, self.targets()),
-            (RoleName::Timestamp, self.timestamp()),
-        ] {
-            let (needed, usable) = (authority.signers.threshold, authority.usable());
-            if usable < needed {
-                return Err(Rejected::UnreachableThreshold { role, needed, usable });
-            }
-        }
-        Ok(())
-    }
-
-    fn authority(&self, signers: Signers) -> Authority<'_> {
+    fn authority(&self, signers: Signers<R>) -> Authority<'_, R> {
         Authority {
             table: &self.table,
             signers,
@@ -67,24 +53,24 @@ impl RootKeys {
 
 /// Takes out keys and roles. `keys` comes before `roles`, so a role's key ids are known when they come.
 #[derive(Default)]
-pub(crate) struct RootBody {
+pub(crate) struct RootBody<R: Reading> {
     consistent_snapshot: Option<bool>,
-    table: ArrayVec<KnownKey, ROOT_KEYS_MAX>,
-    key: KeyDraft,
-    root: RoleDraft,
-    snapshot: RoleDraft,
-    targets: RoleDraft,
-    timestamp: RoleDraft,
+    table: R::List<KnownKey<R>, ROOT_KEYS_MAX>,
+    key: KeyDraft<R>,
+    root: RoleDraft<R>,
+    snapshot: RoleDraft<R>,
+    targets: RoleDraft<R>,
+    timestamp: RoleDraft<R>,
 }
 
 #[derive(Copy, Clone, Default)]
-struct RoleDraft {
-    members: Option<u16>,
+struct RoleDraft<R: Reading> {
+    members: Option<R::Bits>,
     threshold: Option<u16>,
 }
 
-impl RoleDraft {
-    fn finish(self) -> Result<Signers, Flawed> {
+impl<R: Reading> RoleDraft<R> {
+    fn finish(self) -> Result<Signers<R>, Flawed> {
         match (self.members, self.threshold) {
             (Some(members), Some(threshold)) => Ok(Signers { members, threshold }),
             _ => Err(Flawed::MISSING),
@@ -92,9 +78,9 @@ impl RoleDraft {
     }
 }
 
-impl RootBody {
+impl<R: Reading> RootBody<R> {
     /// One of the four roles; others are the repository's own and mean nothing here.
-    fn role(&mut self, name: &str) -> Option<&mut RoleDraft> {
+    fn role(&mut self, name: &str) -> Option<&mut RoleDraft<R>> {
         match name {
             "root" => Some(&mut self.root),
             "snapshot" => Some(&mut self.snapshot),
@@ -104,34 +90,34 @@ impl RootBody {
         }
     }
 
-    /// The bit of a key id. An id of an unusable or missing key has none: nobody can sign with it.
-    fn bit(&self, id: &[u8; 32]) -> u16 {
+    /// Adds a key to a role. An unusable or missing key is no member: nobody can sign with it.
+    fn add_member(&mut self, role: &str, id: &Digest) {
         let position = self.table.iter().position(|key| key.id == *id);
-        position
-            .and_then(|position| u32::try_from(position).ok())
-            .and_then(|p| 1u16.checked_shl(p))
-            .unwrap_or(0)
+        let members = self.role(role).and_then(|role| role.members.as_mut());
+        if let (Some(position), Some(members)) = (position, members) {
+            members.insert(position);
+        }
     }
 }
 
-impl Body for RootBody {
+impl<R: Reading> Body for RootBody<R> {
     const TYPE: &'static str = "root";
-    type Content = RootKeys;
+    type Content = RootKeys<R>;
 
     fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
         match (path, kind) {
             ([Key("keys"), Key(_)], Container::Object) => {
-                self.key = KeyDraft::default();
+                self.key = KeyDraft::begun();
                 Ok(())
             }
             ([Key("roles"), Key(name), Key("keyids")], Container::Array) => {
                 if let Some(role) = self.role(name) {
-                    role.members = Some(0);
+                    role.members.get_or_insert_default();
                 }
                 Ok(())
             }
             ([Key("keys" | "roles")] | [Key("roles"), Key(_)], Container::Object) => Ok(()),
-            ([Key("keys"), Key(_), inner @ ..], _) => KeyDraft::open(inner, kind),
+            ([Key("keys"), Key(_), inner @ ..], _) => keys::open_key(inner, kind),
             (
                 [Key("consistent_snapshot" | "keys" | "roles")]
                 | [Key("roles"), Key(_)]
@@ -147,10 +133,7 @@ impl Body for RootBody {
             [Key("consistent_snapshot")] => self.consistent_snapshot = Some(boolean(value)?),
             [Key("keys"), Key(_), inner @ ..] if !inner.is_empty() => self.key.value(inner, value)?,
             [Key("roles"), Key(name), Key("keyids"), Segment::Index(_)] => {
-                let bit = self.bit(&key_id(value)?);
-                if let Some(members) = self.role(name).and_then(|role| role.members.as_mut()) {
-                    *members |= bit;
-                }
+                self.add_member(name, &key_id::<R>(value)?);
             }
             [Key("roles"), Key(name), Key("threshold")] => {
                 let threshold = threshold(value)?;
@@ -167,23 +150,21 @@ impl Body for RootBody {
     }
 
     fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
-        if let [Key("keys"), Key(id)] = path {
-            let id = hex::decode(id).ok_or(Flawed::NOT_HEX)?;
-            if let Some(public) = self.key.finish()? {
-                let full = self.table.try_push(KnownKey { id, public });
-                full.map_err(|_| Flawed::Limit(Limit::RootKeys))?;
-            }
+        if let [Key("keys"), Key(id)] = path
+            && let Some(key) = core::mem::take(&mut self.key).finish(id)?
+        {
+            self.table.try_push(key).map_err(|_| Flawed::Limit(Limit::RootKeys))?;
         }
         Ok(())
     }
 
-    fn finish(self) -> Result<RootKeys, Flawed> {
-        match self.consistent_snapshot {
-            Some(true) => {}
-            Some(false) => return Err(Flawed::Flaw(Flaw::ConsistentSnapshotOff)),
-            None => return Err(Flawed::MISSING),
-        }
+    fn canonical(&mut self, bytes: &[u8]) {
+        self.key.canonical(bytes);
+    }
+
+    fn finish(self) -> Result<RootKeys<R>, Flawed> {
         Ok(RootKeys {
+            has_consistent_snapshot: check_consistent_snapshot::<R>(self.consistent_snapshot.ok_or(Flawed::MISSING)?)?,
             root: self.root.finish()?,
             snapshot: self.snapshot.finish()?,
             targets: self.targets.finish()?,

@@ -1,12 +1,16 @@
 //! Snapshot: which versions belong together; and what the one before it listed.
 
-use super::{Body, Field, Flawed, Segment::Key, meta::MetaDraft};
+use super::{
+    Body, Field, Flawed,
+    Segment::Key,
+    meta::{MetaDraft, open_entry},
+};
 use crate::{
     limits::COMPARED_AT_ONCE,
+    list::List,
     names::{RoleName, RoleVersion},
-    state::Pinned,
+    reading::Reading,
 };
-use arrayvec::ArrayVec;
 use sha2::{Digest as _, Sha256};
 use tuffet_wire::{Container, Scalar};
 
@@ -14,10 +18,10 @@ use tuffet_wire::{Container, Scalar};
 ///
 /// However many it listed, the memory is the same: a long list is compared in several readings.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct OldFiles {
-    files: ArrayVec<OldFile, COMPARED_AT_ONCE>,
-    /// One bit for each that the new snapshot lists, the first file lowest.
-    found: u32,
+pub(crate) struct OldFiles<R: Reading> {
+    files: R::List<OldFile, COMPARED_AT_ONCE>,
+    /// How many of them the new snapshot lists.
+    found: usize,
     /// How many files of the old snapshot come before these.
     start: u32,
     /// How many files the old snapshot lists, as far as it was read.
@@ -31,11 +35,11 @@ struct OldFile {
     version: RoleVersion,
 }
 
-impl OldFiles {
+impl<R: Reading> OldFiles<R> {
     /// None so far, from this position in the old snapshot on.
     pub fn from(start: u32) -> Self {
         Self {
-            files: ArrayVec::new(),
+            files: R::List::default(),
             found: 0,
             start,
             listed: 0,
@@ -64,18 +68,14 @@ impl OldFiles {
     /// Notes that the new snapshot lists a file; gives the old version if it was higher.
     fn find(&mut self, name: &str, offered: RoleVersion) -> Option<RoleVersion> {
         let name = name_id(name);
-        let position = self.files.iter().position(|file| file.name == name)?;
-        let bit = u32::try_from(position)
-            .ok()
-            .and_then(|position| 1u32.checked_shl(position))?;
-        self.found |= bit;
-        let file = self.files.get(position)?;
+        let file = self.files.iter().find(|file| file.name == name)?;
+        // A file lists no name twice, so this one was not found before.
+        self.found = self.found.saturating_add(1);
         (offered < file.version).then_some(file.version)
     }
 
     fn all_listed(&self) -> bool {
-        // Invariant: fewer files than bits.
-        u32::try_from(self.files.len()) == Ok(self.found.count_ones())
+        self.files.len() == self.found
     }
 }
 
@@ -91,23 +91,23 @@ pub(crate) enum Regression {
 }
 
 /// What a snapshot says about one role, and beside the old snapshot.
-#[derive(Copy, Clone, Debug)]
-pub(crate) struct SnapshotContent {
-    pub found: Option<Pinned>,
+#[derive(Clone, Debug)]
+pub(crate) struct SnapshotContent<R: Reading> {
+    pub found: Option<R::Listed>,
     pub regression: Option<Regression>,
 }
 
 /// Takes out the entry of one role, and compares all entries with old ones.
-pub(crate) struct SnapshotBody<'a> {
+pub(crate) struct SnapshotBody<'a, R: Reading> {
     wanted: &'a RoleName,
-    old: &'a mut OldFiles,
-    draft: MetaDraft,
+    old: &'a mut OldFiles<R>,
+    draft: MetaDraft<R>,
     has_meta: bool,
-    content: SnapshotContent,
+    content: SnapshotContent<R>,
 }
 
-impl<'a> SnapshotBody<'a> {
-    pub fn new(wanted: &'a RoleName, old: &'a mut OldFiles) -> Self {
+impl<'a, R: Reading> SnapshotBody<'a, R> {
+    pub fn new(wanted: &'a RoleName, old: &'a mut OldFiles<R>) -> Self {
         let content = SnapshotContent {
             found: None,
             regression: None,
@@ -121,25 +121,24 @@ impl<'a> SnapshotBody<'a> {
         }
     }
 
-    fn entry(&mut self, name: &str, entry: Pinned) {
+    fn entry(&mut self, name: &str, entry: R::Listed) {
+        let offered = R::version(&entry);
         let role = name.strip_suffix(".json");
         if role == Some(self.wanted.as_str()) {
             self.content.found = Some(entry);
         }
-        if let Some(trusted) = self.old.find(name, entry.version) {
+        if let Some(trusted) = self.old.find(name, offered) {
             let role = role.and_then(RoleName::new).unwrap_or(RoleName::Snapshot);
-            self.content.regression.get_or_insert(Regression::Lower {
-                role,
-                trusted,
-                offered: entry.version,
-            });
+            self.content
+                .regression
+                .get_or_insert(Regression::Lower { role, trusted, offered });
         }
     }
 }
 
-impl Body for SnapshotBody<'_> {
+impl<R: Reading> Body for SnapshotBody<'_, R> {
     const TYPE: &'static str = "snapshot";
-    type Content = SnapshotContent;
+    type Content = SnapshotContent<R>;
 
     fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
         open_meta(path, kind, &mut self.draft, &mut self.has_meta)
@@ -151,13 +150,13 @@ impl Body for SnapshotBody<'_> {
 
     fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
         if let [Key("meta"), Key(name)] = path {
-            let entry = self.draft.finish()?;
+            let entry = core::mem::take(&mut self.draft).finish()?;
             self.entry(name, entry);
         }
         Ok(())
     }
 
-    fn finish(mut self) -> Result<SnapshotContent, Flawed> {
+    fn finish(mut self) -> Result<SnapshotContent<R>, Flawed> {
         if !self.has_meta {
             return Err(Flawed::MISSING);
         }
@@ -169,13 +168,13 @@ impl Body for SnapshotBody<'_> {
 }
 
 /// Takes out the list of files of the old snapshot, from a position on.
-pub(crate) struct OldSnapshotBody {
-    files: OldFiles,
-    draft: MetaDraft,
+pub(crate) struct OldSnapshotBody<R: Reading> {
+    files: OldFiles<R>,
+    draft: MetaDraft<R>,
     has_meta: bool,
 }
 
-impl OldSnapshotBody {
+impl<R: Reading> OldSnapshotBody<R> {
     pub fn from(start: u32) -> Self {
         Self {
             files: OldFiles::from(start),
@@ -185,9 +184,9 @@ impl OldSnapshotBody {
     }
 }
 
-impl Body for OldSnapshotBody {
+impl<R: Reading> Body for OldSnapshotBody<R> {
     const TYPE: &'static str = "snapshot";
-    type Content = OldFiles;
+    type Content = OldFiles<R>;
 
     fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
         open_meta(path, kind, &mut self.draft, &mut self.has_meta)
@@ -199,13 +198,13 @@ impl Body for OldSnapshotBody {
 
     fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
         if let [Key("meta"), Key(name)] = path {
-            let entry = self.draft.finish()?;
-            self.files.add(name, entry.version);
+            let entry = core::mem::take(&mut self.draft).finish()?;
+            self.files.add(name, R::version(&entry));
         }
         Ok(())
     }
 
-    fn finish(self) -> Result<OldFiles, Flawed> {
+    fn finish(self) -> Result<OldFiles<R>, Flawed> {
         if self.has_meta {
             Ok(self.files)
         } else {
@@ -214,7 +213,12 @@ impl Body for OldSnapshotBody {
     }
 }
 
-fn open_meta(path: Field<'_>, kind: Container, draft: &mut MetaDraft, has_meta: &mut bool) -> Result<(), Flawed> {
+fn open_meta<R: Reading>(
+    path: Field<'_>,
+    kind: Container,
+    draft: &mut MetaDraft<R>,
+    has_meta: &mut bool,
+) -> Result<(), Flawed> {
     match (path, kind) {
         ([Key("meta")], Container::Object) => {
             *has_meta = true;
@@ -225,13 +229,13 @@ fn open_meta(path: Field<'_>, kind: Container, draft: &mut MetaDraft, has_meta: 
             if inner.is_empty() {
                 *draft = MetaDraft::default();
             }
-            MetaDraft::open(inner, kind)
+            open_entry(inner, kind)
         }
         _ => Ok(()),
     }
 }
 
-fn meta_value(path: Field<'_>, value: Scalar<'_>, draft: &mut MetaDraft) -> Result<(), Flawed> {
+fn meta_value<R: Reading>(path: Field<'_>, value: Scalar<'_>, draft: &mut MetaDraft<R>) -> Result<(), Flawed> {
     match path {
         [Key("meta"), Key(_), inner @ ..] => draft.value(inner, value),
         [Key("meta")] => Err(Flawed::WRONG_KIND),

@@ -8,49 +8,50 @@ use super::{
 use crate::{
     error::{Flaw, Limit},
     limits::{DELEGATIONS_MAX, NAMES_AT_ONCE},
-    names::{DelegatedName, TargetName},
+    list::List,
+    names::DelegatedName,
     patterns,
+    reading::Reading,
     target::Custom,
 };
-use arrayvec::ArrayVec;
 use sha2::{Digest as _, Sha256};
 use tuffet_wire::{Container, Digest, Scalar};
 
 /// What a targets file says about one name.
 #[derive(Clone, Debug)]
-pub(crate) struct TargetsContent {
-    pub entry: Option<Entry>,
+pub(crate) struct TargetsContent<R: Reading> {
+    pub entry: Option<Entry<R>>,
     /// Positions of the delegations that cover the name, in order, up to and with the first terminating one.
-    pub matches: ArrayVec<u16, DELEGATIONS_MAX>,
+    pub matches: R::List<u16, DELEGATIONS_MAX>,
     pub is_terminated: bool,
     /// Where the next comparison of role names has to start, if one reading was not enough for all.
     pub more_names: Option<u32>,
 }
 
 /// What a targets file says about one target.
-#[derive(Copy, Clone, Debug)]
-pub(crate) struct Entry {
+#[derive(Clone, Debug)]
+pub(crate) struct Entry<R: Reading> {
     pub length: u64,
-    pub digest: Digest,
+    pub digests: R::Digests,
     pub custom: Custom,
 }
 
 /// Takes out the entry and the matching delegations of one name.
-pub(crate) struct TargetsBody<'a> {
-    wanted: &'a TargetName,
+pub(crate) struct TargetsBody<'a, R: Reading> {
+    wanted: &'a str,
     wanted_digest: Digest,
     has_targets: bool,
-    entry: Option<EntryDraft>,
+    entry: Option<EntryDraft<R>>,
     role: DelegationDraft,
-    matches: ArrayVec<u16, DELEGATIONS_MAX>,
+    matches: R::List<u16, DELEGATIONS_MAX>,
     is_terminated: bool,
-    names: RoleNames,
+    names: RoleNames<R>,
 }
 
-#[derive(Copy, Clone, Default)]
-struct EntryDraft {
+#[derive(Clone, Default)]
+struct EntryDraft<R: Reading> {
     length: Option<u64>,
-    digest: Option<Digest>,
+    digests: R::DigestsDraft,
     custom: Custom,
 }
 
@@ -66,15 +67,15 @@ struct DelegationDraft {
     is_terminating: Option<bool>,
 }
 
-impl<'a> TargetsBody<'a> {
-    pub fn new(wanted: &'a TargetName) -> Self {
+impl<'a, R: Reading> TargetsBody<'a, R> {
+    pub fn new(wanted: &'a str) -> Self {
         Self {
             wanted,
-            wanted_digest: Sha256::digest(wanted.as_str()).into(),
+            wanted_digest: Sha256::digest(wanted).into(),
             has_targets: false,
             entry: None,
             role: DelegationDraft::default(),
-            matches: ArrayVec::new(),
+            matches: R::List::default(),
             is_terminated: false,
             names: RoleNames::from(0),
         }
@@ -105,7 +106,7 @@ impl<'a> TargetsBody<'a> {
     fn role_value(&mut self, position: u32, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         match path {
             [Key("keyids"), Index(_)] => {
-                key_id(value)?;
+                key_id::<R>(value)?;
             }
             [Key("name")] => {
                 let name = text(value)?;
@@ -114,7 +115,7 @@ impl<'a> TargetsBody<'a> {
                 self.names.add(position, name)?;
             }
             [Key("paths"), Index(_)] => {
-                self.role.is_match |= patterns::glob_matches(text(value)?, self.wanted.as_str());
+                self.role.is_match |= patterns::glob_matches(text(value)?, self.wanted);
             }
             [Key("path_hash_prefixes"), Index(_)] => {
                 self.role.is_match |= patterns::hash_matches(text(value)?, &self.wanted_digest);
@@ -151,8 +152,8 @@ impl<'a> TargetsBody<'a> {
         let entry = self.entry.get_or_insert_default();
         match path {
             [Key("length")] => entry.length = Some(integer(value)?),
-            [Key("hashes"), Key("sha256")] => entry.digest = Some(key_id(value)?),
-            [Key("custom"), Key(field)] => entry.custom.set(field, value)?,
+            [Key("hashes"), Key(algorithm)] => R::take_digest(&mut entry.digests, algorithm, value)?,
+            [Key("custom"), Key(field)] => entry.custom.set(field, value),
             [] | [Key("hashes" | "custom")] => return Err(Flawed::WRONG_KIND),
             _ => {}
         }
@@ -163,21 +164,15 @@ impl<'a> TargetsBody<'a> {
         self.entry.get_or_insert_default();
         match (path, kind) {
             ([] | [Key("hashes" | "custom")], Container::Object) => Ok(()),
-            (
-                []
-                | [Key("hashes" | "custom" | "length")]
-                | [Key("hashes"), _]
-                | [Key("custom"), Key("class" | "security_version" | "version")],
-                _,
-            ) => Err(Flawed::WRONG_KIND),
+            ([] | [Key("hashes" | "custom" | "length")] | [Key("hashes"), _], _) => Err(Flawed::WRONG_KIND),
             _ => Ok(()),
         }
     }
 }
 
-impl Body for TargetsBody<'_> {
+impl<R: Reading> Body for TargetsBody<'_, R> {
     const TYPE: &'static str = "targets";
-    type Content = TargetsContent;
+    type Content = TargetsContent<R>;
 
     fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
         match (path, kind) {
@@ -185,9 +180,7 @@ impl Body for TargetsBody<'_> {
                 self.has_targets = true;
                 Ok(())
             }
-            ([Key("targets"), Key(name), inner @ ..], kind) if *name == self.wanted.as_str() => {
-                self.open_entry(inner, kind)
-            }
+            ([Key("targets"), Key(name), inner @ ..], kind) if *name == self.wanted => self.open_entry(inner, kind),
             ([Key("delegations"), Key("roles"), Index(_), inner @ ..], kind) => self.open_role(inner, kind),
             (path, kind) => open_delegations(path, kind),
         }
@@ -195,7 +188,7 @@ impl Body for TargetsBody<'_> {
 
     fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         match path {
-            [Key("targets"), Key(name), inner @ ..] if *name == self.wanted.as_str() => self.entry_value(inner, value),
+            [Key("targets"), Key(name), inner @ ..] if *name == self.wanted => self.entry_value(inner, value),
             [Key("delegations"), Key("roles"), Index(position), inner @ ..] => self.role_value(*position, inner, value),
             [Key("targets" | "delegations")] | [Key("delegations"), Key("keys" | "roles")] => Err(Flawed::WRONG_KIND),
             _ => Ok(()),
@@ -209,7 +202,7 @@ impl Body for TargetsBody<'_> {
         }
     }
 
-    fn finish(self) -> Result<TargetsContent, Flawed> {
+    fn finish(self) -> Result<TargetsContent<R>, Flawed> {
         if !self.has_targets {
             return Err(Flawed::MISSING);
         }
@@ -217,9 +210,13 @@ impl Body for TargetsBody<'_> {
             None => None,
             Some(EntryDraft {
                 length: Some(length),
-                digest: Some(digest),
+                digests,
                 custom,
-            }) => Some(Entry { length, digest, custom }),
+            }) => Some(Entry {
+                length,
+                digests: R::digests(digests)?,
+                custom,
+            }),
             Some(_) => return Err(Flawed::MISSING),
         };
         let more_names = self.names.next_start();
@@ -233,15 +230,15 @@ impl Body for TargetsBody<'_> {
 }
 
 /// Looks for a role name that occurs twice, beyond the names that the first reading had room for.
-pub(crate) struct RoleNamesBody(RoleNames);
+pub(crate) struct RoleNamesBody<R: Reading>(RoleNames<R>);
 
-impl RoleNamesBody {
+impl<R: Reading> RoleNamesBody<R> {
     pub fn from(start: u32) -> Self {
         Self(RoleNames::from(start))
     }
 }
 
-impl Body for RoleNamesBody {
+impl<R: Reading> Body for RoleNamesBody<R> {
     const TYPE: &'static str = "targets";
     type Content = Option<u32>;
 
@@ -258,19 +255,19 @@ impl Body for RoleNamesBody {
 }
 
 /// Some role names of a list, compared with all that come later.
-struct RoleNames {
+struct RoleNames<R: Reading> {
     /// Where the kept names begin.
     start: u32,
     /// Eight bytes of the SHA-256 of each: two names that share them lead to a refusal, never to a name read twice.
-    kept: ArrayVec<[u8; 8], NAMES_AT_ONCE>,
+    kept: R::List<[u8; 8], NAMES_AT_ONCE>,
     listed: u32,
 }
 
-impl RoleNames {
+impl<R: Reading> RoleNames<R> {
     fn from(start: u32) -> Self {
         Self {
             start,
-            kept: ArrayVec::new(),
+            kept: R::List::default(),
             listed: 0,
         }
     }

@@ -1,24 +1,28 @@
 //! Timestamp: which snapshot is the newest.
 
-use super::{Body, Field, Flawed, Segment::Key, meta::MetaDraft};
-use crate::state::Pinned;
+use super::{
+    Body, Field, Flawed,
+    Segment::Key,
+    meta::{MetaDraft, open_entry},
+};
+use crate::reading::Reading;
 use tuffet_wire::{Container, Scalar};
 
 /// Takes out the one entry, the snapshot.
 #[derive(Default)]
-pub(crate) struct TimestampBody {
-    snapshot: Option<MetaDraft>,
+pub(crate) struct TimestampBody<R: Reading> {
+    snapshot: Option<MetaDraft<R>>,
 }
 
-impl Body for TimestampBody {
+impl<R: Reading> Body for TimestampBody<R> {
     const TYPE: &'static str = "timestamp";
-    type Content = Pinned;
+    type Content = R::Listed;
 
     fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
         match (path, kind) {
             ([Key("meta")], Container::Array) => Err(Flawed::WRONG_KIND),
             ([Key("meta"), Key("snapshot.json"), inner @ ..], _) => {
-                MetaDraft::open(inner, kind)?;
+                open_entry(inner, kind)?;
                 self.snapshot.get_or_insert_default();
                 Ok(())
             }
@@ -36,7 +40,7 @@ impl Body for TimestampBody {
         }
     }
 
-    fn finish(self) -> Result<Pinned, Flawed> {
+    fn finish(self) -> Result<R::Listed, Flawed> {
         self.snapshot.ok_or(Flawed::MISSING)?.finish()
     }
 }

@@ -8,8 +8,8 @@ use std::{
     convert::Infallible,
 };
 use tuffet_tuf::{
-    Answer, Error, Fetch, Limits, Request, Resolution, RoleName, Session, Store, TargetName, TrustedState, emit,
-    first_root,
+    Answer, ClockPolicy, Error, Fetch, Limits, Request, Resolution, RoleName, Session, Store, TargetName, TrustedState,
+    emit, first_root,
     model::{
         DelegatedRole, Delegations, Key, KeyId, MetaFile, Role, RoleKeys, Root, Signature, Snapshot, Target, Targets,
         Timestamp, TimestampMeta, TopLevelRoles,
@@ -280,7 +280,7 @@ pub struct Device {
     pub root: Vec<u8>,
     pub snapshot: Vec<u8>,
     pub trusted: TrustedState,
-    pub now: UnixSeconds,
+    pub clock: ClockPolicy,
     pub limits: Limits,
     pub piece: usize,
     pub requests: Vec<String>,
@@ -295,7 +295,7 @@ impl Device {
             root,
             snapshot: Vec::new(),
             trusted,
-            now: days(1),
+            clock: ClockPolicy::Trusted { now: days(1) },
             limits: Limits::DEFAULT,
             piece: 64,
             requests: Vec::new(),
@@ -309,7 +309,7 @@ impl Device {
             bytes: &self.root,
             piece: self.piece,
         };
-        Session::begin(&mut root, self.trusted, wanted, self.now, &self.limits)
+        Session::begin(&mut root, self.trusted, wanted, self.clock, &self.limits)
     }
 
     /// Runs a session until it asks for nothing more.

@@ -4,7 +4,7 @@
 
 use core::hint::black_box;
 
-use tuffet_tuf::{Answer, Limits, Request, Session, TargetName, TrustedState, first_root};
+use tuffet_tuf::{Answer, ClockPolicy, Limits, Request, Session, TargetName, TrustedState, first_root};
 use tuffet_wire::UnixSeconds;
 
 tuffet_sizes::start_with!(run);
@@ -18,7 +18,7 @@ fn run() {
         return;
     };
     let now = UnixSeconds::new(black_box(0));
-    let Ok(mut session) = Session::begin(&mut tuffet_sizes::input(), trusted, wanted, now, &Limits::DEFAULT) else {
+    let Ok(mut session) = Session::begin(&mut tuffet_sizes::input(), trusted, wanted, ClockPolicy::Trusted { now }, &Limits::DEFAULT) else {
         return;
     };
     while let Request::Fetch(fetch) = black_box(session.request()) {
