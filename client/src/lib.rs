@@ -16,6 +16,7 @@ pub mod device;
 pub mod error;
 pub mod files;
 pub mod flash_file;
+pub mod foreign;
 pub mod health;
 pub mod install;
 pub mod report;

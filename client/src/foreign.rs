@@ -1,0 +1,421 @@
+//! Other people's TUF repositories: the whole client workflow, over the lenient reading of the verifier.
+//!
+//! - The verifier decides; this shell downloads, hands over and stores, in that order.
+//! - The folder holds what is trusted, byte for byte as received: `root.json`, `timestamp.json`, `snapshot.json`,
+//!   `targets.json` and each delegated role under its percent-encoded name; and `state.bin`, which says by digest which bytes
+//!   those are. Every file is replaced atomically, the state after the file.
+//! - A copy that is not the one of the state is not used, so an edited or torn one costs a download and never lowers a
+//!   version. Without the state nothing is trusted.
+//! - What the local copy satisfies is not asked for; nothing is asked for twice, in advance or in another order than the
+//!   specification has it.
+
+use crate::error::StorageError;
+use crate::files::{read_if_there, remove_if_there, sync_folder_of, write_atomically};
+use crate::transport::{Fetch, Transport, TransportError};
+use sha2::{Digest as _, Sha256, Sha512};
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use tuffet_no_std_client::tuf::{
+    self, Answer, BadState, ClockPolicy, FileName, Hashes, Lenient, Limits, Pinned, Request, Resolution, RoleName,
+    Store, TrustedState, VerifiedTarget,
+};
+use tuffet_no_std_client::wire::hex::Hex;
+
+type Session = tuf::Session<Lenient>;
+
+/// Why something of another repository is not here.
+#[derive(Debug, thiserror::Error)]
+pub enum ForeignError {
+    /// The state does not say what is trusted.
+    #[error("{}: {reason}; initialise the folder again with a root that you trust", path.display())]
+    DamagedState {
+        /// The state's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// More roots than one run follows.
+    #[error("the repository has more new roots than one run follows; run again to go on from the newest")]
+    MoreRoots,
+    /// No role that is trusted for the name lists it.
+    #[error("no trusted role lists the target {name:?}")]
+    NotFound {
+        /// The target.
+        name: String,
+    },
+    /// The target is not the file that its role lists.
+    #[error("the target {name:?} is not the file that its role lists")]
+    WrongTarget {
+        /// The target.
+        name: String,
+    },
+    /// The server does not have the target.
+    #[error("the server does not have the target {name:?}")]
+    TargetAbsent {
+        /// The target.
+        name: String,
+    },
+    /// A file operation failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The network or the server failed.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The repository was refused.
+    #[error("{0}")]
+    Tuf(tuf::Error<Infallible>),
+}
+
+impl From<tuf::Error<Infallible>> for ForeignError {
+    fn from(error: tuf::Error<Infallible>) -> Self {
+        Self::Tuf(error)
+    }
+}
+
+/// What this machine trusts of another repository.
+#[derive(Debug, Clone)]
+pub struct Foreign {
+    folder: PathBuf,
+    limits: Limits,
+}
+
+/// The metadata is up to date; targets can be looked up in it.
+pub struct Refreshed<'f> {
+    foreign: &'f Foreign,
+    metadata: &'f Transport,
+    session: Session,
+}
+
+impl Foreign {
+    /// Begins to trust a root: it has to be signed by its own keys. An existing folder is taken over.
+    pub fn init(folder: &Path, root: &[u8]) -> Result<(), ForeignError> {
+        let foreign = Self::at(folder);
+        let mut document = root;
+        let trusted = TrustedState::<Lenient>::of_first_root(&mut document, &foreign.limits)?;
+        std::fs::create_dir_all(folder).map_err(|error| StorageError::new("make the folder", folder, error))?;
+        foreign.keep(&RoleName::Root, root)?;
+        for role in [RoleName::Timestamp, RoleName::Snapshot, RoleName::Targets] {
+            remove_if_there(&foreign.path(&role))?;
+        }
+        foreign.save(&trusted)
+    }
+
+    /// What a folder holds; that is looked at later.
+    #[must_use]
+    pub fn at(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            limits: Limits::LARGE,
+        }
+    }
+
+    /// Brings the top-level roles up to date.
+    pub fn refresh<'f>(&'f self, metadata: &'f Transport, clock: ClockPolicy) -> Result<Refreshed<'f>, ForeignError> {
+        let trusted = self.trusted()?;
+        let root = self.root(metadata, &trusted)?;
+        let session = Session::refresh(&mut root.as_slice(), trusted, clock, &self.limits)?;
+        let session = self.drive(metadata, session)?;
+        Ok(Refreshed {
+            foreign: self,
+            metadata,
+            session,
+        })
+    }
+
+    /// The kept root; if it is not the one that is trusted, the server's copy of that one.
+    fn root(&self, metadata: &Transport, trusted: &TrustedState<Lenient>) -> Result<Vec<u8>, ForeignError> {
+        let pinned = trusted.root.pinned();
+        if let Some(kept) = self.kept(&RoleName::Root, &pinned)? {
+            return Ok(kept);
+        }
+        let file = FileName {
+            role: RoleName::Root,
+            version: Some(pinned.version),
+        };
+        let served = metadata.fetch(Fetch {
+            path: &file.to_string(),
+            bytes_max: u64::from(pinned.length),
+        })?;
+        match served {
+            Some(served) if is(&pinned, &served.bytes) => {
+                self.keep(&RoleName::Root, &served.bytes)?;
+                Ok(served.bytes)
+            }
+            _ => Err(tuf::Error::DamagedStore { role: RoleName::Root }.into()),
+        }
+    }
+
+    /// Fetches, hands over and stores, until the session asks for nothing more.
+    fn drive(&self, metadata: &Transport, mut session: Session) -> Result<Session, ForeignError> {
+        loop {
+            let fetch = match session.request() {
+                Request::Fetch(fetch) => fetch,
+                Request::Paused => return Err(ForeignError::MoreRoots),
+                Request::Resolved => return Ok(session),
+            };
+            let kept = match &fetch.pinned {
+                Some(pinned) => self.kept(&fetch.role, pinned)?,
+                None => None,
+            };
+            if let Some(kept) = kept {
+                // A listing may name a version and no bytes; if the copy of that version does not hold, the server may have another.
+                let before = session.clone();
+                match session.take(Answer::Present(&mut kept.as_slice())) {
+                    Ok(store) => {
+                        self.store(store, &kept, &session)?;
+                        continue;
+                    }
+                    Err(tuf::Error::Rejected(tuf::Rejected::TooFewSignatures { .. })) => session = before,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            let path = fetch.file.to_string();
+            let bytes_max = u64::from(fetch.bytes_max);
+            let served = metadata.fetch(Fetch { path: &path, bytes_max })?;
+            match served {
+                Some(served) => {
+                    let store = session.take(Answer::Present(&mut served.bytes.as_slice()))?;
+                    self.store(store, &served.bytes, &session)?;
+                }
+                None => {
+                    let store = session.take(Answer::<&[u8]>::Absent)?;
+                    self.store(store, &[], &session)?;
+                }
+            }
+        }
+    }
+
+    /// Writes down what the session says: the file, then the state; then what the state has forgotten goes.
+    fn store(&self, store: Option<Store>, file: &[u8], session: &Session) -> Result<(), ForeignError> {
+        let Some(Store { role }) = store else {
+            return Ok(());
+        };
+        let trusted = session.trusted();
+        if facts(trusted, &role).is_some_and(|pinned| is(&pinned, file)) {
+            self.keep(&role, file)?;
+        }
+        self.save(trusted)?;
+        for role in [RoleName::Timestamp, RoleName::Snapshot] {
+            if facts(trusted, &role).is_none() {
+                remove_if_there(&self.path(&role))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn kept(&self, role: &RoleName, pinned: &Pinned) -> Result<Option<Vec<u8>>, ForeignError> {
+        let kept = read_if_there(&self.path(role))?;
+        Ok(kept.filter(|bytes| is(pinned, bytes)))
+    }
+
+    fn keep(&self, role: &RoleName, file: &[u8]) -> Result<(), ForeignError> {
+        Ok(write_atomically(&self.path(role), file)?)
+    }
+
+    /// The name as served, without a version: percent-encoded, so that no role can name another folder.
+    fn path(&self, role: &RoleName) -> PathBuf {
+        let name = FileName {
+            role: *role,
+            version: None,
+        };
+        self.folder.join(name.to_string())
+    }
+
+    fn state_path(&self) -> PathBuf {
+        self.folder.join("state.bin")
+    }
+
+    /// The state behind its digest.
+    fn trusted(&self) -> Result<TrustedState<Lenient>, ForeignError> {
+        let path = self.state_path();
+        let damaged = |reason: String| ForeignError::DamagedState {
+            path: path.clone(),
+            reason,
+        };
+        let record = read_if_there(&path)?.ok_or_else(|| damaged("there is none".to_owned()))?;
+        let (digest, state) = record
+            .split_first_chunk::<32>()
+            .ok_or_else(|| damaged("it is cut short".to_owned()))?;
+        if Sha256::digest(state).as_slice() != digest {
+            return Err(damaged("it is not as it was written".to_owned()));
+        }
+        TrustedState::<Lenient>::from_bytes(state).map_err(|bad| {
+            damaged(match bad {
+                BadState::UnknownLayout { found } => format!("layout {found} is unknown to this version"),
+                _ => "it is not as this version writes it".to_owned(),
+            })
+        })
+    }
+
+    fn save(&self, trusted: &TrustedState<Lenient>) -> Result<(), ForeignError> {
+        let state = trusted.to_bytes();
+        let mut record = Sha256::digest(&state).to_vec();
+        record.extend_from_slice(&state);
+        Ok(write_atomically(&self.state_path(), &record)?)
+    }
+}
+
+impl Refreshed<'_> {
+    /// Looks a target up, through the delegations that are trusted for its name.
+    pub fn find(&mut self, name: &str) -> Result<VerifiedTarget<Lenient>, ForeignError> {
+        let session = self.session.clone().search(name.to_owned());
+        let session = session.map_err(tuf::Error::Misuse)?;
+        let session = self.foreign.drive(self.metadata, session)?;
+        let found = session.resolution().cloned();
+        self.session = session;
+        match found {
+            Some(Resolution::Found(target)) => Ok(target),
+            Some(Resolution::NotFound) | None => Err(ForeignError::NotFound { name: name.to_owned() }),
+        }
+    }
+
+    /// Downloads a target into a folder, under its percent-encoded name, unless it is there. Gives its path.
+    pub fn download(
+        &self,
+        target: &VerifiedTarget<Lenient>,
+        targets: &Transport,
+        folder: &Path,
+    ) -> Result<PathBuf, ForeignError> {
+        let name = target.name();
+        let place = folder.join(escaped(name, ""));
+        let storage = |operation, path: &Path| {
+            let path = path.to_owned();
+            move |error| StorageError::new(operation, &path, error)
+        };
+        if place.is_file() {
+            let mut file = File::open(&place).map_err(storage("read", &place))?;
+            let mut seen = Seen::default();
+            io::copy(&mut file, &mut seen).map_err(storage("read", &place))?;
+            if seen.is(target) {
+                return Ok(place);
+            }
+        }
+        let path = target_path(target, self.session.has_consistent_snapshot());
+        let Some(mut body) = targets.download(&path, 0)? else {
+            return Err(ForeignError::TargetAbsent { name: name.clone() });
+        };
+        std::fs::create_dir_all(folder).map_err(storage("make the folder", folder))?;
+        // Gone again unless it takes its place.
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(storage("write into", folder))?;
+        let mut seen = Seen::default();
+        let mut piece = vec![0; 64 * 1024];
+        loop {
+            let count = body.read(&mut piece)?;
+            let Some(received) = piece.get(..count).filter(|received| !received.is_empty()) else {
+                break;
+            };
+            seen.take(received);
+            // §5.7.1: never more than is listed.
+            if seen.bytes > target.length() {
+                break;
+            }
+            file.write_all(received).map_err(storage("write", file.path()))?;
+        }
+        if !seen.is(target) {
+            return Err(ForeignError::WrongTarget { name: name.clone() });
+        }
+        file.as_file().sync_all().map_err(storage("write", file.path()))?;
+        let persisted = file.persist(&place).map_err(|error| error.error);
+        persisted.map_err(storage("write", &place))?;
+        sync_folder_of(&place).map_err(storage("write", &place))?;
+        Ok(place)
+    }
+}
+
+/// What was seen of a target's bytes.
+#[derive(Default)]
+struct Seen {
+    bytes: u64,
+    sha256: Sha256,
+    sha512: Sha512,
+}
+
+impl Seen {
+    fn take(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        self.sha256.update(bytes);
+        self.sha512.update(bytes);
+    }
+
+    /// §5.7.3
+    fn is(self, target: &VerifiedTarget<Lenient>) -> bool {
+        let Hashes { sha256, sha512 } = target.digests();
+        self.bytes == target.length()
+            && sha256.is_none_or(|listed| self.sha256.finalize().as_slice() == listed)
+            && sha512
+                .as_deref()
+                .is_none_or(|listed| self.sha512.finalize().as_slice() == listed)
+    }
+}
+
+impl Write for Seen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.take(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn is(pinned: &Pinned, file: &[u8]) -> bool {
+    let mut document = file;
+    match pinned.matches(&mut document) {
+        Ok(matches) => matches,
+        Err(never) => match never {},
+    }
+}
+
+/// What the state says of a role's file.
+fn facts(trusted: &TrustedState<Lenient>, role: &RoleName) -> Option<Pinned> {
+    let file = match role {
+        RoleName::Delegated(role) => trusted.delegated(role).map(|known| known.file),
+        RoleName::Root => Some(trusted.root),
+        RoleName::Snapshot => trusted.snapshot,
+        RoleName::Targets => trusted.targets,
+        RoleName::Timestamp => trusted.timestamp.as_ref().map(|known| known.file),
+    };
+    file.map(|file| file.pinned())
+}
+
+/// §5.7.2: `DIR/DIGEST.FILE` with consistent snapshots, the name itself without.
+fn target_path(target: &VerifiedTarget<Lenient>, has_consistent_snapshot: bool) -> String {
+    let name = escaped(target.name(), "/");
+    if !has_consistent_snapshot {
+        return name;
+    }
+    let Hashes { sha256, sha512 } = target.digests();
+    let digest = match (sha256, sha512) {
+        (Some(digest), _) => Hex(digest).to_string(),
+        (None, Some(digest)) => Hex(digest.as_slice()).to_string(),
+        (None, None) => return name,
+    };
+    match name.rsplit_once('/') {
+        Some((folder, file)) => format!("{folder}/{digest}.{file}"),
+        None => format!("{digest}.{name}"),
+    }
+}
+
+/// A name in which everything is percent-encoded that means something in an address or a path, but for these.
+fn escaped(name: &str, kept: &str) -> String {
+    let mut escaped = String::new();
+    for character in name.chars() {
+        if character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | '-' | '~') || kept.contains(character) {
+            escaped.push(character);
+            continue;
+        }
+        for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+            // Writing to a string does not fail.
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    // A folder's own names are no file's.
+    if matches!(escaped.as_str(), "" | "." | "..") {
+        escaped.push('%');
+    }
+    escaped
+}
