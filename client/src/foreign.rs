@@ -243,10 +243,12 @@ impl Foreign {
             return Err(damaged("it is not as it was written".to_owned()));
         }
         TrustedState::<Lenient>::from_bytes(state).map_err(|bad| {
-            damaged(match bad {
-                BadState::UnknownLayout { found } => format!("layout {found} is unknown to this version"),
-                _ => "it is not as this version writes it".to_owned(),
-            })
+            let reason = if let BadState::UnknownLayout { found } = bad {
+                format!("layout {found} is unknown to this version")
+            } else {
+                "it is not as this version writes it".to_owned()
+            };
+            damaged(reason)
         })
     }
 

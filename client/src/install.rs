@@ -1,6 +1,6 @@
 //! The second half of an update: download with resume, unpack or decode, read back, begin the trial.
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Update};
 use crate::boot::{boot_error, open_records};
 use crate::decode::{self, Places};
 use crate::error::{ClientError, StorageError};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use tuffet_no_std_client::boot::{Slot, VerifiedImage};
 use tuffet_no_std_client::release::{FileRef, Plan};
 use tuffet_no_std_client::wire::hex::Hex;
-use tuffet_no_std_client::{Decided, Decoding, Failure, FellBack, ImageFault, Request, Update, Way};
+use tuffet_no_std_client::{Decided, Decoding, Failure, FellBack, ImageFault, Request, Way};
 
 /// How often a download that breaks off is taken up again at once, as long as each try brings bytes.
 const TRIES_MAX: u32 = 5;

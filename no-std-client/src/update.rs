@@ -19,7 +19,7 @@ use cycle::Cycle;
 use install::Install;
 use tuffet_boot::{Slot, VerifiedImage};
 use tuffet_release::{FileRef, Plan, Refusal, Release, Version, WaitReason};
-use tuffet_tuf::{Answer, ClockPolicy, Fetch, RoleName, VerifiedTarget};
+use tuffet_tuf::{Algorithms, Answer, ClockPolicy, Ed25519, Fetch, RoleName, VerifiedTarget};
 use tuffet_wire::{Document, UnixSeconds};
 
 /// What the machine needs next.
@@ -159,10 +159,10 @@ pub struct Considered {
     pub release: Option<Release>,
 }
 
-/// One update cycle.
-pub struct Update<'d> {
+/// One update cycle, which counts signatures of these algorithms.
+pub struct Update<'d, A: Algorithms = Ed25519> {
     context: Context<'d>,
-    phase: Phase,
+    phase: Phase<A>,
 }
 
 /// What stays the same, or only grows, through all phases.
@@ -187,15 +187,15 @@ impl Context<'_> {
 
 // An update is in one phase at a time, and nothing here may allocate: the sizes of the others do not matter.
 #[allow(clippy::large_enum_variant)]
-enum Phase {
-    Cycle(Cycle),
+enum Phase<A: Algorithms> {
+    Cycle(Cycle<A>),
     Decided(Considered),
     Install(Install),
     /// Something was refused, and there is nothing to go on with.
     Refused,
 }
 
-impl Phase {
+impl<A: Algorithms> Phase<A> {
     /// Leaves a phase after an error: whatever it held is gone.
     fn leave_on_error<T, E>(&mut self, result: Result<T, E>) -> Result<T, E> {
         if result.is_err() {
@@ -205,7 +205,7 @@ impl Phase {
     }
 }
 
-impl<'d> Update<'d> {
+impl<'d, A: Algorithms> Update<'d, A> {
     /// Begins a cycle. Its time is that of `clock`, fixed for all of it (TUF §5.1).
     #[must_use]
     pub fn begin(device: &'d Device, running: Running, state: DeviceState, clock: ClockPolicy) -> Self {

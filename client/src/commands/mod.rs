@@ -8,13 +8,13 @@ pub mod provision;
 pub mod run;
 pub mod status;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Update};
 use crate::error::ClientError;
 use crate::install::Arrived;
 use crate::transport::Transport;
 use serde_json::{Map, Value, json};
 use tuffet_no_std_client::release::{Release, ReleaseDocument};
-use tuffet_no_std_client::{Decided, DeviceState, Failure, Update, Way};
+use tuffet_no_std_client::{Decided, DeviceState, Failure, Way};
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -87,7 +87,10 @@ impl World {
                 self.repository.timestamp.signers = vec![timestamp_key];
                 self.repository.publish_timestamp();
             }
-            _ => self.device.now = days(u32::from(script.number() % 1000)),
+            _ => {
+                let now = days(u32::from(script.number() % 1000));
+                self.device.clock = tuffet_tuf::ClockPolicy::Trusted { now };
+            }
         }
     }
 

@@ -161,7 +161,7 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         let running = self.running()?;
         // First what can be refused, and then the machine, which is made only once.
         let clock = self.settings.clock.policy(now);
-        Update::check_remembered(self.device, &state, clock)?;
+        <Update<'_>>::check_remembered(self.device, &state, clock)?;
         Ok((pages, Update::about_remembered(self.device, running, state, clock)))
     }
 

@@ -10,22 +10,26 @@ use tuffet_release::{
     Wanted, decide, names,
 };
 use tuffet_tuf::{
-    Answer, ClockPolicy, DelegatedName, Fetch, FileFacts, FileName, Rejected, Resolution, RoleName, Session, Store,
-    TargetName, VerifiedTarget,
+    Algorithms, Answer, ClockPolicy, DelegatedName, Fetch, FileFacts, FileName, Rejected, Resolution, RoleName,
+    Session, Store, Strict, TargetName, VerifiedTarget,
 };
 use tuffet_wire::{Digest, Document};
 
 /// Where the cycle stands.
 // A cycle is in one state at a time, and nothing here may allocate: the sizes of the others do not matter.
 #[allow(clippy::large_enum_variant)]
-pub enum Cycle {
+pub enum Cycle<A: Algorithms> {
     /// Waits for the stored root.
     Root(Fetch),
     /// Walks the ladder towards a target.
-    Search { session: Session, goal: Goal, waits: Waits },
+    Search {
+        session: Session<Strict<A>>,
+        goal: Goal,
+        waits: Waits,
+    },
     /// Waits for the release document.
     Document {
-        session: Session,
+        session: Session<Strict<A>>,
         target: VerifiedTarget,
         pointer: Pointer,
     },
@@ -60,7 +64,7 @@ pub struct Candidate {
     release: Release,
 }
 
-impl Cycle {
+impl<A: Algorithms> Cycle<A> {
     pub(super) fn begin(device: &Device, state: &DeviceState) -> Self {
         let root = &state.trusted.root;
         Self::Root(Fetch {
@@ -112,8 +116,8 @@ pub(super) fn check_remembered(device: &Device, state: &DeviceState, clock: Cloc
 }
 
 /// Takes a file, or the word that there is none. After an error the phase is left.
-pub(super) fn receive<D: Document>(
-    phase: &mut Phase,
+pub(super) fn receive<A: Algorithms, D: Document>(
+    phase: &mut Phase<A>,
     context: &mut Context<'_>,
     answer: Answer<'_, D>,
 ) -> Result<(), Error<D::Error>> {
@@ -135,7 +139,7 @@ pub(super) fn receive<D: Document>(
 }
 
 /// Notes that a file is on the disk. After an error the phase is left.
-pub(super) fn stored(phase: &mut Phase, context: &mut Context<'_>) -> Result<(), Failure> {
+pub(super) fn stored<A: Algorithms>(phase: &mut Phase<A>, context: &mut Context<'_>) -> Result<(), Failure> {
     match phase {
         Phase::Cycle(Cycle::Search {
             waits: waits @ Waits::Store(_),
@@ -151,8 +155,8 @@ pub(super) fn stored(phase: &mut Phase, context: &mut Context<'_>) -> Result<(),
 // Each step below is a function of its own, so that only the one that is taken has room on the stack.
 
 #[inline(never)]
-fn receive_root<D: Document>(
-    phase: &mut Phase,
+fn receive_root<A: Algorithms, D: Document>(
+    phase: &mut Phase<A>,
     context: &mut Context<'_>,
     answer: Answer<'_, D>,
 ) -> Result<(), Error<D::Error>> {
@@ -161,7 +165,7 @@ fn receive_root<D: Document>(
     };
     let device = context.device;
     let wanted = target_name(&names::pointer(&device.product, &device.hardware, &device.channel))?;
-    let trusted = context.state.trusted;
+    let trusted = context.state.trusted.with_algorithms();
     let session = Session::begin(root, trusted, wanted, context.clock, &device.limits).map_err(rejected)?;
     *phase = Phase::Cycle(Cycle::Search {
         session,
@@ -171,8 +175,8 @@ fn receive_root<D: Document>(
     Ok(advance(phase, context)?)
 }
 
-fn receive_metadata<D: Document>(
-    phase: &mut Phase,
+fn receive_metadata<A: Algorithms, D: Document>(
+    phase: &mut Phase<A>,
     context: &mut Context<'_>,
     answer: Answer<'_, D>,
 ) -> Result<(), Error<D::Error>> {
@@ -192,7 +196,7 @@ fn receive_metadata<D: Document>(
         }
         (Err(error), _) => Err(rejected(error)),
         (Ok(store), goal) => {
-            context.state.trusted = *session.trusted();
+            context.state.trusted = session.trusted().with_algorithms();
             if let (Some(_), Goal::Pointer) = (store, goal) {
                 // What was known of the release is older than this; the end of the cycle says it anew.
                 (context.state.release, context.state.rollout) = (Standing::Unknown, None);
@@ -209,7 +213,7 @@ fn receive_metadata<D: Document>(
 }
 
 /// Leaves a search that has come to its end; stays in one that has not.
-fn advance(phase: &mut Phase, context: &mut Context<'_>) -> Result<(), Failure> {
+fn advance<A: Algorithms>(phase: &mut Phase<A>, context: &mut Context<'_>) -> Result<(), Failure> {
     let Phase::Cycle(Cycle::Search { session, goal, .. }) = phase else {
         return Err(Failure::Misuse);
     };
@@ -241,14 +245,14 @@ fn advance(phase: &mut Phase, context: &mut Context<'_>) -> Result<(), Failure> 
 
 /// The search has found the release document.
 #[inline(never)]
-fn wait_for_document(phase: &mut Phase, pointer: Pointer) -> Result<(), Failure> {
+fn wait_for_document<A: Algorithms>(phase: &mut Phase<A>, pointer: Pointer) -> Result<(), Failure> {
     let Phase::Cycle(Cycle::Search { session, .. }) = core::mem::replace(phase, Phase::Refused) else {
         return Err(Failure::Misuse);
     };
     let Some(Resolution::Found(target)) = session.resolution() else {
         return Err(Failure::Misuse);
     };
-    let target = *target;
+    let target = target.with_algorithms();
     *phase = Phase::Cycle(Cycle::Document {
         session,
         target,
@@ -259,7 +263,7 @@ fn wait_for_document(phase: &mut Phase, pointer: Pointer) -> Result<(), Failure>
 
 /// The search has found the rollout file.
 #[inline(never)]
-fn wait_for_rollout(phase: &mut Phase) -> Result<(), Failure> {
+fn wait_for_rollout<A: Algorithms>(phase: &mut Phase<A>) -> Result<(), Failure> {
     let Phase::Cycle(Cycle::Search {
         session,
         goal: Goal::Rollout(candidate),
@@ -271,14 +275,14 @@ fn wait_for_rollout(phase: &mut Phase) -> Result<(), Failure> {
     let Some(Resolution::Found(target)) = session.resolution() else {
         return Err(Failure::Misuse);
     };
-    let target = *target;
+    let target = target.with_algorithms();
     *phase = Phase::Cycle(Cycle::Rollout { target, candidate });
     Ok(())
 }
 
 /// The search for a rollout has led to none that can be used.
 #[inline(never)]
-fn decide_without(phase: &mut Phase, context: &Context<'_>, gate: Gate<'_>) -> Result<(), Failure> {
+fn decide_without<A: Algorithms>(phase: &mut Phase<A>, context: &Context<'_>, gate: Gate<'_>) -> Result<(), Failure> {
     let Phase::Cycle(Cycle::Search {
         goal: Goal::Rollout(candidate),
         ..
@@ -290,8 +294,8 @@ fn decide_without(phase: &mut Phase, context: &Context<'_>, gate: Gate<'_>) -> R
 }
 
 #[inline(never)]
-fn receive_document<D: Document>(
-    phase: &mut Phase,
+fn receive_document<A: Algorithms, D: Document>(
+    phase: &mut Phase<A>,
     context: &mut Context<'_>,
     answer: Answer<'_, D>,
 ) -> Result<(), Error<D::Error>> {
@@ -318,7 +322,11 @@ fn receive_document<D: Document>(
 }
 
 #[inline(never)]
-fn search_rollout(phase: &mut Phase, context: &Context<'_>, candidate: Candidate) -> Result<(), Failure> {
+fn search_rollout<A: Algorithms>(
+    phase: &mut Phase<A>,
+    context: &Context<'_>,
+    candidate: Candidate,
+) -> Result<(), Failure> {
     let device = context.device;
     let wanted = target_name(&names::rollout(&device.product, &device.hardware, &device.channel))?;
     let Phase::Cycle(Cycle::Document { session, .. }) = core::mem::replace(phase, Phase::Refused) else {
@@ -333,8 +341,8 @@ fn search_rollout(phase: &mut Phase, context: &Context<'_>, candidate: Candidate
 }
 
 #[inline(never)]
-fn receive_rollout<D: Document>(
-    phase: &mut Phase,
+fn receive_rollout<A: Algorithms, D: Document>(
+    phase: &mut Phase<A>,
     context: &mut Context<'_>,
     answer: Answer<'_, D>,
 ) -> Result<(), Error<D::Error>> {
@@ -363,8 +371,8 @@ fn receive_rollout<D: Document>(
 
 /// The document again, as it was verified; and what is remembered of its rollout in place of the file.
 #[inline(never)]
-fn receive_stored<D: Document>(
-    phase: &mut Phase,
+fn receive_stored<A: Algorithms, D: Document>(
+    phase: &mut Phase<A>,
     context: &Context<'_>,
     answer: Answer<'_, D>,
 ) -> Result<(), Error<D::Error>> {
@@ -411,11 +419,11 @@ fn wanted_image(context: &Context<'_>) -> Wanted {
 }
 
 #[inline(never)]
-fn without_release(phase: &mut Phase, decided: Decided) {
+fn without_release<A: Algorithms>(phase: &mut Phase<A>, decided: Decided) {
     *phase = Phase::Decided(Considered { decided, release: None });
 }
 
-fn pointer_of(target: &VerifiedTarget) -> Option<Pointer> {
+fn pointer_of<A: Algorithms>(target: &VerifiedTarget<Strict<A>>) -> Option<Pointer> {
     let custom = target.custom();
     let security_version = custom.security_version()?;
     Pointer::parse(*target.digest(), custom.version()?, security_version, custom.class()?)
@@ -460,7 +468,12 @@ fn is_pending(context: &Context<'_>, candidate: &Candidate) -> Result<bool, Fail
 }
 
 #[inline(never)]
-fn decide_about(phase: &mut Phase, context: &Context<'_>, candidate: Candidate, gate: Gate<'_>) -> Result<(), Failure> {
+fn decide_about<A: Algorithms>(
+    phase: &mut Phase<A>,
+    context: &Context<'_>,
+    candidate: Candidate,
+    gate: Gate<'_>,
+) -> Result<(), Failure> {
     let decided = match decision(context, &candidate, gate)? {
         Decision::Install(plan) => Decided::Install(plan),
         Decision::Refuse(refusal) => Decided::Refuse(refusal),

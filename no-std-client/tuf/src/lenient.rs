@@ -12,7 +12,7 @@ use crate::{
     list::{Bits, Full, List},
     names::{RoleName, RoleVersion},
     read::{Flawed, Wanted, check_length, digest, feed, rejected},
-    reading::{KeyIdCheck, Parts},
+    reading::{KeyIdCheck, Opening, Parts},
     state::{BadState, DelegatedFacts, Pinned, Reader, TimestampFacts, TrustedState, Writer},
 };
 use alloc::{boxed::Box, string::String, vec, vec::Vec};
@@ -260,10 +260,7 @@ impl Parts for Lenient {
         })
     }
 
-    fn open<'d, D: Document>(
-        document: &'d mut D,
-        wanted: &Wanted<Self>,
-    ) -> Result<(InMemory, Option<Digest>), Error<D::Error>> {
+    fn open<D: Document>(document: &mut D, wanted: &Wanted<Self>) -> Result<Opening<InMemory>, Error<D::Error>> {
         let Wanted {
             role,
             bytes_max,
@@ -282,7 +279,10 @@ impl Parts for Lenient {
         }
         let tree = Tree::parse(&bytes).map_err(|error| rejected(role, error))?;
         let digest = Sha256::digest(&bytes).into();
-        Ok((InMemory { tree, digest }, Some(digest)))
+        Ok(Opening {
+            opened: InMemory { tree, digest },
+            digest: Some(digest),
+        })
     }
 
     fn pass<D: Document>(

@@ -74,12 +74,11 @@ pub trait Parts: Copy + Debug + Default + Eq + 'static {
     /// before under the listed version.
     fn kept(listed: &Self::Listed, trusted: Option<Pinned>) -> Option<Pinned>;
 
-    /// §5.3.3, §5.4.1, §5.5.1, §5.5.2, §5.6.1, §5.6.2: checks length and digests before anything is parsed. Gives the SHA-256 of
-    /// the bytes, if they had to be hashed.
+    /// §5.3.3, §5.4.1, §5.5.1, §5.5.2, §5.6.1, §5.6.2: checks length and digests before anything is parsed.
     fn open<'d, D: Document>(
         document: &'d mut D,
         wanted: &Wanted<Self>,
-    ) -> Result<(Self::Opened<'d, D>, Option<Digest>), Error<D::Error>>;
+    ) -> Result<Opening<Self::Opened<'d, D>>, Error<D::Error>>;
 
     /// One pass over the canonical form; gives the SHA-256 of the bytes as received.
     fn pass<D: Document>(
@@ -87,6 +86,14 @@ pub trait Parts: Copy + Debug + Default + Eq + 'static {
         role: RoleName,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>>;
+}
+
+/// A file whose length and digests are as listed.
+pub struct Opening<O> {
+    /// A file that passes can be made over.
+    pub opened: O,
+    /// SHA-256 of its bytes, if they had to be hashed.
+    pub digest: Option<Digest>,
 }
 
 /// Whether a key id is that of its key.
@@ -170,7 +177,7 @@ impl<A: Algorithms> Parts for Strict<A> {
     fn open<'d, D: Document>(
         document: &'d mut D,
         wanted: &Wanted<Self>,
-    ) -> Result<(&'d mut D, Option<Digest>), Error<D::Error>> {
+    ) -> Result<Opening<&'d mut D>, Error<D::Error>> {
         let Wanted { role, listed, .. } = *wanted;
         check_length(
             document.length(),
@@ -179,12 +186,18 @@ impl<A: Algorithms> Parts for Strict<A> {
             listed.map(|listed| listed.length),
         )?;
         let Some(listed) = listed else {
-            return Ok((document, None));
+            return Ok(Opening {
+                opened: document,
+                digest: None,
+            });
         };
         if hash(document, role)? != listed.digest {
             return Err(Rejected::WrongDigest { role }.into());
         }
-        Ok((document, Some(listed.digest)))
+        Ok(Opening {
+            opened: document,
+            digest: Some(listed.digest),
+        })
     }
 
     fn pass<D: Document>(

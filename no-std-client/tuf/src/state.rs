@@ -98,6 +98,13 @@ pub struct TimestampFacts<R: Reading = Strict> {
 
 impl<A: Algorithms> Copy for TimestampFacts<Strict<A>> {}
 
+impl<A: Algorithms> TimestampFacts<Strict<A>> {
+    const fn with_algorithms<B: Algorithms>(self) -> TimestampFacts<Strict<B>> {
+        let Self { file, snapshot } = self;
+        TimestampFacts { file, snapshot }
+    }
+}
+
 /// What is remembered of a delegated role.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct DelegatedFacts {
@@ -184,6 +191,27 @@ impl TrustedState {
 const ENCODED_BYTES: usize = 578;
 
 impl<A: Algorithms> TrustedState<Strict<A>> {
+    /// The same facts for a session that checks signatures of other algorithms.
+    #[must_use]
+    pub fn with_algorithms<B: Algorithms>(&self) -> TrustedState<Strict<B>> {
+        let Self {
+            root,
+            timestamp,
+            snapshot,
+            targets,
+            delegated,
+            floor,
+        } = *self;
+        TrustedState {
+            root,
+            timestamp: timestamp.map(TimestampFacts::with_algorithms),
+            snapshot,
+            targets,
+            delegated,
+            floor,
+        }
+    }
+
     /// The encoded form, as drawn in the module's docs.
     pub fn encode(&self) -> [u8; ENCODED_BYTES] {
         let mut bytes = [0; ENCODED_BYTES];

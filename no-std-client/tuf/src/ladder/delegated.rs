@@ -104,7 +104,8 @@ impl<R: Reading> ExpectDelegated<R> {
             }
             Next::Role(delegation, listed) => {
                 let document = present(answer, RoleName::Delegated(delegation.role))?;
-                let (signer, file, content) = verify_role(context, document, &self.delegator, delegation, listed)?;
+                let Visited { signer, file, content } =
+                    verify_role(context, document, &self.delegator, delegation, listed)?;
                 let (top, search) = (self.top.clone(), core::mem::take(&mut self.search));
                 Ok(after_file(context, top, search, file, signer, content)?)
             }
@@ -142,6 +143,13 @@ impl<R: Reading> ExpectDelegated<R> {
     }
 }
 
+/// A delegated role whose file is verified.
+struct Visited<R: Reading> {
+    signer: Signer,
+    file: Verified<()>,
+    content: TargetsContent<R>,
+}
+
 /// Holds a delegated role's file against the delegation to it.
 #[inline(never)]
 fn verify_role<R: Reading, D: Document>(
@@ -150,7 +158,7 @@ fn verify_role<R: Reading, D: Document>(
     delegator: &Delegator,
     delegation: &Delegation<R>,
     listed: &R::Listed,
-) -> Result<(Signer, Verified<()>, TargetsContent<R>), Error<D::Error>> {
+) -> Result<Visited<R>, Error<D::Error>> {
     let role = RoleName::Delegated(delegation.role);
     // §5.6.1, §5.6.2
     let wanted = Wanted {
@@ -185,7 +193,7 @@ fn verify_role<R: Reading, D: Document>(
         delegator: delegator.role,
         signed_at: facts.file.signed_at,
     };
-    Ok((signer, file, content))
+    Ok(Visited { signer, file, content })
 }
 
 /// The top-level targets gave a role other keys than it had: what the old ones said about the time is forgotten.

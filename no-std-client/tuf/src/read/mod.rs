@@ -19,7 +19,7 @@ use crate::{
     limits::SIGNATURES_MAX,
     list::List as _,
     names::{RoleName, RoleVersion},
-    reading::Reading,
+    reading::{Opening, Reading},
     state::{FileFacts, Pinned},
 };
 use sha2::{Digest as _, Sha256};
@@ -149,7 +149,7 @@ pub(crate) struct Received<'d, R: Reading, D: Document + 'd> {
 impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
     pub fn open(document: &'d mut D, wanted: &Wanted<R>) -> Result<Self, Error<D::Error>> {
         let length = document.length();
-        let (opened, digest) = R::open(document, wanted)?;
+        let Opening { opened, digest } = R::open(document, wanted)?;
         Ok(Self {
             role: wanted.role,
             length,
