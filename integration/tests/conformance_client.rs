@@ -59,7 +59,7 @@ impl Client {
         let entries = std::fs::read_dir(self.folder.path().join(folder));
         let entries = entries
             .map(|entries| entries.map(Result::unwrap).collect())
-            .unwrap_or(Vec::new());
+            .unwrap_or_default();
         let file = |entry: std::fs::DirEntry| {
             let name = entry.file_name().into_string().unwrap();
             (name, std::fs::read(entry.path()).unwrap())
