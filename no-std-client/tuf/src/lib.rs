@@ -10,17 +10,19 @@
 //!   constructor makes a [`Verified`] of it. One function counts for every role; a key counts once.
 //! - **The order is a type.** `ExpectRoot → ExpectTimestamp → ExpectSnapshot → ExpectTargets → ExpectDelegated →
 //!   Resolved`: each state holds only what it may rely on, and a refusal leaves no session behind.
-//! - **Strict reading only.** Compact canonical JSON with `signatures` before `signed`; one spelling for every value;
-//!   sha256 and length everywhere; ed25519 only. Keys of other kinds are unused, not errors. What is accepted is a subset
-//!   of what other TUF clients accept.
+//! - **The reading is a type.** [`Strict`] takes compact canonical JSON with `signatures` before `signed`, one spelling for
+//!   every value, sha256 and length everywhere. `Lenient` (feature `lenient`) takes other people's repositories. What the
+//!   strict reading accepts, the lenient one accepts with the same meaning, and no feature changes either.
+//! - **So are the algorithms.** [`Ed25519`], or `Every` one of the specification (feature `algorithms`). Keys of other kinds are
+//!   unused, not errors; weak ones are refused where they are read.
 //! - **Known files are hashed before they are parsed.** Every pass over a file sees the same bytes, or it is refused.
 //! - **A kept copy is a saved download.** The same checks run on it.
 //! - **Versions never go back**, except that replaced timestamp or snapshot keys forget what the old ones signed.
 //! - **Everything is bounded**, by [`Limits`] and by the constants in [`limits`]; nothing recurses on input.
-//! - **Time is a value**, fixed for a cycle: the later one of the shell's clock and a floor that only signed times raise.
+//! - **Time is a value**, fixed for a cycle: that of a [`ClockPolicy`], never before a floor that only signed times raise.
 //!
-//! Left out on purpose: repositories without consistent snapshots ([`Flaw::ConsistentSnapshotOff`]), `succinct_roles`
-//! (skipped, so a name only they cover is not found), and metadata entries without length and digest (refused).
+//! Left out on purpose: `succinct_roles` (skipped, so a name only they cover is not found); and from the strict reading
+//! repositories without consistent snapshots ([`Flaw::ConsistentSnapshotOff`]) and listings without length and digest.
 //!
 //! ```
 //! use ed25519_dalek::{Signer, SigningKey};
