@@ -15,7 +15,8 @@ use serde_json::Value;
 /// A crate → the crates of the workspace that it may use, in its library, its programs and its build script.
 const ARROWS: &[(&str, &[&str])] = &[
     ("tuffet-wire", &[]),
-    ("tuffet-tuf", &["tuffet-wire"]),
+    ("tuffet-ed25519", &[]),
+    ("tuffet-tuf", &["tuffet-ed25519", "tuffet-wire"]),
     ("tuffet-release", &["tuffet-wire"]),
     ("tuffet-patch", &[]),
     ("tuffet-boot", &[]),
@@ -65,6 +66,7 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[];
 /// What a core may use from outside the workspace: always, and only behind a feature that allocates.
 const FRIENDS: &[(&str, &[&str], &[&str])] = &[
     ("tuffet-wire", &[], &["serde", "serde_json"]),
+    ("tuffet-ed25519", &["sha2"], &[]),
     (
         "tuffet-tuf",
         &["arrayvec", "ed25519-dalek", "sha2"],

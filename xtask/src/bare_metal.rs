@@ -8,7 +8,7 @@
 //! - What a core costs is what its program has more than an empty program with the same start and panic handler,
 //!   after the linker dropped what nothing calls: the flash that a device really spends.
 
-mod elf;
+pub mod elf;
 pub mod toolchain;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,8 @@
 //! `cargo xtask bench`: figures, each made by a command that anybody can run again.
 
+mod emulator;
 mod stack;
+mod verify_small;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -31,6 +33,8 @@ enum Command {
     Delta(Delta),
     /// Stack and instructions of each phase of a small device, on an emulated microcontroller.
     Stack(stack::Arguments),
+    /// Flash, RAM and instructions of the metadata verifier alone, on an emulated microcontroller.
+    VerifySmall(verify_small::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -47,6 +51,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Delta(arguments) => run_delta(arguments),
         Command::Stack(arguments) => stack::run(arguments),
+        Command::VerifySmall(arguments) => verify_small::run(arguments),
     }
 }
 

@@ -130,7 +130,7 @@ pub mod model;
 
 #[cfg(feature = "algorithms")]
 pub use algorithms::every::Every;
-pub use algorithms::{Algorithms, Ed25519};
+pub use algorithms::{Algorithms, Ed25519, SmallEd25519};
 pub use error::{Error, Flaw, Limit, Misuse, Rejected};
 pub use ladder::first_root;
 #[cfg(feature = "lenient")]

@@ -5,43 +5,19 @@
 //! - It runs on a Cortex-M3 and is built for a Cortex-M0: each instruction of that one is one of this one.
 //! - The stack follows from the compiler, so the same compiler gives the same figures.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::bare_metal;
 use crate::bare_metal::toolchain::{Source, Toolchain};
+use crate::bench::emulator;
 use crate::failure::{Blame, Failure, conclude};
-use crate::process::Tool;
 use crate::table::{Align, Table};
-use crate::workspace;
 
 /// All RAM of the smallest part that we serve.
 const RAM_BYTES: u64 = 16 * 1024;
 
-const EMULATOR: &str = "qemu-system-arm";
-
-/// A board with memory to spare, and a clock of one nanosecond for each instruction.
-const BOARD: [&str; 12] = [
-    "-machine",
-    "mps2-an385",
-    "-icount",
-    "shift=0",
-    "-semihosting-config",
-    "enable=on,target=native",
-    "-monitor",
-    "none",
-    "-serial",
-    "null",
-    "-display",
-    "none",
-];
-
-/// How long the emulator may take; a few seconds are usual.
-const RUN_LIMIT: Duration = Duration::from_secs(120);
-
-/// How long the simulator may take to be built, cold.
-const BUILD_LIMIT: Duration = Duration::from_secs(1_800);
+/// A board with memory to spare.
+const BOARD: [&str; 2] = ["-machine", "mps2-an385"];
 
 /// Measure the stack of a small device.
 #[derive(Debug, clap::Args)]
@@ -56,38 +32,19 @@ pub struct Arguments {
 
 /// Builds, runs and prints.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    // Looked for before the builds, which take longer than to install it.
-    Tool::new(EMULATOR).arg("--version").read()?;
+    emulator::is_there()?;
     let toolchain = bare_metal::chosen(arguments.toolchain)?;
     let program = bare_metal::build_boards(&toolchain, ["--package", "tuffet-stack"])?.join("tuffet-stack");
 
     let stages = tempfile::Builder::new().prefix("tuffet-stages-").tempdir();
     let stages = stages.map_err(|error| Failure::new(Blame::Storage, format!("cannot make a folder: {error}")))?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    Tool::new(cargo)
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            "tuffet-integration",
-            "--example",
-            "small_stages",
-            "--",
-        ])
-        .arg(stages.path())
-        .folder(&workspace::root()?)
-        .limit(BUILD_LIMIT)
-        .read()?;
+    emulator::write_with("small_stages", stages.path())?;
 
-    let emulator = Tool::new(EMULATOR).args(BOARD).arg("-kernel").arg(&program);
-    // The program prints by way of the emulator's standard error.
-    let printed = emulator.folder(stages.path()).limit(RUN_LIMIT).capture()?;
-    let measured = Measured::parse(&(printed.output + &printed.errors));
-    let measured = measured.filter(|_| printed.status.success()).ok_or_else(|| {
-        Failure::refused(format!(
-            "the device did not live through its phases:\n{}",
-            printed.errors.trim_end()
-        ))
+    let (printed, is_well) = emulator::run(&BOARD, &program, stages.path())?;
+    let measured = Measured::parse(&printed).filter(|_| is_well);
+    let measured = measured.ok_or_else(|| {
+        let printed = printed.trim_end();
+        Failure::refused(format!("the device did not live through its phases:\n{printed}"))
     })?;
     print!("{}\n{}", measured.phase_table(), measured.size_table());
     println!(

@@ -6,16 +6,16 @@
 #![no_std]
 #![no_main]
 
-mod gauge;
-mod host;
 mod network;
 mod nor;
+mod timer;
 
 use core::cell::RefCell;
 use core::convert::Infallible;
 use core::panic::PanicInfo;
 use core::ptr::addr_of_mut;
 
+use tuffet_emulated::{gauge, host};
 use tuffet_no_std_client::boot::Why;
 use tuffet_no_std_client::driver::{Checking, Installing};
 use tuffet_no_std_client::flash::{Map, Span, Storage, Units, Xip};
@@ -56,7 +56,7 @@ static VECTORS: Vectors = Vectors {
 // SAFETY: no other item of the program has this name.
 #[unsafe(no_mangle)]
 extern "C" fn reset() -> ! {
-    gauge::start();
+    timer::start();
     let is_well = live().is_some();
     host::exit(is_well)
 }
@@ -110,6 +110,9 @@ const _: () = assert!(MAP.check(UNITS, SmallState::SNAPSHOT_BYTES).is_ok());
 
 /// How much of the full image comes before the connection breaks off: past the first checkpoint.
 const FIRST_PART_BYTES: u32 = 24 * KIB;
+
+/// How much of the stack is looked at.
+const STACK_BYTES_MAX: usize = 256 * 1024;
 
 static mut CELLS: [u8; CAPACITY as usize] = [0; CAPACITY as usize];
 static mut ROOT: [u8; 8 * KIB as usize] = [0; 8 * KIB as usize];
@@ -202,10 +205,13 @@ fn boot(storage: &Storage<'_, Nor, Xip>, name: &str, is_it: fn(Why) -> bool) -> 
 
 fn phase<T>(name: &str, work: &mut dyn FnMut() -> Option<T>) -> Option<()> {
     let mut is_well = false;
-    let taken = gauge::measure(&mut || is_well = work().is_some());
+    let bottom = gauge::stack_pointer() - STACK_BYTES_MAX;
+    // SAFETY: the board has megabytes below the stack that nothing uses, and a stack pointer is a multiple of four.
+    let taken = unsafe { gauge::measure(bottom, timer::ticks, &mut || is_well = work().is_some()) };
     match taken {
         Some(taken) if is_well => {
-            host::print(format_args!("phase {} {} {name}", taken.stack, taken.instructions));
+            let instructions = u64::from(taken.ticks) * timer::INSTRUCTIONS_PER_TICK;
+            host::print(format_args!("phase {} {instructions} {name}", taken.stack()));
             Some(())
         }
         Some(_) => {

@@ -3,9 +3,8 @@
 use core::ffi::CStr;
 use core::fmt::Write as _;
 
+use tuffet_emulated::host::File;
 use tuffet_no_std_client::transport::{Ask, Etag, Opened, PATH_BYTES_MAX, Transport};
-
-use crate::host::File;
 
 /// Name of a stage, a slash, and the zero behind the path.
 const FULL_PATH_BYTES_MAX: usize = 16 + PATH_BYTES_MAX + 1;

@@ -18,7 +18,13 @@ fn run() {
         return;
     };
     let now = UnixSeconds::new(black_box(0));
-    let Ok(mut session) = Session::begin(&mut tuffet_sizes::input(), trusted, wanted, ClockPolicy::Trusted { now }, &Limits::DEFAULT) else {
+    let Ok(mut session) = Session::begin(
+        &mut tuffet_sizes::input(),
+        trusted,
+        wanted,
+        ClockPolicy::Trusted { now },
+        &Limits::DEFAULT,
+    ) else {
         return;
     };
     while let Request::Fetch(fetch) = black_box(session.request()) {
