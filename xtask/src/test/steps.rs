@@ -114,13 +114,19 @@ fn format(bench: &Bench) -> Outcome {
     if workspace != Outcome::Passed(Counts::default()) {
         return workspace;
     }
-    let boards = bench.root.join("integration/boards/Cargo.toml");
-    show(
-        bench
-            .cargo()
-            .args(["fmt", "--all", "--check", "--manifest-path"])
-            .arg(boards),
-    )
+    for beside in ["boards", "peers"] {
+        let manifest = bench.root.join("integration").join(beside).join("Cargo.toml");
+        let formatted = show(
+            bench
+                .cargo()
+                .args(["fmt", "--all", "--check", "--manifest-path"])
+                .arg(manifest),
+        );
+        if formatted != Outcome::Passed(Counts::default()) {
+            return formatted;
+        }
+    }
+    workspace
 }
 
 /// A build that had to change the lock file used other versions than those that were committed.
