@@ -2,6 +2,7 @@
 
 mod emulator;
 mod stack;
+mod verify;
 mod verify_small;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,8 @@ enum Command {
     Delta(Delta),
     /// Stack and instructions of each phase of a small device, on an emulated microcontroller.
     Stack(stack::Arguments),
+    /// Time and memory of a fresh client, beside other TUF clients, and of large targets roles.
+    Verify(verify::Arguments),
     /// Flash, RAM and instructions of the metadata verifier alone, on an emulated microcontroller.
     VerifySmall(verify_small::Arguments),
 }
@@ -51,6 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Delta(arguments) => run_delta(arguments),
         Command::Stack(arguments) => stack::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments),
         Command::VerifySmall(arguments) => verify_small::run(arguments),
     }
 }
