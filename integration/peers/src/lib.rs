@@ -14,3 +14,10 @@ pub mod pieces;
 
 /// Why a program ends with 1: every refusal of a client, and every mistake of a caller.
 pub type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+/// Processor time of this process so far.
+#[must_use]
+pub fn cpu() -> std::time::Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    std::time::Duration::try_from(time).unwrap_or_default()
+}

@@ -5,12 +5,12 @@
 //! - It is repeated for half a second, five times at least. One line on standard output: nanoseconds by the clock and of
 //!   processor time for one verification (medians), bytes of the targets file, and how many times it was read from end to end.
 
-use rustix::time::{ClockId, clock_gettime};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tuffet_peers::Failed;
 use tuffet_peers::arguments::ended;
+use tuffet_peers::cpu;
 use tuffet_peers::cycle::resolve;
 use tuffet_peers::pieces::Pieces;
 use tuffet_tuf::RoleName;
@@ -67,12 +67,6 @@ fn verify(root: &[u8], metadata: &Path, target: &str) -> Result<(u64, u64), Fail
 
 fn path(metadata: &Path, name: &impl std::fmt::Display) -> PathBuf {
     metadata.join(name.to_string())
-}
-
-/// Processor time of this process so far.
-fn cpu() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::try_from(time).unwrap_or_default()
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
