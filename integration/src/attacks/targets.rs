@@ -163,7 +163,7 @@ fn keys() -> Vec<Row> {
                 repository.targets.signed["delegations"]["keys"][author.id()] = operator.object();
             });
         })
-        .refused("TooFewSignatures", AT_PRODUCT, &["timestamp", "snapshot", "targets"]),
+        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"]),
         Row::new(
             "targets_key_under_two_ids",
             "TUF 5.6.3: a key counts once",
