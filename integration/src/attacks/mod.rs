@@ -7,6 +7,7 @@
 //!   has ended.
 //! - An attack that changes nothing proves nothing either: a test compares what each row serves with an honest release.
 
+mod follow;
 mod form;
 mod image;
 mod patch;
@@ -22,7 +23,8 @@ mod targets;
 mod thief;
 mod timestamp;
 
-pub use row::{Edit, Outcome, Prelude, Row, Runs, Taken};
+pub use follow::{Followed, Verdict, follow, is_in_memory, is_over_http};
+pub use row::{Clock, Edit, Outcome, Prelude, Row, Runs, Taken};
 pub use run::{Findings, run};
 
 use crate::simulator::Simulator;

@@ -6,10 +6,14 @@ use crate::simulator::keys::{Signer, WEAK_PUBLIC, key_id, key_object};
 use crate::simulator::{PRODUCT_ROLE, Simulator, delegated_to, product_keys, targets_keys};
 use crate::site::Fault;
 use serde_json::{Value, json};
+use tuffet_no_std_client::tuf::Flaw;
 
 /// The requests of a cycle that takes the new targets and ends at the product role.
 const AT_PRODUCT: &[&str] = &["2.root", "timestamp", "2.snapshot", "2.targets", "2.lamp"];
 const TARGETS: &str = "metadata/2.targets.json";
+/// What changes before a search begins. The client of other repositories keeps the top-level roles before that, so a fault
+/// in a delegation costs it the search and nothing else.
+const BEFORE_SEARCH: &[&str] = &["timestamp", "snapshot", "targets"];
 
 /// The rows.
 pub fn rows() -> Vec<Row> {
@@ -143,7 +147,8 @@ fn searches() -> Vec<Row> {
             });
         })
         .refused("TooLong", AT_TARGETS, &["timestamp", "snapshot"])
-        .over_http(Outcome::Transport),
+        .over_http(Outcome::Transport)
+        .lenient_accepts_after(AT_PRODUCT, &["targets", "lamp"]),
         Row::new("targets_forgets_the_product", "TUF 5.6.7", |repository| {
             with_targets(repository, |repository| {
                 if let Some(roles) = repository.targets.signed["delegations"]["roles"].as_array_mut() {
@@ -163,7 +168,9 @@ fn keys() -> Vec<Row> {
                 repository.targets.signed["delegations"]["keys"][author.id()] = operator.object();
             });
         })
-        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"]),
+        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"])
+        .flaw(Flaw::KeyId)
+        .lenient_refuses("TooFewSignatures", AT_PRODUCT, BEFORE_SEARCH),
         Row::new(
             "targets_key_under_two_ids",
             "TUF 5.6.3: a key counts once",
@@ -182,7 +189,9 @@ fn keys() -> Vec<Row> {
                 });
             },
         )
-        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"]),
+        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"])
+        .flaw(Flaw::NotHex)
+        .lenient_refuses("Malformed", AT_TARGETS, BEFORE_SEARCH),
         Row::new(
             "targets_delegates_to_a_weak_key",
             "limits: no key of small order",
@@ -197,7 +206,8 @@ fn keys() -> Vec<Row> {
                 });
             },
         )
-        .refused("WeakKey", AT_TARGETS, &["timestamp", "snapshot"]),
+        .refused("WeakKey", AT_TARGETS, &["timestamp", "snapshot"])
+        .lenient_refuses("WeakKey", AT_TARGETS, BEFORE_SEARCH),
     ]
 }
 
