@@ -7,6 +7,7 @@
 //!   has ended.
 //! - An attack that changes nothing proves nothing either: a test compares what each row serves with an honest release.
 
+mod delegate;
 mod follow;
 mod form;
 mod image;
@@ -60,6 +61,7 @@ pub fn table() -> Vec<Row> {
         timestamp::rows(),
         snapshot::rows(),
         targets::rows(),
+        delegate::rows(),
         product::rows(),
         form::rows(),
         release::rows(),

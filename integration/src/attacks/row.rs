@@ -52,6 +52,8 @@ pub enum Runs {
 pub enum Clock {
     /// A clock that is right.
     Right,
+    /// A clock that is right, and the attack comes long after now: when the repository says that it is.
+    MuchLater,
     /// No clock, all its life: the floor of signed times alone.
     None,
     /// A clock that is trusted and shows this time, in seconds since 1970, while the attack lasts; else it is right.
@@ -64,7 +66,7 @@ impl Clock {
     pub fn afterwards(self) -> Self {
         match self {
             Self::None => Self::None,
-            Self::Right | Self::Wrong(_) => Self::Right,
+            Self::MuchLater | Self::Right | Self::Wrong(_) => Self::Right,
         }
     }
 
@@ -72,7 +74,7 @@ impl Clock {
     #[must_use]
     pub fn policy(self, now: UnixSeconds) -> ClockPolicy {
         match self {
-            Self::Right => ClockPolicy::Trusted { now },
+            Self::MuchLater | Self::Right => ClockPolicy::Trusted { now },
             Self::None => ClockPolicy::FloorOnly,
             Self::Wrong(shown) => ClockPolicy::Trusted {
                 now: UnixSeconds::new(shown),

@@ -72,6 +72,11 @@ fn versions() -> Vec<Row> {
             repository.publish();
         })
         .refused("TooFewSignatures", AT_SNAPSHOT, &["timestamp"]),
+        Row::new("snapshot_signed_by_nobody", "TUF 5.5.3", |repository| {
+            repository.snapshot.sign_with([]);
+            repository.publish();
+        })
+        .refused("TooFewSignatures", AT_SNAPSHOT, &["timestamp"]),
         Row::new("snapshot_is_a_targets_file", "TUF 4.4", |repository| {
             repository.snapshot.signed["_type"] = json!("targets");
             repository.publish();

@@ -57,6 +57,10 @@ fn signatures() -> Vec<Row> {
             with_targets(repository, |repository| repository.targets.sign_with([&one]));
         })
         .refused("TooFewSignatures", AT_TARGETS, &["timestamp", "snapshot"]),
+        Row::new("targets_signed_by_nobody", "TUF 5.6.3", |repository| {
+            with_targets(repository, |repository| repository.targets.sign_with([]));
+        })
+        .refused("TooFewSignatures", AT_TARGETS, &["timestamp", "snapshot"]),
         Row::new("targets_signed_by_the_product", "TUF 5.6.3", |repository| {
             with_targets(repository, |repository| {
                 repository.targets.sign_with(&product_keys("lamp"))
@@ -172,6 +176,40 @@ fn keys() -> Vec<Row> {
         .flaw(Flaw::KeyId)
         .lenient_refuses("TooFewSignatures", AT_PRODUCT, BEFORE_SEARCH),
         Row::new(
+            "targets_key_id_of_no_key",
+            "TUF 4.2: a key id is a digest",
+            |repository| {
+                with_author_id(repository, &"ab".repeat(32));
+            },
+        )
+        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"])
+        .flaw(Flaw::KeyId)
+        .lenient_accepts_after(AT_PRODUCT, &["targets", "lamp"]),
+        Row::new(
+            "targets_key_id_is_a_name",
+            "TUF 4.2: a key id is a digest",
+            |repository| {
+                with_author_id(repository, "the author's key");
+            },
+        )
+        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"])
+        .flaw(Flaw::NotHex)
+        .lenient_accepts_after(AT_PRODUCT, &["targets", "lamp"]),
+        Row::new("targets_key_of_unknown_type", "TUF 4.2: an unused key", |repository| {
+            // Two of the three have to sign, and one of the two who sign is of a kind that nobody knows.
+            with_targets(repository, |repository| {
+                let [author, operator] = product_keys("lamp");
+                let mut unknown = operator.object();
+                unknown["keytype"] = json!("sphincs");
+                unknown["scheme"] = json!("sphincs-shake-128s");
+                let id = key_id(&unknown);
+                repository.targets.signed["delegations"]["keys"][&id] = unknown;
+                repository.delegation(PRODUCT_ROLE)["keyids"] = json!([author.id(), operator.id(), id]);
+                repository.role(PRODUCT_ROLE).signers = vec![author.signer(), operator.signer_as(&id)];
+            });
+        })
+        .refused("TooFewSignatures", AT_PRODUCT, &["timestamp", "snapshot", "targets"]),
+        Row::new(
             "targets_key_under_two_ids",
             "TUF 5.6.3: a key counts once",
             |repository| {
@@ -235,6 +273,20 @@ fn bytes() -> Vec<Row> {
         })
         .refused("Absent", AT_TARGETS, &["timestamp", "snapshot"]),
     ]
+}
+
+/// Publishes targets in which the author's key goes by this id.
+fn with_author_id(repository: &mut Simulator, id: &str) {
+    with_targets(repository, |repository| {
+        let [author, operator] = product_keys("lamp");
+        if let Some(keys) = repository.targets.signed["delegations"]["keys"].as_object_mut() {
+            keys.remove(&author.id());
+            keys.insert(id.to_owned(), author.object());
+        }
+        repository.delegation(PRODUCT_ROLE)["keyids"] = json!([id, operator.id()]);
+        repository.delegation("lamp_files")["keyids"] = json!([id, operator.id()]);
+        repository.role(PRODUCT_ROLE).signers = vec![author.signer_as(id), operator.signer()];
+    });
 }
 
 fn push_delegation(repository: &mut Simulator, delegation: Value) {

@@ -19,12 +19,20 @@ pub trait Follower: Sized {
     /// How it reads.
     const READS: ReadAs;
 
+    /// Whether a damaged copy is replaced as soon as a sound one came, and not only by a newer one.
+    const REPAIRS: bool = true;
+
     /// Trusts the first root of this repository, which is served from now on.
     fn trusting(repository: &Simulator) -> Self;
 
     /// Whether it may lose its copy of a file: it asks for it again.
     fn may_lose(_file: &str) -> bool {
         false
+    }
+
+    /// Whether the device made the requests that a row names.
+    fn asks_for(requests: &[String], row: &[&str]) -> bool {
+        requests == row
     }
 
     /// Whether what it says is this verdict.
