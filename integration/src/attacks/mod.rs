@@ -22,6 +22,7 @@ mod snapshot;
 mod store;
 mod targets;
 mod thief;
+mod time;
 mod timestamp;
 
 pub use follow::{Followed, Verdict, follow, is_in_memory, is_over_http};
@@ -70,6 +71,7 @@ pub fn table() -> Vec<Row> {
         patch::rows(),
         store::rows(),
         thief::rows(),
+        time::rows(),
     ] {
         rows.extend(more);
     }
