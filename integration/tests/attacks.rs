@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tuffet_integration::attacks::{
-    Clock, Findings, Outcome, Row, Runs, follow, is_in_memory, is_over_http, run, table,
+    Clock, Findings, Outcome, Row, Runs, follow, is_in_memory, is_over_http, page, run, table,
 };
 use tuffet_integration::device::{
     Core, Device, Follower, Foreign, Memory, Process, Small, client_binary, conformance_client,
@@ -146,4 +146,17 @@ fn every_row_about_metadata_holds_for_the_client_of_other_repositories() {
     let all = table();
     let rows: Vec<&Row> = all.iter().filter(|row| is_over_http(row)).collect();
     follow_all::<Foreign>("for the client of other repositories over HTTP", &rows, now);
+}
+
+/// Writes the page of the table again.
+const WRITE_PAGE: &str = "cargo run -q -p tuffet-integration --example attacks_page > docs/attacks.md";
+
+#[test]
+fn page_of_the_table_is_what_the_table_says() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/attacks.md");
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        written == page(),
+        "docs/attacks.md is not what the table says; write it again: {WRITE_PAGE}"
+    );
 }

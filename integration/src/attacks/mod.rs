@@ -11,6 +11,7 @@ mod delegate;
 mod follow;
 mod form;
 mod image;
+mod page;
 mod patch;
 mod product;
 mod release;
@@ -26,6 +27,7 @@ mod time;
 mod timestamp;
 
 pub use follow::{Followed, Verdict, follow, is_in_memory, is_over_http};
+pub use page::page;
 pub use row::{Clock, Edit, Outcome, Prelude, Row, Runs, Taken};
 pub use run::{Findings, run};
 
