@@ -10,7 +10,7 @@ const HONEST: [&str; 15] = [
     "healthy_release",
     "healthy_long_snapshot",
     "image_over_the_budget",
-    "local_clock_2100_not_persisted",
+    "local_clock_2100_locks_nobody_out",
     "patch_healthy_delta",
     "patch_healthy_whole",
     "patch_over_the_budget",

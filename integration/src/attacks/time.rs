@@ -4,7 +4,7 @@
 //! that lies about the time costs one root with other online keys, and a clock that lies costs nothing once it is right.
 
 use super::row::{Clock, Outcome, Row};
-use super::{AT_ROOT, AT_TIMESTAMP, DOCUMENT, IMAGE};
+use super::{AT_ROOT, AT_TIMESTAMP, DOCUMENT, IMAGE, INSTALLED, TO_IMAGE};
 use crate::simulator::keys::{Key, sha256};
 use crate::simulator::release::{ROLLOUT, rollout};
 use crate::simulator::role::{Role, key_table, role_keys};
@@ -210,10 +210,23 @@ fn resets() -> Vec<Row> {
 
 fn clocks() -> Vec<Row> {
     vec![
-        Row::new("local_clock_2100_not_persisted", RULE, Simulator::publish)
+        Row::new("local_clock_2100_locks_nobody_out", RULE, Simulator::publish)
             .clock(Clock::Wrong(YEAR_2100))
             .refused("Expired", AT_ROOT, &[])
             .floor(|repository| repository.now - DAY_S),
+        // Whoever signs for so long gets a complete cycle at that time, and even then it is not remembered.
+        Row::new("local_clock_2100_not_persisted", RULE, |repository| {
+            outlive_2100(repository);
+            repository.publish();
+        })
+        .before(|repository| {
+            outlive_2100(repository);
+            repository.publish_root();
+            repository.publish();
+        })
+        .clock(Clock::Wrong(YEAR_2100))
+        .expects(Outcome::Installed, TO_IMAGE, INSTALLED)
+        .floor(newest),
         Row::new("local_clock_1970_held_up_by_the_floor", RULE, |repository| {
             expire_timestamp(repository);
         })
@@ -237,6 +250,18 @@ fn clocks() -> Vec<Row> {
         .expects(Outcome::UpToDate, AT_TIMESTAMP, &["timestamp"])
         .floor(|repository| repository.now - DAY_S),
     ]
+}
+
+fn outlive_2100(repository: &mut Simulator) {
+    let top_level = [
+        &mut repository.root,
+        &mut repository.timestamp,
+        &mut repository.snapshot,
+        &mut repository.targets,
+    ];
+    for role in top_level.into_iter().chain(repository.delegated.values_mut()) {
+        role.signed["expires"] = json!(utc(YEAR_2100 + 3_650 * DAY_S));
+    }
 }
 
 /// Signed again, today.
