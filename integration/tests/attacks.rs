@@ -4,42 +4,56 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
-use tuffet_integration::attacks::{Outcome, Row, Runs, run, table};
-use tuffet_integration::device::{Device, Memory, Process, Small, client_binary};
+use tuffet_integration::attacks::{
+    Clock, Findings, Outcome, Row, Runs, follow, is_in_memory, is_over_http, page, run, table,
+};
+use tuffet_integration::device::{
+    Core, Device, Follower, Foreign, Memory, Process, Small, client_binary, conformance_client,
+};
+use tuffet_no_std_client::tuf::{Every, Lenient, Strict};
 
 /// Any time will do: nothing in the update machine reads a clock.
 const MEMORY_NOW: u64 = 1_800_000_000;
 
 /// Runs a row; a panic of the harness is a finding of that row, and the others still run.
-fn report<D: Device>(row: &Row, expected: &Outcome, now: u64) -> Option<String> {
-    catch_unwind(AssertUnwindSafe(|| run::<D>(row, expected, now).report(row)))
+fn report(row: &Row, work: impl FnOnce() -> Findings) -> Option<String> {
+    catch_unwind(AssertUnwindSafe(|| work().report(row)))
         .unwrap_or_else(|_| Some(format!("{} ({}): the harness panicked, see above", row.name, row.step)))
 }
 
 /// Fails with everything that any row found.
-fn assert_holds(ran: usize, reports: &[String]) {
+fn assert_holds(device: &str, ran: usize, reports: &[String]) {
     assert!(
         reports.is_empty(),
         "{} of {ran} rows do not hold:\n{}",
         reports.len(),
         reports.join("\n")
     );
-    println!("{ran} rows hold");
+    println!("{ran} rows hold {device}");
 }
 
-/// Runs rows on three threads at once: most of the time a row waits for a process or a disk.
-fn run_all<D: Device>(rows: &[&Row], expected: impl Fn(&Row) -> &Outcome + Sync, now: u64) {
+fn run_all<D: Device>(device: &str, rows: &[&Row], expected: impl Fn(&Row) -> &Outcome + Sync, now: u64) {
+    each_row(device, rows, |row| run::<D>(row, expected(row), now));
+}
+
+fn follow_all<F: Follower>(device: &str, rows: &[&Row], now: u64) {
+    each_row(device, rows, |row| follow::<F>(row, now));
+}
+
+/// Works on three threads at once: most of the time a row waits for a process or a disk.
+fn each_row(device: &str, rows: &[&Row], work: impl Fn(&Row) -> Findings + Sync) {
     let (next, reports) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
                 while let Some(row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    reports.lock().unwrap().extend(report::<D>(row, expected(row), now));
+                    let found = report(row, || work(row));
+                    reports.lock().unwrap().extend(found);
                 }
             });
         }
     });
-    assert_holds(rows.len(), &reports.into_inner().unwrap());
+    assert_holds(device, rows.len(), &reports.into_inner().unwrap());
 }
 
 #[test]
@@ -49,7 +63,7 @@ fn every_row_holds_in_memory() {
         .iter()
         .filter(|row| [Runs::Everywhere, Runs::KeepingFiles].contains(&row.runs))
         .collect();
-    run_all::<Memory>(&rows, |row| &row.expected, MEMORY_NOW);
+    run_all::<Memory>("in memory", &rows, |row| &row.expected, MEMORY_NOW);
 }
 
 #[test]
@@ -67,19 +81,82 @@ fn every_row_holds_on_a_small_device() {
         };
         println!("{} is not for small devices: {reason}", row.name);
     }
-    run_all::<Small>(&rows, |row| &row.expected, MEMORY_NOW);
+    run_all::<Small>("on a small device", &rows, |row| &row.expected, MEMORY_NOW);
 }
 
 #[test]
 fn every_row_holds_on_the_client_over_http() {
-    // The client reads the real clock.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = real_now();
     let _ = client_binary();
     let all = table();
-    let rows: Vec<&Row> = all.iter().filter(|row| row.runs != Runs::Streaming).collect();
+    let (rows, others): (Vec<&Row>, Vec<&Row>) = all
+        .iter()
+        .filter(|row| row.runs != Runs::Streaming)
+        .partition(|row| row.clock == Clock::Right);
+    for row in others {
+        println!("{} is not for the client, which reads the real clock", row.name);
+    }
     run_all::<Process>(
+        "on the client over HTTP",
         &rows,
         |row| row.expected_over_http.as_ref().unwrap_or(&row.expected),
         now,
+    );
+}
+
+/// The client reads the real clock.
+fn real_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// Fewest rows about metadata that the table must have.
+const METADATA_ROWS_MIN: usize = 60;
+
+/// The rows about metadata, on the verifier alone.
+fn on_the_verifier<F: Follower>(device: &str) {
+    let all = table();
+    let rows: Vec<&Row> = all.iter().filter(|row| is_in_memory(row)).collect();
+    assert!(
+        rows.len() >= METADATA_ROWS_MIN,
+        "{} rows are about metadata",
+        rows.len()
+    );
+    follow_all::<F>(device, &rows, MEMORY_NOW);
+}
+
+#[test]
+fn every_row_about_metadata_holds_in_the_strict_reading() {
+    on_the_verifier::<Core<Strict>>("in the strict reading");
+}
+
+#[test]
+fn every_row_about_metadata_holds_in_the_strict_reading_with_every_algorithm() {
+    on_the_verifier::<Core<Strict<Every>>>("in the strict reading with every algorithm");
+}
+
+#[test]
+fn every_row_about_metadata_holds_in_the_lenient_reading() {
+    on_the_verifier::<Core<Lenient>>("in the lenient reading");
+}
+
+#[test]
+fn every_row_about_metadata_holds_for_the_client_of_other_repositories() {
+    let now = real_now();
+    let _ = conformance_client();
+    let all = table();
+    let rows: Vec<&Row> = all.iter().filter(|row| is_over_http(row)).collect();
+    follow_all::<Foreign>("for the client of other repositories over HTTP", &rows, now);
+}
+
+/// Writes the page of the table again.
+const WRITE_PAGE: &str = "cargo run -q -p tuffet-integration --example attacks_page > docs/attacks.md";
+
+#[test]
+fn page_of_the_table_is_what_the_table_says() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/attacks.md");
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        written == page(),
+        "docs/attacks.md is not what the table says; write it again: {WRITE_PAGE}"
     );
 }

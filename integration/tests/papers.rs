@@ -11,12 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
-const PAPERS: [&str; 7] = [
+const PAPERS: [&str; 8] = [
     ARCHITECTURE,
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "README.md",
     "SECURITY.md",
+    "docs/attacks.md",
     "docs/delta.md",
     "docs/power-cuts.md",
 ];

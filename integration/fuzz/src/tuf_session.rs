@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use ed25519_dalek::Signer;
 use sha2::{Digest as _, Sha256};
 use tuffet_tuf::model::MetaFile;
-use tuffet_tuf::{Resolution, TrustedState};
+use tuffet_tuf::{ClockPolicy, Resolution, TrustedState};
 use tuffet_wire::Digest;
 use tuffet_wire::hex::Hex;
 
@@ -89,7 +89,7 @@ impl World {
             }
             _ => {
                 let now = days(u32::from(script.number() % 1000));
-                self.device.clock = tuffet_tuf::ClockPolicy::Trusted { now };
+                self.device.clock = ClockPolicy::Trusted { now };
             }
         }
     }

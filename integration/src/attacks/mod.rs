@@ -7,8 +7,11 @@
 //!   has ended.
 //! - An attack that changes nothing proves nothing either: a test compares what each row serves with an honest release.
 
+mod delegate;
+mod follow;
 mod form;
 mod image;
+mod page;
 mod patch;
 mod product;
 mod release;
@@ -20,9 +23,12 @@ mod snapshot;
 mod store;
 mod targets;
 mod thief;
+mod time;
 mod timestamp;
 
-pub use row::{Edit, Outcome, Prelude, Row, Runs, Taken};
+pub use follow::{Followed, Verdict, follow, is_in_memory, is_over_http};
+pub use page::page;
+pub use row::{Clock, Edit, Outcome, Prelude, Row, Runs, Taken};
 pub use run::{Findings, run};
 
 use crate::simulator::Simulator;
@@ -58,6 +64,7 @@ pub fn table() -> Vec<Row> {
         timestamp::rows(),
         snapshot::rows(),
         targets::rows(),
+        delegate::rows(),
         product::rows(),
         form::rows(),
         release::rows(),
@@ -66,6 +73,7 @@ pub fn table() -> Vec<Row> {
         patch::rows(),
         store::rows(),
         thief::rows(),
+        time::rows(),
     ] {
         rows.extend(more);
     }

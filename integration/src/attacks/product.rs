@@ -2,11 +2,13 @@
 
 use super::row::{Outcome, Row};
 use super::{AT_PRODUCT, TO_IMAGE};
-use crate::simulator::keys::Key;
+use crate::simulator::keys::{Key, Signer};
 use crate::simulator::release::POINTER;
+use crate::simulator::role::{signed_over_a_prefix, with_more_in_signed};
 use crate::simulator::{FILES_ROLE, PRODUCT_ROLE, Simulator, product_keys, rollout_key};
 use crate::site::Fault;
 use serde_json::json;
+use tuffet_no_std_client::tuf::Flaw;
 
 const PRODUCT_FILE: &str = "metadata/2.lamp.json";
 /// What a device trusts anew when the product role is refused.
@@ -50,6 +52,52 @@ fn signatures() -> Vec<Row> {
             signed_by(repository, &[author.clone(), author]);
         })
         .refused("DuplicateSignature", AT_PRODUCT, BEFORE_PRODUCT),
+        Row::new("product_signed_by_nobody", "TUF 5.6.3", |repository| {
+            signed_by(repository, &[])
+        })
+        .refused("TooFewSignatures", AT_PRODUCT, BEFORE_PRODUCT),
+        Row::new("product_signatures_are_empty", "TUF 5.6.3", |repository| {
+            let signers = product_keys("lamp").map(|key| Signer::fixed(&key.id(), ""));
+            repository.role(PRODUCT_ROLE).signers = signers.to_vec();
+            repository.publish();
+        })
+        .refused("TooFewSignatures", AT_PRODUCT, BEFORE_PRODUCT),
+        Row::new(
+            "product_signatures_over_a_prefix",
+            "TUF 5.6.3: all of signed",
+            |repository| {
+                repository.role(PRODUCT_ROLE).rewrite = Some(|file| signed_over_a_prefix(&file, &product_keys("lamp")));
+                repository.publish();
+            },
+        )
+        .refused("TooFewSignatures", AT_PRODUCT, BEFORE_PRODUCT),
+        Row::new(
+            "product_with_more_after_what_was_signed",
+            "TUF 5.6.3: all of signed",
+            |repository| {
+                repository.role(PRODUCT_ROLE).rewrite = Some(|file| with_more_in_signed(&file));
+                repository.publish();
+            },
+        )
+        .refused("TooFewSignatures", AT_PRODUCT, BEFORE_PRODUCT),
+        Row::new(
+            "product_signed_by_a_name_too",
+            "TUF 4.2: a key id is a digest",
+            |repository| {
+                // A signature too many harms nobody, but for what it calls its key.
+                let [author, operator] = product_keys("lamp");
+                let signers = vec![
+                    author.signer(),
+                    operator.signer(),
+                    Key::of("thief 1").signer_as("a thief"),
+                ];
+                repository.role(PRODUCT_ROLE).signers = signers;
+                repository.publish();
+            },
+        )
+        .refused("Malformed", AT_PRODUCT, BEFORE_PRODUCT)
+        .flaw(Flaw::NotHex)
+        .lenient_accepts(&["lamp"]),
         Row::new("product_signed_by_one_of_two", "TUF 5.6.3", |repository| {
             let [author, _] = product_keys("lamp");
             signed_by(repository, &[author]);
@@ -72,7 +120,8 @@ fn signatures() -> Vec<Row> {
                 signed_by(repository, &strangers);
             },
         )
-        .refused("LimitExceeded", AT_PRODUCT, BEFORE_PRODUCT),
+        .refused("LimitExceeded", AT_PRODUCT, BEFORE_PRODUCT)
+        .lenient_refuses("TooFewSignatures", AT_PRODUCT, BEFORE_PRODUCT),
         Row::new("product_version_differs", "TUF 5.6.4", |repository| {
             repository.publish();
             repository.role(PRODUCT_ROLE).signed["version"] = json!(7);

@@ -1,8 +1,11 @@
 //! One row of the attack table, and what a device makes of it.
 
 use super::INSTALLED;
+use super::follow::{Followed, Verdict};
 use crate::simulator::Simulator;
 use crate::simulator::release::firmware;
+use tuffet_no_std_client::tuf::{ClockPolicy, Flaw};
+use tuffet_no_std_client::wire::UnixSeconds;
 
 /// What an update cycle came to, in the device's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +45,42 @@ pub enum Runs {
     KeepingFiles,
     /// On small devices, which decode a patch while it comes.
     Streaming,
+}
+
+/// What a device goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// A clock that is right.
+    Right,
+    /// A clock that is right, and the attack comes long after now: when the repository says that it is.
+    MuchLater,
+    /// No clock, all its life: the floor of signed times alone.
+    None,
+    /// A clock that is trusted and shows this time, in seconds since 1970, while the attack lasts; else it is right.
+    Wrong(u64),
+}
+
+impl Clock {
+    /// What the device goes by when there is no attack.
+    #[must_use]
+    pub fn afterwards(self) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::MuchLater | Self::Right | Self::Wrong(_) => Self::Right,
+        }
+    }
+
+    /// The same as the verifier takes it, while it is `now`.
+    #[must_use]
+    pub fn policy(self, now: UnixSeconds) -> ClockPolicy {
+        match self {
+            Self::MuchLater | Self::Right => ClockPolicy::Trusted { now },
+            Self::None => ClockPolicy::FloorOnly,
+            Self::Wrong(shown) => ClockPolicy::Trusted {
+                now: UnixSeconds::new(shown),
+            },
+        }
+    }
 }
 
 /// What the device has been through when the attack comes.
@@ -95,6 +134,16 @@ pub struct Row {
     pub runs: Runs,
     /// Whether the device installs again once the attack is over; otherwise it says the same again.
     pub recovers: bool,
+    /// What the honest side does to end the attack, beside a newer release.
+    pub mend: fn(&mut Simulator),
+    /// What the device goes by.
+    pub clock: Clock,
+    /// The time floor afterwards, in seconds since 1970, if the row is about that.
+    pub floor: Option<fn(&Simulator) -> u64>,
+    /// What exactly is wrong with a file, in the strict reading.
+    pub flaw: Option<Flaw>,
+    /// What the lenient reading makes of the metadata, where that is not what the strict one does.
+    pub lenient: Option<Followed>,
 }
 
 impl Row {
@@ -117,6 +166,11 @@ impl Row {
             changed: Vec::new(),
             runs: Runs::Everywhere,
             recovers: true,
+            mend: |_| {},
+            clock: Clock::Right,
+            floor: None,
+            flaw: None,
+            lenient: None,
         }
     }
 
@@ -152,6 +206,61 @@ impl Row {
     #[must_use]
     pub fn for_good(mut self) -> Self {
         self.recovers = false;
+        self
+    }
+
+    /// The honest side does this too, to end the attack.
+    #[must_use]
+    pub fn mended_by(mut self, mend: fn(&mut Simulator)) -> Self {
+        self.mend = mend;
+        self
+    }
+
+    /// The device goes by this.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The time floor afterwards.
+    #[must_use]
+    pub fn floor(mut self, floor: fn(&Simulator) -> u64) -> Self {
+        self.floor = Some(floor);
+        self
+    }
+
+    /// What exactly is wrong with the file that the strict reading calls malformed.
+    #[must_use]
+    pub fn flaw(mut self, flaw: Flaw) -> Self {
+        self.flaw = Some(flaw);
+        self
+    }
+
+    /// The lenient reading accepts what the strict one refuses, and these files change beside those that change there.
+    #[must_use]
+    pub fn lenient_accepts(self, more: &[&'static str]) -> Self {
+        let requests = self.requests.clone();
+        self.lenient_accepts_after(&requests, more)
+    }
+
+    /// The same, after these requests.
+    #[must_use]
+    pub fn lenient_accepts_after(self, requests: &[&'static str], more: &[&'static str]) -> Self {
+        let changed = [self.changed.as_slice(), more].concat();
+        self.in_lenient(Verdict::Found, requests, &changed)
+    }
+
+    /// The lenient reading refuses it by this name, after these requests; these files at rest change.
+    #[must_use]
+    pub fn lenient_refuses(self, name: &str, requests: &[&'static str], changed: &[&'static str]) -> Self {
+        self.in_lenient(Verdict::Refused(name.to_owned()), requests, changed)
+    }
+
+    /// In the lenient reading the metadata has another verdict, other requests, and other files that change.
+    #[must_use]
+    pub fn in_lenient(mut self, verdict: Verdict, requests: &[&'static str], changed: &[&'static str]) -> Self {
+        self.lenient = Some(Followed::new(verdict, requests, changed));
         self
     }
 

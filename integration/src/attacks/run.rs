@@ -4,8 +4,10 @@ use super::row::{Outcome, Prelude, Row, Taken};
 use crate::device::{BOOT_RECORD, DOCUMENT, Device, ROLLOUT, RUNNING_SLOT, SPARE_SLOT, STATE};
 use crate::simulator::keys::sha256;
 use crate::simulator::{FILES_ROLE, PRODUCT_ROLE, ROLLOUT_ROLE, Simulator, snapshot_key, targets_keys, timestamp_key};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use tuffet_boot::{Placed, State};
+use tuffet_no_std_client::DeviceState;
 
 /// A version that no row reaches: what is published after an attack is newer than everything in it.
 const AFTERWARDS: u64 = 50;
@@ -17,7 +19,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    fn note(&mut self, is_right: bool, sentence: impl FnOnce() -> String) {
+    pub(super) fn note(&mut self, is_right: bool, sentence: impl FnOnce() -> String) {
         if !is_right {
             self.sentences.push(sentence());
         }
@@ -37,6 +39,7 @@ pub fn run<D: Device>(row: &Row, expected: &Outcome, now: u64) -> Findings {
     let mut seen = row.seen(now);
     seen.profile = D::PROFILE;
     let mut device = D::factory(&seen);
+    device.set_clock(row.clock.afterwards());
     let first = device.update();
     findings.note(first == Outcome::UpToDate, || {
         format!("before the attack the device says {first:?}")
@@ -67,37 +70,26 @@ pub fn run<D: Device>(row: &Row, expected: &Outcome, now: u64) -> Findings {
 
     let attacked = row.attacked(&seen);
     device.serve(&attacked);
+    device.set_clock(row.clock);
     let outcome = device.update();
     findings.note(outcome == *expected, || {
         format!("it says {outcome:?} instead of {expected:?}")
     });
-    if row.taken.is_some() {
-        let taken = device.taken();
-        let wanted = row.taken.clone().map(|wanted| Taken {
-            // A small device has no packed image: its full one is a patch from nothing.
-            way: if wanted.way == "file" {
-                D::FULL.to_owned()
-            } else {
-                wanted.way
-            },
-            ..wanted
-        });
-        findings.note(taken == wanted, || {
-            format!("it installs by {taken:?} instead of {wanted:?}")
-        });
-    }
+    compare_way(row, &device, &mut findings);
     let requests = device.take_requests();
     findings.note(D::asks_for(&requests, &row.requests), || {
         format!("it asks for {requests:?} instead of {:?}", row.requests)
     });
     compare_files::<D>(row, &files, &device.files(), &mut findings);
     compare_boot(&outcome, boot, device.boot_state(), &attacked, &mut findings);
+    compare_floor(row, &device, &attacked, &mut findings);
 
+    device.set_clock(row.clock.afterwards());
     if outcome == Outcome::Installed {
         device.try_out(true);
     }
     device.limit_data(None);
-    device.serve(&healed(row, &seen, &attacked));
+    device.serve(&healed(row, &row.changed, &seen, &attacked));
     let wanted = if row.recovers { &Outcome::Installed } else { expected };
     let outcome = device.update();
     findings.note(outcome == *wanted, || {
@@ -111,6 +103,25 @@ pub fn run<D: Device>(row: &Row, expected: &Outcome, now: u64) -> Findings {
         });
     }
     findings
+}
+
+fn compare_way<D: Device>(row: &Row, device: &D, findings: &mut Findings) {
+    if row.taken.is_none() {
+        return;
+    }
+    let taken = device.taken();
+    let wanted = row.taken.clone().map(|wanted| Taken {
+        // A small device has no packed image: its full one is a patch from nothing.
+        way: if wanted.way == "file" {
+            D::FULL.to_owned()
+        } else {
+            wanted.way
+        },
+        ..wanted
+    });
+    findings.note(taken == wanted, || {
+        format!("it installs by {taken:?} instead of {wanted:?}")
+    });
 }
 
 fn compare_files<D: Device>(
@@ -139,6 +150,20 @@ fn compare_files<D: Device>(
     });
     findings.note(before.get(RUNNING_SLOT) == after.get(RUNNING_SLOT), || {
         "it changes the running firmware".to_owned()
+    });
+}
+
+fn compare_floor<D: Device>(row: &Row, device: &D, attacked: &Simulator, findings: &mut Findings) {
+    let Some(floor) = row.floor else {
+        return;
+    };
+    let state = device.files().remove(STATE).unwrap_or_default();
+    let found = DeviceState::decode(&state)
+        .ok()
+        .map(|state| state.trusted.floor.as_secs());
+    let wanted = Some(floor(attacked));
+    findings.note(found == wanted, || {
+        format!("its floor is {found:?} instead of {wanted:?}")
     });
 }
 
@@ -184,7 +209,7 @@ fn confirmed_of(state: State) -> Option<Placed> {
 
 /// An honest repository after the attack: newer than it, never below the counter, and following the root and the targets if
 /// those were rightly changed. Whoever's keys were stolen has new ones then.
-fn healed(row: &Row, seen: &Simulator, attacked: &Simulator) -> Simulator {
+pub(super) fn healed(row: &Row, changed: &[&str], seen: &Simulator, attacked: &Simulator) -> Simulator {
     let mut healed = seen.clone();
     healed.now = attacked.now;
     healed.stage("3.0.0");
@@ -204,15 +229,27 @@ fn healed(row: &Row, seen: &Simulator, attacked: &Simulator) -> Simulator {
     for role in [&mut healed.targets, &mut healed.snapshot, &mut healed.timestamp] {
         role.revise(AFTERWARDS, now);
     }
-    if row.changed.contains(&"root") {
+    if changed.contains(&"root") {
         healed.root = attacked.root.clone();
         healed.publish_root();
         healed.stage_root();
+        healed.root.signed["consistent_snapshot"] = json!(true);
         healed.set_root_keys("timestamp", &[timestamp_key()], 1);
         healed.set_root_keys("snapshot", &[snapshot_key()], 1);
         healed.set_root_keys("targets", &targets_keys(), 2);
         healed.publish_root();
     }
+    if changed.contains(&"snapshot") {
+        // Nor may a role vanish that was listed meanwhile.
+        let listed = attacked.snapshot.signed["meta"].as_object();
+        for (file, entry) in listed.into_iter().flatten() {
+            let meta = &mut healed.snapshot.signed["meta"];
+            if meta[file].is_null() {
+                meta[file] = entry.clone();
+            }
+        }
+    }
+    (row.mend)(&mut healed);
     healed.publish();
     healed
 }

@@ -1,7 +1,7 @@
 //! Attacks with the snapshot role: which versions belong together.
 
 use super::row::{Outcome, Row};
-use super::{AT_SNAPSHOT, DOCUMENT, IMAGE, INSTALLED};
+use super::{AT_PRODUCT, AT_SNAPSHOT, DOCUMENT, IMAGE, INSTALLED};
 use crate::simulator::role::{Role, pin};
 use crate::simulator::{Simulator, timestamp_key};
 use crate::site::Fault;
@@ -72,6 +72,11 @@ fn versions() -> Vec<Row> {
             repository.publish();
         })
         .refused("TooFewSignatures", AT_SNAPSHOT, &["timestamp"]),
+        Row::new("snapshot_signed_by_nobody", "TUF 5.5.3", |repository| {
+            repository.snapshot.sign_with([]);
+            repository.publish();
+        })
+        .refused("TooFewSignatures", AT_SNAPSHOT, &["timestamp"]),
         Row::new("snapshot_is_a_targets_file", "TUF 4.4", |repository| {
             repository.snapshot.signed["_type"] = json!("targets");
             repository.publish();
@@ -126,7 +131,7 @@ fn lists() -> Vec<Row> {
 }
 
 /// A device with little memory compares old and new snapshot in portions, and reads the new one once for each; these
-/// attacks are in the last portion.
+/// attacks are in the last portion. The lenient reading has room for all of them at once.
 fn long_lists() -> Vec<Row> {
     let twice = &["2.root", "timestamp", "2.snapshot", "2.snapshot"];
     vec![
@@ -134,19 +139,22 @@ fn long_lists() -> Vec<Row> {
             with_meta(repository, |meta| remove(meta, LAST_OF_MANY));
         })
         .before(many_roles)
-        .refused("RoleVanished", twice, &["timestamp"]),
+        .refused("RoleVanished", twice, &["timestamp"])
+        .lenient_refuses("RoleVanished", AT_SNAPSHOT, &["timestamp"]),
         Row::new("snapshot_rolls_back_the_last_of_many", "TUF 5.5.5", |repository| {
             with_meta(repository, |meta| meta[LAST_OF_MANY] = pin(1, b""));
         })
         .before(many_roles)
-        .refused("Rollback", twice, &["timestamp"]),
+        .refused("Rollback", twice, &["timestamp"])
+        .lenient_refuses("Rollback", AT_SNAPSHOT, &["timestamp"]),
         Row::new("healthy_long_snapshot", "TUF 5.5.5", Simulator::publish)
             .before(many_roles)
             .expects(
                 Outcome::Installed,
                 &[twice, &["2.lamp", DOCUMENT, IMAGE][..]].concat(),
                 INSTALLED,
-            ),
+            )
+            .lenient_accepts_after(AT_PRODUCT, &[]),
     ]
 }
 
@@ -192,7 +200,8 @@ fn bytes() -> Vec<Row> {
             });
         })
         .refused("TooLong", AT_SNAPSHOT, &["timestamp"])
-        .over_http(Outcome::Transport),
+        .over_http(Outcome::Transport)
+        .lenient_accepts_after(AT_PRODUCT, &["snapshot", "lamp"]),
     ]
 }
 

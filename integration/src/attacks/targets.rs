@@ -6,10 +6,14 @@ use crate::simulator::keys::{Signer, WEAK_PUBLIC, key_id, key_object};
 use crate::simulator::{PRODUCT_ROLE, Simulator, delegated_to, product_keys, targets_keys};
 use crate::site::Fault;
 use serde_json::{Value, json};
+use tuffet_no_std_client::tuf::Flaw;
 
 /// The requests of a cycle that takes the new targets and ends at the product role.
 const AT_PRODUCT: &[&str] = &["2.root", "timestamp", "2.snapshot", "2.targets", "2.lamp"];
 const TARGETS: &str = "metadata/2.targets.json";
+/// What changes before a search begins. The client of other repositories keeps the top-level roles before that, so a fault
+/// in a delegation costs it the search and nothing else.
+const BEFORE_SEARCH: &[&str] = &["timestamp", "snapshot", "targets"];
 
 /// The rows.
 pub fn rows() -> Vec<Row> {
@@ -51,6 +55,10 @@ fn signatures() -> Vec<Row> {
         Row::new("targets_signed_by_one_of_two", "TUF 5.6.3", |repository| {
             let [one, _] = targets_keys();
             with_targets(repository, |repository| repository.targets.sign_with([&one]));
+        })
+        .refused("TooFewSignatures", AT_TARGETS, &["timestamp", "snapshot"]),
+        Row::new("targets_signed_by_nobody", "TUF 5.6.3", |repository| {
+            with_targets(repository, |repository| repository.targets.sign_with([]));
         })
         .refused("TooFewSignatures", AT_TARGETS, &["timestamp", "snapshot"]),
         Row::new("targets_signed_by_the_product", "TUF 5.6.3", |repository| {
@@ -143,7 +151,8 @@ fn searches() -> Vec<Row> {
             });
         })
         .refused("TooLong", AT_TARGETS, &["timestamp", "snapshot"])
-        .over_http(Outcome::Transport),
+        .over_http(Outcome::Transport)
+        .lenient_accepts_after(AT_PRODUCT, &["targets", "lamp"]),
         Row::new("targets_forgets_the_product", "TUF 5.6.7", |repository| {
             with_targets(repository, |repository| {
                 if let Some(roles) = repository.targets.signed["delegations"]["roles"].as_array_mut() {
@@ -161,6 +170,42 @@ fn keys() -> Vec<Row> {
             with_targets(repository, |repository| {
                 let [author, operator] = product_keys("lamp");
                 repository.targets.signed["delegations"]["keys"][author.id()] = operator.object();
+            });
+        })
+        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"])
+        .flaw(Flaw::KeyId)
+        .lenient_refuses("TooFewSignatures", AT_PRODUCT, BEFORE_SEARCH),
+        Row::new(
+            "targets_key_id_of_no_key",
+            "TUF 4.2: a key id is a digest",
+            |repository| {
+                with_author_id(repository, &"ab".repeat(32));
+            },
+        )
+        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"])
+        .flaw(Flaw::KeyId)
+        .lenient_accepts_after(AT_PRODUCT, &["targets", "lamp"]),
+        Row::new(
+            "targets_key_id_is_a_name",
+            "TUF 4.2: a key id is a digest",
+            |repository| {
+                with_author_id(repository, "the author's key");
+            },
+        )
+        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"])
+        .flaw(Flaw::NotHex)
+        .lenient_accepts_after(AT_PRODUCT, &["targets", "lamp"]),
+        Row::new("targets_key_of_unknown_type", "TUF 4.2: an unused key", |repository| {
+            // Two of the three have to sign, and one of the two who sign is of a kind that nobody knows.
+            with_targets(repository, |repository| {
+                let [author, operator] = product_keys("lamp");
+                let mut unknown = operator.object();
+                unknown["keytype"] = json!("sphincs");
+                unknown["scheme"] = json!("sphincs-shake-128s");
+                let id = key_id(&unknown);
+                repository.targets.signed["delegations"]["keys"][&id] = unknown;
+                repository.delegation(PRODUCT_ROLE)["keyids"] = json!([author.id(), operator.id(), id]);
+                repository.role(PRODUCT_ROLE).signers = vec![author.signer(), operator.signer_as(&id)];
             });
         })
         .refused("TooFewSignatures", AT_PRODUCT, &["timestamp", "snapshot", "targets"]),
@@ -182,7 +227,9 @@ fn keys() -> Vec<Row> {
                 });
             },
         )
-        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"]),
+        .refused("Malformed", AT_TARGETS, &["timestamp", "snapshot"])
+        .flaw(Flaw::NotHex)
+        .lenient_refuses("Malformed", AT_TARGETS, BEFORE_SEARCH),
         Row::new(
             "targets_delegates_to_a_weak_key",
             "limits: no key of small order",
@@ -197,7 +244,8 @@ fn keys() -> Vec<Row> {
                 });
             },
         )
-        .refused("WeakKey", AT_TARGETS, &["timestamp", "snapshot"]),
+        .refused("WeakKey", AT_TARGETS, &["timestamp", "snapshot"])
+        .lenient_refuses("WeakKey", AT_TARGETS, BEFORE_SEARCH),
     ]
 }
 
@@ -225,6 +273,20 @@ fn bytes() -> Vec<Row> {
         })
         .refused("Absent", AT_TARGETS, &["timestamp", "snapshot"]),
     ]
+}
+
+/// Publishes targets in which the author's key goes by this id.
+fn with_author_id(repository: &mut Simulator, id: &str) {
+    with_targets(repository, |repository| {
+        let [author, operator] = product_keys("lamp");
+        if let Some(keys) = repository.targets.signed["delegations"]["keys"].as_object_mut() {
+            keys.remove(&author.id());
+            keys.insert(id.to_owned(), author.object());
+        }
+        repository.delegation(PRODUCT_ROLE)["keyids"] = json!([id, operator.id()]);
+        repository.delegation("lamp_files")["keyids"] = json!([id, operator.id()]);
+        repository.role(PRODUCT_ROLE).signers = vec![author.signer_as(id), operator.signer()];
+    });
 }
 
 fn push_delegation(repository: &mut Simulator, delegation: Value) {

@@ -6,17 +6,22 @@ use tuffet_patch::Profile;
 const NOW: u64 = 1_800_000_000;
 
 /// Rows that serve an honest release. With all keys that it needs, a thief's is one like any other.
-const HONEST: [&str; 10] = [
+const HONEST: [&str; 15] = [
     "healthy_release",
     "healthy_long_snapshot",
     "image_over_the_budget",
+    "local_clock_2100_locks_nobody_out",
     "patch_healthy_delta",
     "patch_healthy_whole",
     "patch_over_the_budget",
     "patch_within_the_budget",
+    "product_signed_at_far_future",
     "release_during_a_trial",
     "release_failed_before",
+    "snapshot_signed_at_far_future",
+    "targets_signed_at_far_future",
     "thief_of_product_keys_releases",
+    "timestamp_signed_at_far_future",
 ];
 
 fn last_seen(row: &Row) -> Simulator {

@@ -2,7 +2,8 @@
 
 use super::AT_TIMESTAMP;
 use super::row::{Outcome, Row};
-use crate::simulator::keys::Key;
+use crate::simulator::keys::{Key, Signer};
+use crate::simulator::role::{signed_over_a_prefix, with_more_in_signed};
 use crate::simulator::{Simulator, snapshot_key, timestamp_key};
 use crate::site::Fault;
 use serde_json::json;
@@ -87,6 +88,34 @@ fn signatures() -> Vec<Row> {
             repository.timestamp.sign_with([&snapshot_key()]);
             repository.publish();
         })
+        .refused("TooFewSignatures", AT_TIMESTAMP, &[]),
+        Row::new("timestamp_signed_by_nobody", "TUF 5.4.2", |repository| {
+            repository.timestamp.sign_with([]);
+            repository.publish();
+        })
+        .refused("TooFewSignatures", AT_TIMESTAMP, &[]),
+        Row::new("timestamp_signature_is_empty", "TUF 5.4.2", |repository| {
+            repository.timestamp.signers = vec![Signer::fixed(&timestamp_key().id(), "")];
+            repository.publish();
+        })
+        .refused("TooFewSignatures", AT_TIMESTAMP, &[]),
+        Row::new(
+            "timestamp_signature_over_a_prefix",
+            "TUF 5.4.2: all of signed",
+            |repository| {
+                repository.timestamp.rewrite = Some(|file| signed_over_a_prefix(&file, &[timestamp_key()]));
+                repository.publish();
+            },
+        )
+        .refused("TooFewSignatures", AT_TIMESTAMP, &[]),
+        Row::new(
+            "timestamp_with_more_after_what_was_signed",
+            "TUF 5.4.2: all of signed",
+            |repository| {
+                repository.timestamp.rewrite = Some(|file| with_more_in_signed(&file));
+                repository.publish();
+            },
+        )
         .refused("TooFewSignatures", AT_TIMESTAMP, &[]),
         Row::new("timestamp_key_id_of_another", "TUF 5.4.2", |repository| {
             repository.timestamp.signers = vec![Key::of("thief 1").signer_as(&timestamp_key().id())];

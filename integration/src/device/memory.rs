@@ -2,7 +2,7 @@
 
 use super::slots::Slots;
 use super::{BOOT_RECORD, BootFlash, DOCUMENT, Device, ROLLOUT, STATE, read_boot_record, slot_name};
-use crate::attacks::{Outcome, Taken};
+use crate::attacks::{Clock, Outcome, Taken};
 use crate::simulator::Simulator;
 use crate::simulator::release::{CHANNEL, HARDWARE, POINTER, PRODUCT, SLOT_BYTES};
 use crate::site::{Fault, Site, label};
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use tuffet_boot::{BootRecords, State};
 use tuffet_no_std_client::release::{FileRef, Id, Seed};
-use tuffet_no_std_client::tuf::{self, Answer, ClockPolicy, Limits, RoleName, TrustedState};
+use tuffet_no_std_client::tuf::{self, Answer, Limits, RoleName, TrustedState};
 use tuffet_no_std_client::wire::hex::Hex;
 use tuffet_no_std_client::wire::{Digest, UnixSeconds};
 use tuffet_no_std_client::{Decided, DeviceState, Error, Failure, ImageFault, Intake, Request, Running, Update, Way};
@@ -27,6 +27,7 @@ pub struct Memory {
     /// Shared, because the machine borrows it while the loop changes the rest.
     identity: Rc<tuffet_no_std_client::Device>,
     now: UnixSeconds,
+    clock: Clock,
     site: Site,
     requests: Vec<String>,
     taken: Option<Taken>,
@@ -73,6 +74,7 @@ impl Device for Memory {
         let mut device = Self {
             identity: Rc::new(identity),
             now,
+            clock: Clock::Right,
             site,
             requests: Vec::new(),
             taken: None,
@@ -100,6 +102,10 @@ impl Device for Memory {
     fn serve(&mut self, repository: &Simulator) {
         self.site = repository.site.clone();
         self.now = UnixSeconds::new(repository.now);
+    }
+
+    fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
     }
 
     fn update(&mut self) -> Outcome {
@@ -162,7 +168,7 @@ impl Memory {
     fn cycle(&mut self, running: Running) -> Result<(Outcome, Option<tuffet_boot::VerifiedImage>), Stop> {
         let state = DeviceState::decode(&self.files[STATE]).map_err(|_| Stop::Named("DamagedStore"))?;
         let identity = Rc::clone(&self.identity);
-        let mut update = Update::begin(&identity, running, state, ClockPolicy::Trusted { now: self.now });
+        let mut update = Update::begin(&identity, running, state, self.clock.policy(self.now));
         let mut received = Vec::new();
         loop {
             update = match update.request() {

@@ -4,18 +4,26 @@
 //! - [`Process`]: the client binary, with its device folder, over HTTP. Every step is a process of its own.
 //! - [`Small`]: the driver of small devices on a simulated NOR flash.
 //!
-//! All answer the same questions in the same words, so that a row holds for all.
+//! All answer the same questions in the same words, so that a row holds for all. Beside them stand [`Follower`]s, which
+//! follow the metadata and install nothing: [`Core`], the verifier itself in one of its readings, and [`Foreign`], the
+//! client's way of following other people's repositories, over HTTP.
 
+mod core;
+mod follower;
+mod foreign;
 mod memory;
 mod process;
 mod slots;
 pub mod small;
 
+pub use core::{Core, Driven};
+pub use follower::{Follower, ReadAs};
+pub use foreign::{Foreign, conformance_client};
 pub use memory::Memory;
 pub use process::{Process, Said, client_binary, scratch_folder};
 pub use small::Small;
 
-use crate::attacks::{Outcome, Taken};
+use crate::attacks::{Clock, Outcome, Taken};
 use crate::nor::Nor;
 use crate::simulator::Simulator;
 use std::collections::BTreeMap;
@@ -66,6 +74,13 @@ pub trait Device: Sized {
 
     /// Serves this repository from now on.
     fn serve(&mut self, repository: &Simulator);
+
+    /// Lets the device go by this clock.
+    ///
+    /// # Panics
+    ///
+    /// When the device reads the real clock, and this is another one.
+    fn set_clock(&mut self, clock: Clock);
 
     /// Runs one update cycle, and installs what it finds.
     fn update(&mut self) -> Outcome;

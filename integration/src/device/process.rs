@@ -1,7 +1,7 @@
 //! The client binary, with its device folder, over HTTP. Every step is a process of its own.
 
 use super::{BOOT_RECORD, DOCUMENT, Device, ROLLOUT, RUNNING_SLOT, SPARE_SLOT, STATE, read_boot_record};
-use crate::attacks::{Outcome, Taken};
+use crate::attacks::{Clock, Outcome, Taken};
 use crate::program::program;
 use crate::server::Server;
 use crate::simulator::Simulator;
@@ -72,6 +72,10 @@ impl Device for Process {
 
     fn serve(&mut self, repository: &Simulator) {
         self.server.serve(repository.site.clone());
+    }
+
+    fn set_clock(&mut self, clock: Clock) {
+        assert_eq!(clock, Clock::Right, "the client reads the real clock");
     }
 
     fn update(&mut self) -> Outcome {

@@ -2,7 +2,7 @@
 //! other end of its transport.
 
 use super::{BOOT_RECORD, DOCUMENT, Device, RUNNING_SLOT, SPARE_SLOT, STATE};
-use crate::attacks::{Outcome, Taken};
+use crate::attacks::{Clock, Outcome, Taken};
 use crate::nor::{Nor, NorError, Region, SmallNor};
 use crate::simulator::Simulator;
 use crate::simulator::release::{CHANNEL, HARDWARE, PRODUCT, SLOT_BYTES};
@@ -18,7 +18,7 @@ use tuffet_no_std_client::release::{Id, Profile, Seed};
 use tuffet_no_std_client::transport::{Ask, Opened, Transport};
 use tuffet_no_std_client::tuf::Limits;
 use tuffet_no_std_client::wire::UnixSeconds;
-use tuffet_no_std_client::{self as client, Client, DeviceState, Intake, Settings, Stop, Way, bootloader};
+use tuffet_no_std_client::{self as client, Client, DeviceClock, DeviceState, Intake, Settings, Stop, Way, bootloader};
 
 /// Bytes in which the transport answers: not a divisor of anything.
 const PIECE_BYTES: usize = 100;
@@ -100,6 +100,7 @@ pub struct Small {
     map: Map<Xip>,
     flash: RefCell<SmallNor>,
     now: UnixSeconds,
+    clock: Clock,
     network: Network,
 }
 
@@ -278,6 +279,10 @@ impl Device for Small {
         self.now = UnixSeconds::new(repository.now);
     }
 
+    fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
+    }
+
     fn update(&mut self) -> Outcome {
         let outcome = self.cycle();
         self.taken = outcome.as_ref().ok().and_then(taken);
@@ -419,6 +424,7 @@ impl Small {
             map,
             flash: RefCell::new(Nor::with_contents(contents)),
             now: UnixSeconds::new(repository.now),
+            clock: Clock::Right,
             network: Network::to(repository.site.clone()),
         }
     }
@@ -431,18 +437,27 @@ impl Small {
     /// A full cycle, and the installation of what it finds.
     pub fn cycle(&mut self) -> Result<client::Outcome, Stop<NorError>> {
         let identity = Rc::clone(&self.identity);
+        let (clock, now) = match self.clock {
+            Clock::MuchLater | Clock::Right => (DeviceClock::Trusted, self.now),
+            // As long as it is powered.
+            Clock::None => (DeviceClock::Uptime, UnixSeconds::new(1)),
+            Clock::Wrong(shown) => (DeviceClock::Trusted, UnixSeconds::new(shown)),
+        };
         let mut client = Client::<_, _, SmallState>::new(
             &identity,
             Storage::new(&self.flash, &self.map),
-            Settings::DEFAULT,
-            self.now,
+            Settings {
+                clock,
+                ..Settings::DEFAULT
+            },
+            now,
         )
         .expect("the device decodes the small profile");
         let mut watched = Watched {
             network: &mut self.network,
             flash: &self.flash,
         };
-        client.update(&mut watched, self.now)
+        client.update(&mut watched, now)
     }
 
     /// The flash with its map.

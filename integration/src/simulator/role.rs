@@ -104,6 +104,27 @@ pub fn envelope(signers: &[Signer], covered: &[u8], span: &[u8]) -> Vec<u8> {
     file
 }
 
+/// The same file with signatures over all of what it signs but the last byte.
+#[must_use]
+pub fn signed_over_a_prefix(file: &[u8], keys: &[Key]) -> Vec<u8> {
+    let span = signed_span(file);
+    let signers: Vec<Signer> = keys.iter().map(Key::signer).collect();
+    envelope(&signers, &span[..span.len() - 1], span)
+}
+
+/// The same file with one more field at the end of what it signs; the signatures are over what was there before.
+#[must_use]
+pub fn with_more_in_signed(file: &[u8]) -> Vec<u8> {
+    [&file[..file.len() - 2], b",\"y\":\"z\"}}"].concat()
+}
+
+/// What a file signs, as it is written.
+fn signed_span(file: &[u8]) -> &[u8] {
+    const START: &[u8] = b",\"signed\":";
+    let start = file.windows(START.len()).position(|window| window == START);
+    &file[start.map_or(0, |start| start + START.len())..file.len() - 1]
+}
+
 /// How a snapshot or timestamp refers to a file with these bytes.
 #[must_use]
 pub fn pin(version: u64, bytes: &[u8]) -> Value {

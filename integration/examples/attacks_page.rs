@@ -1,0 +1,5 @@
+//! Prints `docs/attacks.md`.
+
+fn main() {
+    print!("{}", tuffet_integration::attacks::page());
+}
