@@ -56,15 +56,13 @@ impl Client {
     }
 
     fn files(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
-        let entries = std::fs::read_dir(self.folder.path().join(folder));
-        let entries = entries
-            .map(|entries| entries.map(Result::unwrap).collect())
-            .unwrap_or_default();
-        let file = |entry: std::fs::DirEntry| {
+        let file = |entry: std::io::Result<std::fs::DirEntry>| {
+            let entry = entry.unwrap();
             let name = entry.file_name().into_string().unwrap();
             (name, std::fs::read(entry.path()).unwrap())
         };
-        entries.into_iter().map(file).collect()
+        let entries = std::fs::read_dir(self.folder.path().join(folder));
+        entries.map(|entries| entries.map(file).collect()).unwrap_or_default()
     }
 
     fn metadata(&self) -> BTreeMap<String, Vec<u8>> {
