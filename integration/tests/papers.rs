@@ -20,6 +20,7 @@ const PAPERS: [&str; 8] = [
     "docs/attacks.md",
     "docs/delta.md",
     "docs/power-cuts.md",
+    "docs/verify.md",
 ];
 /// This file holds words that are nowhere else, to test itself.
 const ITSELF: &str = "integration/tests/papers.rs";
