@@ -8,6 +8,13 @@ use std::path::Path;
 
 /// Replaces a file: temporary file beside it, `fsync`, rename, `fsync` of the folder. A cut leaves the old or the new.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+    replace(path, bytes)?;
+    sync_folder_of(path).map_err(|error| StorageError::new("write", path, error))
+}
+
+/// The same, before the rename is durable: a cut may still bring the old file back, whole. For several files at once, whose
+/// folder is synced in the end.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
     let temporary = path.with_extension("new");
     let write = || -> io::Result<()> {
         let mut file = OpenOptions::new()
@@ -18,8 +25,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
             .open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        std::fs::rename(&temporary, path)?;
-        sync_folder_of(path)
+        std::fs::rename(&temporary, path)
     };
     write().map_err(|error| {
         // The old file still stands; the new one is of no use. That it cannot be removed changes nothing about that.

@@ -3,14 +3,14 @@
 //! - The verifier decides; this shell downloads, hands over and stores, in that order.
 //! - The folder holds what is trusted, byte for byte as received: `root.json`, `timestamp.json`, `snapshot.json`,
 //!   `targets.json` and each delegated role under its percent-encoded name; and `state.bin`, which says by digest which bytes
-//!   those are. Every file is replaced atomically, the state after the file.
+//!   those are. Every file is replaced atomically, the state after the file; both are durable before the next request.
 //! - A copy that is not the one of the state is not used, so an edited or torn one costs a download and never lowers a
 //!   version. Without the state nothing is trusted.
 //! - What the local copy satisfies is not asked for; nothing is asked for twice, in advance or in another order than the
 //!   specification has it.
 
 use crate::error::StorageError;
-use crate::files::{read_if_there, remove_if_there, sync_folder_of, write_atomically};
+use crate::files::{read_if_there, remove_if_there, replace, sync_folder_of};
 use crate::transport::{Fetch, Transport, TransportError};
 use sha2::{Digest as _, Sha256, Sha512};
 use std::convert::Infallible;
@@ -212,7 +212,7 @@ impl Foreign {
     }
 
     fn keep(&self, role: &RoleName, file: &[u8]) -> Result<(), ForeignError> {
-        Ok(write_atomically(&self.path(role), file)?)
+        Ok(replace(&self.path(role), file)?)
     }
 
     /// The name as served, without a version: percent-encoded, so that no role can name another folder.
@@ -256,7 +256,9 @@ impl Foreign {
         let state = trusted.to_bytes();
         let mut record = Sha256::digest(&state).to_vec();
         record.extend_from_slice(&state);
-        Ok(write_atomically(&self.state_path(), &record)?)
+        let path = self.state_path();
+        replace(&path, &record)?;
+        Ok(sync_folder_of(&path).map_err(|error| StorageError::new("write", &path, error))?)
     }
 }
 
