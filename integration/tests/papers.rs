@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
-const PAPERS: [&str; 8] = [
+const PAPERS: [&str; 10] = [
     ARCHITECTURE,
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -20,6 +20,7 @@ const PAPERS: [&str; 8] = [
     "docs/attacks.md",
     "docs/delta.md",
     "docs/power-cuts.md",
+    "docs/verifier.md",
     "docs/verify.md",
 ];
 /// This file holds words that are nowhere else, to test itself.
