@@ -48,6 +48,10 @@ const MEASURED: &[Measured] = &[
         program: "wire",
     },
     Measured {
+        package: "tuffet-ed25519",
+        program: "ed25519",
+    },
+    Measured {
         package: "tuffet-tuf",
         program: "tuf",
     },

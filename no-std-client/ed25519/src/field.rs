@@ -5,7 +5,7 @@
 //!   comes back in below, 38 for each 2^256, since 2^256 = 2p + 38. Only [`Field::encode`] finds the one below p.
 //! - Loops instead of unrolled limbs: small parts have more time than flash.
 
-// The bounds are stated where there are sums. In tests an overflow panics, so that they are also tried.
+// Invariant: no sum here overflows, by the bounds that stand beside it. In tests an overflow panics, so that they are tried.
 #![allow(clippy::arithmetic_side_effects)]
 
 const LIMBS: usize = 16;

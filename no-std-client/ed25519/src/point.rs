@@ -3,7 +3,7 @@
 //! - Coordinates and formulas are those of Hisil, Wong, Carter and Dawson (2008): `add-2008-hwcd-3` and `dbl-2008-hwcd` of the
 //!   Explicit-Formulas Database. Since -1 is a square modulo p and d is none, they hold for any two points, those of small
 //!   order too: there is no special case to forget.
-//! - A sum comes as the two fractions x = E/G' and y = H/F' in the shape of `Completed`. What has to be multiplied out of it
+//! - A sum comes as the two fractions x = E/G and y = H/F, as `Completed`. What has to be multiplied out of it
 //!   depends on what comes next.
 
 use crate::{

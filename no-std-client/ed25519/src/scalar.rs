@@ -2,7 +2,7 @@
 //!
 //! Nothing is multiplied here: a hash is reduced bit by bit, which takes a hundredth of the time of a verification.
 
-// The bounds are stated where there are sums. In tests an overflow panics, so that they are also tried.
+// Invariant: no sum here overflows, by the bounds that stand beside it. In tests an overflow panics, so that they are tried.
 #![allow(clippy::arithmetic_side_effects)]
 
 /// A number below l, bytes from low to high.

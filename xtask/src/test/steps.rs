@@ -99,6 +99,7 @@ const CARGO_LIMIT: Duration = Duration::from_secs(3600);
 /// Packages that must be clean without any feature too: a workspace build turns on what the tests need.
 const CORES: &[&str] = &[
     "tuffet-boot",
+    "tuffet-ed25519",
     "tuffet-no-std-client",
     "tuffet-patch",
     "tuffet-release",
