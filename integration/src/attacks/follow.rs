@@ -49,6 +49,18 @@ impl Followed {
     }
 }
 
+impl Followed {
+    /// Whether a top-level role is refused: then nothing has to be looked up to see it.
+    fn ends_at_the_top(&self) -> bool {
+        let last = self
+            .requests
+            .last()
+            .map_or("", |label| label.split_once('.').map_or(*label, |(_, role)| role));
+        let is_top_level = ["root", "snapshot", "targets", "timestamp"].contains(&last);
+        is_top_level && self.verdict != Verdict::Found && !self.changed.contains(&last)
+    }
+}
+
 /// The rules that are about metadata alone.
 const RULES: [&str; 4] = [
     "TUF",
@@ -141,7 +153,9 @@ pub fn follow<F: Follower>(row: &Row, now: u64) -> Findings {
     let attacked = row.attacked(&seen);
     device.serve(&attacked);
     device.set_clock(row.clock);
-    let names: &[&str] = if row.has_rollout() {
+    let names: &[&str] = if F::REFRESHES && expected.ends_at_the_top() {
+        &[]
+    } else if row.has_rollout() {
         &[POINTER, ROLLOUT_TARGET]
     } else {
         &[POINTER]

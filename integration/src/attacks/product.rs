@@ -17,6 +17,7 @@ const BEFORE_PRODUCT: &[&str] = &["timestamp", "snapshot"];
 /// The rows.
 pub fn rows() -> Vec<Row> {
     let mut rows = signatures();
+    rows.extend(unsigned());
     rows.extend(names());
     rows.extend(bytes());
     rows
@@ -52,6 +53,45 @@ fn signatures() -> Vec<Row> {
             signed_by(repository, &[author.clone(), author]);
         })
         .refused("DuplicateSignature", AT_PRODUCT, BEFORE_PRODUCT),
+        Row::new("product_signed_by_one_of_two", "TUF 5.6.3", |repository| {
+            let [author, _] = product_keys("lamp");
+            signed_by(repository, &[author]);
+        })
+        .refused("TooFewSignatures", AT_PRODUCT, BEFORE_PRODUCT),
+        Row::new("product_signed_by_another_product", "TUF 5.6.3", |repository| {
+            signed_by(repository, &product_keys("stove"));
+        })
+        .refused("TooFewSignatures", AT_PRODUCT, BEFORE_PRODUCT),
+        Row::new("product_signed_by_author_and_rollout_key", "TUF 5.6.3", |repository| {
+            let [author, _] = product_keys("lamp");
+            signed_by(repository, &[author, rollout_key("lamp")]);
+        })
+        .refused("TooFewSignatures", AT_PRODUCT, BEFORE_PRODUCT),
+        Row::new(
+            "product_more_signatures_than_counted",
+            "limits: signatures",
+            |repository| {
+                let strangers: Vec<Key> = (0..17).map(|number| Key::of(&format!("stranger {number}"))).collect();
+                signed_by(repository, &strangers);
+            },
+        )
+        .refused("LimitExceeded", AT_PRODUCT, BEFORE_PRODUCT)
+        .lenient_refuses("TooFewSignatures", AT_PRODUCT, BEFORE_PRODUCT),
+        Row::new("product_version_differs", "TUF 5.6.4", |repository| {
+            repository.publish();
+            repository.role(PRODUCT_ROLE).signed["version"] = json!(7);
+            let other = repository.role(PRODUCT_ROLE).file();
+            repository.snapshot.signed["meta"]["lamp.json"] = crate::simulator::role::pin(2, &other);
+            repository.site.put(PRODUCT_FILE, other);
+            repository.publish_snapshot();
+        })
+        .refused("WrongVersion", AT_PRODUCT, BEFORE_PRODUCT),
+    ]
+}
+
+/// Signatures that are none.
+fn unsigned() -> Vec<Row> {
+    vec![
         Row::new("product_signed_by_nobody", "TUF 5.6.3", |repository| {
             signed_by(repository, &[])
         })
@@ -98,39 +138,6 @@ fn signatures() -> Vec<Row> {
         .refused("Malformed", AT_PRODUCT, BEFORE_PRODUCT)
         .flaw(Flaw::NotHex)
         .lenient_accepts(&["lamp"]),
-        Row::new("product_signed_by_one_of_two", "TUF 5.6.3", |repository| {
-            let [author, _] = product_keys("lamp");
-            signed_by(repository, &[author]);
-        })
-        .refused("TooFewSignatures", AT_PRODUCT, BEFORE_PRODUCT),
-        Row::new("product_signed_by_another_product", "TUF 5.6.3", |repository| {
-            signed_by(repository, &product_keys("stove"));
-        })
-        .refused("TooFewSignatures", AT_PRODUCT, BEFORE_PRODUCT),
-        Row::new("product_signed_by_author_and_rollout_key", "TUF 5.6.3", |repository| {
-            let [author, _] = product_keys("lamp");
-            signed_by(repository, &[author, rollout_key("lamp")]);
-        })
-        .refused("TooFewSignatures", AT_PRODUCT, BEFORE_PRODUCT),
-        Row::new(
-            "product_more_signatures_than_counted",
-            "limits: signatures",
-            |repository| {
-                let strangers: Vec<Key> = (0..17).map(|number| Key::of(&format!("stranger {number}"))).collect();
-                signed_by(repository, &strangers);
-            },
-        )
-        .refused("LimitExceeded", AT_PRODUCT, BEFORE_PRODUCT)
-        .lenient_refuses("TooFewSignatures", AT_PRODUCT, BEFORE_PRODUCT),
-        Row::new("product_version_differs", "TUF 5.6.4", |repository| {
-            repository.publish();
-            repository.role(PRODUCT_ROLE).signed["version"] = json!(7);
-            let other = repository.role(PRODUCT_ROLE).file();
-            repository.snapshot.signed["meta"]["lamp.json"] = crate::simulator::role::pin(2, &other);
-            repository.site.put(PRODUCT_FILE, other);
-            repository.publish_snapshot();
-        })
-        .refused("WrongVersion", AT_PRODUCT, BEFORE_PRODUCT),
     ]
 }
 

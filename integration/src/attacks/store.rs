@@ -12,6 +12,7 @@ pub fn rows() -> Vec<Row> {
     let mut rows = states();
     rows.extend(roots());
     rows.extend(copies());
+    rows.extend(rollbacks());
     rows.extend(documents());
     rows
 }
@@ -97,40 +98,6 @@ fn copies() -> Vec<Row> {
         )
         .tamper("timestamp", |bytes| flip(bytes))
         .expects(Outcome::Installed, TO_IMAGE, INSTALLED),
-        // A store that lost a copy remembers its version.
-        Row::new(
-            "store_timestamp_cut_and_rolled_back",
-            "TUF 5.4.3.1: by the state, not by the copy",
-            |repository| {
-                repository.site = Simulator::healthy(repository.now).site;
-            },
-        )
-        .before(|repository| {
-            repository.timestamp.revise(2, repository.now);
-            repository.publish_timestamp();
-        })
-        .tamper("timestamp", Vec::clear)
-        .refused("Rollback", AT_TIMESTAMP, &[]),
-        Row::new(
-            "store_snapshot_cut_and_rolled_back",
-            "TUF 5.5.5: by the old one, fetched again",
-            |repository| {
-                let old = Simulator::healthy(repository.now);
-                repository.release = old.release;
-                repository.role("lamp").revise(1, old.now);
-                repository.publish();
-            },
-        )
-        .before(|repository| {
-            repository.stage("1.0.0");
-            repository.publish();
-        })
-        .tamper("snapshot", cut)
-        .refused(
-            "Rollback",
-            &["2.root", "timestamp", "2.snapshot", "3.snapshot"],
-            &["timestamp", "snapshot"],
-        ),
         Row::new(
             "store_snapshot_edited",
             "TUF 5.5.5 needs the old one",
@@ -186,6 +153,45 @@ fn copies() -> Vec<Row> {
         )
         .tamper("lamp", |bytes| flip(bytes))
         .expects(Outcome::UpToDate, &[AT_TIMESTAMP, &["1.lamp"]].concat(), &["lamp"]),
+    ]
+}
+
+fn rollbacks() -> Vec<Row> {
+    vec![
+        // A store that lost a copy remembers its version.
+        Row::new(
+            "store_timestamp_cut_and_rolled_back",
+            "TUF 5.4.3.1: by the state, not by the copy",
+            |repository| {
+                repository.site = Simulator::healthy(repository.now).site;
+            },
+        )
+        .before(|repository| {
+            repository.timestamp.revise(2, repository.now);
+            repository.publish_timestamp();
+        })
+        .tamper("timestamp", Vec::clear)
+        .refused("Rollback", AT_TIMESTAMP, &[]),
+        Row::new(
+            "store_snapshot_cut_and_rolled_back",
+            "TUF 5.5.5: by the old one, fetched again",
+            |repository| {
+                let old = Simulator::healthy(repository.now);
+                repository.release = old.release;
+                repository.role("lamp").revise(1, old.now);
+                repository.publish();
+            },
+        )
+        .before(|repository| {
+            repository.stage("1.0.0");
+            repository.publish();
+        })
+        .tamper("snapshot", cut)
+        .refused(
+            "Rollback",
+            &["2.root", "timestamp", "2.snapshot", "3.snapshot"],
+            &["timestamp", "snapshot"],
+        ),
     ]
 }
 

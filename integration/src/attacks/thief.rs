@@ -25,6 +25,7 @@ const BEFORE_TARGETS: &[&str] = &["timestamp", "snapshot"];
 pub fn rows() -> Vec<Row> {
     let mut rows = of_one_online_key();
     rows.extend(of_online_keys());
+    rows.extend(of_online_keys_alone());
     rows.extend(of_online_and_rollout_keys());
     rows.extend(of_some_product_keys());
     rows.extend(of_product_keys());
@@ -130,6 +131,12 @@ fn of_online_keys() -> Vec<Row> {
         )
         .clock(Clock::MuchLater)
         .refused("Expired", AT_SNAPSHOT, BEFORE_TARGETS),
+    ]
+}
+
+/// They say what is newest, never what is genuine.
+fn of_online_keys_alone() -> Vec<Row> {
+    vec![
         Row::new(
             "thief_of_online_keys_cannot_release",
             "design 3: lifetimes",

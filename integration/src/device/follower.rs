@@ -22,6 +22,9 @@ pub trait Follower: Sized {
     /// Whether a damaged copy is replaced as soon as a sound one came, and not only by a newer one.
     const REPAIRS: bool = true;
 
+    /// Whether it can do without a name.
+    const REFRESHES: bool = false;
+
     /// Trusts the first root of this repository, which is served from now on.
     fn trusting(repository: &Simulator) -> Self;
 
@@ -50,7 +53,8 @@ pub trait Follower: Sized {
     /// When the device reads the real clock, and this is another one.
     fn set_clock(&mut self, clock: Clock);
 
-    /// Runs one update cycle, which looks these names up; the verdict is that of the first.
+    /// Runs one update cycle, which looks these names up; the verdict is that of the first. Without a name, which only some
+    /// can do, it brings the top-level roles up to date.
     fn follow(&mut self, names: &[&str]) -> Verdict;
 
     /// What the last cycle was refused for, in every detail, if this device tells.

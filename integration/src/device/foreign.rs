@@ -21,6 +21,7 @@ pub struct Foreign {
 impl Follower for Foreign {
     const READS: ReadAs = ReadAs::Lenient;
     const REPAIRS: bool = false;
+    const REFRESHES: bool = true;
 
     fn trusting(repository: &Simulator) -> Self {
         let device = Self {
@@ -65,6 +66,13 @@ impl Follower for Foreign {
     }
 
     fn follow(&mut self, names: &[&str]) -> Verdict {
+        if names.is_empty() {
+            let mut refresh = self.command();
+            refresh
+                .arg("--metadata-url")
+                .arg(format!("{}metadata/", self.server.url()));
+            return self.verdict(refresh.arg("refresh"));
+        }
         let targets = self.folder.path().join("targets");
         // What was downloaded before is not downloaded again, and would say nothing.
         let _none_yet = std::fs::remove_dir_all(&targets);
@@ -89,7 +97,7 @@ impl Follower for Foreign {
             );
             Verdict::Found
         } else {
-            Verdict::Refused("by its exit code".to_owned())
+            refused()
         }
     }
 
@@ -132,6 +140,14 @@ impl Foreign {
         command
     }
 
+    fn verdict(&self, command: &mut Command) -> Verdict {
+        if self.succeeds(command) {
+            Verdict::Found
+        } else {
+            refused()
+        }
+    }
+
     /// Whether a command ends with 0; all others end with 1.
     fn succeeds(&self, command: &mut Command) -> bool {
         let output = command.output().expect("the program can be started");
@@ -142,6 +158,10 @@ impl Foreign {
             _ => panic!("{command:?}: {}\n{stderr}", output.status),
         }
     }
+}
+
+fn refused() -> Verdict {
+    Verdict::Refused("by its exit code".to_owned())
 }
 
 /// The program by which public test suites drive the client.
