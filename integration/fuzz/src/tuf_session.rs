@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use ed25519_dalek::Signer;
 use sha2::{Digest as _, Sha256};
 use tuffet_tuf::model::MetaFile;
-use tuffet_tuf::{Resolution, TrustedState};
+use tuffet_tuf::{ClockPolicy, Resolution, TrustedState};
 use tuffet_wire::Digest;
 use tuffet_wire::hex::Hex;
 
@@ -87,7 +87,10 @@ impl World {
                 self.repository.timestamp.signers = vec![timestamp_key];
                 self.repository.publish_timestamp();
             }
-            _ => self.device.now = days(u32::from(script.number() % 1000)),
+            _ => {
+                let now = days(u32::from(script.number() % 1000));
+                self.device.clock = ClockPolicy::Trusted { now };
+            }
         }
     }
 
