@@ -33,6 +33,16 @@ fn boot_records() {
 }
 
 #[test]
+fn key_and_signature() {
+    each_seed("key_and_signature", targets::key_and_signature::run);
+}
+
+#[test]
+fn lenient_json() {
+    each_seed("lenient_json", targets::lenient_json::run);
+}
+
+#[test]
 fn patch_decoder() {
     each_seed("patch_decoder", targets::patch_decoder::run);
 }
@@ -50,6 +60,16 @@ fn rollout_file() {
 #[test]
 fn tuf_session() {
     each_seed("tuf_session", targets::tuf_session::run);
+}
+
+#[test]
+fn tuf_session_lenient() {
+    each_seed("tuf_session_lenient", targets::tuf_session_lenient::run);
+}
+
+#[test]
+fn tuf_state() {
+    each_seed("tuf_state", targets::tuf_state::run);
 }
 
 #[test]

@@ -4,10 +4,17 @@
 //! - The bodies stand here and not in `fuzz_targets`, so that a plain test runs every seed through them as well.
 
 pub mod boot_records;
+pub mod key_and_signature;
+pub mod lenient_json;
 pub mod patch_decoder;
 pub mod release_document;
+#[path = "../../../no-std-client/tuf/tests/repository/mod.rs"]
+#[allow(clippy::unwrap_used)]
+mod repository;
 pub mod rollout_file;
 pub mod tuf_session;
+pub mod tuf_session_lenient;
+pub mod tuf_state;
 pub mod wire_scanner;
 
 /// Takes a script apart, byte by byte; what is missing at its end reads as zero.

@@ -3,21 +3,16 @@
 //! The model: a file that was changed and not signed again is never remembered; while the root stays, versions do not
 //! fall; and what is found is what was looked for.
 
-#[path = "../../../no-std-client/tuf/tests/repository/mod.rs"]
-#[allow(clippy::unwrap_used)]
-mod repository;
-
 use std::collections::BTreeSet;
 
-use ed25519_dalek::Signer;
 use sha2::{Digest as _, Sha256};
 use tuffet_tuf::model::MetaFile;
 use tuffet_tuf::{ClockPolicy, Resolution, TrustedState};
 use tuffet_wire::Digest;
 use tuffet_wire::hex::Hex;
 
-use self::repository::{Device, POINTER, Repository, days, key, secret};
 use super::Script;
+use super::repository::{self, Device, POINTER, Repository, days, sign_bytes, signed_part};
 
 /// Each update signs and verifies a dozen times.
 const STEPS_MAX: usize = 24;
@@ -160,7 +155,7 @@ impl World {
         };
         let Some(mut signed) = signed_part(file) else { return };
         edit(&mut signed, script);
-        self.repository.serve(name, sign(&signed, signers));
+        self.repository.serve(name, sign_bytes(&signed, signers));
     }
 
     /// Changes any byte of a file, and signs nothing.
@@ -217,25 +212,4 @@ fn edit(bytes: &mut Vec<u8>, script: &mut Script<'_>) {
             _ => bytes.insert(at, script.byte()),
         }
     }
-}
-
-fn signed_part(file: &[u8]) -> Option<Vec<u8>> {
-    const BEFORE: &[u8] = br#","signed":"#;
-    let at = file.windows(BEFORE.len()).position(|window| window == BEFORE)?;
-    file.get(at + BEFORE.len()..file.len().checked_sub(1)?)
-        .map(<[u8]>::to_vec)
-}
-
-fn sign(signed: &[u8], signers: &[u8]) -> Vec<u8> {
-    let signatures: Vec<String> = signers
-        .iter()
-        .map(|number| {
-            let signature = secret(*number).sign(signed).to_bytes();
-            format!(r#"{{"keyid":"{}","sig":"{}"}}"#, key(*number).0, Hex(&signature))
-        })
-        .collect();
-    let mut file = format!(r#"{{"signatures":[{}],"signed":"#, signatures.join(",")).into_bytes();
-    file.extend_from_slice(signed);
-    file.push(b'}');
-    file
 }

@@ -4,10 +4,10 @@ use tuffet_wire::{Container, Path, Scalar, ScanError, Scanner, Sink, Text, emit}
 
 /// Remembers all events and the canonical bytes.
 #[derive(PartialEq, Eq, Debug, Default)]
-struct Seen {
-    events: Vec<String>,
-    canonical: Vec<u8>,
-    too_long: bool,
+pub(super) struct Seen {
+    pub events: Vec<String>,
+    pub canonical: Vec<u8>,
+    pub too_long: bool,
 }
 
 impl Sink for Seen {
@@ -48,7 +48,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-fn scan(document: &[u8], piece_bytes: usize) -> (Seen, Result<(), ScanError<()>>) {
+pub(super) fn scan(document: &[u8], piece_bytes: usize) -> (Seen, Result<(), ScanError<()>>) {
     let mut seen = Seen::default();
     let mut scanner = Scanner::new();
     let pushed = document

@@ -8,6 +8,8 @@
 
 #[cfg(feature = "algorithms")]
 pub(crate) mod every;
+#[cfg(test)]
+mod vectors;
 
 use crate::{
     error::Error,

@@ -467,7 +467,7 @@ impl Parser<'_> {
                 let second = self.four_digits()?;
                 let low = second.checked_sub(0xdc00).filter(|low| *low < 0x400);
                 let low = low.ok_or(Fault::BadEscape)?;
-                0x1_0000 | ((first & 0x3ff) << 10).saturating_add(low)
+                (((first & 0x3ff) << 10) | low).saturating_add(0x1_0000)
             }
             _ => first,
         };
@@ -564,6 +564,10 @@ mod tests {
             ("[\r\n\t]", "[]"),
             (r#"{"b":1,"a":{"d":2,"c":3}}"#, r#"{"a":{"c":3,"d":2},"b":1}"#),
             (r#"["\/\u0041\u00e9\ud83d\ude00"]"#, r#"["/Aé😀"]"#),
+            (
+                r#"["\ud800\udc00\ud83f\udfff\ud840\udc00\udbff\udfff"]"#,
+                "[\"\u{10000}\u{1ffff}\u{20000}\u{10ffff}\"]",
+            ),
             (r#"["\"\\\b\t\n\f\r\u0000"]"#, "[\"\\\"\\\\\u{8}\t\n\u{c}\r\0\"]"),
             ("[-0, 0, -7, 9007199254740991]", "[0,0,-7,9007199254740991]"),
             (r#"{"é":1,"z":2,"":3}"#, r#"{"":3,"z":2,"é":1}"#),

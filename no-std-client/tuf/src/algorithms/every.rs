@@ -170,6 +170,7 @@ impl PublicKey for AnyKey {
 }
 
 fn p256_key(public: &str) -> Option<Box<p256::ecdsa::VerifyingKey>> {
+    let public = public.trim_ascii();
     let key = if public.starts_with("-----BEGIN") {
         p256::ecdsa::VerifyingKey::from_public_key_pem(public).ok()
     } else {
@@ -179,7 +180,7 @@ fn p256_key(public: &str) -> Option<Box<p256::ecdsa::VerifyingKey>> {
 }
 
 fn rsa_key(public: &str) -> Option<Box<rsa::PublicKey>> {
-    let key = rsa::PublicKey::from_public_key_pem(public).ok()?;
+    let key = rsa::PublicKey::from_public_key_pem(public.trim_ascii()).ok()?;
     (key.n().bit_width() <= RSA_BITS_MAX).then(|| Box::new(key))
 }
 

@@ -1,6 +1,9 @@
 //! A repository in memory that signs what it is told to, and a device that updates from it.
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
+pub mod agreement;
+pub mod foreign;
+
 use ed25519_dalek::{Signer, SigningKey};
 use std::{
     cell::Cell,
@@ -8,14 +11,14 @@ use std::{
     convert::Infallible,
 };
 use tuffet_tuf::{
-    Answer, ClockPolicy, Error, Fetch, Limits, Request, Resolution, RoleName, Session, Store, TargetName, TrustedState,
-    emit, first_root,
+    Algorithms, Answer, ClockPolicy, Error, Fetch, Lenient, Limits, Reading, Rejected, Request, Resolution, RoleName,
+    Session, Store, Strict, TargetName, TrustedState, emit,
     model::{
         DelegatedRole, Delegations, Key, KeyId, MetaFile, Role, RoleKeys, Root, Signature, Snapshot, Target, Targets,
         Timestamp, TimestampMeta, TopLevelRoles,
     },
 };
-use tuffet_wire::{Document, UnixSeconds};
+use tuffet_wire::{Document, UnixSeconds, hex::Hex};
 
 /// When the first repository was signed.
 pub const SIGNED_AT: UnixSeconds = UnixSeconds::new(1_767_225_600);
@@ -274,12 +277,44 @@ impl Document for Pieces<'_> {
 
 pub type Refused = Error<Infallible>;
 
-/// What a device keeps, and what it asked the repository for.
+/// A reading whose state can be written down.
+pub trait Kept: Reading {
+    fn wanted(name: &str) -> Self::TargetName;
+    /// Writes the state down and reads it again.
+    fn reread(trusted: &TrustedState<Self>) -> TrustedState<Self>;
+}
+
+impl<A: Algorithms> Kept for Strict<A> {
+    fn wanted(name: &str) -> TargetName {
+        TargetName::new(name).unwrap()
+    }
+
+    fn reread(trusted: &TrustedState<Self>) -> TrustedState<Self> {
+        TrustedState::<Self>::decode(&trusted.encode()).unwrap()
+    }
+}
+
+impl Kept for Lenient {
+    fn wanted(name: &str) -> String {
+        name.to_string()
+    }
+
+    fn reread(trusted: &TrustedState<Self>) -> TrustedState<Self> {
+        TrustedState::<Self>::from_bytes(&trusted.to_bytes()).unwrap()
+    }
+}
+
+/// A device, as the smallest one is.
+pub type Device = DeviceOf<Strict>;
+
+/// What a device of this reading keeps, and what it asked the repository for.
 #[derive(Clone)]
-pub struct Device {
+pub struct DeviceOf<R: Reading> {
     pub root: Vec<u8>,
     pub snapshot: Vec<u8>,
-    pub trusted: TrustedState,
+    /// The newest file of every other role, by the role's name; only a large device keeps them.
+    pub others: Option<BTreeMap<String, Vec<u8>>>,
+    pub trusted: TrustedState<R>,
     pub clock: ClockPolicy,
     pub limits: Limits,
     pub piece: usize,
@@ -287,35 +322,65 @@ pub struct Device {
     pub stored: Cell<usize>,
 }
 
-impl Device {
+impl<R: Kept> DeviceOf<R> {
     pub fn provisioned(repository: &Repository) -> Self {
-        let root = repository.served["1.root.json"].clone();
-        let trusted = first_root(&mut &root[..], &Limits::DEFAULT).unwrap();
-        Self {
-            root,
+        Self::of_root(&repository.served["1.root.json"], &Limits::DEFAULT).unwrap()
+    }
+
+    /// A device that was given this root.
+    pub fn of_root(root: &[u8], limits: &Limits) -> Result<Self, Refused> {
+        Ok(Self {
+            root: root.to_vec(),
             snapshot: Vec::new(),
-            trusted,
+            others: None,
+            trusted: TrustedState::of_first_root(&mut &*root, limits)?,
             clock: ClockPolicy::Trusted { now: days(1) },
-            limits: Limits::DEFAULT,
+            limits: *limits,
             piece: 64,
             requests: Vec::new(),
             stored: Cell::new(0),
-        }
+        })
     }
 
-    pub fn begin(&self) -> Result<Session, Refused> {
-        let wanted = TargetName::new(POINTER).unwrap();
+    pub fn begin(&self) -> Result<Session<R>, Refused> {
+        self.begin_for(POINTER)
+    }
+
+    pub fn begin_for(&self, name: &str) -> Result<Session<R>, Refused> {
         let mut root = Pieces {
             bytes: &self.root,
             piece: self.piece,
         };
-        Session::begin(&mut root, self.trusted, wanted, self.clock, &self.limits)
+        Session::begin(
+            &mut root,
+            self.trusted.clone(),
+            R::wanted(name),
+            self.clock,
+            &self.limits,
+        )
     }
 
     /// Runs a session until it asks for nothing more.
-    pub fn run(&mut self, repository: &Repository, mut session: Session) -> Result<Session, Refused> {
+    pub fn run(&mut self, repository: &Repository, mut session: Session<R>) -> Result<Session<R>, Refused> {
         while let Request::Fetch(fetch) = session.request() {
-            let bytes = self.obtain(repository, &fetch);
+            if let Some(bytes) = self.kept(&fetch) {
+                match session.clone().receive(Answer::Present(&mut Pieces {
+                    bytes: &bytes,
+                    piece: self.piece,
+                })) {
+                    Ok(step) => {
+                        session = step.session;
+                        self.store(step.store, Some(bytes), &session);
+                        continue;
+                    }
+                    // The copy of a version that is listed without its bytes: the repository may have another.
+                    Err(Error::Rejected(Rejected::TooFewSignatures { .. })) => {}
+                    Err(refused) => return Err(refused),
+                }
+            }
+            let name = fetch.file.to_string();
+            self.requests.push(name.clone());
+            let bytes = repository.served.get(&name).cloned();
             let step = match &bytes {
                 Some(bytes) => session.receive(Answer::Present(&mut Pieces {
                     bytes,
@@ -324,35 +389,66 @@ impl Device {
                 None => session.receive(Answer::<Pieces<'_>>::Absent)?,
             };
             session = step.session;
-            if let Some(Store { role }) = step.store {
-                self.stored.set(self.stored.get() + 1);
-                match role {
-                    RoleName::Root => self.root = bytes.unwrap_or_default(),
-                    RoleName::Snapshot => self.snapshot = bytes.unwrap_or_default(),
-                    RoleName::Delegated(_) | RoleName::Targets | RoleName::Timestamp => {}
-                }
-                self.trusted = TrustedState::decode(&session.trusted().encode()).unwrap();
-            }
+            self.store(step.store, bytes, &session);
         }
         Ok(session)
     }
 
-    /// The kept snapshot if that is the one, else what the repository serves.
-    fn obtain(&mut self, repository: &Repository, fetch: &Fetch) -> Option<Vec<u8>> {
-        if let Some(pinned) = &fetch.pinned
-            && pinned.matches(&mut &self.snapshot[..]).unwrap()
-        {
-            return Some(self.snapshot.clone());
+    fn store(&mut self, store: Option<Store>, bytes: Option<Vec<u8>>, session: &Session<R>) {
+        let Some(Store { role }) = store else { return };
+        self.stored.set(self.stored.get() + 1);
+        let bytes = bytes.unwrap_or_default();
+        match (role, &mut self.others) {
+            (RoleName::Root, _) => self.root = bytes,
+            (RoleName::Snapshot, _) => self.snapshot = bytes,
+            (RoleName::Delegated(_) | RoleName::Targets | RoleName::Timestamp, Some(others)) => {
+                others.insert(role.as_str().to_string(), bytes);
+            }
+            (RoleName::Delegated(_) | RoleName::Targets | RoleName::Timestamp, None) => {}
         }
-        let name = fetch.file.to_string();
-        self.requests.push(name.clone());
-        repository.served.get(&name).cloned()
+        self.trusted = R::reread(session.trusted());
     }
 
-    pub fn update(&mut self, repository: &Repository) -> Result<Resolution, Refused> {
-        self.requests.clear();
-        let session = self.begin()?;
-        let session = self.run(repository, session)?;
-        Ok(*session.resolution().expect("the session is resolved"))
+    /// The kept copy, if it is the one that is asked for.
+    fn kept(&self, fetch: &Fetch) -> Option<Vec<u8>> {
+        let pinned = fetch.pinned?;
+        let others = self.others.iter().flat_map(BTreeMap::values);
+        let mut kept = others.chain([&self.snapshot, &self.root]);
+        kept.find(|kept| pinned.matches(&mut &kept[..]).unwrap()).cloned()
     }
+
+    pub fn update(&mut self, repository: &Repository) -> Result<Resolution<R>, Refused> {
+        self.find(repository, POINTER)
+    }
+
+    /// One cycle that looks for this name.
+    pub fn find(&mut self, repository: &Repository, name: &str) -> Result<Resolution<R>, Refused> {
+        self.requests.clear();
+        let session = self.begin_for(name)?;
+        let session = self.run(repository, session)?;
+        Ok(session.resolution().expect("the session is resolved").clone())
+    }
+}
+
+/// The bytes of `signed` in a file as our writer spells it.
+pub fn signed_part(file: &[u8]) -> Option<Vec<u8>> {
+    const BEFORE: &[u8] = br#","signed":"#;
+    let at = file.windows(BEFORE.len()).position(|window| window == BEFORE)?;
+    file.get(at + BEFORE.len()..file.len().checked_sub(1)?)
+        .map(<[u8]>::to_vec)
+}
+
+/// A file with these bytes as `signed`, whatever they are.
+pub fn sign_bytes(signed: &[u8], signers: &[u8]) -> Vec<u8> {
+    let signatures: Vec<String> = signers
+        .iter()
+        .map(|number| {
+            let signature = secret(*number).sign(signed).to_bytes();
+            format!(r#"{{"keyid":"{}","sig":"{}"}}"#, key(*number).0, Hex(&signature))
+        })
+        .collect();
+    let mut file = format!(r#"{{"signatures":[{}],"signed":"#, signatures.join(",")).into_bytes();
+    file.extend_from_slice(signed);
+    file.push(b'}');
+    file
 }
