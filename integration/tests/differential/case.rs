@@ -108,6 +108,14 @@ impl Verdict {
         }
     }
 
+    /// Whether both refuse, and at one file.
+    pub fn stops_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Refused { file: one, .. }, Self::Refused { file: two, .. }) => one == two,
+            _ => true,
+        }
+    }
+
     /// The client's words, if it refused.
     pub fn why(&self) -> &str {
         match self {

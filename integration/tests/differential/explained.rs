@@ -8,6 +8,7 @@
 
 use crate::case::{Case, Verdict, role_of};
 use serde_json::Value;
+use tuffet_integration::simulator::keys::sha256;
 
 /// A difference between a client and python-tuf, the reference.
 pub struct Difference<'a> {
@@ -73,41 +74,49 @@ pub const EXPLANATIONS: &[Explanation] = &[
         },
     },
     Explanation {
-        name: "python_tuf_takes_truth_values_for_numbers",
-        why: "In Python they are.",
+        name: "python_tuf_looks_at_few_kinds",
+        why: "A value of another kind passes where Python can make sense of it: true for 1, null for nothing, a text for \
+              a list.",
         holds: |d| {
-            let words = ["what: WrongKind", "invalid type: boolean"];
-            let is_truth = ["becomes true", "becomes false"]
-                .iter()
-                .any(|words| d.was_done("another_kind", words));
-            is_truth && words.iter().any(|words| d.verdict.why().contains(words))
+            let words = ["what: WrongKind", "invalid type: "];
+            let is_kind = words.iter().any(|words| d.verdict.why().contains(words));
+            is_kind && (d.was_done("field_of_another_kind", "") || d.was_done("target_entry", "kind 7"))
         },
     },
     Explanation {
-        name: "python_tuf_takes_null_for_a_field_that_is_not_there",
-        why: "We and tough refuse it.",
+        name: "python_tuf_verifies_a_role_for_one_delegator",
+        why: "A role that one delegation has led to in this update is trusted for all others, whatever keys and threshold \
+              they name; we and tough hold it against the delegation at hand.",
         holds: |d| {
-            let words = ["what: WrongKind", "invalid type: null"];
-            let is_null = d.was_done("target_entry", "kind 7") || d.was_done("another_kind", "becomes null");
-            is_null && words.iter().any(|words| d.verdict.why().contains(words))
+            let words = ["TooFewSignatures", "Signature threshold"];
+            let is_unsigned = words.iter().any(|words| d.verdict.why().contains(words));
+            let delegations = d.delegations();
+            let same = |role: &&Value| {
+                role["name"]
+                    .as_str()
+                    .is_some_and(|name| encoded(name) == d.verdict.role())
+            };
+            is_unsigned && d.python_trusts(d.verdict.role()) && delegations.iter().filter(same).count() > 1
         },
+    },
+    Explanation {
+        name: "python_tuf_keeps_a_snapshot_without_targets",
+        why: "It stores a snapshot before it looks for targets in it, and holds the next one against it.",
+        holds: |d| d.python_says("is missing info for") && d.was_done("snapshot_entry_gone", "targets.json"),
     },
     Explanation {
         name: "python_tuf_keeps_a_snapshot_of_the_pinned_version",
         why: "If the version fits, it does not hold the snapshot that it keeps against the digest in the new timestamp.",
-        holds: |d| {
-            let is_kept = d.verdict.role() == "snapshot" && !d.reference.is_refusal();
-            let words = ["LengthOrHashMismatchError", "no such file", "is not part of snapshot"];
-            d.pinned_snapshot_was_served_before() && (is_kept || d.python_says_any(&words))
-        },
+        holds: |d| d.another_snapshot_of_this_version_was_served(),
     },
     Explanation {
         name: "python_tuf_remembers_beyond_a_rotation",
         why: "When a root replaces the keys of timestamp or snapshot, what they signed is to be forgotten (5.3.11); \
               python-tuf keeps what the new keys still verify.",
         holds: |d| {
-            let words = ["BadVersionNumberError", "is missing info for", "snapshot was signed by"];
-            d.python_says_any(&words) && d.online_keys_change()
+            let words = ["BadVersionNumberError", "is missing info for", "was signed by"];
+            let is_late = d.python_says_any(&words) || d.timestamp_has_an_old_version();
+            is_late && d.online_keys_change()
         },
     },
     Explanation {
@@ -448,15 +457,17 @@ impl Difference<'_> {
         })
     }
 
-    /// Whether a file of the version that the newest timestamp pins was served in an earlier state.
-    fn pinned_snapshot_was_served_before(&self) -> bool {
+    /// Whether an earlier state served another snapshot of the version that the newest timestamp pins.
+    fn another_snapshot_of_this_version_was_served(&self) -> bool {
         let timestamp = self.parsed("timestamp.json");
-        let version = timestamp.and_then(|file| file.pointer("/signed/meta/snapshot.json/version")?.as_u64());
-        let before = self.case.states.iter().take(self.state);
-        version.is_some_and(|version| {
-            let name = format!("{version}.snapshot.json");
-            before.into_iter().any(|state| state.files.contains_key(&name))
-        })
+        let pin = timestamp.and_then(|file| file.pointer("/signed/meta/snapshot.json").cloned());
+        let Some(pin) = pin else {
+            return false;
+        };
+        let name = format!("{}.snapshot.json", pin["version"]);
+        let is_other = |bytes: &Vec<u8>| pin["hashes"]["sha256"] != sha256(bytes);
+        let mut before = self.case.states.iter().take(self.state);
+        before.any(|state| state.files.get(&name).is_some_and(is_other))
     }
 
     /// Whether some delegation leads to a role that the newest snapshot does not list.
@@ -474,7 +485,7 @@ impl Difference<'_> {
         names.any(|name| snapshot["signed"]["meta"].get(format!("{name}.json")).is_none())
     }
 
-    /// Whether some root that is served gives timestamp or snapshot other keys than the one before it.
+    /// Whether some root that is new in this state, or in one before it, gives timestamp or snapshot other keys.
     fn online_keys_change(&self) -> bool {
         let keys = |version: u64| {
             let root = self.parsed(&format!("{version}.root.json"))?;
@@ -484,9 +495,11 @@ impl Difference<'_> {
             };
             Some((of("timestamp"), of("snapshot")))
         };
-        (1..64).any(|version| match (keys(version), keys(version + 1)) {
-            (Some(before), Some(after)) => before != after,
-            _ => false,
+        let first = &self.case.states[0].files;
+        (1..64).any(|version| {
+            let is_new = !first.contains_key(&format!("{}.root.json", version + 1));
+            let (before, after) = (keys(version), keys(version + 1));
+            is_new && after.is_some() && before.is_some() && before != after
         })
     }
 }

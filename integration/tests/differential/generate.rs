@@ -13,9 +13,9 @@ pub fn case(seed: u64) -> Case {
     let first = 1 + random.below(usize::try_from(repository.root.version()).unwrap_or(1)) as u64;
     let first = if chance(random, 70) { 1 } else { first };
     let first_root = repository.files[&file_name("root", first)].clone();
-    let mut names: Vec<String> = Vec::new();
+    let mut names: Vec<String> = vec![repository.focus.to_owned()];
     let listed = repository.listed();
-    for _ in 0..4 {
+    for _ in 0..3 {
         let name = if listed.is_empty() || chance(random, 40) {
             one_of(random, &NAMES).to_string()
         } else {
@@ -27,16 +27,16 @@ pub fn case(seed: u64) -> Case {
     }
     let mut states: Vec<State> = Vec::new();
     let mut before: Vec<Files> = Vec::new();
-    for index in 0..1 + random.below(3) {
-        let mut story = Vec::new();
-        if index > 0 {
-            story = repository.evolve(random);
-        }
+    for index in 0..1 + random.below(4) {
         let changes = match random.below(10) {
             0..3 => 0,
             3..8 => 1,
             _ => 2,
         };
+        let mut story = Vec::new();
+        if index > 0 {
+            story = repository.evolve(random, changes);
+        }
         // Half of the time the next state has forgotten what went wrong in this one.
         let healthy = repository.clone();
         story.extend(publish(&mut repository, random, &before, changes));

@@ -42,7 +42,10 @@ fn environment() -> PathBuf {
 fn read_verdict(said: &Value) -> Verdict {
     let text = |field: &str| said[field].as_str().unwrap_or_default().to_owned();
     match said["verdict"].as_str() {
-        Some("found") => Verdict::Found { sha256: text("sha256") },
+        // It hands on the digits as they stand.
+        Some("found") => Verdict::Found {
+            sha256: text("sha256").to_lowercase(),
+        },
         Some("not found") => Verdict::NotFound,
         Some("refused") => Verdict::Refused {
             file: text("file"),

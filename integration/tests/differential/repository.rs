@@ -73,6 +73,8 @@ pub struct Repository {
     /// The keys of each role.
     keys: BTreeMap<String, Vec<Key>>,
     thresholds: BTreeMap<String, u64>,
+    /// The name that most delegations cover, and the first to be looked up: so that searches get deep.
+    pub focus: &'static str,
     /// Which names lead to each role, by way of its first delegation.
     covered: BTreeMap<String, Vec<&'static str>>,
     keys_made: u32,
@@ -198,6 +200,7 @@ impl Repository {
             delegated: BTreeMap::new(),
             keys: BTreeMap::new(),
             thresholds: BTreeMap::new(),
+            focus: one_of::<&str>(random, &NAMES),
             covered: BTreeMap::new(),
             keys_made: 0,
         };
@@ -312,8 +315,8 @@ impl Repository {
     }
 
     fn draw_delegations(&mut self, random: &mut Random) {
-        list(random, "targets", &mut self.targets, &[]);
-        let count = random.below(5);
+        list(random, "targets", &mut self.targets, &NAMES, self.focus);
+        let count = random.below(7);
         let mut free: Vec<&str> = ROLES.to_vec();
         let mut chosen: Vec<String> = Vec::new();
         for _ in 0..count {
@@ -348,12 +351,13 @@ impl Repository {
         let mut delegation = role_keys(&keys, threshold);
         delegation["name"] = json!(role);
         delegation["terminating"] = json!(chance(random, 25));
+        let focus = chance(random, 65).then_some(self.focus);
         let covered = if chance(random, 30) {
-            let (prefixes, covered) = draw_prefixes(random);
+            let (prefixes, covered) = draw_prefixes(random, focus);
             delegation["path_hash_prefixes"] = json!(prefixes);
             covered
         } else {
-            let (patterns, covered) = draw_patterns(random);
+            let (patterns, covered) = draw_patterns(random, focus);
             delegation["paths"] = json!(patterns);
             covered
         };
@@ -380,7 +384,7 @@ impl Repository {
         let leads = |name: &&'static str| above.as_ref().is_none_or(|above| above.contains(name));
         let covered: Vec<&'static str> = covered.into_iter().filter(leads).collect();
         if let Some(file) = self.delegated.get_mut(role) {
-            list(random, role, file, &covered);
+            list(random, role, file, &covered, self.focus);
         }
         self.covered.insert(role.to_owned(), covered);
     }
@@ -432,16 +436,20 @@ impl Repository {
         lists.flat_map(|list| list.keys().cloned()).collect()
     }
 
-    /// The next state: some roles change what they list, sometimes the root changes keys.
-    pub fn evolve(&mut self, random: &mut Random) -> Vec<String> {
+    /// The next state: some roles change what they list, or only the timestamp is new; sometimes the root changes keys.
+    pub fn evolve(&mut self, random: &mut Random, changes: usize) -> Vec<String> {
         let mut story = Vec::new();
-        if chance(random, 30) {
+        let rotates = chance(random, 30);
+        if rotates {
             self.rotate(random);
             story.push("root rotates".to_owned());
         }
+        // Rightly after a rotation of their keys, which ends a fast-forward; wrongly else.
+        let goes_back = chance(random, if rotates { 40 } else { 6 });
+        let is_new = changes > 0 || chance(random, 40);
         let names: Vec<String> = self.delegated.keys().cloned().collect();
         for role in names.iter().map(String::as_str).chain(["targets"]) {
-            if chance(random, 40) {
+            if is_new && chance(random, 40) {
                 let file = self.file(role);
                 let version = file.version().saturating_add(1);
                 file.set_version(version);
@@ -450,8 +458,18 @@ impl Repository {
             }
         }
         for role in ["snapshot", "timestamp"] {
-            let version = self.top(role).version().saturating_add(1);
+            let old = self.top(role).version();
+            let version = match random.below(10) {
+                _ if goes_back => old.saturating_sub(1 + random.below(2) as u64).max(1),
+                // The same version, and yet something else.
+                0 if role == "timestamp" => old,
+                _ if role == "snapshot" && !is_new && !rotates => old,
+                _ => old.saturating_add(1),
+            };
             self.top(role).set_version(version);
+            if version != old.saturating_add(1) {
+                story.push(format!("{role} after version {old} is version {version}"));
+            }
         }
         story
     }
@@ -484,19 +502,17 @@ impl Repository {
     }
 }
 
-/// Lists some of these names; at the top, any.
-fn list(random: &mut Random, role: &str, file: &mut File, covered: &[&str]) {
-    let count = random.below(3);
-    for _ in 0..count {
-        let name = if role == "targets" {
-            one_of(random, &NAMES)
-        } else if covered.is_empty() {
+/// Lists some of these names; the one in focus only sometimes, so that the search for it goes on.
+fn list(random: &mut Random, role: &str, file: &mut File, covered: &[&str], focus: &str) {
+    for _ in 0..random.below(3) {
+        if covered.is_empty() {
             return;
-        } else {
-            one_of(random, covered)
-        };
-        let entry = listing(role, name, file.version());
-        put(&mut file.signed, &["targets", name], entry);
+        }
+        let name = *one_of(random, covered);
+        if name != focus || chance(random, 40) {
+            let entry = listing(role, name, file.version());
+            put(&mut file.signed, &["targets", name], entry);
+        }
     }
 }
 
@@ -516,8 +532,8 @@ pub fn listing(role: &str, name: &str, version: u64) -> Value {
     json!({"hashes": {"sha256": sha256(content.as_bytes())}, "length": content.len()})
 }
 
-fn draw_patterns(random: &mut Random) -> (Vec<String>, Vec<&'static str>) {
-    let mut patterns = Vec::new();
+fn draw_patterns(random: &mut Random, focus: Option<&str>) -> (Vec<String>, Vec<&'static str>) {
+    let mut patterns: Vec<String> = focus.map(str::to_owned).into_iter().collect();
     for _ in 0..=random.below(2) {
         let pattern = if chance(random, 60) {
             // `*` alone would mean the folders too, to some clients: see the mutation `pattern`.
@@ -548,8 +564,11 @@ fn covers(pattern: &str, name: &str) -> bool {
     }
 }
 
-fn draw_prefixes(random: &mut Random) -> (Vec<String>, Vec<&'static str>) {
-    let mut prefixes = Vec::new();
+fn draw_prefixes(random: &mut Random, focus: Option<&str>) -> (Vec<String>, Vec<&'static str>) {
+    let mut prefixes: Vec<String> = focus
+        .map(|name| sha256(name.as_bytes())[..2].to_owned())
+        .into_iter()
+        .collect();
     for _ in 0..=random.below(3) {
         let digits = 1 + random.below(3);
         let hash = sha256(one_of(random, &NAMES).as_bytes());

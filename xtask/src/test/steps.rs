@@ -95,7 +95,7 @@ pub const STEPS: &[Step] = &[
     deep("many-cases", "property tests with forty times the cases", many_cases),
     deep(
         "differential-deep",
-        "the same with as many repositories as it takes to use every reason",
+        "the same with many more repositories",
         differential_deep,
     ),
     deep("fuzz", "a minute of fuzzing for every target", |_| {
@@ -230,7 +230,6 @@ fn differential(bench: &Bench) -> Outcome {
     of_python(with_python_tuf(bench.cargo(), "differential"))
 }
 
-/// The number of cases from which on the test also fails on a reason that nothing used.
 fn differential_deep(bench: &Bench) -> Outcome {
     let test = with_python_tuf(bench.cargo(), "differential");
     of_python(test.env("TUFFET_DIFFERENTIAL_CASES", "5000"))
