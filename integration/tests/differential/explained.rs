@@ -114,7 +114,7 @@ pub const EXPLANATIONS: &[Explanation] = &[
         why: "When a root replaces the keys of timestamp or snapshot, what they signed is to be forgotten (5.3.11); \
               python-tuf keeps what the new keys still verify.",
         holds: |d| {
-            let words = ["BadVersionNumberError", "is missing info for", "was signed by"];
+            let words = ["BadVersionNumberError", "is missing info for"];
             let is_late = d.python_says_any(&words) || d.timestamp_has_an_old_version();
             is_late && d.online_keys_change()
         },
@@ -173,6 +173,7 @@ pub const EXPLANATIONS: &[Explanation] = &[
                 "AttributeError",
                 "Hashes must be",
                 "KeyError",
+                "One of roles and succinct_roles must be set",
                 "TypeError",
                 "Unsupported public key",
                 "public key string required",
