@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
-const PAPERS: [&str; 10] = [
+const PAPERS: [&str; 11] = [
     ARCHITECTURE,
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -19,6 +19,7 @@ const PAPERS: [&str; 10] = [
     "SECURITY.md",
     "docs/attacks.md",
     "docs/delta.md",
+    "docs/differential.md",
     "docs/power-cuts.md",
     "docs/verifier.md",
     "docs/verify.md",

@@ -83,11 +83,21 @@ pub const STEPS: &[Step] = &[
         python_tuf,
     ),
     step(
+        "differential",
+        "random repositories: our verifier, tough and python-tuf agree, or it is known why not",
+        differential,
+    ),
+    step(
         "demo",
         "the main job from keys to an attack refused, by the real programs",
         demo,
     ),
     deep("many-cases", "property tests with forty times the cases", many_cases),
+    deep(
+        "differential-deep",
+        "the same with many more repositories",
+        differential_deep,
+    ),
     deep("fuzz", "a minute of fuzzing for every target", |_| {
         in_process(fuzz::each(60))
     }),
@@ -219,17 +229,30 @@ fn msrv(bench: &Bench) -> Outcome {
 }
 
 fn python_tuf(bench: &Bench) -> Outcome {
-    if !is_on_path("python3") {
-        return lacking("python3 with venv and pip");
+    let test = with_programs(bench, |cargo| with_python_tuf(cargo, "python_tuf"));
+    test.map_or_else(|failure| failed(&failure.to_string()), of_python)
+}
+
+fn differential(bench: &Bench) -> Outcome {
+    of_python(with_python_tuf(bench.cargo(), "differential"))
+}
+
+fn differential_deep(bench: &Bench) -> Outcome {
+    let test = with_python_tuf(bench.cargo(), "differential");
+    of_python(test.env("TUFFET_DIFFERENTIAL_CASES", "5000"))
+}
+
+/// A test that runs python-tuf, with the features of the whole workspace, so that nothing is compiled anew for it.
+fn with_python_tuf(cargo: Tool, test: &str) -> Tool {
+    cargo.args(["test", "--workspace", "--test", test, "--", "--ignored", "--nocapture"])
+}
+
+fn of_python(test: Tool) -> Outcome {
+    if is_on_path("python3") {
+        counted(test)
+    } else {
+        lacking("python3 with venv and pip")
     }
-    // With the features of the whole workspace, so that nothing is compiled anew for it.
-    let test = with_programs(bench, |cargo| {
-        cargo.args(["test", "--workspace", "--test", "python_tuf"])
-    });
-    test.map_or_else(
-        |failure| failed(&failure.to_string()),
-        |test| counted(test.args(["--", "--ignored"])),
-    )
 }
 
 /// This program, as its own process: its table is part of the output, its failure is not ours.
