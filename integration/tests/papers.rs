@@ -11,13 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
-const PAPERS: [&str; 7] = [
+const PAPERS: [&str; 8] = [
     ARCHITECTURE,
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "README.md",
     "SECURITY.md",
     "docs/delta.md",
+    "docs/fuzzing.md",
     "docs/power-cuts.md",
 ];
 /// This file holds words that are nowhere else, to test itself.
