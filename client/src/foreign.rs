@@ -178,6 +178,12 @@ impl Foreign {
             match served {
                 Some(served) => {
                     let store = session.take(Answer::Present(&mut served.bytes.as_slice()))?;
+                    if store.is_none()
+                        && facts(session.trusted(), &fetch.role).is_some_and(|known| is(&known, &served.bytes))
+                    {
+                        // Nothing is trusted anew: the copy was damaged or gone.
+                        self.keep(&fetch.role, &served.bytes)?;
+                    }
                     self.store(store, &served.bytes, &session)?;
                 }
                 None => {

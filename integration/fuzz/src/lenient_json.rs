@@ -31,11 +31,11 @@ pub fn run(document: &[u8]) {
 
 /// What any JSON may hold and no metadata file does.
 fn may_refuse(fault: Fault, model: &Value) -> bool {
-    match fault {
-        Fault::IntegerTooLarge | Fault::NumberForm | Fault::RepeatedKey | Fault::TooDeep => true,
-        Fault::UnexpectedByte => !model.is_array() && !model.is_object(),
-        _ => false,
-    }
+    let is_scalar = !model.is_array() && !model.is_object();
+    matches!(
+        fault,
+        Fault::IntegerTooLarge | Fault::NumberForm | Fault::RepeatedKey | Fault::TooDeep
+    ) || fault == Fault::UnexpectedByte && is_scalar
 }
 
 /// The canonical form is a document of the same meaning, unless control characters stand in it.

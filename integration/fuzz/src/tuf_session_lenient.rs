@@ -139,7 +139,7 @@ fn edit_value(value: &mut Value, script: &mut Script<'_>) {
         let count = match &*place {
             Value::Array(items) => items.len(),
             Value::Object(fields) => fields.len(),
-            _ => 0,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
         };
         if count == 0 {
             break;
@@ -147,7 +147,7 @@ fn edit_value(value: &mut Value, script: &mut Script<'_>) {
         place = match place {
             Value::Array(items) => &mut items[step % count],
             Value::Object(fields) => fields.values_mut().nth(step % count).expect("there are that many"),
-            other => other,
+            other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => other,
         };
     }
     match (script.byte() % 4, place) {

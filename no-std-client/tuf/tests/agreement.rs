@@ -67,7 +67,7 @@ impl Edit {
             let count = match &*place {
                 Value::Array(items) => items.len(),
                 Value::Object(fields) => fields.len(),
-                _ => 0,
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
             };
             if count == 0 {
                 break;
@@ -75,7 +75,7 @@ impl Edit {
             place = match place {
                 Value::Array(items) => &mut items[step % count],
                 Value::Object(fields) => fields.values_mut().nth(step % count).unwrap(),
-                other => other,
+                other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => other,
             };
         }
         match (self.kind, place) {

@@ -54,10 +54,11 @@ fn rejected(repository: &Repository) -> Rejected {
 
 /// What is wrong with the file that is refused, wherever in it.
 fn flaw(repository: &Repository) -> (RoleName, Flaw) {
-    match rejected(repository) {
-        Rejected::Malformed { role, what, .. } => (role, what),
-        other => panic!("{other:?}"),
-    }
+    let refused = rejected(repository);
+    let Rejected::Malformed { role, what, .. } = refused else {
+        panic!("{refused:?}")
+    };
+    (role, what)
 }
 
 fn foreign() -> Foreign {
@@ -664,9 +665,8 @@ fn states_round_trip_and_have_one_spelling() {
             for mask in [0x01, 0x80, 0xff] {
                 let mut edited = bytes.clone();
                 edited[place] ^= mask;
-                match TrustedState::<Lenient>::from_bytes(&edited) {
-                    Ok(other) => assert!(other != state && other.to_bytes() == edited, "byte {place}"),
-                    Err(_) => {}
+                if let Ok(other) = TrustedState::<Lenient>::from_bytes(&edited) {
+                    assert!(other != state && other.to_bytes() == edited, "byte {place}");
                 }
             }
         }

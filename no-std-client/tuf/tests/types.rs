@@ -29,10 +29,11 @@ fn refusal(served: &Repository) -> Rejected {
 }
 
 fn flaw(served: &Repository) -> (RoleName, Flaw) {
-    match refusal(served) {
-        Rejected::Malformed { role, what, .. } => (role, what),
-        other => panic!("{other:?}"),
-    }
+    let refused = refusal(served);
+    let Rejected::Malformed { role, what, .. } = refused else {
+        panic!("{refused:?}")
+    };
+    (role, what)
 }
 
 /// The honest repository with one file in the spelling of others.

@@ -129,27 +129,34 @@ fn same_resolution(strict: &Resolution<Strict<Every>>, lenient: &Resolution<Leni
 
 /// The same, except for where in the file.
 pub fn same_refusal(strict: &Refused, lenient: &Refused) -> bool {
-    let without_place = |refused: &Refused| match *refused {
-        Refused::Rejected(Rejected::Malformed { role, what, .. }) => {
-            Refused::Rejected(Rejected::Malformed { role, at: 0, what })
-        }
-        other => other,
+    match (malformed(strict), malformed(lenient)) {
+        (None, None) => strict == lenient,
+        (strict, lenient) => strict == lenient,
+    }
+}
+
+/// Whose file is malformed, and how.
+fn malformed(refused: &Refused) -> Option<(RoleName, Flaw)> {
+    let Refused::Rejected(Rejected::Malformed { role, what, .. }) = *refused else {
+        return None;
     };
-    without_place(strict) == without_place(lenient)
+    Some((role, what))
 }
 
 /// Whether the lenient reading may take what the strict one refused.
 pub fn may_differ(strict: &Refused) -> bool {
-    match strict {
-        Refused::Rejected(Rejected::LimitExceeded { .. }) => true,
-        Refused::Rejected(Rejected::Malformed { role, what, .. }) => match what {
-            Flaw::ConsistentSnapshotOff | Flaw::KeyId | Flaw::NotHex | Flaw::Spelling(_) | Flaw::TextTooLong => true,
-            // Length and digest of a listing.
-            Flaw::Missing => matches!(role, RoleName::Snapshot | RoleName::Timestamp),
-            _ => false,
-        },
-        _ => false,
+    if let Refused::Rejected(Rejected::LimitExceeded { .. }) = strict {
+        return true;
     }
+    matches!(
+        malformed(strict),
+        Some((
+            _,
+            Flaw::ConsistentSnapshotOff | Flaw::KeyId | Flaw::NotHex | Flaw::Spelling(_) | Flaw::TextTooLong
+        ))
+        // Length and digest of a listing.
+        | Some((RoleName::Snapshot | RoleName::Timestamp, Flaw::Missing))
+    )
 }
 
 fn names_sha512(repository: &Repository) -> bool {
