@@ -18,10 +18,11 @@ mod tough_client;
 
 use case::{Answer, Case, Client, Style, Verdict};
 use explained::{Difference, EXPLANATIONS};
-use ours::{Ours, Reading};
+use ours::Ours;
 use reference::PythonTuf;
 use std::collections::BTreeMap;
 use tough_client::Tough;
+use tuffet_tuf::{Lenient, Strict};
 
 /// Few enough for every change, and many enough for most faults.
 const CASES: u64 = 300;
@@ -126,7 +127,11 @@ fn number(variable: &str, otherwise: u64) -> u64 {
 
 /// Our readings come first; another one is one more entry here.
 fn clients() -> Vec<Box<dyn Client>> {
-    vec![Box::new(Ours::new(Reading::Strict)), Box::new(Tough::new())]
+    vec![
+        Box::new(Ours::<Strict>::new()),
+        Box::new(Ours::<Lenient>::new()),
+        Box::new(Tough::new()),
+    ]
 }
 
 #[test]

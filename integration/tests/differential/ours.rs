@@ -1,7 +1,4 @@
-//! Our own verifier, in this process.
-//!
-//! A session type that reads other spellings is one more value of [`Reading`] and one more arm in the two functions
-//! [`first_root`] and [`begin`]; all else here asks and stores as any shell does.
+//! Our own verifier, in this process, in both readings.
 
 use crate::case::{Answer, Case, Client, Files, Verdict};
 use std::collections::BTreeMap;
@@ -9,25 +6,58 @@ use std::convert::Infallible;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tuffet_integration::simulator::keys::hex;
 use tuffet_tuf::{
-    Answer as Answered, Error, Fetch, Limits, Request, Resolution, Session, Step, Store, TargetName, TrustedState,
+    Answer as Answered, ClockPolicy, Error, Fetch, Lenient, Limits, Reading, Request, Resolution, Session, Step, Store,
+    Strict, TargetName, TrustedState, VerifiedTarget,
 };
 use tuffet_wire::UnixSeconds;
 
-/// How a session reads files.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum Reading {
-    /// Only compact canonical JSON.
-    Strict,
+/// What the harness has to know of a reading.
+pub trait Tried: Reading {
+    /// What its client is called.
+    const NAME: &'static str;
+
+    /// A name to look up.
+    fn wanted(name: &str) -> Self::TargetName;
+
+    /// The digest by which a target is known.
+    fn sha256(target: &VerifiedTarget<Self>) -> String;
+}
+
+impl Tried for Strict {
+    const NAME: &'static str = "strict";
+
+    fn wanted(name: &str) -> TargetName {
+        TargetName::new(name).expect("names of cases are short")
+    }
+
+    fn sha256(target: &VerifiedTarget) -> String {
+        hex(target.digest())
+    }
+}
+
+impl Tried for Lenient {
+    const NAME: &'static str = "lenient";
+
+    fn wanted(name: &str) -> String {
+        name.to_owned()
+    }
+
+    fn sha256(target: &VerifiedTarget<Self>) -> String {
+        target
+            .digests()
+            .sha256
+            .as_ref()
+            .map(|digest| hex(digest))
+            .unwrap_or_default()
+    }
 }
 
 /// The client.
-pub struct Ours {
-    reading: Reading,
-}
+pub struct Ours<R>(R);
 
 /// What it keeps of a case.
-struct Kept {
-    trusted: TrustedState,
+struct Kept<R: Reading> {
+    trusted: TrustedState<R>,
     files: BTreeMap<String, Vec<u8>>,
 }
 
@@ -44,30 +74,21 @@ const LIMITS: Limits = Limits {
     delegations_visited_max: 16,
 };
 
-fn first_root(reading: Reading, mut root: &[u8]) -> Result<TrustedState, Refusal> {
-    match reading {
-        Reading::Strict => tuffet_tuf::first_root(&mut root, &LIMITS),
+fn clock() -> ClockPolicy {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    ClockPolicy::Trusted {
+        now: UnixSeconds::new(since_1970.as_secs()),
     }
 }
 
-fn begin(reading: Reading, mut root: &[u8], trusted: TrustedState, name: TargetName) -> Result<Session, Refusal> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    match reading {
-        Reading::Strict => Session::begin(&mut root, trusted, name, UnixSeconds::new(now), &LIMITS),
-    }
-}
-
-impl Ours {
-    /// With this reading.
-    pub fn new(reading: Reading) -> Self {
-        Self { reading }
+impl<R: Tried> Ours<R> {
+    /// The client of this reading.
+    pub fn new() -> Self {
+        Self(R::default())
     }
 
     /// Looks for every name: in the session that found or did not find the last one, or in a new one after a refusal.
-    fn update(&self, kept: &mut Kept, served: &Files, names: &[String]) -> Vec<Verdict> {
+    fn update(&self, kept: &mut Kept<R>, served: &Files, names: &[String]) -> Vec<Verdict> {
         let mut session = None;
         let mut verdicts = Vec::new();
         for name in names {
@@ -75,7 +96,7 @@ impl Ours {
             let found = self.search(&mut session, kept, served, name, &mut file);
             verdicts.push(match found {
                 Ok(Some(Resolution::Found(target))) => Verdict::Found {
-                    sha256: hex(target.digest()),
+                    sha256: R::sha256(&target),
                 },
                 Ok(Some(Resolution::NotFound)) => Verdict::NotFound,
                 Ok(None) => refused(&file, "Paused"),
@@ -87,30 +108,35 @@ impl Ours {
 
     fn search(
         &self,
-        session: &mut Option<Session>,
-        kept: &mut Kept,
+        session: &mut Option<Session<R>>,
+        kept: &mut Kept<R>,
         served: &Files,
         name: &str,
         file: &mut String,
-    ) -> Result<Option<Resolution>, Refusal> {
-        let name = TargetName::new(name).expect("names of cases are short");
+    ) -> Result<Option<Resolution<R>>, Refusal> {
+        let name = R::wanted(name);
         let root = kept.files.get("root").cloned().unwrap_or_default();
         let mut at = match session.take() {
             Some(resolved) => resolved.search(name)?,
-            None => begin(self.reading, &root, kept.trusted, name)?,
+            None => Session::begin(&mut root.as_slice(), kept.trusted.clone(), name, clock(), &LIMITS)?,
         };
         while let Request::Fetch(fetch) = at.request() {
             *file = fetch.file.to_string();
             at = step(at, &fetch, kept, served)?;
         }
-        let resolution = at.resolution().copied();
+        let resolution = at.resolution().cloned();
         *session = resolution.is_some().then_some(at);
         Ok(resolution)
     }
 }
 
 /// Fetches one file, or takes the kept copy, and writes down what the session says.
-fn step(session: Session, fetch: &Fetch, kept: &mut Kept, served: &Files) -> Result<Session, Refusal> {
+fn step<R: Tried>(
+    session: Session<R>,
+    fetch: &Fetch,
+    kept: &mut Kept<R>,
+    served: &Files,
+) -> Result<Session<R>, Refusal> {
     let role = fetch.role.as_str().to_owned();
     let copy = kept.files.get(&role).filter(|copy| {
         let is_same = |pinned: tuffet_tuf::Pinned| pinned.matches(&mut copy.as_slice());
@@ -122,7 +148,7 @@ fn step(session: Session, fetch: &Fetch, kept: &mut Kept, served: &Files) -> Res
     let Step { session, store } = session.receive(Answered::Present(&mut bytes.as_slice()))?;
     if let Some(Store { .. }) = store {
         kept.files.insert(role, bytes);
-        kept.trusted = *session.trusted();
+        kept.trusted = session.trusted().clone();
     }
     Ok(session)
 }
@@ -144,11 +170,9 @@ fn words(refusal: &Refusal) -> String {
     }
 }
 
-impl Client for Ours {
+impl<R: Tried> Client for Ours<R> {
     fn name(&self) -> &'static str {
-        match self.reading {
-            Reading::Strict => "strict",
-        }
+        R::NAME
     }
 
     fn live(&mut self, case: &Case) -> Vec<Answer> {
@@ -156,7 +180,7 @@ impl Client for Ours {
             verdicts,
             roles: Vec::new(),
         };
-        match first_root(self.reading, &case.first_root) {
+        match TrustedState::of_first_root(&mut case.first_root.as_slice(), &LIMITS) {
             Ok(trusted) => {
                 let files = [("root".to_owned(), case.first_root.clone())].into();
                 let mut kept = Kept { trusted, files };
