@@ -2,10 +2,15 @@
 
 use crate::{
     error::{Error, Misuse, Rejected},
-    ladder::{self, ExpectDelegated, ExpectRoot, ExpectSnapshot, ExpectTargets, ExpectTimestamp, Resolved},
+    ladder::{
+        self, AfterRoot, ExpectDelegated, ExpectRoot, ExpectSnapshot, ExpectTargets, ExpectTargetsAgain,
+        ExpectTimestamp, Progress, Resolved,
+    },
     limits::Limits,
     names::{FileName, RoleName, RoleVersion},
+    read::root::RootKeys,
     reading::{Reading, Strict},
+    signatures::Proof,
     state::{Pinned, TrustedState, below, replace},
     target::Resolution,
 };
@@ -101,15 +106,23 @@ pub struct Session<R: Reading = Strict> {
 /// What a session waits for, and what it may rely on meanwhile.
 #[derive(Clone, Debug)]
 pub(crate) enum Ladder<R: Reading> {
-    Root(ExpectRoot<R>),
+    /// For the file of a top-level role; these are the keys of the newest root.
+    Top(RootKeys<R>, Rung<R>),
     Paused,
-    Timestamp(ExpectTimestamp<R>),
-    Snapshot(ExpectSnapshot<R>),
-    Targets(ExpectTargets<R>),
+    TargetsAgain(ExpectTargetsAgain<R>),
     Delegated(ExpectDelegated<R>),
     Resolved(Resolved<R>),
     /// For nothing: an answer was refused.
     Refused,
+}
+
+/// Which top-level role it is.
+#[derive(Clone, Debug)]
+pub(crate) enum Rung<R: Reading> {
+    Root(ExpectRoot),
+    Timestamp(ExpectTimestamp),
+    Snapshot(ExpectSnapshot<R>),
+    Targets(ExpectTargets<R>),
 }
 
 /// What all states share.
@@ -177,21 +190,28 @@ impl<R: Reading> Session<R> {
             searching: Searching::First,
             has_consistent_snapshot: true,
         };
-        let ladder = ladder::begin(&mut context, root)?;
+        let mut keys = RootKeys::none();
+        let ladder = match ladder::begin(&mut context, &mut keys, root)? {
+            AfterRoot::Paused => Ladder::Paused,
+            AfterRoot::Root(state) => Ladder::Top(keys, Rung::Root(state)),
+            AfterRoot::Timestamp(state) => Ladder::Top(keys, Rung::Timestamp(state)),
+        };
         Ok(Self { context, ladder })
     }
 
     /// What to do next.
     pub fn request(&self) -> Request {
-        match &self.ladder {
-            Ladder::Root(state) => Request::Fetch(state.fetch(&self.context)),
-            Ladder::Paused => Request::Paused,
-            Ladder::Timestamp(state) => Request::Fetch(state.fetch(&self.context)),
-            Ladder::Snapshot(state) => Request::Fetch(state.fetch(&self.context)),
-            Ladder::Targets(state) => Request::Fetch(state.fetch(&self.context)),
-            Ladder::Delegated(state) => Request::Fetch(state.fetch(&self.context)),
-            Ladder::Resolved(_) | Ladder::Refused => Request::Resolved,
-        }
+        let context = &self.context;
+        Request::Fetch(match &self.ladder {
+            Ladder::Top(_, Rung::Root(state)) => state.fetch(context),
+            Ladder::Top(_, Rung::Timestamp(state)) => state.fetch(context),
+            Ladder::Top(_, Rung::Snapshot(state)) => state.fetch(context),
+            Ladder::Top(_, Rung::Targets(state)) => state.fetch(context),
+            Ladder::TargetsAgain(state) => state.fetch(context),
+            Ladder::Delegated(state) => state.fetch(context),
+            Ladder::Paused => return Request::Paused,
+            Ladder::Resolved(_) | Ladder::Refused => return Request::Resolved,
+        })
     }
 
     /// Takes what came of the requested fetch.
@@ -230,20 +250,56 @@ impl<R: Reading> Session<R> {
         }
     }
 
-    /// One step of the ladder.
-    #[inline(never)]
+    /// One step of the ladder. After an error nothing is left of it.
     fn step<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), Error<D::Error>> {
+        let stepped = self.climb(answer);
+        if stepped.is_err() {
+            self.ladder = Ladder::Refused;
+        }
+        stepped
+    }
+
+    #[inline(never)]
+    fn climb<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), Error<D::Error>> {
         let context = &mut self.context;
-        let mut left = core::mem::replace(&mut self.ladder, Ladder::Refused);
-        // By reference: else each of these would have a copy of its state on the stack, below which the others verify.
-        self.ladder = match &mut left {
-            Ladder::Root(state) => state.receive(context, answer)?,
-            Ladder::Timestamp(state) => state.receive(context, answer)?,
-            Ladder::Snapshot(state) => state.receive(context, answer)?,
-            Ladder::Targets(state) => state.receive(context, answer)?,
-            Ladder::Delegated(state) => state.receive(context, answer)?,
+        match &mut self.ladder {
+            Ladder::Top(keys, rung) => match rung {
+                Rung::Root(state) => match state.receive(keys, context, answer)? {
+                    AfterRoot::Root(next) => *state = next,
+                    AfterRoot::Timestamp(next) => *rung = Rung::Timestamp(next),
+                    AfterRoot::Paused => self.ladder = Ladder::Paused,
+                },
+                Rung::Timestamp(state) => {
+                    let listed = state.receive(keys, context, answer)?;
+                    rung.expect_snapshot(context, listed);
+                }
+                Rung::Snapshot(state) => {
+                    if let Some(next) = state.receive(keys, context, answer)? {
+                        *rung = Rung::Targets(next);
+                    }
+                }
+                Rung::Targets(state) => {
+                    let visited = state.receive(Proof::Signatures(&[keys.targets()]), context, answer)?;
+                    let snapshot = state.snapshot().clone();
+                    self.ladder = ladder::begin_search(context, snapshot, &visited)?;
+                }
+            },
+            Ladder::TargetsAgain(state) => {
+                let visited = state.receive(context, answer)?;
+                let snapshot = state.snapshot().clone();
+                self.ladder = ladder::begin_search(context, snapshot, &visited)?;
+            }
+            Ladder::Delegated(state) => match state.receive(context, answer)? {
+                Progress::Waiting => {}
+                Progress::Visited(visited) => {
+                    if let Some(end) = state.after_file(context, &visited)? {
+                        self.ladder = end;
+                    }
+                }
+                Progress::NotFound => self.ladder = state.not_found(),
+            },
             Ladder::Paused | Ladder::Resolved(_) | Ladder::Refused => return Err(Misuse::NothingRequested.into()),
-        };
+        }
         Ok(())
     }
 
@@ -261,13 +317,7 @@ impl<R: Reading> Session<R> {
     pub fn resolution(&self) -> Option<&Resolution<R>> {
         match &self.ladder {
             Ladder::Resolved(state) => Some(state.resolution()),
-            Ladder::Root(_)
-            | Ladder::Paused
-            | Ladder::Timestamp(_)
-            | Ladder::Snapshot(_)
-            | Ladder::Targets(_)
-            | Ladder::Delegated(_)
-            | Ladder::Refused => None,
+            Ladder::Top(..) | Ladder::Paused | Ladder::TargetsAgain(_) | Ladder::Delegated(_) | Ladder::Refused => None,
         }
     }
 
@@ -289,8 +339,16 @@ impl<R: Reading> Session<R> {
         }
         Ok(Self {
             context,
-            ladder: Ladder::Targets(resolved.search()),
+            ladder: Ladder::TargetsAgain(resolved.search()),
         })
+    }
+}
+
+impl<R: Reading> Rung<R> {
+    /// Not inlined: what is made here is large, and nothing else stands beside it.
+    #[inline(never)]
+    fn expect_snapshot(&mut self, context: &Context<R>, listed: R::Listed) {
+        *self = Self::Snapshot(ExpectSnapshot::new(context, listed));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     check_version, present,
     search::{Delegator, Pending, Search, Visit},
-    targets::{Top, after_file, next_visit, not_found, read_targets},
+    targets::{Top, Visited, found, not_found, read_targets},
 };
 use crate::{
     error::{Error, Rejected},
@@ -14,11 +14,10 @@ use crate::{
         Received, Wanted,
         delegation::{Delegation, DelegationBody, KeysBody},
         snapshot::{OldFiles, SnapshotBody},
-        targets::TargetsContent,
     },
     reading::Reading,
     session::{Answer, Context, Fetch, Ladder, Searching},
-    signatures::{Proof, Unverified, Verified},
+    signatures::{Proof, Unverified},
     state::{DelegatedFacts, FileFacts, Pinned},
     target::Signer,
 };
@@ -37,10 +36,8 @@ pub(crate) struct ExpectDelegated<R: Reading> {
 enum Next<R: Reading> {
     /// The delegator's file, for the delegation at this position.
     Delegation { position: u16 },
-    /// The snapshot, for the version of the role.
-    Listing(Delegation<R>),
-    /// The role's file.
-    Role(Delegation<R>, R::Listed),
+    /// The role's file; first the snapshot, for what it says of that.
+    Role(Delegation<R>, Option<R::Listed>),
 }
 
 impl<R: Reading> ExpectDelegated<R> {
@@ -65,11 +62,11 @@ impl<R: Reading> ExpectDelegated<R> {
                 let pinned = self.delegator.file.file().pinned();
                 (self.delegator.role, pinned.version, Some(pinned))
             }
-            Next::Listing(_) => {
+            Next::Role(_, None) => {
                 let pinned = self.top.snapshot.file().pinned();
                 (RoleName::Snapshot, pinned.version, Some(pinned))
             }
-            Next::Role(delegation, listed) => {
+            Next::Role(delegation, Some(listed)) => {
                 let trusted = context.trusted().delegated(&delegation.role);
                 let trusted = trusted.map(|trusted| trusted.file.pinned());
                 let role = RoleName::Delegated(delegation.role);
@@ -84,41 +81,32 @@ impl<R: Reading> ExpectDelegated<R> {
         }
     }
 
+    /// Goes on where it stands; gives the file of a role once it is verified.
     #[inline(never)]
     pub fn receive<D: Document>(
         &mut self,
         context: &mut Context<R>,
         answer: Answer<'_, D>,
-    ) -> Result<Ladder<R>, Error<D::Error>> {
-        match &self.next {
+    ) -> Result<Progress<R>, Error<D::Error>> {
+        let Self {
+            top, delegator, next, ..
+        } = self;
+        match next {
             Next::Delegation { position } => {
                 let position = *position;
-                let document = present(answer, self.delegator.role)?;
+                let document = present(answer, delegator.role)?;
                 self.receive_delegation(context, document, position)
             }
-            Next::Listing(delegation) => {
+            Next::Role(delegation, listed @ None) => {
                 let document = present(answer, RoleName::Snapshot)?;
-                let listed = read_listing(context, document, self.top.snapshot.file(), delegation)?;
-                let delegation = delegation.clone();
-                Ok(Ladder::Delegated(self.then(Next::Role(delegation, listed))))
+                *listed = Some(read_listing(context, document, top.snapshot.file(), delegation)?);
+                Ok(Progress::Waiting)
             }
-            Next::Role(delegation, listed) => {
+            Next::Role(delegation, Some(listed)) => {
                 let document = present(answer, RoleName::Delegated(delegation.role))?;
-                let Visited { signer, file, content } =
-                    verify_role(context, document, &self.delegator, delegation, listed)?;
-                let (top, search) = (self.top.clone(), core::mem::take(&mut self.search));
-                Ok(after_file(context, top, search, file, signer, content)?)
+                let visited = verify_role(context, document, delegator, delegation, listed)?;
+                Ok(Progress::Visited(visited))
             }
-        }
-    }
-
-    /// The same search, with something else to wait for.
-    fn then(&mut self, next: Next<R>) -> Self {
-        Self {
-            top: self.top.clone(),
-            search: core::mem::take(&mut self.search),
-            delegator: self.delegator.clone(),
-            next,
         }
     }
 
@@ -128,26 +116,64 @@ impl<R: Reading> ExpectDelegated<R> {
         context: &Context<R>,
         document: &mut D,
         position: u16,
-    ) -> Result<Ladder<R>, Error<D::Error>> {
+    ) -> Result<Progress<R>, Error<D::Error>> {
         let delegation = read_delegation(context, document, &self.delegator, position)?;
         let visits_max = context.limits.delegations_visited_max;
         match self.search.visit(&delegation.role, visits_max) {
-            Visit::Again => Ok(next_visit(self.top.clone(), core::mem::take(&mut self.search))),
+            Visit::Again => Ok(self.next_visit()),
             // §5.6.7.1: after too many roles the target counts as not found.
-            Visit::TooMany => Ok(not_found(self.top.clone())),
+            Visit::TooMany => Ok(Progress::NotFound),
             Visit::First => {
                 keys::check_strength(self.delegator.role, delegation.table())?;
-                Ok(Ladder::Delegated(self.then(Next::Listing(delegation))))
+                self.next = Next::Role(delegation, None);
+                Ok(Progress::Waiting)
             }
         }
     }
+
+    /// §5.6.7: a verified file lists the name, or its delegations are visited, or those still pending. Gives the end of the
+    /// search.
+    #[inline(never)]
+    pub fn after_file(
+        &mut self,
+        context: &mut Context<R>,
+        visited: &Visited<R>,
+    ) -> Result<Option<Ladder<R>>, Rejected> {
+        if let Some(resolved) = found(context, &self.top, visited) {
+            return Ok(Some(Ladder::Resolved(resolved)));
+        }
+        self.search.descend(visited)?;
+        Ok(match self.next_visit() {
+            Progress::NotFound => Some(self.not_found()),
+            Progress::Waiting | Progress::Visited(_) => None,
+        })
+    }
+
+    /// The search is over.
+    #[inline(never)]
+    pub fn not_found(&self) -> Ladder<R> {
+        not_found(self.top.clone())
+    }
+
+    /// The next delegation, or the end of the search.
+    fn next_visit(&mut self) -> Progress<R> {
+        let Some(Pending { delegator, position }) = self.search.next() else {
+            return Progress::NotFound;
+        };
+        self.delegator = delegator;
+        self.next = Next::Delegation { position };
+        Progress::Waiting
+    }
 }
 
-/// A delegated role whose file is verified.
-struct Visited<R: Reading> {
-    signer: Signer,
-    file: Verified<()>,
-    content: TargetsContent<R>,
+/// What a step of a search came to.
+pub(crate) enum Progress<R: Reading> {
+    /// Something else is waited for.
+    Waiting,
+    /// A delegated role's file is verified.
+    Visited(Visited<R>),
+    /// Nothing is left to visit.
+    NotFound,
 }
 
 /// Holds a delegated role's file against the delegation to it.

@@ -1,12 +1,12 @@
 //! §5.4: which snapshot is the newest.
 
-use super::{ExpectSnapshot, present};
+use super::present;
 use crate::{
     error::{Error, Rejected},
     names::{FileName, RoleName},
     read::{Received, Wanted, root::RootKeys, timestamp::TimestampBody},
     reading::Reading,
-    session::{Answer, Context, Fetch, Ladder},
+    session::{Answer, Context, Fetch},
     signatures::{Proof, Unverified, Verified},
     state::{TimestampFacts, replace},
 };
@@ -14,16 +14,10 @@ use tuffet_wire::Document;
 
 /// Waits for the timestamp.
 #[derive(Clone, Debug)]
-pub(crate) struct ExpectTimestamp<R: Reading> {
-    keys: RootKeys<R>,
-}
+pub(crate) struct ExpectTimestamp;
 
-impl<R: Reading> ExpectTimestamp<R> {
-    pub fn new(keys: RootKeys<R>) -> Self {
-        Self { keys }
-    }
-
-    pub fn fetch(&self, context: &Context<R>) -> Fetch {
+impl ExpectTimestamp {
+    pub fn fetch<R: Reading>(&self, context: &Context<R>) -> Fetch {
         let role = RoleName::Timestamp;
         let file = FileName { role, version: None };
         Fetch {
@@ -34,12 +28,14 @@ impl<R: Reading> ExpectTimestamp<R> {
         }
     }
 
+    /// Gives what it says of the snapshot.
     #[inline(never)]
-    pub fn receive<D: Document>(
+    pub fn receive<R: Reading, D: Document>(
         &self,
+        keys: &RootKeys<R>,
         context: &mut Context<R>,
         answer: Answer<'_, D>,
-    ) -> Result<Ladder<R>, Error<D::Error>> {
+    ) -> Result<R::Listed, Error<D::Error>> {
         let role = RoleName::Timestamp;
         let document = present(answer, role)?;
         let wanted = Wanted::unlisted(role, context.limits.timestamp_bytes_max);
@@ -51,18 +47,14 @@ impl<R: Reading> ExpectTimestamp<R> {
             file,
             content,
         };
-        let offered = offered.verify(Proof::Signatures(&[self.keys.timestamp()]))?;
+        let offered = offered.verify(Proof::Signatures(&[keys.timestamp()]))?;
         let newest = newest(context, &offered)?;
         // §5.4.4
         context.check_expiry(role, newest.file.expires)?;
         // §5.4.5
         let listed = newest.snapshot.clone();
         context.remember(|trusted| replace(&mut trusted.timestamp, Some(newest)));
-        Ok(Ladder::Snapshot(ExpectSnapshot::new(
-            context,
-            self.keys.clone(),
-            listed,
-        )))
+        Ok(listed)
     }
 }
 
