@@ -3,14 +3,14 @@
 use crate::{
     error::{Error, Misuse, Rejected},
     ladder::{
-        self, AfterRoot, ExpectDelegated, ExpectRoot, ExpectSnapshot, ExpectTargets, ExpectTargetsAgain,
-        ExpectTimestamp, Progress, Resolved,
+        self, AfterFile, AfterRoot, ExpectDelegated, ExpectRoot, ExpectSnapshot, ExpectTargets, ExpectTargetsAgain,
+        ExpectTimestamp, Progress, Resolved, Visited,
     },
     limits::Limits,
     names::{FileName, RoleName, RoleVersion},
     read::root::RootKeys,
     reading::{Reading, Strict},
-    signatures::Proof,
+    signatures::{Proof, Verified},
     state::{Pinned, TrustedState, below, replace},
     target::Resolution,
 };
@@ -226,7 +226,7 @@ impl<R: Reading> Session<R> {
         let (role, pinned) = match self.request() {
             Request::Fetch(fetch) => (fetch.role, fetch.pinned),
             Request::Paused | Request::Resolved => {
-                self.ladder = Ladder::Refused;
+                self.refuse();
                 return Err(Misuse::NothingRequested.into());
             }
         };
@@ -254,53 +254,96 @@ impl<R: Reading> Session<R> {
     fn step<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), Error<D::Error>> {
         let stepped = self.climb(answer);
         if stepped.is_err() {
-            self.ladder = Ladder::Refused;
+            self.refuse();
         }
         stepped
     }
 
+    /// Holds the answer against what is waited for. What comes next is put in place by the functions below, which are not inlined:
+    /// what they make is large, and must not stand in this frame while files are verified.
     #[inline(never)]
     fn climb<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), Error<D::Error>> {
         let context = &mut self.context;
         match &mut self.ladder {
-            Ladder::Top(keys, rung) => match rung {
-                Rung::Root(state) => match state.receive(keys, context, answer)? {
-                    AfterRoot::Root(next) => *state = next,
-                    AfterRoot::Timestamp(next) => *rung = Rung::Timestamp(next),
-                    AfterRoot::Paused => self.ladder = Ladder::Paused,
-                },
-                Rung::Timestamp(state) => {
-                    let listed = state.receive(keys, context, answer)?;
-                    rung.expect_snapshot(context, listed);
-                }
-                Rung::Snapshot(state) => {
-                    if let Some(next) = state.receive(keys, context, answer)? {
-                        *rung = Rung::Targets(next);
-                    }
-                }
-                Rung::Targets(state) => {
-                    let visited = state.receive(Proof::Signatures(&[keys.targets()]), context, answer)?;
-                    let snapshot = state.snapshot().clone();
-                    self.ladder = ladder::begin_search(context, snapshot, &visited)?;
-                }
+            Ladder::Top(keys, Rung::Root(state)) => match state.receive(keys, context, answer)? {
+                AfterRoot::Root(next) => *state = next,
+                AfterRoot::Timestamp(next) => self.expect_timestamp(next),
+                AfterRoot::Paused => self.pause(),
             },
+            Ladder::Top(keys, Rung::Timestamp(state)) => {
+                let listed = state.receive(keys, context, answer)?;
+                self.expect_snapshot(listed);
+            }
+            Ladder::Top(keys, Rung::Snapshot(state)) => {
+                if let Some(next) = state.receive(keys, context, answer)? {
+                    self.expect_targets(next);
+                }
+            }
+            Ladder::Top(keys, Rung::Targets(state)) => {
+                let visited = state.receive(Proof::Signatures(&[keys.targets()]), context, answer)?;
+                let snapshot = state.snapshot().clone();
+                self.begin_search(snapshot, &visited)?;
+            }
             Ladder::TargetsAgain(state) => {
                 let visited = state.receive(context, answer)?;
                 let snapshot = state.snapshot().clone();
-                self.ladder = ladder::begin_search(context, snapshot, &visited)?;
+                self.begin_search(snapshot, &visited)?;
             }
             Ladder::Delegated(state) => match state.receive(context, answer)? {
                 Progress::Waiting => {}
                 Progress::Visited(visited) => {
-                    if let Some(end) = state.after_file(context, &visited)? {
-                        self.ladder = end;
+                    if state.after_file(&visited)? == AfterFile::SearchIsOver {
+                        self.end_search(Some(&visited));
                     }
                 }
-                Progress::NotFound => self.ladder = state.not_found(),
+                Progress::NotFound => self.end_search(None),
             },
             Ladder::Paused | Ladder::Resolved(_) | Ladder::Refused => return Err(Misuse::NothingRequested.into()),
         }
         Ok(())
+    }
+
+    #[inline(never)]
+    fn refuse(&mut self) {
+        self.ladder = Ladder::Refused;
+    }
+
+    #[inline(never)]
+    fn pause(&mut self) {
+        self.ladder = Ladder::Paused;
+    }
+
+    #[inline(never)]
+    fn go_to(&mut self, next: impl FnOnce(&Context<R>) -> Rung<R>) {
+        if let Ladder::Top(_, rung) = &mut self.ladder {
+            *rung = next(&self.context);
+        }
+    }
+
+    fn expect_timestamp(&mut self, next: ExpectTimestamp) {
+        self.go_to(|_| Rung::Timestamp(next));
+    }
+
+    fn expect_snapshot(&mut self, listed: R::Listed) {
+        self.go_to(|context| Rung::Snapshot(ExpectSnapshot::new(context, listed)));
+    }
+
+    fn expect_targets(&mut self, next: ExpectTargets<R>) {
+        self.go_to(|_| Rung::Targets(next));
+    }
+
+    #[inline(never)]
+    fn begin_search(&mut self, snapshot: Verified<()>, visited: &Visited<R>) -> Result<(), Rejected> {
+        self.ladder = ladder::begin_search(&mut self.context, snapshot, visited)?;
+        Ok(())
+    }
+
+    /// The search came to its end, with or without this file.
+    #[inline(never)]
+    fn end_search(&mut self, last: Option<&Visited<R>>) {
+        if let Ladder::Delegated(state) = &self.ladder {
+            self.ladder = Ladder::Resolved(state.end(&mut self.context, last));
+        }
     }
 
     /// What to remember; complete after every accepted answer.
@@ -341,14 +384,6 @@ impl<R: Reading> Session<R> {
             context,
             ladder: Ladder::TargetsAgain(resolved.search()),
         })
-    }
-}
-
-impl<R: Reading> Rung<R> {
-    /// Not inlined: what is made here is large, and nothing else stands beside it.
-    #[inline(never)]
-    fn expect_snapshot(&mut self, context: &Context<R>, listed: R::Listed) {
-        *self = Self::Snapshot(ExpectSnapshot::new(context, listed));
     }
 }
 

@@ -3,21 +3,21 @@
 use super::{
     check_version, present,
     search::{Delegator, Pending, Search, Visit},
-    targets::{Top, Visited, found, not_found, read_targets},
+    targets::{Resolved, Top, Visited, end_search, read_targets},
 };
 use crate::{
     error::{Error, Rejected},
     keys,
     limits::Limits,
-    names::RoleName,
+    names::{DelegatedName, RoleName},
     read::{
         Received, Wanted,
-        delegation::{Delegation, DelegationBody, KeysBody},
+        delegation::{Delegation, DelegationBody, DelegationHead, KeysBody, RoleKeyIds, RoleKeys},
         snapshot::{OldFiles, SnapshotBody},
     },
     reading::Reading,
-    session::{Answer, Context, Fetch, Ladder, Searching},
-    signatures::{Proof, Unverified},
+    session::{Answer, Context, Fetch, Searching},
+    signatures::{Proof, Unverified, Verified},
     state::{DelegatedFacts, FileFacts, Pinned},
     target::Signer,
 };
@@ -117,42 +117,42 @@ impl<R: Reading> ExpectDelegated<R> {
         document: &mut D,
         position: u16,
     ) -> Result<Progress<R>, Error<D::Error>> {
-        let delegation = read_delegation(context, document, &self.delegator, position)?;
+        let mut table = RoleKeys::<R>::default();
+        let found = read_delegation(context, document, &self.delegator, position, &mut table)?;
+        let DelegationHead { role, threshold } = found.content();
         let visits_max = context.limits.delegations_visited_max;
-        match self.search.visit(&delegation.role, visits_max) {
+        match self.search.visit(role, visits_max) {
             Visit::Again => Ok(self.next_visit()),
             // §5.6.7.1: after too many roles the target counts as not found.
             Visit::TooMany => Ok(Progress::NotFound),
             Visit::First => {
-                keys::check_strength(self.delegator.role, delegation.table())?;
-                self.next = Next::Role(delegation, None);
+                keys::check_strength(self.delegator.role, &table)?;
+                self.expect_role(*role, &table, *threshold);
                 Ok(Progress::Waiting)
             }
         }
     }
 
-    /// §5.6.7: a verified file lists the name, or its delegations are visited, or those still pending. Gives the end of the
-    /// search.
     #[inline(never)]
-    pub fn after_file(
-        &mut self,
-        context: &mut Context<R>,
-        visited: &Visited<R>,
-    ) -> Result<Option<Ladder<R>>, Rejected> {
-        if let Some(resolved) = found(context, &self.top, visited) {
-            return Ok(Some(Ladder::Resolved(resolved)));
+    fn expect_role(&mut self, role: DelegatedName, table: &RoleKeys<R>, threshold: u16) {
+        self.next = Next::Role(Delegation::new(role, table.clone(), threshold), None);
+    }
+
+    /// §5.6.7: a verified file lists the name, or its delegations are visited, or those still pending.
+    pub fn after_file(&mut self, visited: &Visited<R>) -> Result<AfterFile, Rejected> {
+        if visited.content.entry.is_some() {
+            return Ok(AfterFile::SearchIsOver);
         }
         self.search.descend(visited)?;
         Ok(match self.next_visit() {
-            Progress::NotFound => Some(self.not_found()),
-            Progress::Waiting | Progress::Visited(_) => None,
+            Progress::NotFound => AfterFile::SearchIsOver,
+            Progress::Waiting | Progress::Visited(_) => AfterFile::Waiting,
         })
     }
 
-    /// The search is over.
-    #[inline(never)]
-    pub fn not_found(&self) -> Ladder<R> {
-        not_found(self.top.clone())
+    /// How the search ended, with the last file that was visited.
+    pub fn end(&self, context: &mut Context<R>, last: Option<&Visited<R>>) -> Resolved<R> {
+        end_search(context, &self.top, last)
     }
 
     /// The next delegation, or the end of the search.
@@ -164,6 +164,15 @@ impl<R: Reading> ExpectDelegated<R> {
         self.next = Next::Delegation { position };
         Progress::Waiting
     }
+}
+
+/// What follows a delegated role's file.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AfterFile {
+    /// Something else is waited for.
+    Waiting,
+    /// It lists the name, or nothing is left to visit.
+    SearchIsOver,
 }
 
 /// What a step of a search came to.
@@ -237,28 +246,27 @@ fn notice_rotation<R: Reading>(context: &mut Context<R>, delegator: &Delegator, 
     }
 }
 
-/// Reads one delegation: who it names, and then their keys, which stand before it in the file.
+/// Reads one delegation: who it names, and then their keys, which stand before it in the file, into `table`.
 #[inline(never)]
 fn read_delegation<R: Reading, D: Document>(
     context: &Context<R>,
     document: &mut D,
     delegator: &Delegator,
     position: u16,
-) -> Result<Delegation<R>, Error<D::Error>> {
+    table: &mut RoleKeys<R>,
+) -> Result<Verified<DelegationHead>, Error<D::Error>> {
     let (role, known) = (delegator.role, delegator.file.file());
     let wanted = Wanted::<R>::exactly(role, bytes_max(&context.limits, role), known.pinned());
     let mut received = Received::open(document, &wanted)?;
-    let (_, ids) = received.read(DelegationBody::<R>::at(position))?;
-    let (file, table) = received.read(KeysBody::<R>::new(&ids.ids))?;
-    let content = Delegation::new(ids.role, table, ids.threshold);
-    let (_, delegation) = Unverified {
+    let mut ids = RoleKeyIds::<R>::default();
+    let (_, content) = received.read(DelegationBody::<R>::at(position, &mut ids))?;
+    let (file, ()) = received.read(KeysBody::<R>::new(&ids, table))?;
+    Unverified {
         received: &mut received,
         file,
         content,
     }
-    .verify(Proof::SameBytes(known))?
-    .split();
-    Ok(delegation)
+    .verify(Proof::SameBytes(known))
 }
 
 /// §5.6.1: what the snapshot says of a delegated role's file.

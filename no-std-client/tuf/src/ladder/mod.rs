@@ -13,11 +13,11 @@ mod snapshot;
 mod targets;
 mod timestamp;
 
-pub(crate) use delegated::{ExpectDelegated, Progress};
+pub(crate) use delegated::{AfterFile, ExpectDelegated, Progress};
 pub use root::first_root;
 pub(crate) use root::{AfterRoot, ExpectRoot, begin};
 pub(crate) use snapshot::ExpectSnapshot;
-pub(crate) use targets::{ExpectTargets, ExpectTargetsAgain, Resolved, begin_search};
+pub(crate) use targets::{ExpectTargets, ExpectTargetsAgain, Resolved, Visited, begin_search};
 pub(crate) use timestamp::ExpectTimestamp;
 
 use crate::{

@@ -178,36 +178,30 @@ pub(crate) fn begin_search<R: Reading>(
         snapshot,
         targets: visited.file.clone(),
     };
-    if context.wanted.is_none() {
-        return Ok(not_found(top));
-    }
-    if let Some(resolved) = found(context, &top, visited) {
-        return Ok(Ladder::Resolved(resolved));
-    }
     let mut search = Search::default();
-    search.descend(visited)?;
+    if context.wanted.is_some() && visited.content.entry.is_none() {
+        search.descend(visited)?;
+    }
     Ok(match search.next() {
         Some(pending) => Ladder::Delegated(ExpectDelegated::new(top, search, pending)),
-        None => not_found(top),
+        None => Ladder::Resolved(end_search(context, &top, Some(visited))),
     })
 }
 
-/// The end of the search, if a verified file lists the name.
+/// The end of the search: a verified file lists the name, or none does.
 #[inline(never)]
-pub(super) fn found<R: Reading>(context: &mut Context<R>, top: &Top, visited: &Visited<R>) -> Option<Resolved<R>> {
-    let (wanted, entry) = (context.wanted.clone()?, visited.content.entry.clone()?);
-    complete_cycle(context, top, visited.file.file());
-    Some(Resolved {
+pub(super) fn end_search<R: Reading>(context: &mut Context<R>, top: &Top, last: Option<&Visited<R>>) -> Resolved<R> {
+    let mut resolution = Resolution::NotFound;
+    if let (Some(wanted), Some(last)) = (context.wanted.clone(), last)
+        && let Some(entry) = last.content.entry.clone()
+    {
+        complete_cycle(context, top, last.file.file());
+        resolution = Resolution::Found(VerifiedTarget::new(wanted, entry, last.signer));
+    }
+    Resolved {
         top: top.clone(),
-        resolution: Resolution::Found(VerifiedTarget::new(wanted, entry, visited.signer)),
-    })
-}
-
-pub(super) fn not_found<R: Reading>(top: Top) -> Ladder<R> {
-    Ladder::Resolved(Resolved {
-        top,
-        resolution: Resolution::NotFound,
-    })
+        resolution,
+    }
 }
 
 /// The first search found its target, so the whole cycle is verified and its signing times have passed.

@@ -2,7 +2,7 @@
 
 use super::{
     Body, Received, Wanted,
-    delegation::{DelegationBody, KeysBody},
+    delegation::{DelegationBody, KeysBody, RoleKeyIds, RoleKeys},
     root::{RootBody, RootKeys},
     snapshot::{OldFiles, SnapshotBody},
     targets::{RoleNamesBody, TargetsBody},
@@ -104,8 +104,16 @@ fn answers<R: Reading>(kind: usize, bytes: &[u8], piece: usize) -> Result<FileFa
         3 => answer::<R, _>(bytes, piece, SnapshotBody::<R>::old(&mut OldFiles::from(1))),
         4 => answer::<R, _>(bytes, piece, TargetsBody::<R>::new("p_x")),
         5 => answer::<R, _>(bytes, piece, RoleNamesBody::<R>::from(0)),
-        6 => answer::<R, _>(bytes, piece, DelegationBody::<R>::at(0)),
-        _ => answer::<R, _>(bytes, piece, KeysBody::<R>::new(&[[0; 32]])),
+        6 => answer::<R, _>(
+            bytes,
+            piece,
+            DelegationBody::<R>::at(0, &mut RoleKeyIds::<R>::default()),
+        ),
+        _ => answer::<R, _>(
+            bytes,
+            piece,
+            KeysBody::<R>::new(&[[0; 32]], &mut RoleKeys::<R>::default()),
+        ),
     }
 }
 
