@@ -119,6 +119,8 @@ pub(crate) enum Ladder<R: Reading> {
 /// Which top-level role it is.
 #[derive(Clone, Debug)]
 pub(crate) enum Rung<R: Reading> {
+    /// The root that is kept: there are no keys yet.
+    KeptRoot,
     Root(ExpectRoot),
     Timestamp(ExpectTimestamp),
     Snapshot(ExpectSnapshot<R>),
@@ -180,23 +182,51 @@ impl<R: Reading> Session<R> {
         clock: ClockPolicy,
         limits: &Limits,
     ) -> Result<Self, Error<D::Error>> {
-        let mut context = Context {
-            started_at: clock.started_at(trusted.floor),
-            trusted,
-            is_changed: false,
-            wanted,
-            limits: *limits,
-            clock,
-            searching: Searching::First,
-            has_consistent_snapshot: true,
+        let mut session = Self::before_root(trusted, wanted, clock, limits);
+        session.open(root)?;
+        Ok(session)
+    }
+
+    /// The same in two steps, for a caller that has no room to move a session while it reads: this one waits for
+    /// [`open`](Self::open), and until then has neither a request nor a resolution.
+    #[inline(never)]
+    pub fn before_root(
+        trusted: TrustedState<R>,
+        wanted: Option<R::TargetName>,
+        clock: ClockPolicy,
+        limits: &Limits,
+    ) -> Self {
+        Self {
+            context: Context {
+                started_at: clock.started_at(trusted.floor),
+                trusted,
+                is_changed: false,
+                wanted,
+                limits: *limits,
+                clock,
+                searching: Searching::First,
+                has_consistent_snapshot: true,
+            },
+            ladder: Ladder::Top(RootKeys::none(), Rung::KeptRoot),
+        }
+    }
+
+    /// §5.2: reads the kept root. After an error nothing is left in the session.
+    pub fn open<D: Document>(&mut self, root: &mut D) -> Result<(), Error<D::Error>> {
+        let Ladder::Top(keys, Rung::KeptRoot) = &mut self.ladder else {
+            self.refuse();
+            return Err(Misuse::NothingRequested.into());
         };
-        let mut keys = RootKeys::none();
-        let ladder = match ladder::begin(&mut context, &mut keys, root)? {
-            AfterRoot::Paused => Ladder::Paused,
-            AfterRoot::Root(state) => Ladder::Top(keys, Rung::Root(state)),
-            AfterRoot::Timestamp(state) => Ladder::Top(keys, Rung::Timestamp(state)),
-        };
-        Ok(Self { context, ladder })
+        match ladder::begin(&mut self.context, keys, root) {
+            Ok(AfterRoot::Paused) => self.pause(),
+            Ok(AfterRoot::Root(state)) => self.expect_root(state),
+            Ok(AfterRoot::Timestamp(state)) => self.expect_timestamp(state),
+            Err(error) => {
+                self.refuse();
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// What to do next.
@@ -210,7 +240,7 @@ impl<R: Reading> Session<R> {
             Ladder::TargetsAgain(state) => state.fetch(context),
             Ladder::Delegated(state) => state.fetch(context),
             Ladder::Paused => return Request::Paused,
-            Ladder::Resolved(_) | Ladder::Refused => return Request::Resolved,
+            Ladder::Top(_, Rung::KeptRoot) | Ladder::Resolved(_) | Ladder::Refused => return Request::Resolved,
         })
     }
 
@@ -223,12 +253,9 @@ impl<R: Reading> Session<R> {
     /// The same where the session stands, for a caller that has no room to move it: answers with what to write down. After
     /// an error nothing is left in it, and it has neither a request nor a resolution any more.
     pub fn take<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<Option<Store>, Error<D::Error>> {
-        let (role, pinned) = match self.request() {
-            Request::Fetch(fetch) => (fetch.role, fetch.pinned),
-            Request::Paused | Request::Resolved => {
-                self.refuse();
-                return Err(Misuse::NothingRequested.into());
-            }
+        let Some((role, pinned)) = self.awaited() else {
+            self.refuse();
+            return Err(Misuse::NothingRequested.into());
         };
         match answer {
             Answer::Absent => self.step(Answer::<D>::Absent)?,
@@ -241,6 +268,15 @@ impl<R: Reading> Session<R> {
             }
         }
         Ok(core::mem::take(&mut self.context.is_changed).then_some(Store { role }))
+    }
+
+    /// Whose file is waited for, and exactly which one if that is known.
+    #[inline(never)]
+    fn awaited(&self) -> Option<(RoleName, Option<Pinned>)> {
+        match self.request() {
+            Request::Fetch(fetch) => Some((fetch.role, fetch.pinned)),
+            Request::Paused | Request::Resolved => None,
+        }
     }
 
     fn waits_for_delegation_in(&self, file: Option<Pinned>) -> bool {
@@ -298,7 +334,9 @@ impl<R: Reading> Session<R> {
                 }
                 Progress::NotFound => self.end_search(None),
             },
-            Ladder::Paused | Ladder::Resolved(_) | Ladder::Refused => return Err(Misuse::NothingRequested.into()),
+            Ladder::Top(_, Rung::KeptRoot) | Ladder::Paused | Ladder::Resolved(_) | Ladder::Refused => {
+                return Err(Misuse::NothingRequested.into());
+            }
         }
         Ok(())
     }
@@ -318,6 +356,10 @@ impl<R: Reading> Session<R> {
         if let Ladder::Top(_, rung) = &mut self.ladder {
             *rung = next(&self.context);
         }
+    }
+
+    fn expect_root(&mut self, next: ExpectRoot) {
+        self.go_to(|_| Rung::Root(next));
     }
 
     fn expect_timestamp(&mut self, next: ExpectTimestamp) {

@@ -116,9 +116,7 @@ fn count<R: Reading, D: Document>(
         if counted.keys() >= needed {
             break;
         }
-        if let Some(verifier) = signed_part(received, key)?
-            && R::Key::is_valid(verifier)
-        {
+        if is_signed_by(received, key)? {
             counted.add(authority, position, key);
         }
     }
@@ -134,14 +132,14 @@ fn count<R: Reading, D: Document>(
 /// The check of one signature of a key of this reading.
 type Verifier<R> = <<R as Parts>::Key as PublicKey>::Verifier;
 
-/// Runs the signed part of a document through the verifier of one key; nothing if that key did not sign it.
+/// Whether one key signed a document.
 ///
-/// Not inlined: scanner and hash must be gone from the stack when the verdict needs it.
+/// The verifier stands in this frame alone. Scanner and hash are gone from the stack when the verdict needs it.
 #[inline(never)]
-fn signed_part<R: Reading, D: Document>(
+fn is_signed_by<R: Reading, D: Document>(
     received: &mut Received<'_, R, D>,
     key: &KnownKey<R>,
-) -> Result<Option<Verifier<R>>, Error<D::Error>> {
+) -> Result<bool, Error<D::Error>> {
     let mut sink = SignedPart {
         key,
         is_its_signature: false,
@@ -149,7 +147,7 @@ fn signed_part<R: Reading, D: Document>(
         verifier: None,
     };
     received.pass(&mut sink)?;
-    Ok(sink.verifier)
+    Ok(sink.verifier.is_some_and(R::Key::is_valid))
 }
 
 /// Looks for the signature of one key, then hands `signed` to its verifier.

@@ -212,23 +212,35 @@ fn verify_role<R: Reading, D: Document>(
     let verified = claim.verify(Proof::Signatures(&[delegation.authority()]))?;
     // §5.6.4
     check_version(role, R::version(listed), verified.file().version)?;
-    let facts = DelegatedFacts {
-        role: delegation.role,
-        file: *verified.file(),
-        signers: delegation.authority().id(),
-    };
-    notice_rotation(context, delegator, &facts);
-    // §5.6.5
-    context.check_expiry(role, facts.file.expires)?;
-    // §5.6.6
-    context.remember(|trusted| trusted.remember(facts));
+    accept_role(context, delegator, delegation, verified.file())?;
     let (file, content) = verified.split();
     let signer = Signer {
         role,
         delegator: delegator.role,
-        signed_at: facts.file.signed_at,
+        signed_at: file.file().signed_at,
     };
     Ok(Visited { signer, file, content })
+}
+
+/// A verified file is remembered, if it is valid.
+#[inline(never)]
+fn accept_role<R: Reading>(
+    context: &mut Context<R>,
+    delegator: &Delegator,
+    delegation: &Delegation<R>,
+    file: &FileFacts,
+) -> Result<(), Rejected> {
+    let facts = DelegatedFacts {
+        role: delegation.role,
+        file: *file,
+        signers: delegation.authority().id(),
+    };
+    notice_rotation(context, delegator, &facts);
+    // §5.6.5
+    context.check_expiry(RoleName::Delegated(facts.role), facts.file.expires)?;
+    // §5.6.6
+    context.remember(|trusted| trusted.remember(facts));
+    Ok(())
 }
 
 /// The top-level targets gave a role other keys than it had: what the old ones said about the time is forgotten.

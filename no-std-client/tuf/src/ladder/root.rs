@@ -129,7 +129,7 @@ impl ExpectRoot {
                 let mut own = RootKeys::none();
                 let new = self.verify(keys, &mut own, context, document)?;
                 accept(context, keys, &new);
-                keys.clone_from(new.content());
+                keys.replace_with(new.content());
                 Ok(next_root(context, &new, self.files_left.saturating_sub(1))?)
             }
         }

@@ -39,6 +39,29 @@ impl<R: Reading> RootKeys<R> {
         }
     }
 
+    /// These keys instead. The table is copied key by key: there is no room for a third one.
+    #[inline(never)]
+    pub fn replace_with(&mut self, new: &Self) {
+        let Self {
+            has_consistent_snapshot,
+            table,
+            root,
+            snapshot,
+            targets,
+            timestamp,
+        } = new;
+        self.has_consistent_snapshot = *has_consistent_snapshot;
+        self.root = *root;
+        self.snapshot = *snapshot;
+        self.targets = *targets;
+        self.timestamp = *timestamp;
+        self.table.truncate(0);
+        for key in table.iter() {
+            // Invariant: as many as there is room for stood in the other table.
+            let _fits = self.table.try_push(key.clone());
+        }
+    }
+
     pub fn root(&self) -> Authority<'_, R> {
         self.authority(self.root)
     }
