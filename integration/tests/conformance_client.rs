@@ -57,7 +57,7 @@ impl Client {
 
     fn files(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
         let entries = std::fs::read_dir(self.folder.path().join(folder));
-        let entries = entries
+        let entries: Vec<_> = entries
             .map(|entries| entries.map(Result::unwrap).collect())
             .unwrap_or_default();
         let file = |entry: std::fs::DirEntry| {
