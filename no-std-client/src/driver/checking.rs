@@ -17,17 +17,17 @@ use crate::transport::{Ask, Etag, Opened, Path};
 use crate::update::{Considered, Installation, Request, Update};
 use core::fmt::Write as _;
 use embedded_storage::nor_flash::NorFlash;
-use tuffet_tuf::{Answer, Fetch, Pinned, RoleName, VerifiedTarget};
+use tuffet_tuf::{Algorithms, Answer, Ed25519, Fetch, Pinned, RoleName, VerifiedTarget};
 use tuffet_wire::hex::Hex;
 
 /// How often a file that breaks off is asked for again at once.
 const TRIES_MAX: u8 = 3;
 
 /// An update up to its decision.
-pub struct Checking<'f, 'd, 'w, F, S> {
+pub struct Checking<'f, 'd, 'w, F, S, A: Algorithms = Ed25519> {
     storage: Storage<'f, F, S>,
     pages: StatePages<'f, F>,
-    update: &'w mut Update<'d>,
+    update: &'w mut Update<'d, A>,
     waits: Waits,
     path: Path,
     bytes_max: u32,
@@ -56,9 +56,9 @@ enum Kind {
     Other,
 }
 
-impl<'f, 'd, 'w, F: NorFlash, S> Checking<'f, 'd, 'w, F, S> {
+impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
     /// Drives a machine that was begun. It stands in the frame of the caller, and only what is named here beside it.
-    pub fn begin(storage: Storage<'f, F, S>, pages: StatePages<'f, F>, update: &'w mut Update<'d>) -> Self {
+    pub fn begin(storage: Storage<'f, F, S>, pages: StatePages<'f, F>, update: &'w mut Update<'d, A>) -> Self {
         Self {
             storage,
             pages,
@@ -222,7 +222,7 @@ impl<'f, 'd, 'w, F: NorFlash, S> Checking<'f, 'd, 'w, F, S> {
     }
 }
 
-impl<F: NorFlash, S> Work<F> for Checking<'_, '_, '_, F, S> {
+impl<F: NorFlash, S, A: Algorithms> Work<F> for Checking<'_, '_, '_, F, S, A> {
     fn need(&mut self) -> Result<Need<'_>, Stop<F::Error>> {
         while self.waits == Waits::Machine {
             self.turn()?;

@@ -13,7 +13,7 @@ use embedded_storage::nor_flash::NorFlash;
 use tuffet_boot::{State, VerifiedImage};
 use tuffet_patch::Decoder;
 use tuffet_release::{DOCUMENT_BYTES_MAX, ROLLOUT_BYTES_MAX, Refusal, Version, WaitReason};
-use tuffet_tuf::{ClockPolicy, first_root};
+use tuffet_tuf::{Algorithms, ClockPolicy, Ed25519, Strict, TrustedState};
 use tuffet_wire::UnixSeconds;
 
 /// How often one update may go on along a long chain of roots.
@@ -84,15 +84,16 @@ pub enum Outcome {
     Waiting(WaitReason),
 }
 
-/// A device with its flash, and the decoder `D` of its profile. The transport is lent to each call, so that the client can
-/// stand in a static and the network come and go.
-pub struct Client<'c, F, S, D> {
+/// A device with its flash, the decoder `D` of its profile, and the signatures `A` that it counts. The transport is lent to each
+/// call, so that the client can stand in a static and the network come and go.
+pub struct Client<'c, F, S, D, A = Ed25519> {
     device: &'c Device,
     storage: Storage<'c, F, S>,
     settings: Settings,
     poll: Poll,
     etag: Option<Etag>,
     decoder: PhantomData<fn() -> D>,
+    algorithms: PhantomData<fn() -> A>,
 }
 
 /// What is due.
@@ -110,7 +111,7 @@ enum Next<'d> {
     Install(Installation<'d>),
 }
 
-impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
+impl<'c, F: NorFlash, D: Decoder, A: Algorithms> Client<'c, F, Xip, D, A> {
     /// A device after a restart. Refused, as a mistake of the firmware, if the device does not stream patches of the profile
     /// that the decoder takes, or says something else of its slots than the map, or reads longer files than the map has
     /// room for.
@@ -134,6 +135,7 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
             poll: Poll::after_restart(settings.schedule, now),
             etag: None,
             decoder: PhantomData,
+            algorithms: PhantomData,
         })
     }
 
@@ -149,19 +151,19 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     }
 
     #[inline(never)]
-    fn begin(&self, running: Running, now: UnixSeconds) -> Result<(StatePages<'c, F>, Update<'c>), Stop<F::Error>> {
+    fn begin(&self, running: Running, now: UnixSeconds) -> Result<(StatePages<'c, F>, Update<'c, A>), Stop<F::Error>> {
         let (pages, state) = self.storage.state()?;
         let clock = self.settings.clock.policy(now);
         Ok((pages, Update::begin(self.device, running, state, clock)))
     }
 
     #[inline(never)]
-    fn begin_again(&self, now: UnixSeconds) -> Result<(StatePages<'c, F>, Update<'c>), Stop<F::Error>> {
+    fn begin_again(&self, now: UnixSeconds) -> Result<(StatePages<'c, F>, Update<'c, A>), Stop<F::Error>> {
         let (pages, state) = self.storage.state()?;
         let running = self.running()?;
         // First what can be refused, and then the machine, which is made only once.
         let clock = self.settings.clock.policy(now);
-        <Update<'_>>::check_remembered(self.device, &state, clock)?;
+        Update::<'_, A>::check_remembered(self.device, &state, clock)?;
         Ok((pages, Update::about_remembered(self.device, running, state, clock)))
     }
 
@@ -174,7 +176,7 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
 
     /// Reads the decision off the first half.
     #[inline(never)]
-    fn decided(&mut self, checking: Checking<'c, 'c, '_, F, Xip>) -> Result<Next<'c>, Stop<F::Error>> {
+    fn decided(&mut self, checking: Checking<'c, 'c, '_, F, Xip, A>) -> Result<Next<'c>, Stop<F::Error>> {
         let etag = checking.etag();
         if etag.is_some() {
             self.etag = etag;
@@ -313,7 +315,7 @@ async fn pump_async<F: NorFlash, T: AsyncTransport>(
 }
 
 /// Waiting.
-impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
+impl<'c, F: NorFlash, D: Decoder, A: Algorithms> Client<'c, F, Xip, D, A> {
     /// Does what is due, and notes in the schedule how it went. `random` is any uniformly drawn number.
     pub fn turn<T: Transport>(
         &mut self,
@@ -388,7 +390,8 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
     /// device that is provisioned already.
     pub fn provision_root(&self, root: &[u8]) -> Result<(), Stop<F::Error>> {
         self.check_unprovisioned()?;
-        let trusted = first_root(&mut &*root, &self.device.limits).map_err(|error| match error {
+        let first = TrustedState::<Strict<A>>::of_first_root(&mut &*root, &self.device.limits);
+        let trusted = first.map_err(|error| match error {
             tuffet_tuf::Error::Rejected(rejected) => Failure::Rejected(rejected),
             tuffet_tuf::Error::Storage(never) => match never {},
             tuffet_tuf::Error::DamagedStore { .. }
@@ -410,7 +413,9 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
             rest = others;
         }
         fill.finish(&mut region)?;
-        self.storage.blank_state()?.save(&DeviceState::new(trusted))?;
+        self.storage
+            .blank_state()?
+            .save(&DeviceState::new(trusted.with_algorithms()))?;
         Ok(())
     }
 
@@ -469,7 +474,7 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
         &mut self,
         transport: &mut T,
         pages: StatePages<'c, F>,
-        update: &mut Update<'c>,
+        update: &mut Update<'c, A>,
     ) -> Result<Next<'c>, Stop<F::Error>> {
         let mut checking = Checking::begin(self.storage, pages, update);
         pump(&mut checking, transport)?;
@@ -493,7 +498,7 @@ impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
 }
 
 /// Awaited. The same steps in the same order; what they do stands above, once.
-impl<'c, F: NorFlash, D: Decoder> Client<'c, F, Xip, D> {
+impl<'c, F: NorFlash, D: Decoder, A: Algorithms> Client<'c, F, Xip, D, A> {
     /// Like [`turn`](Self::turn).
     pub async fn turn_async<T: AsyncTransport>(
         &mut self,

@@ -41,18 +41,12 @@ pub(crate) fn glob_matches(pattern: &str, name: &str) -> bool {
 
 /// §4.5: whether the digest of a name begins with a prefix in lowercase hexadecimal digits.
 pub(crate) fn hash_matches(prefix: &str, name: &Digest) -> bool {
-    let mut digits = ArrayDigits::default();
-    let _fits = core::fmt::write(&mut digits, format_args!("{}", hex::Hex(name)));
-    digits.0.starts_with(prefix)
-}
-
-#[derive(Default)]
-struct ArrayDigits(arrayvec::ArrayString<64>);
-
-impl core::fmt::Write for ArrayDigits {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        self.0.try_push_str(text).map_err(|_| core::fmt::Error)
-    }
+    let nibbles = name.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    prefix.len() <= name.len().saturating_mul(2)
+        && prefix
+            .bytes()
+            .zip(nibbles)
+            .all(|(digit, nibble)| hex::nibble(digit) == Some(nibble))
 }
 
 #[cfg(test)]

@@ -2,10 +2,15 @@
 
 use crate::{
     error::{Error, Misuse, Rejected},
-    ladder::{self, ExpectDelegated, ExpectRoot, ExpectSnapshot, ExpectTargets, ExpectTimestamp, Resolved},
+    ladder::{
+        self, AfterFile, AfterRoot, ExpectDelegated, ExpectRoot, ExpectSnapshot, ExpectTargets, ExpectTargetsAgain,
+        ExpectTimestamp, Progress, Resolved, Visited,
+    },
     limits::Limits,
     names::{FileName, RoleName, RoleVersion},
+    read::root::RootKeys,
     reading::{Reading, Strict},
+    signatures::{Proof, Verified},
     state::{Pinned, TrustedState, below, replace},
     target::Resolution,
 };
@@ -101,15 +106,25 @@ pub struct Session<R: Reading = Strict> {
 /// What a session waits for, and what it may rely on meanwhile.
 #[derive(Clone, Debug)]
 pub(crate) enum Ladder<R: Reading> {
-    Root(ExpectRoot<R>),
+    /// For the file of a top-level role; these are the keys of the newest root.
+    Top(RootKeys<R>, Rung<R>),
     Paused,
-    Timestamp(ExpectTimestamp<R>),
-    Snapshot(ExpectSnapshot<R>),
-    Targets(ExpectTargets<R>),
+    TargetsAgain(ExpectTargetsAgain<R>),
     Delegated(ExpectDelegated<R>),
     Resolved(Resolved<R>),
     /// For nothing: an answer was refused.
     Refused,
+}
+
+/// Which top-level role it is.
+#[derive(Clone, Debug)]
+pub(crate) enum Rung<R: Reading> {
+    /// The root that is kept: there are no keys yet.
+    KeptRoot,
+    Root(ExpectRoot),
+    Timestamp(ExpectTimestamp),
+    Snapshot(ExpectSnapshot<R>),
+    Targets(ExpectTargets<R>),
 }
 
 /// What all states share.
@@ -167,31 +182,66 @@ impl<R: Reading> Session<R> {
         clock: ClockPolicy,
         limits: &Limits,
     ) -> Result<Self, Error<D::Error>> {
-        let mut context = Context {
-            started_at: clock.started_at(trusted.floor),
-            trusted,
-            is_changed: false,
-            wanted,
-            limits: *limits,
-            clock,
-            searching: Searching::First,
-            has_consistent_snapshot: true,
+        let mut session = Self::before_root(trusted, wanted, clock, limits);
+        session.open(root)?;
+        Ok(session)
+    }
+
+    /// The same in two steps, for a caller that has no room to move a session while it reads: this one waits for
+    /// [`open`](Self::open), and until then has neither a request nor a resolution.
+    #[inline(never)]
+    pub fn before_root(
+        trusted: TrustedState<R>,
+        wanted: Option<R::TargetName>,
+        clock: ClockPolicy,
+        limits: &Limits,
+    ) -> Self {
+        Self {
+            context: Context {
+                started_at: clock.started_at(trusted.floor),
+                trusted,
+                is_changed: false,
+                wanted,
+                limits: *limits,
+                clock,
+                searching: Searching::First,
+                has_consistent_snapshot: true,
+            },
+            ladder: Ladder::Top(RootKeys::none(), Rung::KeptRoot),
+        }
+    }
+
+    /// §5.2: reads the kept root. After an error nothing is left in the session.
+    pub fn open<D: Document>(&mut self, root: &mut D) -> Result<(), Error<D::Error>> {
+        let Ladder::Top(keys, Rung::KeptRoot) = &mut self.ladder else {
+            self.refuse();
+            return Err(Misuse::NothingRequested.into());
         };
-        let ladder = ladder::begin(&mut context, root)?;
-        Ok(Self { context, ladder })
+        match ladder::begin(&mut self.context, keys, root) {
+            Ok(AfterRoot::Paused) => self.pause(),
+            Ok(AfterRoot::Root(state)) => self.expect_root(state),
+            Ok(AfterRoot::Timestamp(state)) => self.expect_timestamp(state),
+            Err(error) => {
+                self.refuse();
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// What to do next.
     pub fn request(&self) -> Request {
-        match &self.ladder {
-            Ladder::Root(state) => Request::Fetch(state.fetch(&self.context)),
-            Ladder::Paused => Request::Paused,
-            Ladder::Timestamp(state) => Request::Fetch(state.fetch(&self.context)),
-            Ladder::Snapshot(state) => Request::Fetch(state.fetch(&self.context)),
-            Ladder::Targets(state) => Request::Fetch(state.fetch(&self.context)),
-            Ladder::Delegated(state) => Request::Fetch(state.fetch(&self.context)),
-            Ladder::Resolved(_) | Ladder::Refused => Request::Resolved,
-        }
+        let context = &self.context;
+        Request::Fetch(match &self.ladder {
+            Ladder::Top(_, Rung::Root(state)) => state.fetch(context),
+            Ladder::Top(_, Rung::Timestamp(state)) => state.fetch(context),
+            Ladder::Top(_, Rung::Snapshot(state)) => state.fetch(context),
+            Ladder::Top(_, Rung::Targets(state)) => state.fetch(context),
+            Ladder::TargetsAgain(state) => state.fetch(context),
+            Ladder::Delegated(state) => state.fetch(context),
+            Ladder::Paused => return Request::Paused,
+            Ladder::Top(_, Rung::KeptRoot) | Ladder::Resolved(_) | Ladder::Refused => return Request::Resolved,
+        })
     }
 
     /// Takes what came of the requested fetch.
@@ -203,12 +253,9 @@ impl<R: Reading> Session<R> {
     /// The same where the session stands, for a caller that has no room to move it: answers with what to write down. After
     /// an error nothing is left in it, and it has neither a request nor a resolution any more.
     pub fn take<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<Option<Store>, Error<D::Error>> {
-        let (role, pinned) = match self.request() {
-            Request::Fetch(fetch) => (fetch.role, fetch.pinned),
-            Request::Paused | Request::Resolved => {
-                self.ladder = Ladder::Refused;
-                return Err(Misuse::NothingRequested.into());
-            }
+        let Some((role, pinned)) = self.awaited() else {
+            self.refuse();
+            return Err(Misuse::NothingRequested.into());
         };
         match answer {
             Answer::Absent => self.step(Answer::<D>::Absent)?,
@@ -223,6 +270,15 @@ impl<R: Reading> Session<R> {
         Ok(core::mem::take(&mut self.context.is_changed).then_some(Store { role }))
     }
 
+    /// Whose file is waited for, and exactly which one if that is known.
+    #[inline(never)]
+    fn awaited(&self) -> Option<(RoleName, Option<Pinned>)> {
+        match self.request() {
+            Request::Fetch(fetch) => Some((fetch.role, fetch.pinned)),
+            Request::Paused | Request::Resolved => None,
+        }
+    }
+
     fn waits_for_delegation_in(&self, file: Option<Pinned>) -> bool {
         match (&self.ladder, file) {
             (Ladder::Delegated(state), Some(pinned)) => state.waits_for_delegation_in(&pinned),
@@ -230,21 +286,106 @@ impl<R: Reading> Session<R> {
         }
     }
 
-    /// One step of the ladder.
-    #[inline(never)]
+    /// One step of the ladder. After an error nothing is left of it.
     fn step<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), Error<D::Error>> {
+        let stepped = self.climb(answer);
+        if stepped.is_err() {
+            self.refuse();
+        }
+        stepped
+    }
+
+    /// Holds the answer against what is waited for. What comes next is put in place by the functions below, which are not inlined:
+    /// what they make is large, and must not stand in this frame while files are verified.
+    #[inline(never)]
+    fn climb<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), Error<D::Error>> {
         let context = &mut self.context;
-        let mut left = core::mem::replace(&mut self.ladder, Ladder::Refused);
-        // By reference: else each of these would have a copy of its state on the stack, below which the others verify.
-        self.ladder = match &mut left {
-            Ladder::Root(state) => state.receive(context, answer)?,
-            Ladder::Timestamp(state) => state.receive(context, answer)?,
-            Ladder::Snapshot(state) => state.receive(context, answer)?,
-            Ladder::Targets(state) => state.receive(context, answer)?,
-            Ladder::Delegated(state) => state.receive(context, answer)?,
-            Ladder::Paused | Ladder::Resolved(_) | Ladder::Refused => return Err(Misuse::NothingRequested.into()),
-        };
+        match &mut self.ladder {
+            Ladder::Top(keys, Rung::Root(state)) => match state.receive(keys, context, answer)? {
+                AfterRoot::Root(next) => *state = next,
+                AfterRoot::Timestamp(next) => self.expect_timestamp(next),
+                AfterRoot::Paused => self.pause(),
+            },
+            Ladder::Top(keys, Rung::Timestamp(state)) => {
+                let listed = state.receive(keys, context, answer)?;
+                self.expect_snapshot(listed);
+            }
+            Ladder::Top(keys, Rung::Snapshot(state)) => {
+                if let Some(next) = state.receive(keys, context, answer)? {
+                    self.expect_targets(next);
+                }
+            }
+            Ladder::Top(keys, Rung::Targets(state)) => {
+                let visited = state.receive(Proof::Signatures(&[keys.targets()]), context, answer)?;
+                let snapshot = state.snapshot().clone();
+                self.begin_search(snapshot, &visited)?;
+            }
+            Ladder::TargetsAgain(state) => {
+                let visited = state.receive(context, answer)?;
+                let snapshot = state.snapshot().clone();
+                self.begin_search(snapshot, &visited)?;
+            }
+            Ladder::Delegated(state) => match state.receive(context, answer)? {
+                Progress::Waiting => {}
+                Progress::Visited(visited) => {
+                    if state.after_file(&visited)? == AfterFile::SearchIsOver {
+                        self.end_search(Some(&visited));
+                    }
+                }
+                Progress::NotFound => self.end_search(None),
+            },
+            Ladder::Top(_, Rung::KeptRoot) | Ladder::Paused | Ladder::Resolved(_) | Ladder::Refused => {
+                return Err(Misuse::NothingRequested.into());
+            }
+        }
         Ok(())
+    }
+
+    #[inline(never)]
+    fn refuse(&mut self) {
+        self.ladder = Ladder::Refused;
+    }
+
+    #[inline(never)]
+    fn pause(&mut self) {
+        self.ladder = Ladder::Paused;
+    }
+
+    #[inline(never)]
+    fn go_to(&mut self, next: impl FnOnce(&Context<R>) -> Rung<R>) {
+        if let Ladder::Top(_, rung) = &mut self.ladder {
+            *rung = next(&self.context);
+        }
+    }
+
+    fn expect_root(&mut self, next: ExpectRoot) {
+        self.go_to(|_| Rung::Root(next));
+    }
+
+    fn expect_timestamp(&mut self, next: ExpectTimestamp) {
+        self.go_to(|_| Rung::Timestamp(next));
+    }
+
+    fn expect_snapshot(&mut self, listed: R::Listed) {
+        self.go_to(|context| Rung::Snapshot(ExpectSnapshot::new(context, listed)));
+    }
+
+    fn expect_targets(&mut self, next: ExpectTargets<R>) {
+        self.go_to(|_| Rung::Targets(next));
+    }
+
+    #[inline(never)]
+    fn begin_search(&mut self, snapshot: Verified<()>, visited: &Visited<R>) -> Result<(), Rejected> {
+        self.ladder = ladder::begin_search(&mut self.context, snapshot, visited)?;
+        Ok(())
+    }
+
+    /// The search came to its end, with or without this file.
+    #[inline(never)]
+    fn end_search(&mut self, last: Option<&Visited<R>>) {
+        if let Ladder::Delegated(state) = &self.ladder {
+            self.ladder = Ladder::Resolved(state.end(&mut self.context, last));
+        }
     }
 
     /// What to remember; complete after every accepted answer.
@@ -261,13 +402,7 @@ impl<R: Reading> Session<R> {
     pub fn resolution(&self) -> Option<&Resolution<R>> {
         match &self.ladder {
             Ladder::Resolved(state) => Some(state.resolution()),
-            Ladder::Root(_)
-            | Ladder::Paused
-            | Ladder::Timestamp(_)
-            | Ladder::Snapshot(_)
-            | Ladder::Targets(_)
-            | Ladder::Delegated(_)
-            | Ladder::Refused => None,
+            Ladder::Top(..) | Ladder::Paused | Ladder::TargetsAgain(_) | Ladder::Delegated(_) | Ladder::Refused => None,
         }
     }
 
@@ -289,7 +424,7 @@ impl<R: Reading> Session<R> {
         }
         Ok(Self {
             context,
-            ladder: Ladder::Targets(resolved.search()),
+            ladder: Ladder::TargetsAgain(resolved.search()),
         })
     }
 }

@@ -57,24 +57,7 @@ impl<R: Reading, D: Document, C> Unverified<'_, '_, R, D, C> {
             file,
             content,
         } = self;
-        let role = received.role();
-        match proof {
-            Proof::Signatures(authorities) => {
-                if authorities.is_empty() {
-                    return Err(Rejected::TooFewSignatures {
-                        role,
-                        needed: 1,
-                        valid: 0,
-                    }
-                    .into());
-                }
-                for authority in authorities {
-                    count(received, *authority)?;
-                }
-            }
-            Proof::SameBytes(known) if known.digest == file.digest => {}
-            Proof::SameBytes(_) => return Err(Rejected::WrongDigest { role }.into()),
-        }
+        prove(received, &file, &proof)?;
         Ok(Verified { file, content })
     }
 }
@@ -102,6 +85,32 @@ impl<C> Verified<C> {
     }
 }
 
+/// Holds a file against a proof, whatever was taken out of it.
+#[inline(never)]
+fn prove<R: Reading, D: Document>(
+    received: &mut Received<'_, R, D>,
+    file: &FileFacts,
+    proof: &Proof<'_, R>,
+) -> Result<(), Error<D::Error>> {
+    let role = received.role();
+    match proof {
+        Proof::Signatures([]) => Err(Rejected::TooFewSignatures {
+            role,
+            needed: 1,
+            valid: 0,
+        }
+        .into()),
+        Proof::Signatures(authorities) => {
+            for authority in *authorities {
+                count(received, *authority)?;
+            }
+            Ok(())
+        }
+        Proof::SameBytes(known) if known.digest == file.digest => Ok(()),
+        Proof::SameBytes(_) => Err(Rejected::WrongDigest { role }.into()),
+    }
+}
+
 /// §5.3.4, §5.4.2, §5.5.3, §5.6.3: as many different keys of the role as its threshold says made a valid signature.
 ///
 /// A signature that does not verify, or is no signature at all, counts for nothing, and is no reason to stop.
@@ -116,9 +125,7 @@ fn count<R: Reading, D: Document>(
         if counted.keys() >= needed {
             break;
         }
-        if let Some(verifier) = signed_part(received, key)?
-            && R::Key::is_valid(verifier)
-        {
+        if is_signed_by(received, key)? {
             counted.add(authority, position, key);
         }
     }
@@ -134,14 +141,14 @@ fn count<R: Reading, D: Document>(
 /// The check of one signature of a key of this reading.
 type Verifier<R> = <<R as Parts>::Key as PublicKey>::Verifier;
 
-/// Runs the signed part of a document through the verifier of one key; nothing if that key did not sign it.
+/// Whether one key signed a document.
 ///
-/// Not inlined: scanner and hash must be gone from the stack when the verdict needs it.
+/// The verifier stands in this frame alone. Scanner and hash are gone from the stack when the verdict needs it.
 #[inline(never)]
-fn signed_part<R: Reading, D: Document>(
+fn is_signed_by<R: Reading, D: Document>(
     received: &mut Received<'_, R, D>,
     key: &KnownKey<R>,
-) -> Result<Option<Verifier<R>>, Error<D::Error>> {
+) -> Result<bool, Error<D::Error>> {
     let mut sink = SignedPart {
         key,
         is_its_signature: false,
@@ -149,7 +156,7 @@ fn signed_part<R: Reading, D: Document>(
         verifier: None,
     };
     received.pass(&mut sink)?;
-    Ok(sink.verifier)
+    Ok(sink.verifier.is_some_and(R::Key::is_valid))
 }
 
 /// Looks for the signature of one key, then hands `signed` to its verifier.

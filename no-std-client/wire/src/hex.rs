@@ -29,7 +29,8 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-fn nibble(digit: u8) -> Option<u8> {
+/// The value of one lowercase digit.
+pub fn nibble(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => digit.checked_sub(b'0'),
         b'a'..=b'f' => digit.checked_sub(b'a')?.checked_add(10),

@@ -88,10 +88,21 @@ impl<'a> Path<'a> {
     };
 
     /// This path and one step more; nothing if it is too deep.
+    #[cfg(feature = "lenient")]
     pub(crate) fn then(mut self, segment: Segment<'a>) -> Option<Self> {
-        *self.segments.get_mut(self.depth)? = segment;
-        self.depth = self.depth.checked_add(1)?;
-        Some(self)
+        self.push(segment).then_some(self)
+    }
+
+    /// Goes one step further; says whether there was room for it.
+    pub(crate) fn push(&mut self, segment: Segment<'a>) -> bool {
+        match self.segments.get_mut(self.depth) {
+            Some(place) => {
+                *place = segment;
+                self.depth = self.depth.saturating_add(1);
+                true
+            }
+            None => false,
+        }
     }
 
     /// From the outermost key to the innermost; empty for the document itself.

@@ -144,6 +144,13 @@ enum Event {
     LiteralValue(Literal),
 }
 
+/// What a sink is told.
+enum Told<'a> {
+    Open(Container),
+    Value(Scalar<'a>),
+    Close(Container),
+}
+
 impl<const TEXT: usize> Default for Scanner<TEXT> {
     fn default() -> Self {
         Self::with_room()
@@ -192,7 +199,7 @@ impl<const TEXT: usize> Scanner<TEXT> {
                 sink.canonical(run(run_start, position));
                 run_start = position;
                 let value = Scalar::Integer(self.integer);
-                self.report(|path| sink.value(path, value))?;
+                self.report(sink, Told::Value(value))?;
                 self.expect = Expect::CommaOrEnd;
             }
             let (canonical, event) = self
@@ -230,13 +237,13 @@ impl<const TEXT: usize> Scanner<TEXT> {
                     run_start = after;
                     let text = self.text();
                     let value = Scalar::String(text.map_err(|fault| self.malformed(fault))?);
-                    self.report(|path| sink.value(path, value))?;
+                    self.report(sink, Told::Value(value))?;
                 }
                 Event::LiteralValue(literal) => {
                     sink.canonical(run(run_start, after));
                     run_start = after;
                     let value = literal.scalar();
-                    self.report(|path| sink.value(path, value))?;
+                    self.report(sink, Told::Value(value))?;
                 }
             }
             self.at = self.at.saturating_add(1);
@@ -472,7 +479,7 @@ impl<const TEXT: usize> Scanner<TEXT> {
     }
 
     fn open<S: Sink + ?Sized>(&mut self, kind: Container, sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
-        self.report(|path| sink.open(path, kind))?;
+        self.report(sink, Told::Open(kind))?;
         let start = self.top_mut().map_or(0, |level| level.key_end);
         let level = Level {
             kind,
@@ -498,7 +505,7 @@ impl<const TEXT: usize> Scanner<TEXT> {
             return Err(self.malformed(Fault::UnexpectedByte));
         };
         self.depth = self.depth.saturating_sub(1);
-        self.report(|path| sink.close(path, kind))?;
+        self.report(sink, Told::Close(kind))?;
         self.expect = if self.depth == 0 {
             Expect::NothingMore
         } else {
@@ -529,15 +536,25 @@ impl<const TEXT: usize> Scanner<TEXT> {
                     Segment::Key(key.map_err(|_| Fault::NotUtf8)?)
                 }
             };
-            path = path.then(segment).ok_or(Fault::TooDeep)?;
+            if !path.push(segment) {
+                return Err(Fault::TooDeep);
+            }
         }
         Ok(path)
     }
 
-    /// Calls the sink with the current path, and adds the position to its refusal.
-    fn report<R>(&self, call: impl FnOnce(&Path<'_>) -> Result<(), R>) -> Result<(), ScanError<R>> {
+    /// Tells the sink with the current path, and adds the position to its refusal.
+    ///
+    /// Not inlined: a path is large, and this is the one place where one is made.
+    #[inline(never)]
+    fn report<S: Sink + ?Sized>(&self, sink: &mut S, told: Told<'_>) -> Result<(), ScanError<S::Refusal>> {
         let path = self.path().map_err(|fault| self.malformed(fault))?;
-        call(&path).map_err(|refusal| ScanError::Refused { at: self.at, refusal })
+        let told = match told {
+            Told::Open(kind) => sink.open(&path, kind),
+            Told::Value(value) => sink.value(&path, value),
+            Told::Close(kind) => sink.close(&path, kind),
+        };
+        told.map_err(|refusal| ScanError::Refused { at: self.at, refusal })
     }
 
     fn malformed<R>(&self, fault: Fault) -> ScanError<R> {

@@ -88,17 +88,20 @@ impl UnixSeconds {
         if hour > 23 || minute > 59 || second > 59 {
             return None;
         }
-        hour.checked_mul(3600)?
+        // Days and seconds of a day fit 32 bits: a small part has neither a product nor a quotient of 64.
+        let second = hour
+            .checked_mul(3600)?
             .checked_add(minute.checked_mul(60)?)?
-            .checked_add(second)?
-            .checked_add(days_before(year, month, day)?.checked_mul(DAY_SECONDS)?)
-            .map(Self)
+            .checked_add(second)?;
+        let days = u64::from(days_before(year, month, day)?);
+        days.checked_mul(DAY_SECONDS)?.checked_add(u64::from(second)).map(Self)
     }
 }
 
 impl fmt::Display for UnixSeconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut days = self.0.div_euclid(DAY_SECONDS);
+        // Invariant: up to the year 9999 the days fit 32 bits.
+        let mut days = u32::try_from(self.0.div_euclid(DAY_SECONDS)).unwrap_or(u32::MAX);
         let second = self.0.rem_euclid(DAY_SECONDS);
         let mut year = 1970;
         while days >= year_days(year) {
@@ -117,7 +120,7 @@ impl fmt::Display for UnixSeconds {
 }
 
 /// Days from 1970-01-01 to a date that exists.
-fn days_before(year: u64, month: u64, day: u64) -> Option<u64> {
+fn days_before(year: u32, month: u32, day: u32) -> Option<u32> {
     if year < 1970 || !(1..=12).contains(&month) || day < 1 || day > month_days(year, month) {
         return None;
     }
@@ -130,19 +133,19 @@ fn days_before(year: u64, month: u64, day: u64) -> Option<u64> {
 }
 
 /// Leap years from year 1 up to and including `year`.
-fn leap_years_until(year: u64) -> u64 {
+fn leap_years_until(year: u32) -> u32 {
     (year / 4).saturating_sub(year / 100).saturating_add(year / 400)
 }
 
-fn is_leap(year: u64) -> bool {
+fn is_leap(year: u32) -> bool {
     year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
-fn year_days(year: u64) -> u64 {
+fn year_days(year: u32) -> u32 {
     if is_leap(year) { 366 } else { 365 }
 }
 
-fn month_days(year: u64, month: u64) -> u64 {
+fn month_days(year: u32, month: u32) -> u32 {
     match month {
         2 if is_leap(year) => 29,
         2 => 28,
@@ -151,11 +154,11 @@ fn month_days(year: u64, month: u64) -> u64 {
     }
 }
 
-fn decimal(digits: &[u8]) -> Option<u64> {
-    let mut value = 0u64;
+fn decimal(digits: &[u8]) -> Option<u32> {
+    let mut value = 0u32;
     for digit in digits {
         let digit = digit.checked_sub(b'0').filter(|digit| *digit <= 9)?;
-        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+        value = value.checked_mul(10)?.checked_add(u32::from(digit))?;
     }
     Some(value)
 }

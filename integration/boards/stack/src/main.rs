@@ -21,7 +21,7 @@ use tuffet_no_std_client::driver::{Checking, Installing};
 use tuffet_no_std_client::flash::{Map, Span, Storage, Units, Xip};
 use tuffet_no_std_client::patch::{Decoder, SmallState};
 use tuffet_no_std_client::release::{Id, Profile, Seed, WaitReason};
-use tuffet_no_std_client::tuf::Limits;
+use tuffet_no_std_client::tuf::{Limits, SmallEd25519};
 use tuffet_no_std_client::wire::UnixSeconds;
 use tuffet_no_std_client::{Client, Device, DeviceState, Intake, Outcome, Settings, Stop, Update, Way, bootloader};
 
@@ -73,7 +73,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     host::exit(false)
 }
 
-type SmallClient<'c> = Client<'c, Nor, Xip, SmallState>;
+type SmallClient<'c> = Client<'c, Nor, Xip, SmallState, SmallEd25519>;
 type Told = Result<Outcome, Stop<Infallible>>;
 
 /// The clock of the device, which stands still; the simulator has the same.
@@ -230,8 +230,8 @@ fn sizes() {
         ("Device", size_of::<Device>()),
         ("Client", size_of::<SmallClient<'_>>()),
         ("DeviceState", size_of::<DeviceState>()),
-        ("Update", size_of::<Update<'_>>()),
-        ("Checking", size_of::<Checking<'_, '_, '_, Nor, Xip>>()),
+        ("Update", size_of::<Update<'_, SmallEd25519>>()),
+        ("Checking", size_of::<Checking<'_, '_, '_, Nor, Xip, SmallEd25519>>()),
         ("Installing", size_of::<Installing<'_, '_, '_, Nor, SmallState>>()),
         ("SmallState", size_of::<SmallState>()),
         ("block", size_of::<<SmallState as Decoder>::Block>()),

@@ -3,21 +3,20 @@
 use super::{
     check_version, present,
     search::{Delegator, Pending, Search, Visit},
-    targets::{Top, after_file, next_visit, not_found, read_targets},
+    targets::{Resolved, Top, Visited, end_search, read_targets},
 };
 use crate::{
     error::{Error, Rejected},
     keys,
     limits::Limits,
-    names::RoleName,
+    names::{DelegatedName, RoleName},
     read::{
         Received, Wanted,
-        delegation::{Delegation, DelegationBody, KeysBody},
+        delegation::{Delegation, DelegationBody, DelegationHead, KeysBody, RoleKeyIds, RoleKeys},
         snapshot::{OldFiles, SnapshotBody},
-        targets::TargetsContent,
     },
     reading::Reading,
-    session::{Answer, Context, Fetch, Ladder, Searching},
+    session::{Answer, Context, Fetch, Searching},
     signatures::{Proof, Unverified, Verified},
     state::{DelegatedFacts, FileFacts, Pinned},
     target::Signer,
@@ -37,10 +36,8 @@ pub(crate) struct ExpectDelegated<R: Reading> {
 enum Next<R: Reading> {
     /// The delegator's file, for the delegation at this position.
     Delegation { position: u16 },
-    /// The snapshot, for the version of the role.
-    Listing(Delegation<R>),
-    /// The role's file.
-    Role(Delegation<R>, R::Listed),
+    /// The role's file; first the snapshot, for what it says of that.
+    Role(Delegation<R>, Option<R::Listed>),
 }
 
 impl<R: Reading> ExpectDelegated<R> {
@@ -65,11 +62,11 @@ impl<R: Reading> ExpectDelegated<R> {
                 let pinned = self.delegator.file.file().pinned();
                 (self.delegator.role, pinned.version, Some(pinned))
             }
-            Next::Listing(_) => {
+            Next::Role(_, None) => {
                 let pinned = self.top.snapshot.file().pinned();
                 (RoleName::Snapshot, pinned.version, Some(pinned))
             }
-            Next::Role(delegation, listed) => {
+            Next::Role(delegation, Some(listed)) => {
                 let trusted = context.trusted().delegated(&delegation.role);
                 let trusted = trusted.map(|trusted| trusted.file.pinned());
                 let role = RoleName::Delegated(delegation.role);
@@ -84,41 +81,32 @@ impl<R: Reading> ExpectDelegated<R> {
         }
     }
 
+    /// Goes on where it stands; gives the file of a role once it is verified.
     #[inline(never)]
     pub fn receive<D: Document>(
         &mut self,
         context: &mut Context<R>,
         answer: Answer<'_, D>,
-    ) -> Result<Ladder<R>, Error<D::Error>> {
-        match &self.next {
+    ) -> Result<Progress<R>, Error<D::Error>> {
+        let Self {
+            top, delegator, next, ..
+        } = self;
+        match next {
             Next::Delegation { position } => {
                 let position = *position;
-                let document = present(answer, self.delegator.role)?;
+                let document = present(answer, delegator.role)?;
                 self.receive_delegation(context, document, position)
             }
-            Next::Listing(delegation) => {
+            Next::Role(delegation, listed @ None) => {
                 let document = present(answer, RoleName::Snapshot)?;
-                let listed = read_listing(context, document, self.top.snapshot.file(), delegation)?;
-                let delegation = delegation.clone();
-                Ok(Ladder::Delegated(self.then(Next::Role(delegation, listed))))
+                *listed = Some(read_listing(context, document, top.snapshot.file(), delegation)?);
+                Ok(Progress::Waiting)
             }
-            Next::Role(delegation, listed) => {
+            Next::Role(delegation, Some(listed)) => {
                 let document = present(answer, RoleName::Delegated(delegation.role))?;
-                let Visited { signer, file, content } =
-                    verify_role(context, document, &self.delegator, delegation, listed)?;
-                let (top, search) = (self.top.clone(), core::mem::take(&mut self.search));
-                Ok(after_file(context, top, search, file, signer, content)?)
+                let visited = verify_role(context, document, delegator, delegation, listed)?;
+                Ok(Progress::Visited(visited))
             }
-        }
-    }
-
-    /// The same search, with something else to wait for.
-    fn then(&mut self, next: Next<R>) -> Self {
-        Self {
-            top: self.top.clone(),
-            search: core::mem::take(&mut self.search),
-            delegator: self.delegator.clone(),
-            next,
         }
     }
 
@@ -128,26 +116,73 @@ impl<R: Reading> ExpectDelegated<R> {
         context: &Context<R>,
         document: &mut D,
         position: u16,
-    ) -> Result<Ladder<R>, Error<D::Error>> {
-        let delegation = read_delegation(context, document, &self.delegator, position)?;
+    ) -> Result<Progress<R>, Error<D::Error>> {
+        let mut table = RoleKeys::<R>::default();
+        let found = read_delegation(context, document, &self.delegator, position, &mut table)?;
+        let DelegationHead { role, threshold } = found.content();
         let visits_max = context.limits.delegations_visited_max;
-        match self.search.visit(&delegation.role, visits_max) {
-            Visit::Again => Ok(next_visit(self.top.clone(), core::mem::take(&mut self.search))),
+        match self.search.visit(role, visits_max) {
+            Visit::Again => Ok(self.next_visit()),
             // §5.6.7.1: after too many roles the target counts as not found.
-            Visit::TooMany => Ok(not_found(self.top.clone())),
+            Visit::TooMany => Ok(Progress::NotFound),
             Visit::First => {
-                keys::check_strength(self.delegator.role, delegation.table())?;
-                Ok(Ladder::Delegated(self.then(Next::Listing(delegation))))
+                keys::check_strength(self.delegator.role, &table)?;
+                self.expect_role(*role, &table, *threshold);
+                Ok(Progress::Waiting)
             }
         }
     }
+
+    #[inline(never)]
+    fn expect_role(&mut self, role: DelegatedName, table: &RoleKeys<R>, threshold: u16) {
+        self.next = Next::Role(Delegation::new(role, table.clone(), threshold), None);
+    }
+
+    /// §5.6.7: a verified file lists the name, or its delegations are visited, or those still pending.
+    pub fn after_file(&mut self, visited: &Visited<R>) -> Result<AfterFile, Rejected> {
+        if visited.content.entry.is_some() {
+            return Ok(AfterFile::SearchIsOver);
+        }
+        self.search.descend(visited)?;
+        Ok(match self.next_visit() {
+            Progress::NotFound => AfterFile::SearchIsOver,
+            Progress::Waiting | Progress::Visited(_) => AfterFile::Waiting,
+        })
+    }
+
+    /// How the search ended, with the last file that was visited.
+    pub fn end(&self, context: &mut Context<R>, last: Option<&Visited<R>>) -> Resolved<R> {
+        end_search(context, &self.top, last)
+    }
+
+    /// The next delegation, or the end of the search.
+    fn next_visit(&mut self) -> Progress<R> {
+        let Some(Pending { delegator, position }) = self.search.next() else {
+            return Progress::NotFound;
+        };
+        self.delegator = delegator;
+        self.next = Next::Delegation { position };
+        Progress::Waiting
+    }
 }
 
-/// A delegated role whose file is verified.
-struct Visited<R: Reading> {
-    signer: Signer,
-    file: Verified<()>,
-    content: TargetsContent<R>,
+/// What follows a delegated role's file.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AfterFile {
+    /// Something else is waited for.
+    Waiting,
+    /// It lists the name, or nothing is left to visit.
+    SearchIsOver,
+}
+
+/// What a step of a search came to.
+pub(crate) enum Progress<R: Reading> {
+    /// Something else is waited for.
+    Waiting,
+    /// A delegated role's file is verified.
+    Visited(Visited<R>),
+    /// Nothing is left to visit.
+    NotFound,
 }
 
 /// Holds a delegated role's file against the delegation to it.
@@ -177,23 +212,35 @@ fn verify_role<R: Reading, D: Document>(
     let verified = claim.verify(Proof::Signatures(&[delegation.authority()]))?;
     // §5.6.4
     check_version(role, R::version(listed), verified.file().version)?;
-    let facts = DelegatedFacts {
-        role: delegation.role,
-        file: *verified.file(),
-        signers: delegation.authority().id(),
-    };
-    notice_rotation(context, delegator, &facts);
-    // §5.6.5
-    context.check_expiry(role, facts.file.expires)?;
-    // §5.6.6
-    context.remember(|trusted| trusted.remember(facts));
+    accept_role(context, delegator, delegation, verified.file())?;
     let (file, content) = verified.split();
     let signer = Signer {
         role,
         delegator: delegator.role,
-        signed_at: facts.file.signed_at,
+        signed_at: file.file().signed_at,
     };
     Ok(Visited { signer, file, content })
+}
+
+/// A verified file is remembered, if it is valid.
+#[inline(never)]
+fn accept_role<R: Reading>(
+    context: &mut Context<R>,
+    delegator: &Delegator,
+    delegation: &Delegation<R>,
+    file: &FileFacts,
+) -> Result<(), Rejected> {
+    let facts = DelegatedFacts {
+        role: delegation.role,
+        file: *file,
+        signers: delegation.authority().id(),
+    };
+    notice_rotation(context, delegator, &facts);
+    // §5.6.5
+    context.check_expiry(RoleName::Delegated(facts.role), facts.file.expires)?;
+    // §5.6.6
+    context.remember(|trusted| trusted.remember(facts));
+    Ok(())
 }
 
 /// The top-level targets gave a role other keys than it had: what the old ones said about the time is forgotten.
@@ -211,28 +258,27 @@ fn notice_rotation<R: Reading>(context: &mut Context<R>, delegator: &Delegator, 
     }
 }
 
-/// Reads one delegation: who it names, and then their keys, which stand before it in the file.
+/// Reads one delegation: who it names, and then their keys, which stand before it in the file, into `table`.
 #[inline(never)]
 fn read_delegation<R: Reading, D: Document>(
     context: &Context<R>,
     document: &mut D,
     delegator: &Delegator,
     position: u16,
-) -> Result<Delegation<R>, Error<D::Error>> {
+    table: &mut RoleKeys<R>,
+) -> Result<Verified<DelegationHead>, Error<D::Error>> {
     let (role, known) = (delegator.role, delegator.file.file());
     let wanted = Wanted::<R>::exactly(role, bytes_max(&context.limits, role), known.pinned());
     let mut received = Received::open(document, &wanted)?;
-    let (_, ids) = received.read(DelegationBody::<R>::at(position))?;
-    let (file, table) = received.read(KeysBody::<R>::new(&ids.ids))?;
-    let content = Delegation::new(ids.role, table, ids.threshold);
-    let (_, delegation) = Unverified {
+    let mut ids = RoleKeyIds::<R>::default();
+    let (_, content) = received.read(DelegationBody::<R>::at(position, &mut ids))?;
+    let (file, ()) = received.read(KeysBody::<R>::new(&ids, table))?;
+    Unverified {
         received: &mut received,
         file,
         content,
     }
-    .verify(Proof::SameBytes(known))?
-    .split();
-    Ok(delegation)
+    .verify(Proof::SameBytes(known))
 }
 
 /// §5.6.1: what the snapshot says of a delegated role's file.

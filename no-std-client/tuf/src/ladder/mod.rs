@@ -1,6 +1,7 @@
 //! The trust ladder: `ExpectRoot → ExpectTimestamp → ExpectSnapshot → ExpectTargets → ExpectDelegated → Resolved`.
 //!
-//! - Each state holds what it may rely on and nothing else; receiving consumes it.
+//! - Each state holds what it may rely on and nothing else. The keys of the newest root stand beside the states that need them.
+//! - A step changes the ladder where it stands: a small part has no room for a second one.
 //! - A state that refuses is gone, and with it everything that was not stored.
 //! - The steps are not inlined into each other (`#[inline(never)]`): a small part has flash for one copy of each, and stack
 //!   for one of them at a time.
@@ -12,11 +13,11 @@ mod snapshot;
 mod targets;
 mod timestamp;
 
-pub(crate) use delegated::ExpectDelegated;
+pub(crate) use delegated::{AfterFile, ExpectDelegated, Progress};
 pub use root::first_root;
-pub(crate) use root::{ExpectRoot, begin};
+pub(crate) use root::{AfterRoot, ExpectRoot, begin};
 pub(crate) use snapshot::ExpectSnapshot;
-pub(crate) use targets::{ExpectTargets, Resolved};
+pub(crate) use targets::{ExpectTargets, ExpectTargetsAgain, Resolved, Visited, begin_search};
 pub(crate) use timestamp::ExpectTimestamp;
 
 use crate::{

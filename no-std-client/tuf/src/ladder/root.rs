@@ -11,46 +11,65 @@ use crate::{
         root::{RootBody, RootKeys},
     },
     reading::Reading,
-    session::{Answer, Context, Fetch, Ladder},
+    session::{Answer, Context, Fetch},
     signatures::{Proof, Unverified, Verified},
-    state::{TrustedState, replace},
+    state::{FileFacts, TrustedState, replace},
 };
 use tuffet_wire::Document;
 
 /// Waits for the root after the trusted one.
 #[derive(Clone, Debug)]
-pub(crate) struct ExpectRoot<R: Reading> {
-    keys: RootKeys<R>,
+pub(crate) struct ExpectRoot {
     next: RoleVersion,
     files_left: u32,
 }
 
-/// §5.2: the kept root must be the one that is remembered; only its bytes count, its expiry is checked after the walk.
+/// What comes after a root.
+#[derive(Clone, Debug)]
+pub(crate) enum AfterRoot {
+    Root(ExpectRoot),
+    Timestamp(ExpectTimestamp),
+    Paused,
+}
+
+/// §5.2: the kept root must be the one that is remembered; only its bytes count, its expiry is checked after the walk. Its keys
+/// are put where they stay, and count if this says so.
 #[inline(never)]
 pub(crate) fn begin<R: Reading, D: Document>(
     context: &mut Context<R>,
+    keys: &mut RootKeys<R>,
     document: &mut D,
-) -> Result<Ladder<R>, Error<D::Error>> {
+) -> Result<AfterRoot, Error<D::Error>> {
     let role = RoleName::Root;
     let known = context.trusted().root;
-    let wanted = Wanted::<R>::exactly(role, context.limits.root_bytes_max, known.pinned());
-    let damaged = |error| match error {
+    let kept = read_kept(context, &known, keys, document).map_err(|error| match error {
         Error::Rejected(_) => Error::DamagedStore { role },
         Error::DamagedStore { .. } | Error::Misuse(_) | Error::Storage(_) | Error::UnstableDocument { .. } => error,
-    };
-    let mut received = Received::open(document, &wanted).map_err(damaged)?;
-    let (file, content) = received.read(RootBody::default()).map_err(damaged)?;
-    if file != known {
+    })?;
+    let files_left = context.limits.root_files_per_run_max;
+    Ok(next_root(context, &kept, files_left)?)
+}
+
+#[inline(never)]
+fn read_kept<'k, R: Reading, D: Document>(
+    context: &Context<R>,
+    known: &FileFacts,
+    keys: &'k mut RootKeys<R>,
+    document: &mut D,
+) -> Result<Verified<&'k RootKeys<R>>, Error<D::Error>> {
+    let role = RoleName::Root;
+    let wanted = Wanted::<R>::exactly(role, context.limits.root_bytes_max, known.pinned());
+    let mut received = Received::open(document, &wanted)?;
+    let (file, ()) = received.read(RootBody::new(keys))?;
+    if file != *known {
         return Err(Error::DamagedStore { role });
     }
-    let kept = Unverified {
+    Unverified {
         received: &mut received,
         file,
-        content,
+        content: &*keys,
     }
-    .verify(Proof::SameBytes(&known))?;
-    let files_left = context.limits.root_files_per_run_max;
-    Ok(next_root(context, kept, files_left)?)
+    .verify(Proof::SameBytes(known))
 }
 
 /// The first root of a device, at provisioning: it has to be signed by its own keys. Its expiry is not looked at, because
@@ -67,21 +86,21 @@ impl<R: Reading> TrustedState<R> {
     pub fn of_first_root<D: Document>(document: &mut D, limits: &Limits) -> Result<Self, Error<D::Error>> {
         let wanted = Wanted::<R>::unlisted(RoleName::Root, limits.root_bytes_max);
         let mut received = Received::open(document, &wanted)?;
-        let (file, content) = received.read(RootBody::default())?;
-        keys::check_strength(RoleName::Root, content.table())?;
-        let own = content.clone();
+        let mut own = RootKeys::none();
+        let (file, ()) = received.read(RootBody::new(&mut own))?;
+        keys::check_strength(RoleName::Root, own.table())?;
         let first = Unverified {
             received: &mut received,
             file,
-            content,
+            content: (),
         }
         .verify(Proof::Signatures(&[own.root()]))?;
         Ok(Self::of_root(*first.file()))
     }
 }
 
-impl<R: Reading> ExpectRoot<R> {
-    pub fn fetch(&self, context: &Context<R>) -> Fetch {
+impl ExpectRoot {
+    pub fn fetch<R: Reading>(&self, context: &Context<R>) -> Fetch {
         let role = RoleName::Root;
         let file = FileName {
             role,
@@ -95,41 +114,47 @@ impl<R: Reading> ExpectRoot<R> {
         }
     }
 
+    /// Puts the keys of an accepted root in the place of those that it was verified with.
     #[inline(never)]
-    pub fn receive<D: Document>(
+    pub fn receive<R: Reading, D: Document>(
         &self,
+        keys: &mut RootKeys<R>,
         context: &mut Context<R>,
         answer: Answer<'_, D>,
-    ) -> Result<Ladder<R>, Error<D::Error>> {
+    ) -> Result<AfterRoot, Error<D::Error>> {
         match answer {
             // §5.3.3: no newer root.
-            Answer::Absent => Ok(end_of_walk(context, self.keys.clone())?),
+            Answer::Absent => Ok(end_of_walk(context, keys)?),
             Answer::Present(document) => {
-                let new = self.verify(context, document)?;
-                accept(context, &self.keys, &new);
-                Ok(next_root(context, new, self.files_left.saturating_sub(1))?)
+                let mut own = RootKeys::none();
+                let new = self.verify(keys, &mut own, context, document)?;
+                accept(context, keys, &new);
+                keys.replace_with(new.content());
+                Ok(next_root(context, &new, self.files_left.saturating_sub(1))?)
             }
         }
     }
 
     /// §5.3.4, §5.3.5: signed by the keys of the trusted root and by its own, and exactly one version newer.
     #[inline(never)]
-    fn verify<D: Document>(
+    fn verify<'k, R: Reading, D: Document>(
         &self,
+        keys: &RootKeys<R>,
+        own: &'k mut RootKeys<R>,
         context: &Context<R>,
         document: &mut D,
-    ) -> Result<Verified<RootKeys<R>>, Error<D::Error>> {
+    ) -> Result<Verified<&'k RootKeys<R>>, Error<D::Error>> {
         let role = RoleName::Root;
         let wanted = Wanted::unlisted(role, context.limits.root_bytes_max);
         let mut received = Received::open(document, &wanted)?;
-        let (file, content) = received.read(RootBody::default())?;
-        keys::check_strength(role, content.table())?;
-        let own = content.clone();
-        let authorities = [self.keys.root(), own.root()];
+        let (file, ()) = received.read(RootBody::new(own))?;
+        let own = &*own;
+        keys::check_strength(role, own.table())?;
+        let authorities = [keys.root(), own.root()];
         let new = Unverified {
             received: &mut received,
             file,
-            content,
+            content: own,
         }
         .verify(Proof::Signatures(&authorities))?;
         check_version(role, self.next, new.file().version)?;
@@ -139,8 +164,8 @@ impl<R: Reading> ExpectRoot<R> {
 
 /// §5.3.7, §5.3.8, §5.3.11: the new root is trusted, and what keys signed that it replaces is forgotten.
 #[inline(never)]
-fn accept<R: Reading>(context: &mut Context<R>, old: &RootKeys<R>, new: &Verified<RootKeys<R>>) {
-    let (file, keys) = (*new.file(), new.content());
+fn accept<R: Reading>(context: &mut Context<R>, old: &RootKeys<R>, new: &Verified<&RootKeys<R>>) {
+    let (file, keys) = (*new.file(), *new.content());
     let online_replaced = !keys.timestamp().same_keys(old.timestamp()) || !keys.snapshot().same_keys(old.snapshot());
     context.remember(|trusted| {
         if online_replaced {
@@ -157,22 +182,20 @@ fn accept<R: Reading>(context: &mut Context<R>, old: &RootKeys<R>, new: &Verifie
 /// §5.3.2: ask for one more, unless this run has walked far enough.
 fn next_root<R: Reading>(
     context: &mut Context<R>,
-    trusted: Verified<RootKeys<R>>,
+    trusted: &Verified<&RootKeys<R>>,
     files_left: u32,
-) -> Result<Ladder<R>, Rejected> {
-    let next = trusted.file().version.next();
-    let (_, keys) = trusted.split();
-    match next {
-        None => end_of_walk(context, keys),
-        Some(_) if files_left == 0 => Ok(Ladder::Paused),
-        Some(next) => Ok(Ladder::Root(ExpectRoot { keys, next, files_left })),
+) -> Result<AfterRoot, Rejected> {
+    match trusted.file().version.next() {
+        None => end_of_walk(context, trusted.content()),
+        Some(_) if files_left == 0 => Ok(AfterRoot::Paused),
+        Some(next) => Ok(AfterRoot::Root(ExpectRoot { next, files_left })),
     }
 }
 
 /// §5.3.10: the newest root must be valid.
-fn end_of_walk<R: Reading>(context: &mut Context<R>, keys: RootKeys<R>) -> Result<Ladder<R>, Rejected> {
+fn end_of_walk<R: Reading>(context: &mut Context<R>, keys: &RootKeys<R>) -> Result<AfterRoot, Rejected> {
     context.check_expiry(RoleName::Root, context.trusted().root.expires)?;
     // §5.3.11
     context.has_consistent_snapshot = keys.has_consistent_snapshot;
-    Ok(Ladder::Timestamp(ExpectTimestamp::new(keys)))
+    Ok(AfterRoot::Timestamp(ExpectTimestamp))
 }

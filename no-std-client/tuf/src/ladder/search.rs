@@ -1,11 +1,12 @@
 //! §5.6.7: the order in which delegated roles are visited for one name.
 
+use super::targets::Visited;
 use crate::{
     error::{Limit, Rejected},
     limits::{DELEGATIONS_MAX, DELEGATORS_MAX},
     list::List as _,
     names::{DelegatedName, RoleName},
-    read::targets::{TargetsContent, name_id},
+    read::targets::name_id,
     reading::Reading,
     signatures::Verified,
 };
@@ -39,8 +40,9 @@ impl<R: Reading> Search<R> {
     /// Adds the delegations of a file that does not list the name, before all that were pending.
     ///
     /// After a terminating delegation nothing else is looked at, not even what outer roles still had to offer.
-    pub fn descend(&mut self, delegator: Delegator, content: &TargetsContent<R>) -> Result<(), Rejected> {
-        let role = delegator.role;
+    pub fn descend(&mut self, visited: &Visited<R>) -> Result<(), Rejected> {
+        let Visited { signer, file, content } = visited;
+        let role = signer.role;
         if content.is_terminated {
             self.pending.truncate(0);
         }
@@ -51,7 +53,10 @@ impl<R: Reading> Search<R> {
         let index = u8::try_from(self.delegators.len()).unwrap_or(u8::MAX);
         let full = |limit| Rejected::LimitExceeded { role, limit };
         self.delegators
-            .try_push(delegator)
+            .try_push(Delegator {
+                role,
+                file: file.clone(),
+            })
             .map_err(|_| full(Limit::Delegators))?;
         for position in content.matches.iter().rev() {
             self.pending

@@ -7,10 +7,10 @@ use crate::{
     read::{
         Received, Wanted,
         root::RootKeys,
-        snapshot::{OldFiles, OldSnapshotBody, Regression, SnapshotBody, SnapshotContent},
+        snapshot::{OldFiles, Regression, SnapshotBody, SnapshotContent},
     },
     reading::Reading,
-    session::{Answer, Context, Fetch, Ladder},
+    session::{Answer, Context, Fetch},
     signatures::{Proof, Unverified, Verified},
     state::{FileFacts, replace},
 };
@@ -19,34 +19,39 @@ use tuffet_wire::Document;
 /// Waits for the snapshot that the timestamp names; before it, if there is one, for the snapshot trusted until now.
 #[derive(Clone, Debug)]
 pub(crate) struct ExpectSnapshot<R: Reading> {
-    keys: RootKeys<R>,
     listed: R::Listed,
-    next: Next<R>,
+    next: Next,
+    /// What the new one has to list.
+    files: OldFiles<R>,
 }
 
 #[derive(Clone, Debug)]
-enum Next<R: Reading> {
+enum Next {
     /// The old snapshot, to take out its files from this position on.
     Old { old: FileFacts, start: u32 },
-    /// The new one, which has to list these.
-    New(OldFiles<R>),
+    /// The new one.
+    New,
 }
 
 impl<R: Reading> ExpectSnapshot<R> {
-    pub fn new(context: &Context<R>, keys: RootKeys<R>, listed: R::Listed) -> Self {
+    pub fn new(context: &Context<R>, listed: R::Listed) -> Self {
         let next = match context.trusted().snapshot {
             Some(old) if R::kept(&listed, Some(old.pinned())) != Some(old.pinned()) => Next::Old { old, start: 0 },
             // The very same bytes, or the first snapshot: nothing to compare.
-            _ => Next::New(OldFiles::default()),
+            _ => Next::New,
         };
-        Self { keys, listed, next }
+        Self {
+            listed,
+            next,
+            files: OldFiles::default(),
+        }
     }
 
     pub fn fetch(&self, context: &Context<R>) -> Fetch {
         let role = RoleName::Snapshot;
         let (version, pinned) = match &self.next {
             Next::Old { old, .. } => (old.version, Some(old.pinned())),
-            Next::New(_) => {
+            Next::New => {
                 let trusted = context.trusted().snapshot.map(|trusted| trusted.pinned());
                 (R::version(&self.listed), R::kept(&self.listed, trusted))
             }
@@ -59,13 +64,15 @@ impl<R: Reading> ExpectSnapshot<R> {
         }
     }
 
+    /// Gives the snapshot and what it says of the targets, once the new one was held against all of the old one.
     #[inline(never)]
     pub fn receive<D: Document>(
         &mut self,
+        keys: &RootKeys<R>,
         context: &mut Context<R>,
         answer: Answer<'_, D>,
-    ) -> Result<Ladder<R>, Error<D::Error>> {
-        let Self { keys, listed, next } = self;
+    ) -> Result<Option<ExpectTargets<R>>, Error<D::Error>> {
+        let Self { listed, next, files } = self;
         match next {
             Next::Old { old, start } => {
                 // Neither kept nor served any more: without it a rollback could not be seen.
@@ -74,23 +81,20 @@ impl<R: Reading> ExpectSnapshot<R> {
                         role: RoleName::Snapshot,
                     });
                 };
-                let files = read_old(context, document, old, *start)?;
-                Ok(Ladder::Snapshot(Self {
-                    keys: keys.clone(),
-                    listed: listed.clone(),
-                    next: Next::New(files),
-                }))
+                *files = OldFiles::from(*start);
+                read_old(context, document, old, files)?;
+                *next = Next::New;
+                Ok(None)
             }
-            Next::New(files) => {
+            Next::New => {
                 let document = present(answer, RoleName::Snapshot)?;
                 let new = verify(context, document, keys, listed, files)?;
                 match (files.next_start(), context.trusted().snapshot) {
-                    (Some(start), Some(old)) => Ok(Ladder::Snapshot(Self {
-                        keys: keys.clone(),
-                        listed: listed.clone(),
-                        next: Next::Old { old, start },
-                    })),
-                    _ => Ok(accept(context, keys.clone(), new)?),
+                    (Some(start), Some(old)) => {
+                        *next = Next::Old { old, start };
+                        Ok(None)
+                    }
+                    _ => Ok(Some(accept(context, new)?)),
                 }
             }
         }
@@ -102,19 +106,18 @@ fn read_old<R: Reading, D: Document>(
     context: &Context<R>,
     document: &mut D,
     old: &FileFacts,
-    start: u32,
-) -> Result<OldFiles<R>, Error<D::Error>> {
+    files: &mut OldFiles<R>,
+) -> Result<(), Error<D::Error>> {
     let wanted = Wanted::<R>::exactly(RoleName::Snapshot, context.limits.snapshot_bytes_max, old.pinned());
     let mut received = Received::open(document, &wanted)?;
-    let (file, content) = received.read(OldSnapshotBody::from(start))?;
-    let (_, files) = Unverified {
+    let (file, _) = received.read(SnapshotBody::old(files))?;
+    Unverified {
         received: &mut received,
         file,
-        content,
+        content: (),
     }
-    .verify(Proof::SameBytes(old))?
-    .split();
-    Ok(files)
+    .verify(Proof::SameBytes(old))?;
+    Ok(())
 }
 
 #[inline(never)]
@@ -161,14 +164,13 @@ fn verify<R: Reading, D: Document>(
 #[inline(never)]
 fn accept<R: Reading>(
     context: &mut Context<R>,
-    keys: RootKeys<R>,
     new: Verified<SnapshotContent<R>>,
-) -> Result<Ladder<R>, Rejected> {
+) -> Result<ExpectTargets<R>, Rejected> {
     context.check_expiry(RoleName::Snapshot, new.file().expires)?;
     let (snapshot, content) = new.split();
     let targets = content.found.ok_or(Rejected::NotInSnapshot {
         role: RoleName::Targets,
     })?;
     context.remember(|trusted| replace(&mut trusted.snapshot, Some(*snapshot.file())));
-    Ok(Ladder::Targets(ExpectTargets::after_snapshot(keys, snapshot, targets)))
+    Ok(ExpectTargets::after_snapshot(snapshot, targets))
 }

@@ -1,15 +1,11 @@
 //! §5.6: the top of the delegations, and the end of a search.
 
-use super::{
-    ExpectDelegated, check_version, present,
-    search::{Delegator, Search},
-};
+use super::{ExpectDelegated, check_version, present, search::Search};
 use crate::{
     error::{Error, Rejected},
     names::RoleName,
     read::{
         Received, Wanted,
-        root::RootKeys,
         targets::{RoleNamesBody, TargetsBody, TargetsContent},
     },
     reading::Reading,
@@ -23,18 +19,15 @@ use tuffet_wire::Document;
 /// Waits for the top-level targets.
 #[derive(Clone, Debug)]
 pub(crate) struct ExpectTargets<R: Reading> {
-    proven: Proven<R>,
     snapshot: Verified<()>,
     listed: R::Listed,
 }
 
-/// What the targets file is held against.
+/// Waits for the top-level targets that this session verified for an earlier search.
 #[derive(Clone, Debug)]
-enum Proven<R: Reading> {
-    /// The keys of the root.
-    ByRoot(RootKeys<R>),
-    /// The bytes that this session verified for an earlier search.
-    Before(Verified<()>),
+pub(crate) struct ExpectTargetsAgain<R: Reading> {
+    before: Verified<()>,
+    expected: ExpectTargets<R>,
 }
 
 /// The files under which every search of a session goes on.
@@ -42,6 +35,13 @@ enum Proven<R: Reading> {
 pub(crate) struct Top {
     pub snapshot: Verified<()>,
     pub targets: Verified<()>,
+}
+
+/// A role whose file is verified.
+pub(crate) struct Visited<R: Reading> {
+    pub signer: Signer,
+    pub file: Verified<()>,
+    pub content: TargetsContent<R>,
 }
 
 /// The search is over.
@@ -52,12 +52,8 @@ pub(crate) struct Resolved<R: Reading> {
 }
 
 impl<R: Reading> ExpectTargets<R> {
-    pub fn after_snapshot(keys: RootKeys<R>, snapshot: Verified<()>, listed: R::Listed) -> Self {
-        Self {
-            proven: Proven::ByRoot(keys),
-            snapshot,
-            listed,
-        }
+    pub fn after_snapshot(snapshot: Verified<()>, listed: R::Listed) -> Self {
+        Self { snapshot, listed }
     }
 
     pub fn fetch(&self, context: &Context<R>) -> Fetch {
@@ -71,17 +67,19 @@ impl<R: Reading> ExpectTargets<R> {
         }
     }
 
+    /// The snapshot under which they were found.
+    pub fn snapshot(&self) -> &Verified<()> {
+        &self.snapshot
+    }
+
     #[inline(never)]
     pub fn receive<D: Document>(
         &self,
+        proof: Proof<'_, R>,
         context: &mut Context<R>,
         answer: Answer<'_, D>,
-    ) -> Result<Ladder<R>, Error<D::Error>> {
-        let Self {
-            proven,
-            snapshot,
-            listed,
-        } = self;
+    ) -> Result<Visited<R>, Error<D::Error>> {
+        let listed = &self.listed;
         let role = RoleName::Targets;
         let document = present(answer, role)?;
         // §5.6.1, §5.6.2
@@ -93,15 +91,12 @@ impl<R: Reading> ExpectTargets<R> {
         let mut received = Received::open(document, &wanted)?;
         let (file, content) = read_targets(&mut received, context.wanted_name())?;
         // §5.6.3
-        let claim = Unverified {
+        let verified = Unverified {
             received: &mut received,
             file,
             content,
-        };
-        let verified = match proven {
-            Proven::ByRoot(keys) => claim.verify(Proof::Signatures(&[keys.targets()]))?,
-            Proven::Before(before) => claim.verify(Proof::SameBytes(before.file()))?,
-        };
+        }
+        .verify(proof)?;
         // §5.6.4
         check_version(role, R::version(listed), verified.file().version)?;
         // §5.6.5
@@ -109,17 +104,36 @@ impl<R: Reading> ExpectTargets<R> {
         // §5.6.6
         let (targets, content) = verified.split();
         context.remember(|trusted| replace(&mut trusted.targets, Some(*targets.file())));
-        let top = Top {
-            snapshot: snapshot.clone(),
-            targets,
-        };
         let signer = Signer {
             role,
             delegator: RoleName::Root,
-            signed_at: file.signed_at,
+            signed_at: targets.file().signed_at,
         };
-        let targets = top.targets.clone();
-        Ok(after_file(context, top, Search::default(), targets, signer, content)?)
+        Ok(Visited {
+            signer,
+            file: targets,
+            content,
+        })
+    }
+}
+
+impl<R: Reading> ExpectTargetsAgain<R> {
+    pub fn fetch(&self, context: &Context<R>) -> Fetch {
+        self.expected.fetch(context)
+    }
+
+    /// The snapshot under which they were found.
+    pub fn snapshot(&self) -> &Verified<()> {
+        &self.expected.snapshot
+    }
+
+    pub fn receive<D: Document>(
+        &self,
+        context: &mut Context<R>,
+        answer: Answer<'_, D>,
+    ) -> Result<Visited<R>, Error<D::Error>> {
+        let proof = Proof::SameBytes(self.before.file());
+        self.expected.receive(proof, context, answer)
     }
 }
 
@@ -129,13 +143,12 @@ impl<R: Reading> Resolved<R> {
     }
 
     #[inline(never)]
-    pub fn search(self) -> ExpectTargets<R> {
+    pub fn search(self) -> ExpectTargetsAgain<R> {
         let Top { snapshot, targets } = self.top;
         let listed = R::exactly(targets.file().pinned());
-        ExpectTargets {
-            proven: Proven::Before(targets),
-            snapshot,
-            listed,
+        ExpectTargetsAgain {
+            before: targets,
+            expected: ExpectTargets { snapshot, listed },
         }
     }
 }
@@ -154,50 +167,41 @@ pub(super) fn read_targets<R: Reading, D: Document>(
     Ok((file, content))
 }
 
-/// §5.6.7: a verified file lists the name, or its delegations are visited, or those still pending.
+/// §5.6.7: a search begins under the top-level targets.
 #[inline(never)]
-pub(super) fn after_file<R: Reading>(
+pub(crate) fn begin_search<R: Reading>(
     context: &mut Context<R>,
-    top: Top,
-    mut search: Search<R>,
-    file: Verified<()>,
-    signer: Signer,
-    content: TargetsContent<R>,
+    snapshot: Verified<()>,
+    visited: &Visited<R>,
 ) -> Result<Ladder<R>, Rejected> {
-    let Some(wanted) = context.wanted.clone() else {
-        return Ok(not_found(top));
+    let top = Top {
+        snapshot,
+        targets: visited.file.clone(),
     };
-    if let Some(entry) = content.entry {
-        complete_cycle(context, &top, file.file());
-        let found = VerifiedTarget::new(wanted, entry, signer);
-        return Ok(Ladder::Resolved(Resolved {
-            top,
-            resolution: Resolution::Found(found),
-        }));
+    let mut search = Search::default();
+    if context.wanted.is_some() && visited.content.entry.is_none() {
+        search.descend(visited)?;
     }
-    search.descend(
-        Delegator {
-            role: signer.role,
-            file,
-        },
-        &content,
-    )?;
-    Ok(next_visit(top, search))
-}
-
-/// The next delegation, or the end of the search.
-pub(super) fn next_visit<R: Reading>(top: Top, mut search: Search<R>) -> Ladder<R> {
-    match search.next() {
+    Ok(match search.next() {
         Some(pending) => Ladder::Delegated(ExpectDelegated::new(top, search, pending)),
-        None => not_found(top),
-    }
+        None => Ladder::Resolved(end_search(context, &top, Some(visited))),
+    })
 }
 
-pub(super) fn not_found<R: Reading>(top: Top) -> Ladder<R> {
-    Ladder::Resolved(Resolved {
-        top,
-        resolution: Resolution::NotFound,
-    })
+/// The end of the search: a verified file lists the name, or none does.
+#[inline(never)]
+pub(super) fn end_search<R: Reading>(context: &mut Context<R>, top: &Top, last: Option<&Visited<R>>) -> Resolved<R> {
+    let mut resolution = Resolution::NotFound;
+    if let (Some(wanted), Some(last)) = (context.wanted.clone(), last)
+        && let Some(entry) = last.content.entry.clone()
+    {
+        complete_cycle(context, top, last.file.file());
+        resolution = Resolution::Found(VerifiedTarget::new(wanted, entry, last.signer));
+    }
+    Resolved {
+        top: top.clone(),
+        resolution,
+    }
 }
 
 /// The first search found its target, so the whole cycle is verified and its signing times have passed.

@@ -1,12 +1,12 @@
 //! §5.4: which snapshot is the newest.
 
-use super::{ExpectSnapshot, present};
+use super::present;
 use crate::{
     error::{Error, Rejected},
     names::{FileName, RoleName},
     read::{Received, Wanted, root::RootKeys, timestamp::TimestampBody},
     reading::Reading,
-    session::{Answer, Context, Fetch, Ladder},
+    session::{Answer, Context, Fetch},
     signatures::{Proof, Unverified, Verified},
     state::{TimestampFacts, replace},
 };
@@ -14,16 +14,10 @@ use tuffet_wire::Document;
 
 /// Waits for the timestamp.
 #[derive(Clone, Debug)]
-pub(crate) struct ExpectTimestamp<R: Reading> {
-    keys: RootKeys<R>,
-}
+pub(crate) struct ExpectTimestamp;
 
-impl<R: Reading> ExpectTimestamp<R> {
-    pub fn new(keys: RootKeys<R>) -> Self {
-        Self { keys }
-    }
-
-    pub fn fetch(&self, context: &Context<R>) -> Fetch {
+impl ExpectTimestamp {
+    pub fn fetch<R: Reading>(&self, context: &Context<R>) -> Fetch {
         let role = RoleName::Timestamp;
         let file = FileName { role, version: None };
         Fetch {
@@ -34,12 +28,14 @@ impl<R: Reading> ExpectTimestamp<R> {
         }
     }
 
+    /// Gives what it says of the snapshot.
     #[inline(never)]
-    pub fn receive<D: Document>(
+    pub fn receive<R: Reading, D: Document>(
         &self,
+        keys: &RootKeys<R>,
         context: &mut Context<R>,
         answer: Answer<'_, D>,
-    ) -> Result<Ladder<R>, Error<D::Error>> {
+    ) -> Result<R::Listed, Error<D::Error>> {
         let role = RoleName::Timestamp;
         let document = present(answer, role)?;
         let wanted = Wanted::unlisted(role, context.limits.timestamp_bytes_max);
@@ -51,41 +47,51 @@ impl<R: Reading> ExpectTimestamp<R> {
             file,
             content,
         };
-        let offered = offered.verify(Proof::Signatures(&[self.keys.timestamp()]))?;
-        let newest = newest(context, &offered)?;
+        let offered = offered.verify(Proof::Signatures(&[keys.timestamp()]))?;
+        let is_newer = is_newer(context, &offered)?;
+        // The same version is nothing new: the one already trusted stays, whatever the other one says.
+        let expires = match &context.trusted().timestamp {
+            Some(known) if !is_newer => known.file.expires,
+            _ => offered.file().expires,
+        };
         // §5.4.4
-        context.check_expiry(role, newest.file.expires)?;
+        context.check_expiry(role, expires)?;
         // §5.4.5
-        let listed = newest.snapshot.clone();
-        context.remember(|trusted| replace(&mut trusted.timestamp, Some(newest)));
-        Ok(Ladder::Snapshot(ExpectSnapshot::new(
-            context,
-            self.keys.clone(),
-            listed,
-        )))
+        if is_newer {
+            remember(context, &offered);
+        }
+        let known = context.trusted().timestamp.as_ref();
+        let listed = known.map_or(offered.content(), |known| &known.snapshot).clone();
+        Ok(listed)
     }
 }
 
-/// §5.4.3: never an older timestamp or snapshot than before. The same version is nothing new: the one already trusted
-/// stays, whatever the other one says.
-fn newest<R: Reading>(context: &Context<R>, offered: &Verified<R::Listed>) -> Result<TimestampFacts<R>, Rejected> {
+#[inline(never)]
+fn remember<R: Reading>(context: &mut Context<R>, new: &Verified<R::Listed>) {
     let new = TimestampFacts {
-        file: *offered.file(),
-        snapshot: offered.content().clone(),
+        file: *new.file(),
+        snapshot: new.content().clone(),
     };
+    context.remember(|trusted| replace(&mut trusted.timestamp, Some(new)));
+}
+
+/// §5.4.3: whether it is a newer one; never an older timestamp or snapshot than before.
+#[inline(never)]
+fn is_newer<R: Reading>(context: &Context<R>, offered: &Verified<R::Listed>) -> Result<bool, Rejected> {
     let Some(old) = &context.trusted().timestamp else {
-        return Ok(new);
+        return Ok(true);
     };
     let rollback = |role, trusted, offered| Err(Rejected::Rollback { role, trusted, offered });
-    if new.file.version < old.file.version {
-        return rollback(RoleName::Timestamp, old.file.version, new.file.version);
+    let (trusted, new) = (old.file.version, offered.file().version);
+    if new < trusted {
+        return rollback(RoleName::Timestamp, trusted, new);
     }
-    if new.file.version == old.file.version {
-        return Ok(old.clone());
+    if new == trusted {
+        return Ok(false);
     }
-    let (trusted, offered) = (R::version(&old.snapshot), R::version(&new.snapshot));
-    if offered < trusted {
-        return rollback(RoleName::Snapshot, trusted, offered);
+    let (trusted, new) = (R::version(&old.snapshot), R::version(offered.content()));
+    if new < trusted {
+        return rollback(RoleName::Snapshot, trusted, new);
     }
-    Ok(new)
+    Ok(true)
 }

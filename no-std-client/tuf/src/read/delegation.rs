@@ -41,42 +41,40 @@ impl<R: Reading> Delegation<R> {
             },
         }
     }
-
-    pub fn table(&self) -> &[KnownKey<R>] {
-        &self.table
-    }
 }
 
-/// A delegation before its keys are looked up: they stand before it in the file.
+/// The ids of the keys of a delegation.
+pub(crate) type RoleKeyIds<R> = <R as crate::reading::Parts>::List<Digest, ROLE_KEYS_MAX>;
+
+/// A delegation without its keys: they stand before it in the file.
 #[derive(Clone, Debug)]
-pub(crate) struct DelegationIds<R: Reading> {
+pub(crate) struct DelegationHead {
     pub role: DelegatedName,
-    pub ids: R::List<Digest, ROLE_KEYS_MAX>,
     pub threshold: u16,
 }
 
-/// Takes out the delegation at one position.
-pub(crate) struct DelegationBody<R: Reading> {
+/// Takes out the delegation at one position, and the ids of its keys into their place.
+pub(crate) struct DelegationBody<'a, R: Reading> {
     position: u32,
     role: Option<DelegatedName>,
-    ids: R::List<Digest, ROLE_KEYS_MAX>,
+    ids: &'a mut RoleKeyIds<R>,
     threshold: Option<u16>,
 }
 
-impl<R: Reading> DelegationBody<R> {
-    pub fn at(position: u16) -> Self {
+impl<'a, R: Reading> DelegationBody<'a, R> {
+    pub fn at(position: u16, ids: &'a mut RoleKeyIds<R>) -> Self {
         Self {
             position: u32::from(position),
             role: None,
-            ids: R::List::default(),
+            ids,
             threshold: None,
         }
     }
 }
 
-impl<R: Reading> Body for DelegationBody<R> {
+impl<R: Reading> Body for DelegationBody<'_, R> {
     const TYPE: &'static str = "targets";
-    type Content = DelegationIds<R>;
+    type Content = DelegationHead;
 
     fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         let [Key("delegations"), Key("roles"), Index(position), field @ ..] = path else {
@@ -101,30 +99,26 @@ impl<R: Reading> Body for DelegationBody<R> {
         Ok(())
     }
 
-    fn finish(self) -> Result<DelegationIds<R>, Flawed> {
+    fn finish(self) -> Result<DelegationHead, Flawed> {
         match (self.role, self.threshold) {
-            (Some(role), Some(threshold)) => Ok(DelegationIds {
-                role,
-                ids: self.ids,
-                threshold,
-            }),
+            (Some(role), Some(threshold)) => Ok(DelegationHead { role, threshold }),
             _ => Err(Flawed::MISSING),
         }
     }
 }
 
-/// Takes out the usable keys among some ids.
+/// Takes out the usable keys among some ids, into their place.
 pub(crate) struct KeysBody<'a, R: Reading> {
     ids: &'a [Digest],
-    table: RoleKeys<R>,
+    table: &'a mut RoleKeys<R>,
     key: KeyDraft<R>,
 }
 
 impl<'a, R: Reading> KeysBody<'a, R> {
-    pub fn new(ids: &'a [Digest]) -> Self {
+    pub fn new(ids: &'a [Digest], table: &'a mut RoleKeys<R>) -> Self {
         Self {
             ids,
-            table: R::List::default(),
+            table,
             key: KeyDraft::default(),
         }
     }
@@ -132,7 +126,7 @@ impl<'a, R: Reading> KeysBody<'a, R> {
 
 impl<R: Reading> Body for KeysBody<'_, R> {
     const TYPE: &'static str = "targets";
-    type Content = RoleKeys<R>;
+    type Content = ();
 
     fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
         let [Key("delegations"), Key("keys"), Key(_), inner @ ..] = path else {
@@ -166,7 +160,7 @@ impl<R: Reading> Body for KeysBody<'_, R> {
         self.key.canonical(bytes);
     }
 
-    fn finish(self) -> Result<Self::Content, Flawed> {
-        Ok(self.table)
+    fn finish(self) -> Result<(), Flawed> {
+        Ok(())
     }
 }

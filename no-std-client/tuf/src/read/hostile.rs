@@ -2,9 +2,9 @@
 
 use super::{
     Body, Received, Wanted,
-    delegation::{DelegationBody, KeysBody},
-    root::RootBody,
-    snapshot::{OldFiles, OldSnapshotBody, SnapshotBody},
+    delegation::{DelegationBody, KeysBody, RoleKeyIds, RoleKeys},
+    root::{RootBody, RootKeys},
+    snapshot::{OldFiles, SnapshotBody},
     targets::{RoleNamesBody, TargetsBody},
     timestamp::TimestampBody,
 };
@@ -98,14 +98,22 @@ fn answers<R: Reading>(kind: usize, bytes: &[u8], piece: usize) -> Result<FileFa
     let role = RoleName::new("p").unwrap();
     let mut old = OldFiles::default();
     match kind {
-        0 => answer::<R, _>(bytes, piece, RootBody::<R>::default()),
+        0 => answer::<R, _>(bytes, piece, RootBody::<R>::new(&mut RootKeys::none())),
         1 => answer::<R, _>(bytes, piece, TimestampBody::<R>::default()),
         2 => answer::<R, _>(bytes, piece, SnapshotBody::<R>::new(&role, &mut old)),
-        3 => answer::<R, _>(bytes, piece, OldSnapshotBody::<R>::from(1)),
+        3 => answer::<R, _>(bytes, piece, SnapshotBody::<R>::old(&mut OldFiles::from(1))),
         4 => answer::<R, _>(bytes, piece, TargetsBody::<R>::new("p_x")),
         5 => answer::<R, _>(bytes, piece, RoleNamesBody::<R>::from(0)),
-        6 => answer::<R, _>(bytes, piece, DelegationBody::<R>::at(0)),
-        _ => answer::<R, _>(bytes, piece, KeysBody::<R>::new(&[[0; 32]])),
+        6 => answer::<R, _>(
+            bytes,
+            piece,
+            DelegationBody::<R>::at(0, &mut RoleKeyIds::<R>::default()),
+        ),
+        _ => answer::<R, _>(
+            bytes,
+            piece,
+            KeysBody::<R>::new(&[[0; 32]], &mut RoleKeys::<R>::default()),
+        ),
     }
 }
 

@@ -98,7 +98,10 @@ impl Flawed {
     pub const NOT_HEX: Self = Self::Flaw(Flaw::NotHex);
     pub const WRONG_KIND: Self = Self::Flaw(Flaw::WrongKind);
 
-    fn rejected(self, role: RoleName, at: u32) -> Rejected {
+    #[cold]
+    #[inline(never)]
+    fn rejected(self, role: &RoleName, at: u32) -> Rejected {
+        let role = *role;
         match self {
             Self::Flaw(what) => Rejected::Malformed { role, at, what },
             Self::DuplicateDelegation => Rejected::DuplicateDelegation { role },
@@ -177,7 +180,7 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
     pub fn read<B: Body>(&mut self, mut body: B) -> Result<(FileFacts, B::Content), Error<D::Error>> {
         let facts = self.read_fields(&mut body)?;
         let content = body.finish();
-        let content = content.map_err(|flawed| flawed.rejected(self.role, facts.length))?;
+        let content = content.map_err(|flawed| flawed.rejected(&self.role, facts.length))?;
         Ok((facts, content))
     }
 
@@ -195,7 +198,7 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
         } else {
             Err(Flawed::MISSING)
         };
-        let (version, expires, signed_at) = finished.map_err(|flawed| flawed.rejected(self.role, self.length))?;
+        let (version, expires, signed_at) = finished.map_err(|flawed| flawed.rejected(&self.role, self.length))?;
         Ok(FileFacts {
             version,
             length: self.length,
@@ -287,7 +290,7 @@ pub(crate) fn rejected(role: RoleName, error: ScanError<Flawed>) -> Rejected {
             at,
             what: Flaw::Spelling(fault),
         },
-        ScanError::Refused { at, refusal } => Flawed::rejected(refusal, role, at),
+        ScanError::Refused { at, refusal } => Flawed::rejected(refusal, &role, at),
     }
 }
 

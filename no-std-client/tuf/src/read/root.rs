@@ -23,6 +23,45 @@ pub(crate) struct RootKeys<R: Reading> {
 }
 
 impl<R: Reading> RootKeys<R> {
+    /// Nobody: what a root is read into.
+    pub fn none() -> Self {
+        let nobody = Signers {
+            members: R::Bits::default(),
+            threshold: 0,
+        };
+        Self {
+            has_consistent_snapshot: false,
+            table: R::List::default(),
+            root: nobody,
+            snapshot: nobody,
+            targets: nobody,
+            timestamp: nobody,
+        }
+    }
+
+    /// These keys instead. The table is copied key by key: there is no room for a third one.
+    #[inline(never)]
+    pub fn replace_with(&mut self, new: &Self) {
+        let Self {
+            has_consistent_snapshot,
+            table,
+            root,
+            snapshot,
+            targets,
+            timestamp,
+        } = new;
+        self.has_consistent_snapshot = *has_consistent_snapshot;
+        self.root = *root;
+        self.snapshot = *snapshot;
+        self.targets = *targets;
+        self.timestamp = *timestamp;
+        self.table.truncate(0);
+        for key in table.iter() {
+            // Invariant: as many as there is room for stood in the other table.
+            let _fits = self.table.try_push(key.clone());
+        }
+    }
+
     pub fn root(&self) -> Authority<'_, R> {
         self.authority(self.root)
     }
@@ -52,10 +91,11 @@ impl<R: Reading> RootKeys<R> {
 }
 
 /// Takes out keys and roles. `keys` comes before `roles`, so a role's key ids are known when they come.
-#[derive(Default)]
-pub(crate) struct RootBody<R: Reading> {
+///
+/// They are written to where they stay: a table of keys is large.
+pub(crate) struct RootBody<'k, R: Reading> {
+    keys: &'k mut RootKeys<R>,
     consistent_snapshot: Option<bool>,
-    table: R::List<KnownKey<R>, ROOT_KEYS_MAX>,
     key: KeyDraft<R>,
     root: RoleDraft<R>,
     snapshot: RoleDraft<R>,
@@ -78,7 +118,20 @@ impl<R: Reading> RoleDraft<R> {
     }
 }
 
-impl<R: Reading> RootBody<R> {
+impl<'k, R: Reading> RootBody<'k, R> {
+    /// Reads into `keys`, where nobody stood before.
+    pub fn new(keys: &'k mut RootKeys<R>) -> Self {
+        Self {
+            keys,
+            consistent_snapshot: None,
+            key: KeyDraft::default(),
+            root: RoleDraft::default(),
+            snapshot: RoleDraft::default(),
+            targets: RoleDraft::default(),
+            timestamp: RoleDraft::default(),
+        }
+    }
+
     /// One of the four roles; others are the repository's own and mean nothing here.
     fn role(&mut self, name: &str) -> Option<&mut RoleDraft<R>> {
         match name {
@@ -92,7 +145,7 @@ impl<R: Reading> RootBody<R> {
 
     /// Adds a key to a role. An unusable or missing key is no member: nobody can sign with it.
     fn add_member(&mut self, role: &str, id: &Digest) {
-        let position = self.table.iter().position(|key| key.id == *id);
+        let position = self.keys.table.iter().position(|key| key.id == *id);
         let members = self.role(role).and_then(|role| role.members.as_mut());
         if let (Some(position), Some(members)) = (position, members) {
             members.insert(position);
@@ -100,9 +153,9 @@ impl<R: Reading> RootBody<R> {
     }
 }
 
-impl<R: Reading> Body for RootBody<R> {
+impl<R: Reading> Body for RootBody<'_, R> {
     const TYPE: &'static str = "root";
-    type Content = RootKeys<R>;
+    type Content = ();
 
     fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
         match (path, kind) {
@@ -153,7 +206,8 @@ impl<R: Reading> Body for RootBody<R> {
         if let [Key("keys"), Key(id)] = path
             && let Some(key) = core::mem::take(&mut self.key).finish(id)?
         {
-            self.table.try_push(key).map_err(|_| Flawed::Limit(Limit::RootKeys))?;
+            let pushed = self.keys.table.try_push(key);
+            pushed.map_err(|_| Flawed::Limit(Limit::RootKeys))?;
         }
         Ok(())
     }
@@ -162,14 +216,14 @@ impl<R: Reading> Body for RootBody<R> {
         self.key.canonical(bytes);
     }
 
-    fn finish(self) -> Result<RootKeys<R>, Flawed> {
-        Ok(RootKeys {
-            has_consistent_snapshot: check_consistent_snapshot::<R>(self.consistent_snapshot.ok_or(Flawed::MISSING)?)?,
-            root: self.root.finish()?,
-            snapshot: self.snapshot.finish()?,
-            targets: self.targets.finish()?,
-            timestamp: self.timestamp.finish()?,
-            table: self.table,
-        })
+    fn finish(self) -> Result<(), Flawed> {
+        let keys = self.keys;
+        keys.has_consistent_snapshot =
+            check_consistent_snapshot::<R>(self.consistent_snapshot.ok_or(Flawed::MISSING)?)?;
+        keys.root = self.root.finish()?;
+        keys.snapshot = self.snapshot.finish()?;
+        keys.targets = self.targets.finish()?;
+        keys.timestamp = self.timestamp.finish()?;
+        Ok(())
     }
 }

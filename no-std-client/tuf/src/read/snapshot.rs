@@ -97,9 +97,10 @@ pub(crate) struct SnapshotContent<R: Reading> {
     pub regression: Option<Regression>,
 }
 
-/// Takes out the entry of one role, and compares all entries with old ones.
+/// Takes out the entry of one role, and compares all entries with old ones; or, of the old snapshot, takes out its list.
 pub(crate) struct SnapshotBody<'a, R: Reading> {
-    wanted: &'a RoleName,
+    /// Nobody's: this is the old snapshot.
+    wanted: Option<&'a RoleName>,
     old: &'a mut OldFiles<R>,
     draft: MetaDraft<R>,
     has_meta: bool,
@@ -107,7 +108,17 @@ pub(crate) struct SnapshotBody<'a, R: Reading> {
 }
 
 impl<'a, R: Reading> SnapshotBody<'a, R> {
+    /// The new snapshot, for one role, beside the files of the old one.
     pub fn new(wanted: &'a RoleName, old: &'a mut OldFiles<R>) -> Self {
+        Self::begun(Some(wanted), old)
+    }
+
+    /// The old snapshot, for as many files as there is room for.
+    pub fn old(files: &'a mut OldFiles<R>) -> Self {
+        Self::begun(None, files)
+    }
+
+    fn begun(wanted: Option<&'a RoleName>, old: &'a mut OldFiles<R>) -> Self {
         let content = SnapshotContent {
             found: None,
             regression: None,
@@ -123,8 +134,12 @@ impl<'a, R: Reading> SnapshotBody<'a, R> {
 
     fn entry(&mut self, name: &str, entry: R::Listed) {
         let offered = R::version(&entry);
+        let Some(wanted) = self.wanted else {
+            self.old.add(name, offered);
+            return;
+        };
         let role = name.strip_suffix(".json");
-        if role == Some(self.wanted.as_str()) {
+        if role == Some(wanted.as_str()) {
             self.content.found = Some(entry);
         }
         if let Some(trusted) = self.old.find(name, offered) {
@@ -141,11 +156,28 @@ impl<R: Reading> Body for SnapshotBody<'_, R> {
     type Content = SnapshotContent<R>;
 
     fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-        open_meta(path, kind, &mut self.draft, &mut self.has_meta)
+        match (path, kind) {
+            ([Key("meta")], Container::Object) => {
+                self.has_meta = true;
+                Ok(())
+            }
+            ([Key("meta")], Container::Array) => Err(Flawed::WRONG_KIND),
+            ([Key("meta"), Key(_), inner @ ..], _) => {
+                if inner.is_empty() {
+                    self.draft = MetaDraft::default();
+                }
+                open_entry(inner, kind)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        meta_value(path, value, &mut self.draft)
+        match path {
+            [Key("meta"), Key(_), inner @ ..] => self.draft.value(inner, value),
+            [Key("meta")] => Err(Flawed::WRONG_KIND),
+            _ => Ok(()),
+        }
     }
 
     fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
@@ -160,86 +192,10 @@ impl<R: Reading> Body for SnapshotBody<'_, R> {
         if !self.has_meta {
             return Err(Flawed::MISSING);
         }
-        if !self.old.all_listed() {
+        if self.wanted.is_some() && !self.old.all_listed() {
             self.content.regression.get_or_insert(Regression::Vanished);
         }
         Ok(self.content)
-    }
-}
-
-/// Takes out the list of files of the old snapshot, from a position on.
-pub(crate) struct OldSnapshotBody<R: Reading> {
-    files: OldFiles<R>,
-    draft: MetaDraft<R>,
-    has_meta: bool,
-}
-
-impl<R: Reading> OldSnapshotBody<R> {
-    pub fn from(start: u32) -> Self {
-        Self {
-            files: OldFiles::from(start),
-            draft: MetaDraft::default(),
-            has_meta: false,
-        }
-    }
-}
-
-impl<R: Reading> Body for OldSnapshotBody<R> {
-    const TYPE: &'static str = "snapshot";
-    type Content = OldFiles<R>;
-
-    fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-        open_meta(path, kind, &mut self.draft, &mut self.has_meta)
-    }
-
-    fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        meta_value(path, value, &mut self.draft)
-    }
-
-    fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
-        if let [Key("meta"), Key(name)] = path {
-            let entry = core::mem::take(&mut self.draft).finish()?;
-            self.files.add(name, R::version(&entry));
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Result<OldFiles<R>, Flawed> {
-        if self.has_meta {
-            Ok(self.files)
-        } else {
-            Err(Flawed::MISSING)
-        }
-    }
-}
-
-fn open_meta<R: Reading>(
-    path: Field<'_>,
-    kind: Container,
-    draft: &mut MetaDraft<R>,
-    has_meta: &mut bool,
-) -> Result<(), Flawed> {
-    match (path, kind) {
-        ([Key("meta")], Container::Object) => {
-            *has_meta = true;
-            Ok(())
-        }
-        ([Key("meta")], Container::Array) => Err(Flawed::WRONG_KIND),
-        ([Key("meta"), Key(_), inner @ ..], _) => {
-            if inner.is_empty() {
-                *draft = MetaDraft::default();
-            }
-            open_entry(inner, kind)
-        }
-        _ => Ok(()),
-    }
-}
-
-fn meta_value<R: Reading>(path: Field<'_>, value: Scalar<'_>, draft: &mut MetaDraft<R>) -> Result<(), Flawed> {
-    match path {
-        [Key("meta"), Key(_), inner @ ..] => draft.value(inner, value),
-        [Key("meta")] => Err(Flawed::WRONG_KIND),
-        _ => Ok(()),
     }
 }
 

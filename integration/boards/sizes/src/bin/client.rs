@@ -12,7 +12,7 @@ use core::hint::black_box;
 use tuffet_no_std_client::flash::{Storage, Xip};
 use tuffet_no_std_client::patch::SmallState;
 use tuffet_no_std_client::release::{Id, Profile, Seed};
-use tuffet_no_std_client::tuf::Limits;
+use tuffet_no_std_client::tuf::{Limits, SmallEd25519};
 use tuffet_no_std_client::wire::UnixSeconds;
 use tuffet_no_std_client::{Client, Device, Intake, Outcome, Settings, Stop};
 use tuffet_sizes::{Flash, MAP, Network};
@@ -45,7 +45,8 @@ fn serve() -> Result<(), Stopped> {
     try_out(&storage)?;
 
     let now = || UnixSeconds::new(black_box(0));
-    let mut client: Client<'_, _, _, SmallState> = Client::new(&device, storage, Settings::DEFAULT, now())?;
+    let mut client: Client<'_, _, _, SmallState, SmallEd25519> =
+        Client::new(&device, storage, Settings::DEFAULT, now())?;
     loop {
         black_box(client.due_at());
         if let Ok(Outcome::Installed { .. }) = client.turn(&mut Network, now(), black_box(0)) {
