@@ -191,7 +191,22 @@ impl<const TEXT: usize> Scanner<TEXT> {
     pub fn push<S: Sink + ?Sized>(&mut self, chunk: &[u8], sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
         // Bytes that are canonical as they stand are handed on in runs, not one by one.
         let mut run_start = 0usize;
-        for (position, byte) in chunk.iter().copied().enumerate() {
+        let mut next = 0usize;
+        while let Some(byte) = chunk.get(next).copied() {
+            if let Expect::Text(_, Escape::None) = self.expect
+                && self.utf8.is_between_characters()
+            {
+                let rest = chunk.get(next..).unwrap_or_default();
+                let plain = plain(rest);
+                if plain > 0 {
+                    self.keep_run(rest.get(..plain).unwrap_or_default());
+                    next = next.saturating_add(plain);
+                    self.at = self.at.saturating_add(u32::try_from(plain).unwrap_or(u32::MAX));
+                    continue;
+                }
+            }
+            let position = next;
+            next = next.saturating_add(1);
             let after = position.saturating_add(1);
             let run = |from: usize, to: usize| chunk.get(from..to).unwrap_or_default();
             if self.ends_number(byte) {
@@ -426,6 +441,15 @@ impl<const TEXT: usize> Scanner<TEXT> {
         self.text_length = self.text_length.saturating_add(1);
     }
 
+    /// Keeps a run of bytes of a string; of one that does not fit only the length counts.
+    fn keep_run(&mut self, bytes: &[u8]) {
+        let end = self.text_length.saturating_add(bytes.len());
+        if let Some(place) = self.text.get_mut(self.text_length..end) {
+            place.copy_from_slice(bytes);
+        }
+        self.text_length = end;
+    }
+
     fn end_text(&mut self, text_use: TextUse) -> Result<(Canonical, Event), Fault> {
         match text_use {
             TextUse::Key => {
@@ -560,6 +584,12 @@ impl<const TEXT: usize> Scanner<TEXT> {
     fn malformed<R>(&self, fault: Fault) -> ScanError<R> {
         ScanError::Malformed { at: self.at, fault }
     }
+}
+
+/// How many bytes of a string follow that are one character each and stand for themselves.
+fn plain(bytes: &[u8]) -> usize {
+    let is_plain = |byte: &&u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\');
+    bytes.iter().take_while(is_plain).count()
 }
 
 impl Literal {
