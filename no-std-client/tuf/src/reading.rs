@@ -1,7 +1,8 @@
 //! The two readings of a repository's files.
 //!
 //! - [`Strict`] takes files that are canonical as they were sent, in pieces of any size and without heap. What it accepts,
-//!   the lenient reading accepts too, with the same meaning.
+//!   the lenient reading accepts too, with the same meaning, unless it is wrong in what the strict one skips: a SHA-512
+//!   beside the SHA-256, or an RSA key that is too short.
 //! - `Lenient` (feature `lenient`) takes any spelling, brings it into the canonical form, and needs a heap. It also takes
 //!   what the specification leaves open and our own repositories never use: listings without length and digest, sha512,
 //!   opaque key ids, names without versions.
