@@ -96,6 +96,9 @@ pub struct Client<'c, F, S, D, A = Ed25519> {
     algorithms: PhantomData<fn() -> A>,
 }
 
+/// The first half, and the pages that it stores to.
+type Begun<'c, F, A> = (StatePages<'c, F>, Update<'c, A>);
+
 /// What is due.
 enum Due {
     Cycle,
@@ -151,14 +154,14 @@ impl<'c, F: NorFlash, D: Decoder, A: Algorithms> Client<'c, F, Xip, D, A> {
     }
 
     #[inline(never)]
-    fn begin(&self, running: Running, now: UnixSeconds) -> Result<(StatePages<'c, F>, Update<'c, A>), Stop<F::Error>> {
+    fn begin(&self, running: Running, now: UnixSeconds) -> Result<Begun<'c, F, A>, Stop<F::Error>> {
         let (pages, state) = self.storage.state()?;
         let clock = self.settings.clock.policy(now);
         Ok((pages, Update::begin(self.device, running, state, clock)))
     }
 
     #[inline(never)]
-    fn begin_again(&self, now: UnixSeconds) -> Result<(StatePages<'c, F>, Update<'c, A>), Stop<F::Error>> {
+    fn begin_again(&self, now: UnixSeconds) -> Result<Begun<'c, F, A>, Stop<F::Error>> {
         let (pages, state) = self.storage.state()?;
         let running = self.running()?;
         // First what can be refused, and then the machine, which is made only once.
