@@ -96,6 +96,9 @@ pub struct Client<'c, F, S, D, A = Ed25519> {
     algorithms: PhantomData<fn() -> A>,
 }
 
+/// The first half, and the pages that it stores to.
+type Begun<'c, F, A> = (StatePages<'c, F>, Update<'c, A>);
+
 /// What is due.
 enum Due {
     Cycle,
