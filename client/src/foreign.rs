@@ -297,9 +297,9 @@ impl Refreshed<'_> {
         };
         if place.is_file() {
             let mut file = File::open(&place).map_err(storage("read", &place))?;
-            let mut seen = Seen::default();
+            let mut seen = Seen::nothing_of(target);
             io::copy(&mut file, &mut seen).map_err(storage("read", &place))?;
-            if seen.is(target) {
+            if seen.is_target() {
                 return Ok(place);
             }
         }
@@ -310,7 +310,7 @@ impl Refreshed<'_> {
         std::fs::create_dir_all(folder).map_err(storage("make the folder", folder))?;
         // Gone again unless it takes its place.
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(storage("write into", folder))?;
-        let mut seen = Seen::default();
+        let mut seen = Seen::nothing_of(target);
         let mut piece = vec![0; 64 * 1024];
         loop {
             let count = body.read(&mut piece)?;
@@ -324,7 +324,7 @@ impl Refreshed<'_> {
             }
             file.write_all(received).map_err(storage("write", file.path()))?;
         }
-        if !seen.is(target) {
+        if !seen.is_target() {
             return Err(ForeignError::WrongTarget { name: name.clone() });
         }
         file.as_file().sync_all().map_err(storage("write", file.path()))?;
@@ -335,33 +335,46 @@ impl Refreshed<'_> {
     }
 }
 
-/// What was seen of a target's bytes.
-#[derive(Default)]
-struct Seen {
+/// What was seen of a target's bytes: their number, and the digests that are listed of it.
+struct Seen<'t> {
+    target: &'t VerifiedTarget<Lenient>,
     bytes: u64,
-    sha256: Sha256,
-    sha512: Sha512,
+    sha256: Option<Sha256>,
+    sha512: Option<Sha512>,
 }
 
-impl Seen {
+impl<'t> Seen<'t> {
+    fn nothing_of(target: &'t VerifiedTarget<Lenient>) -> Self {
+        let Hashes { sha256, sha512 } = target.digests();
+        Self {
+            target,
+            bytes: 0,
+            sha256: sha256.map(|_| Sha256::new()),
+            sha512: sha512.as_ref().map(|_| Sha512::new()),
+        }
+    }
+
     fn take(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
-        self.sha256.update(bytes);
-        self.sha512.update(bytes);
+        if let Some(hash) = &mut self.sha256 {
+            hash.update(bytes);
+        }
+        if let Some(hash) = &mut self.sha512 {
+            hash.update(bytes);
+        }
     }
 
-    /// §5.7.3
-    fn is(self, target: &VerifiedTarget<Lenient>) -> bool {
-        let Hashes { sha256, sha512 } = target.digests();
-        self.bytes == target.length()
-            && sha256.is_none_or(|listed| self.sha256.finalize().as_slice() == listed)
-            && sha512
-                .as_deref()
-                .is_none_or(|listed| self.sha512.finalize().as_slice() == listed)
+    /// §5.7.3: whether they are the target.
+    fn is_target(self) -> bool {
+        let hashes = Hashes {
+            sha256: self.sha256.map(|hash| hash.finalize().into()),
+            sha512: self.sha512.map(|hash| Box::new(hash.finalize().into())),
+        };
+        self.bytes == self.target.length() && hashes == *self.target.digests()
     }
 }
 
-impl Write for Seen {
+impl Write for Seen<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.take(bytes);
         Ok(bytes.len())

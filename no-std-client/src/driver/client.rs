@@ -105,9 +105,6 @@ enum Due {
     Peek(Etag),
 }
 
-/// Where the state stands in flash, and the cycle that begins with it.
-type Begun<'c, F, A> = (StatePages<'c, F>, Update<'c, A>);
-
 /// What an update does after its first half.
 // It is made once, and nothing here may allocate.
 #[allow(clippy::large_enum_variant)]
