@@ -299,7 +299,7 @@ impl Refreshed<'_> {
             let mut file = File::open(&place).map_err(storage("read", &place))?;
             let mut seen = Seen::nothing_of(target);
             io::copy(&mut file, &mut seen).map_err(storage("read", &place))?;
-            if seen.is_target() {
+            if seen.amounts_to_target() {
                 return Ok(place);
             }
         }
@@ -324,7 +324,7 @@ impl Refreshed<'_> {
             }
             file.write_all(received).map_err(storage("write", file.path()))?;
         }
-        if !seen.is_target() {
+        if !seen.amounts_to_target() {
             return Err(ForeignError::WrongTarget { name: name.clone() });
         }
         file.as_file().sync_all().map_err(storage("write", file.path()))?;
@@ -365,7 +365,7 @@ impl<'t> Seen<'t> {
     }
 
     /// §5.7.3: whether they are the target.
-    fn is_target(self) -> bool {
+    fn amounts_to_target(self) -> bool {
         let hashes = Hashes {
             sha256: self.sha256.map(|hash| hash.finalize().into()),
             sha512: self.sha512.map(|hash| Box::new(hash.finalize().into())),
