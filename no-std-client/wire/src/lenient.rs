@@ -4,7 +4,7 @@
 //!   events that the strict reader would report of the same document in its one spelling, keys in ascending order.
 //! - A key that occurs twice is refused: two readers would read two documents.
 //! - A fraction or an exponent is refused: the canonical form has no spelling for it.
-//! - It needs the whole document in memory and some 40 bytes for each value, and it does not recurse.
+//! - It needs the whole document in memory and 40 bytes for each value, and it does not recurse.
 //!
 //! ```
 //! use tuffet_wire::{Path, Scalar, Sink, lenient::Tree};
@@ -34,6 +34,7 @@
 
 use crate::scan::{Container, Fault, INTEGER_MAX, Path, Scalar, ScanError, Segment, Sink, Text};
 use alloc::{format, string::String, vec::Vec};
+use core::num::NonZeroU32;
 
 /// Deepest nesting of objects and arrays. A sink is told of the outermost [`DEPTH_MAX`](crate::DEPTH_MAX) only: what any
 /// role means stands there.
@@ -50,18 +51,21 @@ pub struct Tree {
 #[derive(Copy, Clone, Debug)]
 struct Node {
     /// Where in the document it begins.
-    at: usize,
+    at: u32,
     /// The key under which it stands, if it stands in an object.
     key: Span,
     kind: Kind,
     /// Position of the next node in the same container.
-    next: Option<usize>,
+    next: Option<Position>,
 }
+
+/// Where in `Tree::nodes` a node stands. The first one is nobody's, so zero means that there is none.
+type Position = NonZeroU32;
 
 #[derive(Copy, Clone, Debug)]
 enum Kind {
     /// With the position of its first node.
-    Container(Container, Option<usize>),
+    Container(Container, Option<Position>),
     Integer {
         is_negative: bool,
         magnitude: u64,
@@ -73,19 +77,27 @@ enum Kind {
 /// A stretch of `Tree::texts`.
 #[derive(Copy, Clone, Debug, Default)]
 struct Span {
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
 }
 
 impl Tree {
     /// Reads a whole document.
     pub fn parse<R>(document: &[u8]) -> Result<Self, ScanError<R>> {
+        if u32::try_from(document.len()).is_err() {
+            // Longer than any limit; an offset in it would not fit.
+            return Err(ScanError::Malformed {
+                at: u32::MAX,
+                fault: Fault::TrailingBytes,
+            });
+        }
         let mut parser = Parser {
             document,
             at: 0,
             tree: Self {
                 nodes: Vec::new(),
-                texts: String::new(),
+                // With their escapes resolved, strings are no longer than they are in the document.
+                texts: String::with_capacity(document.len()),
             },
             open: Vec::new(),
             items: Vec::new(),
@@ -106,7 +118,7 @@ impl Tree {
             self.report(root, Some(Path::ROOT), &mut open, sink)?;
         }
         while let Some(top) = open.last_mut() {
-            let Some(node) = top.next.and_then(|next| self.nodes.get(next)) else {
+            let Some(node) = top.next.and_then(|next| self.nodes.get(place(next.get()))) else {
                 let Walked { at, kind, path, .. } = *top;
                 open.pop();
                 sink.canonical(end_of(kind));
@@ -190,18 +202,18 @@ impl Tree {
     }
 
     fn text(&self, span: Span) -> &str {
-        self.texts.get(span.start..span.end).unwrap_or_default()
+        self.texts.get(place(span.start)..place(span.end)).unwrap_or_default()
     }
 }
 
 /// A container that is being reported.
 #[derive(Copy, Clone)]
 struct Walked<'t> {
-    at: usize,
+    at: u32,
     kind: Container,
     /// Nothing below the depth that sinks are told of.
     path: Option<Path<'t>>,
-    next: Option<usize>,
+    next: Option<Position>,
     index: u32,
 }
 
@@ -234,11 +246,12 @@ fn canonical_text<S: Sink + ?Sized>(text: &str, sink: &mut S) {
     sink.canonical(b"\"");
 }
 
-fn refused<R>(at: usize, refusal: R) -> ScanError<R> {
-    ScanError::Refused {
-        at: offset(at),
-        refusal,
-    }
+fn refused<R>(at: u32, refusal: R) -> ScanError<R> {
+    ScanError::Refused { at, refusal }
+}
+
+fn place(offset: u32) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
 fn offset(at: usize) -> u32 {
@@ -317,7 +330,7 @@ impl Parser<'_> {
         };
         let node = self.tree.nodes.len();
         self.tree.nodes.push(Node {
-            at,
+            at: offset(at),
             key,
             kind,
             next: None,
@@ -340,25 +353,27 @@ impl Parser<'_> {
     /// Puts what a container holds in order and links it.
     fn close(&mut self, container: Open) -> Result<(), Fault> {
         self.open.pop();
-        let mut items = self.items.split_off(container.items_start);
+        let tree = &mut self.tree;
+        let items = self.items.get_mut(container.items_start..).unwrap_or_default();
         if container.kind == Container::Object {
             let key_of = |node: &usize| {
-                let key = self.tree.nodes.get(*node).map(|node| node.key);
-                self.tree.text(key.unwrap_or_default())
+                let key = tree.nodes.get(*node).map(|node| node.key);
+                tree.text(key.unwrap_or_default())
             };
             items.sort_by(|one, other| key_of(one).cmp(key_of(other)));
-            let pairs = items.iter().zip(items.iter().skip(1));
-            if pairs.into_iter().any(|(one, other)| key_of(one) == key_of(other)) {
+            let mut pairs = items.iter().zip(items.iter().skip(1));
+            if pairs.any(|(one, other)| key_of(one) == key_of(other)) {
                 return Err(Fault::RepeatedKey);
             }
         }
         let mut next = None;
-        for item in items.into_iter().rev() {
-            if let Some(node) = self.tree.nodes.get_mut(item) {
+        for item in items.iter().rev() {
+            if let Some(node) = tree.nodes.get_mut(*item) {
                 node.next = next;
             }
-            next = Some(item);
+            next = Position::new(offset(*item));
         }
+        self.items.truncate(container.items_start);
         if let Some(node) = self.tree.nodes.get_mut(container.node) {
             node.kind = Kind::Container(container.kind, next);
         }
@@ -406,7 +421,7 @@ impl Parser<'_> {
     /// Reads a string and resolves its escapes.
     fn string(&mut self) -> Result<Span, Fault> {
         self.expect(b'"')?;
-        let start = self.tree.texts.len();
+        let start = offset(self.tree.texts.len());
         loop {
             let rest = self.document.get(self.at..).unwrap_or_default();
             let plain = rest
@@ -425,7 +440,7 @@ impl Parser<'_> {
             match self.peek()? {
                 b'"' => {
                     self.advance();
-                    let end = self.tree.texts.len();
+                    let end = offset(self.tree.texts.len());
                     return Ok(Span { start, end });
                 }
                 b'\\' => {
