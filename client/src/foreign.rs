@@ -6,6 +6,7 @@
 //!   those are. Every file is replaced atomically, the state after the file; both are durable before the next request.
 //! - A copy that is not the one of the state is not used, so an edited or torn one costs a download and never lowers a
 //!   version. Without the state nothing is trusted.
+//! - One process at a time works on a folder.
 //! - What the local copy satisfies is not asked for; nothing is asked for twice, in advance or in another order than the
 //!   specification has it.
 
@@ -29,6 +30,18 @@ type Session = tuf::Session<Lenient>;
 /// Why something of another repository is not here.
 #[derive(Debug, thiserror::Error)]
 pub enum ForeignError {
+    /// A target's name that would name another folder.
+    #[error("the target name {name:?} has an empty part, or one that names a folder (`.`, `..`)")]
+    BadName {
+        /// The target.
+        name: String,
+    },
+    /// Another process works on the folder.
+    #[error("another process works on {}; wait until it has ended", folder.display())]
+    Busy {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The state does not say what is trusted.
     #[error("{}: {reason}; initialise the folder again with a root that you trust", path.display())]
     DamagedState {
@@ -87,6 +100,8 @@ pub struct Refreshed<'f> {
     foreign: &'f Foreign,
     metadata: &'f Transport,
     session: Session,
+    /// Held as long as the session goes on.
+    _lock: File,
 }
 
 impl Foreign {
@@ -96,11 +111,10 @@ impl Foreign {
         let mut document = root;
         let trusted = TrustedState::<Lenient>::of_first_root(&mut document, &foreign.limits)?;
         std::fs::create_dir_all(folder).map_err(|error| StorageError::new("make the folder", folder, error))?;
+        let _lock = foreign.lock()?;
         foreign.keep(&RoleName::Root, root)?;
-        for role in [RoleName::Timestamp, RoleName::Snapshot, RoleName::Targets] {
-            remove_if_there(&foreign.path(&role))?;
-        }
-        foreign.save(&trusted)
+        foreign.save(&trusted)?;
+        foreign.forget(&trusted)
     }
 
     /// What a folder holds; that is looked at later.
@@ -114,6 +128,9 @@ impl Foreign {
 
     /// Brings the top-level roles up to date.
     pub fn refresh<'f>(&'f self, metadata: &'f Transport, clock: ClockPolicy) -> Result<Refreshed<'f>, ForeignError> {
+        // Without the state there is nothing to lock, and nothing to be made.
+        self.trusted()?;
+        let lock = self.lock()?;
         let trusted = self.trusted()?;
         let root = self.root(metadata, &trusted)?;
         let session = Session::refresh(&mut root.as_slice(), trusted, clock, &self.limits)?;
@@ -122,6 +139,7 @@ impl Foreign {
             foreign: self,
             metadata,
             session,
+            _lock: lock,
         })
     }
 
@@ -203,13 +221,56 @@ impl Foreign {
         if facts(trusted, &role).is_some_and(|pinned| is(&pinned, file)) {
             self.keep(&role, file)?;
         }
+        if role == RoleName::Snapshot && !session.has_consistent_snapshot() {
+            // Its version cannot be asked for again, so the state never names one that a cut could still undo.
+            self.sync()?;
+        }
         self.save(trusted)?;
-        for role in [RoleName::Timestamp, RoleName::Snapshot] {
-            if facts(trusted, &role).is_none() {
-                remove_if_there(&self.path(&role))?;
+        self.forget(trusted)
+    }
+
+    /// Removes the files that the state says nothing of.
+    fn forget(&self, trusted: &TrustedState<Lenient>) -> Result<(), ForeignError> {
+        let failed = |error| StorageError::new("read", &self.folder, error);
+        let delegated = trusted.delegated.as_ref().iter().flatten();
+        let delegated = delegated.map(|known| RoleName::Delegated(known.role));
+        let top = [
+            RoleName::Root,
+            RoleName::Snapshot,
+            RoleName::Targets,
+            RoleName::Timestamp,
+        ];
+        let known = top
+            .into_iter()
+            .filter(|role| facts(trusted, role).is_some())
+            .chain(delegated);
+        let known: Vec<PathBuf> = known.map(|role| self.path(&role)).collect();
+        for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.extension().is_some_and(|extension| extension == "json") && !known.contains(&path) {
+                remove_if_there(&path)?;
             }
         }
         Ok(())
+    }
+
+    /// Keeps other processes out, as long as the file is open.
+    fn lock(&self) -> Result<File, ForeignError> {
+        let path = self.folder.join(".lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(|error| StorageError::new("open", &path, error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => Err(ForeignError::Busy {
+                folder: self.folder.clone(),
+            }),
+            Err(std::fs::TryLockError::Error(error)) => Err(StorageError::new("lock", &path, error).into()),
+        }
+    }
+
+    fn sync(&self) -> Result<(), ForeignError> {
+        let path = self.state_path();
+        Ok(sync_folder_of(&path).map_err(|error| StorageError::new("write", &path, error))?)
     }
 
     fn kept(&self, role: &RoleName, pinned: &Pinned) -> Result<Option<Vec<u8>>, ForeignError> {
@@ -262,9 +323,8 @@ impl Foreign {
         let state = trusted.to_bytes();
         let mut record = Sha256::digest(&state).to_vec();
         record.extend_from_slice(&state);
-        let path = self.state_path();
-        replace(&path, &record)?;
-        Ok(sync_folder_of(&path).map_err(|error| StorageError::new("write", &path, error))?)
+        replace(&self.state_path(), &record)?;
+        self.sync()
     }
 }
 
@@ -290,6 +350,9 @@ impl Refreshed<'_> {
         folder: &Path,
     ) -> Result<PathBuf, ForeignError> {
         let name = target.name();
+        if name.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return Err(ForeignError::BadName { name: name.clone() });
+        }
         let place = folder.join(escaped(name, ""));
         let storage = |operation, path: &Path| {
             let path = path.to_owned();
@@ -435,10 +498,6 @@ fn escaped(name: &str, kept: &str) -> String {
             // Writing to a string does not fail.
             let _ = write!(escaped, "%{byte:02X}");
         }
-    }
-    // A folder's own names are no file's.
-    if matches!(escaped.as_str(), "" | "." | "..") {
-        escaped.push('%');
     }
     escaped
 }

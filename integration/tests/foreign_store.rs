@@ -142,7 +142,7 @@ fn what_is_kept_is_not_asked_for() {
         let site = Site::new(&before);
         let first = site.update().unwrap();
         assert_eq!(site.kept().keys().map(String::as_str).collect::<Vec<_>>(), {
-            let mut all = [&KEPT[..], &[STATE]].concat();
+            let mut all = [&KEPT[..], &[STATE, ".lock"]].concat();
             all.sort_unstable();
             all
         });

@@ -17,7 +17,7 @@ use crate::store::Store;
 use crate::transport::Transport;
 use serde_json::{Map, json};
 use std::path::PathBuf;
-use tuffet_no_std_client::tuf::{self, Limits, RoleName, first_root};
+use tuffet_no_std_client::tuf::{self, Every, Limits, RoleName, Strict, TrustedState};
 use tuffet_no_std_client::{Decided, DeviceState, Failure, Running};
 
 /// What the factory knows about the device.
@@ -92,7 +92,9 @@ pub fn command(folder: &DeviceFolder, report: Report, arguments: Arguments) -> R
     refuse_used_folder(folder)?;
     let settings = arguments.settings();
     let root = std::fs::read(&arguments.root).map_err(|error| StorageError::new("read", &arguments.root, error))?;
-    let trusted = first_root(&mut root.as_slice(), &Limits::DEFAULT).map_err(root_refused)?;
+    // By every algorithm, as its updates will be: a key that is too weak for them is refused here.
+    let trusted = TrustedState::<Strict<Every>>::of_first_root(&mut root.as_slice(), &Limits::DEFAULT);
+    let trusted = trusted.map_err(root_refused)?.with_algorithms();
     let transport = Transport::open(arguments.factory_repository.as_deref().unwrap_or(&arguments.repository))?;
     // In the factory waves do not count, so this seed is never used.
     let agent = Agent::new(folder, settings, [0; 32], report)?;

@@ -8,7 +8,7 @@
 use crate::{
     algorithms::{Kinds, every::Every},
     error::{Error, Rejected},
-    limits::DELEGATED_KEPT_MAX,
+    limits::{DELEGATED_KEPT_MAX, ROLE_KEYS_MAX, ROOT_KEYS_MAX},
     list::{Bits, Full, List},
     names::{RoleName, RoleVersion},
     read::{Flawed, Wanted, check_length, digest, feed, rejected},
@@ -22,6 +22,9 @@ use tuffet_wire::{Digest, Document, Scalar, Sink, lenient::Tree};
 
 /// How many times the items of a device's session have room here: keys, signatures, delegations.
 pub const ROOM: usize = 16;
+
+// A key without a bit would not be found to be counted before.
+const _: () = assert!(ROOT_KEYS_MAX * ROOM <= 256 && ROLE_KEYS_MAX * ROOM <= 256);
 
 /// Any spelling, with every algorithm.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -63,7 +66,7 @@ impl<T: Clone + Debug, const N: usize> List<T> for Roomy<T, N> {
     }
 }
 
-/// 256 bits.
+/// 256 bits: one for each key that there is room for.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct ManyBits([u64; 4]);
 

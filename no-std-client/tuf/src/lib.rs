@@ -11,8 +11,8 @@
 //! - **The order is a type.** `ExpectRoot → ExpectTimestamp → ExpectSnapshot → ExpectTargets → ExpectDelegated →
 //!   Resolved`: each state holds only what it may rely on, and a refusal leaves no session behind.
 //! - **The reading is a type.** [`Strict`] takes compact canonical JSON with `signatures` before `signed`, one spelling for
-//!   every value, sha256 and length everywhere. `Lenient` (feature `lenient`) takes other people's repositories. What the
-//!   strict reading accepts, the lenient one accepts with the same meaning, and no feature changes either.
+//!   every value, sha256 and length everywhere. `Lenient` (feature `lenient`) takes other people's repositories. No feature changes
+//!   either.
 //! - **So are the algorithms.** [`Ed25519`], or `Every` one of the specification (feature `algorithms`). Keys of other kinds are
 //!   unused, not errors; weak ones are refused where they are read.
 //! - **Known files are hashed before they are parsed.** Every pass over a file sees the same bytes, or it is refused.

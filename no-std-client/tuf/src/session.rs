@@ -165,7 +165,7 @@ impl<R: Reading> Session<R> {
     }
 
     /// The same without a target: it ends when the top-level roles are verified, with none found. A
-    /// [search](Self::search) goes on from there, and the first one that finds its target completes the cycle.
+    /// [search](Self::search) goes on from there, and if the first one finds its target, that completes the cycle.
     pub fn refresh<D: Document>(
         root: &mut D,
         trusted: TrustedState<R>,
@@ -388,7 +388,8 @@ impl<R: Reading> Session<R> {
         }
     }
 
-    /// What to remember; complete after every accepted answer.
+    /// What to remember; complete after every accepted answer. After an error it is not to be stored: what was stored before
+    /// counts.
     pub fn trusted(&self) -> &TrustedState<R> {
         &self.context.trusted
     }

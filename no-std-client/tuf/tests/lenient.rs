@@ -285,6 +285,23 @@ fn kept_copies_of_listed_versions_are_not_fetched_again() {
     assert_eq!(device.requests, ["2.root.json", "timestamp.json", "1.targets.json"]);
 }
 
+/// A listing of the trusted version alone may be of other bytes, and then what the trusted snapshot listed counts.
+#[test]
+fn another_snapshot_of_the_trusted_version_is_compared_with_the_trusted_one() {
+    let mut device = keeping(&foreign().served(plain));
+    device.update(&foreign().served(plain)).unwrap();
+    let mut forged = foreign();
+    forged.signed("1.snapshot.json")["x"] = json!(1);
+    forged.signed("timestamp.json")["version"] = json!(2);
+    // The copy is lost, so that the trusted one has to come from the server.
+    device.snapshot.clear();
+    let refused = device.update(&forged.served(plain));
+    let Err(Error::Rejected(Rejected::WrongLength { role, .. })) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(role, RoleName::Snapshot);
+}
+
 #[test]
 fn sha512_listing_is_fetched_again_because_nothing_remembers_it() {
     let served = listing(|file| json!({"hashes": {"sha512": hex512(file)}, "length": file.len()}));

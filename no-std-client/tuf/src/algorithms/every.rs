@@ -1,9 +1,9 @@
 //! The signature algorithms of the specification: ed25519, ecdsa on P-256 and RSASSA-PSS, the last two with SHA-256.
 //!
-//! - Public keys come as PEM, P-256 keys also as an uncompressed point in hexadecimal digits, as older repositories have them.
+//! - Public keys come as PEM, P-256 keys also as a point in hexadecimal digits, as older repositories have them.
 //! - A key that is of a known kind by its name and none by its value is unused; an ed25519 key whose value is none is
 //!   refused, as with the strict session of a device.
-//! - An RSA key below 2,048 bits is refused as weak, one above 8,192 is unused.
+//! - An RSA key of 1,024 bits to 2,047 is refused as weak; a shorter one, and one above 8,192, is unused.
 
 use super::{Ed25519, Ed25519Key, KeyField, Kinds, PublicKey};
 use crate::{

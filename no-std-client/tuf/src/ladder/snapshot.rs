@@ -36,8 +36,8 @@ enum Next {
 impl<R: Reading> ExpectSnapshot<R> {
     pub fn new(context: &Context<R>, listed: R::Listed) -> Self {
         let next = match context.trusted().snapshot {
-            Some(old) if R::kept(&listed, Some(old.pinned())) != Some(old.pinned()) => Next::Old { old, start: 0 },
-            // The very same bytes, or the first snapshot: nothing to compare.
+            Some(old) if R::kept(&listed, None) != Some(old.pinned()) => Next::Old { old, start: 0 },
+            // Exactly the same bytes are listed, or this is the first snapshot: nothing to compare.
             _ => Next::New,
         };
         Self {
@@ -91,6 +91,8 @@ impl<R: Reading> ExpectSnapshot<R> {
                 let new = verify(context, document, keys, listed, files)?;
                 match (files.next_start(), context.trusted().snapshot) {
                     (Some(start), Some(old)) => {
+                        // All rounds are about one file, however little was listed of it.
+                        *listed = R::exactly(new.file().pinned());
                         *next = Next::Old { old, start };
                         Ok(None)
                     }
