@@ -2,12 +2,12 @@
 
 use crate::{
     algorithms::{KeyField, PublicKey as _},
-    error::{Flaw, Rejected},
+    error::Flaw,
     list::Bits as _,
-    names::RoleName,
     read::{Field, Flawed, Segment::Key},
     reading::{KeyIdCheck as _, Parts, Reading},
     state::SignersId,
+    whose::{Rejected, Whose},
 };
 use sha2::{Digest as _, Sha256};
 use tuffet_wire::{Container, Digest, Scalar, Text};
@@ -111,7 +111,7 @@ impl<R: Reading> Counted<R> {
 
 /// Refuses keys that are no keys, and those for which anybody can make signatures.
 #[inline(never)]
-pub(crate) fn check_strength<R: Reading>(role: RoleName, keys: &[KnownKey<R>]) -> Result<(), Rejected> {
+pub(crate) fn check_strength<R: Reading>(role: Whose, keys: &[KnownKey<R>]) -> Result<(), Rejected> {
     if keys.iter().any(|key| key.public.is_weak()) {
         return Err(Rejected::WeakKey { role });
     }

@@ -9,11 +9,11 @@
 
 use crate::{
     algorithms::PublicKey,
-    error::{Error, Rejected},
     keys::{Authority, Counted, KnownKey},
     read::{Flawed, Received, Segment},
     reading::{Parts, Reading},
     state::FileFacts,
+    whose::{Error, Rejected},
 };
 use tuffet_wire::{Container, Document, Path, Scalar, Sink, Text};
 

@@ -15,12 +15,13 @@ pub(crate) mod targets;
 pub(crate) mod timestamp;
 
 use crate::{
-    error::{Error, Flaw, Limit, Rejected},
+    error::{Flaw, Limit},
     limits::SIGNATURES_MAX,
     list::List as _,
-    names::{RoleName, RoleVersion},
+    names::RoleVersion,
     reading::{Opening, Reading},
     state::{FileFacts, Pinned},
+    whose::{Error, Rejected, Whose},
 };
 use sha2::{Digest as _, Sha256};
 use tuffet_wire::{Container, Digest, Document, Path, Scalar, ScanError, Scanner, Sink, Text, UnixSeconds};
@@ -100,8 +101,7 @@ impl Flawed {
 
     #[cold]
     #[inline(never)]
-    fn rejected(self, role: &RoleName, at: u32) -> Rejected {
-        let role = *role;
+    fn rejected(self, role: Whose, at: u32) -> Rejected {
         match self {
             Self::Flaw(what) => Rejected::Malformed { role, at, what },
             Self::DuplicateDelegation => Rejected::DuplicateDelegation { role },
@@ -114,7 +114,7 @@ impl Flawed {
 /// Which file is being read, and how much of it at most.
 #[derive(Clone, Debug)]
 pub struct Wanted<R: Reading> {
-    pub role: RoleName,
+    pub role: Whose,
     pub bytes_max: u32,
     /// What the file above says of it.
     pub listed: Option<R::Listed>,
@@ -122,7 +122,7 @@ pub struct Wanted<R: Reading> {
 
 impl<R: Reading> Wanted<R> {
     /// A file that nothing is known about.
-    pub fn unlisted(role: RoleName, bytes_max: u32) -> Self {
+    pub fn unlisted(role: Whose, bytes_max: u32) -> Self {
         Self {
             role,
             bytes_max,
@@ -131,7 +131,7 @@ impl<R: Reading> Wanted<R> {
     }
 
     /// Exactly the bytes that were verified before.
-    pub fn exactly(role: RoleName, bytes_max: u32, pinned: Pinned) -> Self {
+    pub fn exactly(role: Whose, bytes_max: u32, pinned: Pinned) -> Self {
         Self {
             role,
             bytes_max,
@@ -142,7 +142,7 @@ impl<R: Reading> Wanted<R> {
 
 /// A file whose length and digests are as listed, and of which nothing else is believed yet.
 pub(crate) struct Received<'d, R: Reading, D: Document + 'd> {
-    role: RoleName,
+    role: Whose,
     length: u32,
     opened: R::Opened<'d, D>,
     /// SHA-256 of the bytes that were seen so far.
@@ -161,7 +161,7 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
         })
     }
 
-    pub fn role(&self) -> RoleName {
+    pub fn role(&self) -> Whose {
         self.role
     }
 
@@ -180,7 +180,7 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
     pub fn read<B: Body>(&mut self, mut body: B) -> Result<(FileFacts, B::Content), Error<D::Error>> {
         let facts = self.read_fields(&mut body)?;
         let content = body.finish();
-        let content = content.map_err(|flawed| flawed.rejected(&self.role, facts.length))?;
+        let content = content.map_err(|flawed| flawed.rejected(self.role, facts.length))?;
         Ok((facts, content))
     }
 
@@ -198,7 +198,7 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
         } else {
             Err(Flawed::MISSING)
         };
-        let (version, expires, signed_at) = finished.map_err(|flawed| flawed.rejected(&self.role, self.length))?;
+        let (version, expires, signed_at) = finished.map_err(|flawed| flawed.rejected(self.role, self.length))?;
         Ok(FileFacts {
             version,
             length: self.length,
@@ -210,7 +210,7 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
 }
 
 /// §5.3.3, §5.4.1, §5.5.1, §5.6.1: never more than the limit, and exactly the length that is listed.
-pub(crate) fn check_length(length: u32, role: RoleName, bytes_max: u32, listed: Option<u32>) -> Result<(), Rejected> {
+pub(crate) fn check_length(length: u32, role: Whose, bytes_max: u32, listed: Option<u32>) -> Result<(), Rejected> {
     if length > bytes_max {
         return Err(Rejected::TooLong {
             role,
@@ -231,7 +231,7 @@ pub(crate) fn check_length(length: u32, role: RoleName, bytes_max: u32, listed: 
 /// Hands all bytes of a document to `take`, in order.
 pub(crate) fn feed<D: Document>(
     document: &mut D,
-    role: RoleName,
+    role: Whose,
     mut take: impl FnMut(&[u8]) -> Result<(), Error<D::Error>>,
 ) -> Result<(), Error<D::Error>> {
     let length = document.length();
@@ -255,7 +255,7 @@ pub(crate) fn feed<D: Document>(
 
 /// The digest of a document, without reading anything out of it.
 #[inline(never)]
-pub(crate) fn hash<D: Document>(document: &mut D, role: RoleName) -> Result<Digest, Error<D::Error>> {
+pub(crate) fn hash<D: Document>(document: &mut D, role: Whose) -> Result<Digest, Error<D::Error>> {
     let mut hash = Sha256::new();
     feed(document, role, |chunk| {
         hash.update(chunk);
@@ -268,7 +268,7 @@ pub(crate) fn hash<D: Document>(document: &mut D, role: RoleName) -> Result<Dige
 #[inline(never)]
 pub(crate) fn scan<const TEXT: usize, D: Document>(
     document: &mut D,
-    role: RoleName,
+    role: Whose,
     sink: &mut dyn Sink<Refusal = Flawed>,
 ) -> Result<Digest, Error<D::Error>> {
     let mut scanner = Scanner::<TEXT>::with_room();
@@ -283,14 +283,14 @@ pub(crate) fn scan<const TEXT: usize, D: Document>(
 }
 
 /// Why a pass ended, as a refusal of the role's file.
-pub(crate) fn rejected(role: RoleName, error: ScanError<Flawed>) -> Rejected {
+pub(crate) fn rejected(role: Whose, error: ScanError<Flawed>) -> Rejected {
     match error {
         ScanError::Malformed { at, fault } => Rejected::Malformed {
             role,
             at,
             what: Flaw::Spelling(fault),
         },
-        ScanError::Refused { at, refusal } => Flawed::rejected(refusal, &role, at),
+        ScanError::Refused { at, refusal } => Flawed::rejected(refusal, role, at),
     }
 }
 
