@@ -8,6 +8,7 @@
 pub(crate) mod delegation;
 #[cfg(test)]
 mod hostile;
+mod known;
 pub(crate) mod meta;
 pub(crate) mod root;
 pub(crate) mod snapshot;
@@ -26,7 +27,7 @@ use crate::{
 use sha2::{Digest as _, Sha256};
 use tuffet_wire::{Container, Digest, Document, Path, Scalar, ScanError, Scanner, Sink, Text, UnixSeconds};
 
-pub(crate) use tuffet_wire::Segment;
+pub(crate) use known::{Known, Segment};
 
 /// A path, from a role's `signed` on or from further inside.
 pub(crate) type Field<'a> = &'a [Segment<'a>];
@@ -310,32 +311,39 @@ impl<R: Reading> Sink for Envelope<'_, R> {
 
     fn open(&mut self, path: &Path<'_>, kind: Container) -> Result<(), Flawed> {
         use Segment::{Index, Key};
-        match (path.segments(), kind) {
-            ([] | [Key("signatures"), Index(_)], Container::Object) | ([Key("signatures")], Container::Array) => Ok(()),
-            ([Key("signed")], Container::Object) => {
+        let steps = known::steps(path);
+        match (known::inside(&steps, path), kind) {
+            ([] | [Key(Known::Signatures, _), Index(_)], Container::Object)
+            | ([Key(Known::Signatures, _)], Container::Array) => Ok(()),
+            ([Key(Known::Signed, _)], Container::Object) => {
                 self.has_signed = true;
                 Ok(())
             }
             (
                 [
-                    Key("signed"),
-                    Key("_type" | "expires" | "spec_version" | "version" | SIGNED_AT),
+                    Key(Known::Signed, _),
+                    Key(Known::Type | Known::Expires | Known::SpecVersion | Known::Version | Known::SignedAt, _),
                 ],
                 _,
             )
-            | ([] | [Key("signatures" | "signed")] | [Key("signatures"), ..], _) => Err(Flawed::WRONG_KIND),
-            ([Key("signed"), inner @ ..], kind) => self.fields.open_field(inner, kind),
+            | ([] | [Key(Known::Signatures | Known::Signed, _)] | [Key(Known::Signatures, _), ..], _) => {
+                Err(Flawed::WRONG_KIND)
+            }
+            ([Key(Known::Signed, _), inner @ ..], kind) => self.fields.open_field(inner, kind),
             _ => Ok(()),
         }
     }
 
     fn value(&mut self, path: &Path<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         use Segment::{Index, Key};
-        match path.segments() {
-            [Key("signatures"), Index(_), Key("keyid")] => self.signature(key_id::<R>(value)?),
-            [Key("signatures"), Index(_), Key(_)] => Ok(()),
-            [] | [Key("signatures" | "signed")] | [Key("signatures"), ..] => Err(Flawed::WRONG_KIND),
-            [Key("signed"), Key("_type")] => {
+        let steps = known::steps(path);
+        match known::inside(&steps, path) {
+            [Key(Known::Signatures, _), Index(_), Key(Known::Keyid, _)] => self.signature(key_id::<R>(value)?),
+            [Key(Known::Signatures, _), Index(_), Key(..)] => Ok(()),
+            [] | [Key(Known::Signatures | Known::Signed, _)] | [Key(Known::Signatures, _), ..] => {
+                Err(Flawed::WRONG_KIND)
+            }
+            [Key(Known::Signed, _), Key(Known::Type, _)] => {
                 // The type decides what all other fields mean, and it is their first.
                 self.header.has_type = true;
                 if text(value)? == self.fields.kind() {
@@ -344,8 +352,8 @@ impl<R: Reading> Sink for Envelope<'_, R> {
                     Err(Flawed::Flaw(Flaw::WrongType))
                 }
             }
-            [Key("signed"), Key("expires")] => time(value).map(|time| self.header.expires = Some(time)),
-            [Key("signed"), Key("spec_version")] => {
+            [Key(Known::Signed, _), Key(Known::Expires, _)] => time(value).map(|time| self.header.expires = Some(time)),
+            [Key(Known::Signed, _), Key(Known::SpecVersion, _)] => {
                 self.header.has_spec_version = true;
                 let is_known = text(value)?.starts_with("1.");
                 if is_known {
@@ -354,16 +362,19 @@ impl<R: Reading> Sink for Envelope<'_, R> {
                     Err(Flawed::Flaw(Flaw::UnknownSpecVersion))
                 }
             }
-            [Key("signed"), Key("version")] => version(value).map(|version| self.header.version = Some(version)),
-            [Key("signed"), Key(SIGNED_AT)] => time(value).map(|time| self.header.signed_at = time),
-            [Key("signed"), inner @ ..] => self.fields.take_value(inner, value),
+            [Key(Known::Signed, _), Key(Known::Version, _)] => {
+                version(value).map(|version| self.header.version = Some(version))
+            }
+            [Key(Known::Signed, _), Key(Known::SignedAt, _)] => time(value).map(|time| self.header.signed_at = time),
+            [Key(Known::Signed, _), inner @ ..] => self.fields.take_value(inner, value),
             _ => Ok(()),
         }
     }
 
     fn close(&mut self, path: &Path<'_>, kind: Container) -> Result<(), Flawed> {
-        match path.segments() {
-            [Segment::Key("signed"), inner @ ..] => self.fields.close_field(inner, kind),
+        let steps = known::steps(path);
+        match known::inside(&steps, path) {
+            [Segment::Key(Known::Signed, _), inner @ ..] => self.fields.close_field(inner, kind),
             _ => Ok(()),
         }
     }
@@ -372,9 +383,6 @@ impl<R: Reading> Sink for Envelope<'_, R> {
         self.fields.canonical_bytes(bytes);
     }
 }
-
-/// Our own field in `signed`.
-const SIGNED_AT: &str = "x-tuffet-signed-at";
 
 impl<R: Reading> Envelope<'_, R> {
     fn signature(&mut self, id: Digest) -> Result<(), Flawed> {
