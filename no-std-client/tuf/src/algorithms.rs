@@ -12,9 +12,8 @@ pub(crate) mod every;
 mod vectors;
 
 use crate::{
-    error::Error,
-    names::RoleName,
     read::{Flawed, scan},
+    whose::{Error, Whose},
 };
 use core::fmt::Debug;
 use ed25519_dalek::{Signature, StreamVerifier, VerifyingKey};
@@ -34,7 +33,7 @@ pub trait Kinds: Copy + Debug + Default + Eq + 'static {
     /// One strict pass over a file, with room for the longest text of a key.
     fn scan<D: Document>(
         document: &mut D,
-        role: RoleName,
+        role: Whose,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>>;
 }
@@ -48,7 +47,7 @@ impl Kinds for Ed25519 {
 
     fn scan<D: Document>(
         document: &mut D,
-        role: RoleName,
+        role: Whose,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>> {
         scan::<TEXT_BYTES_MAX, D>(document, role, sink)
@@ -65,7 +64,7 @@ impl Kinds for SmallEd25519 {
 
     fn scan<D: Document>(
         document: &mut D,
-        role: RoleName,
+        role: Whose,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>> {
         scan::<TEXT_BYTES_MAX, D>(document, role, sink)

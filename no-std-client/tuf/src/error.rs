@@ -4,35 +4,35 @@ use crate::names::{RoleName, RoleVersion};
 use core::fmt;
 use tuffet_wire::{Fault, UnixSeconds};
 
-/// Why a session ended. What was stored before stays valid; a new session starts from it.
+/// Why a session ended. What was stored before stays valid; a new session starts from it. `N` is how a role is named.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Error<E> {
+pub enum Error<E, N = RoleName> {
     /// A file that this device keeps, and cannot get elsewhere, is not the one that its state names.
     DamagedStore {
         /// Whose file.
-        role: RoleName,
+        role: N,
     },
     /// The caller did what the session's state does not allow: a defect of the shell.
     Misuse(Misuse),
     /// The repository, or somebody between, offered something that must not be trusted.
-    Rejected(Rejected),
+    Rejected(Rejected<N>),
     /// A document could not be read.
     Storage(E),
     /// A document ended before its length, or its bytes changed between two passes: failing storage, or a defect.
     UnstableDocument {
         /// Whose file.
-        role: RoleName,
+        role: N,
     },
 }
 
-impl<E> From<Rejected> for Error<E> {
-    fn from(rejected: Rejected) -> Self {
+impl<E, N> From<Rejected<N>> for Error<E, N> {
+    fn from(rejected: Rejected<N>) -> Self {
         Self::Rejected(rejected)
     }
 }
 
-impl<E> From<Misuse> for Error<E> {
+impl<E, N> From<Misuse> for Error<E, N> {
     fn from(misuse: Misuse) -> Self {
         Self::Misuse(misuse)
     }
@@ -48,29 +48,29 @@ pub enum Misuse {
     NotResolved,
 }
 
-/// What the repository offered, and why it is refused.
+/// What the repository offered, and why it is refused. `N` is how a role is named.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Rejected {
+pub enum Rejected<N = RoleName> {
     /// A file that has to be there is not.
     Absent {
         /// Whose file.
-        role: RoleName,
+        role: N,
     },
     /// §5.6.3: a list of delegations names a role twice, so two sets of keys would sign for one name.
     DuplicateDelegation {
         /// Whose list.
-        role: RoleName,
+        role: N,
     },
     /// A key id occurs twice in `signatures`.
     DuplicateSignature {
         /// Whose file.
-        role: RoleName,
+        role: N,
     },
     /// §5.3.10, §5.4.4, §5.5.6, §5.6.6: the file is no longer valid.
     Expired {
         /// Whose file.
-        role: RoleName,
+        role: N,
         /// When it stopped being valid.
         expires: UnixSeconds,
         /// The time that this update cycle goes by.
@@ -79,14 +79,14 @@ pub enum Rejected {
     /// There is more in the file than a session has room for.
     LimitExceeded {
         /// Whose file.
-        role: RoleName,
+        role: N,
         /// More of what.
         limit: Limit,
     },
     /// The file is not in the strict form, or not a file of this role.
     Malformed {
         /// Whose file.
-        role: RoleName,
+        role: N,
         /// Offset in bytes.
         at: u32,
         /// What is wrong there.
@@ -95,7 +95,7 @@ pub enum Rejected {
     /// The snapshot does not list a role that a delegation leads to.
     NotInSnapshot {
         /// The role that is not listed.
-        role: RoleName,
+        role: N,
     },
     /// §5.5.5: a file that the last trusted snapshot listed is not in the new one.
     RoleVanished {
@@ -107,7 +107,7 @@ pub enum Rejected {
     /// §5.4.3, §5.5.5: a version is lower than one that was trusted before.
     Rollback {
         /// Whose version.
-        role: RoleName,
+        role: N,
         /// What was trusted before.
         trusted: RoleVersion,
         /// What is offered.
@@ -116,7 +116,7 @@ pub enum Rejected {
     /// §5.3.4 and the same step of every role: not enough different keys signed.
     TooFewSignatures {
         /// Whose file.
-        role: RoleName,
+        role: N,
         /// The threshold.
         needed: u16,
         /// Different keys of the role with a valid signature.
@@ -125,7 +125,7 @@ pub enum Rejected {
     /// The file is longer than this device reads.
     TooLong {
         /// Whose file.
-        role: RoleName,
+        role: N,
         /// Length in bytes.
         length: u32,
         /// The limit in bytes.
@@ -134,17 +134,17 @@ pub enum Rejected {
     /// A public key for which anybody can make signatures.
     WeakKey {
         /// Whose file holds the key.
-        role: RoleName,
+        role: N,
     },
     /// §5.5.2, §5.6.2: not the bytes that the file above it names.
     WrongDigest {
         /// Whose file.
-        role: RoleName,
+        role: N,
     },
     /// §5.5.2, §5.6.2: not the length that the file above it names.
     WrongLength {
         /// Whose file.
-        role: RoleName,
+        role: N,
         /// The length that was named, in bytes.
         expected: u32,
         /// The length offered, in bytes.
@@ -153,7 +153,7 @@ pub enum Rejected {
     /// §5.3.5, §5.5.4, §5.6.4: another version than the one asked for.
     WrongVersion {
         /// Whose file.
-        role: RoleName,
+        role: N,
         /// The version asked for.
         expected: RoleVersion,
         /// The version offered.

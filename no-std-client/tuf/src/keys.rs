@@ -2,12 +2,12 @@
 
 use crate::{
     algorithms::{KeyField, PublicKey as _},
-    error::{Flaw, Rejected},
+    error::Flaw,
     list::Bits as _,
-    names::RoleName,
-    read::{Field, Flawed, Segment::Key},
+    read::{Field, Flawed, Known, Segment::Key},
     reading::{KeyIdCheck as _, Parts, Reading},
     state::SignersId,
+    whose::{Rejected, Whose},
 };
 use sha2::{Digest as _, Sha256};
 use tuffet_wire::{Container, Digest, Scalar, Text};
@@ -111,7 +111,7 @@ impl<R: Reading> Counted<R> {
 
 /// Refuses keys that are no keys, and those for which anybody can make signatures.
 #[inline(never)]
-pub(crate) fn check_strength<R: Reading>(role: RoleName, keys: &[KnownKey<R>]) -> Result<(), Rejected> {
+pub(crate) fn check_strength<R: Reading>(role: Whose, keys: &[KnownKey<R>]) -> Result<(), Rejected> {
     if keys.iter().any(|key| key.public.is_weak()) {
         return Err(Rejected::WeakKey { role });
     }
@@ -132,8 +132,13 @@ pub(crate) struct KeyDraft<R: Reading> {
 /// Checks the kind of a container at this path below a key object.
 pub(crate) fn open_key(path: Field<'_>, kind: Container) -> Result<(), Flawed> {
     match (path, kind) {
-        ([] | [Key("keyval")], Container::Object) => Ok(()),
-        ([] | [Key("keytype" | "keyval" | "scheme")] | [Key("keyval"), Key("public")], _) => Err(Flawed::WRONG_KIND),
+        ([] | [Key(Known::Keyval, _)], Container::Object) => Ok(()),
+        (
+            []
+            | [Key(Known::Keytype | Known::Keyval | Known::Scheme, _)]
+            | [Key(Known::Keyval, _), Key(Known::Public, _)],
+            _,
+        ) => Err(Flawed::WRONG_KIND),
         _ => Ok(()),
     }
 }
@@ -157,10 +162,10 @@ impl<R: Reading> KeyDraft<R> {
     /// Takes a value at this path below the key object.
     pub fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         let (field, has_field) = match path {
-            [Key("keytype")] => (KeyField::KeyType, &mut self.has_keytype),
-            [Key("scheme")] => (KeyField::Scheme, &mut self.has_scheme),
-            [Key("keyval"), Key("public")] => (KeyField::Public, &mut self.has_public),
-            [] | [Key("keyval")] => return Err(Flawed::WRONG_KIND),
+            [Key(Known::Keytype, _)] => (KeyField::KeyType, &mut self.has_keytype),
+            [Key(Known::Scheme, _)] => (KeyField::Scheme, &mut self.has_scheme),
+            [Key(Known::Keyval, _), Key(Known::Public, _)] => (KeyField::Public, &mut self.has_public),
+            [] | [Key(Known::Keyval, _)] => return Err(Flawed::WRONG_KIND),
             _ => return Ok(()),
         };
         *has_field = true;

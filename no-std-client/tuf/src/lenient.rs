@@ -7,13 +7,13 @@
 
 use crate::{
     algorithms::{Kinds, every::Every},
-    error::{Error, Rejected},
     limits::{DELEGATED_KEPT_MAX, ROLE_KEYS_MAX, ROOT_KEYS_MAX},
     list::{Bits, Full, List},
-    names::{RoleName, RoleVersion},
+    names::RoleVersion,
     read::{Flawed, Wanted, check_length, digest, feed, rejected},
     reading::{KeyIdCheck, Opening, Parts},
     state::{BadState, DelegatedFacts, Pinned, Reader, TimestampFacts, TrustedState, Writer},
+    whose::{Error, Rejected, Whose},
 };
 use alloc::{boxed::Box, string::String, vec, vec::Vec};
 use core::{fmt::Debug, ops::Deref};
@@ -290,7 +290,7 @@ impl Parts for Lenient {
 
     fn pass<D: Document>(
         opened: &mut InMemory,
-        role: RoleName,
+        role: Whose,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>> {
         opened.tree.walk(sink).map_err(|error| rejected(role, error))?;

@@ -122,6 +122,7 @@ mod session;
 mod signatures;
 mod state;
 mod target;
+mod whose;
 
 #[cfg(feature = "emit")]
 pub mod emit;

@@ -10,12 +10,13 @@
 
 use crate::{
     algorithms::{Algorithms, Ed25519, PublicKey},
-    error::{Error, Flaw, Rejected},
+    error::Flaw,
     limits::DELEGATED_KEPT_MAX,
     list::{Bits, List},
-    names::{RoleName, RoleVersion, TargetName},
+    names::{RoleVersion, TargetName},
     read::{Flawed, Wanted, check_length, digest, hash},
     state::{DelegatedFacts, Pinned},
+    whose::{Error, Rejected, Whose},
 };
 use arrayvec::ArrayVec;
 use core::{fmt::Debug, marker::PhantomData};
@@ -84,7 +85,7 @@ pub trait Parts: Copy + Debug + Default + Eq + 'static {
     /// One pass over the canonical form; gives the SHA-256 of the bytes as received.
     fn pass<D: Document>(
         opened: &mut Self::Opened<'_, D>,
-        role: RoleName,
+        role: Whose,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>>;
 }
@@ -203,7 +204,7 @@ impl<A: Algorithms> Parts for Strict<A> {
 
     fn pass<D: Document>(
         opened: &mut &mut D,
-        role: RoleName,
+        role: Whose,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>> {
         A::scan(*opened, role, sink)

@@ -1,18 +1,19 @@
 //! The update cycle as one value: it says what to fetch, takes what came, and ends with a target or a refusal.
 
 use crate::{
-    error::{Error, Misuse, Rejected},
+    error::{Error, Misuse},
     ladder::{
         self, AfterFile, AfterRoot, ExpectDelegated, ExpectRoot, ExpectSnapshot, ExpectTargets, ExpectTargetsAgain,
         ExpectTimestamp, Progress, Resolved, Visited,
     },
     limits::Limits,
-    names::{FileName, RoleName, RoleVersion},
+    names::{DelegatedName, FileName, RoleName, RoleVersion},
     read::root::RootKeys,
     reading::{Reading, Strict},
     signatures::{Proof, Verified},
     state::{Pinned, TrustedState, below, replace},
     target::Resolution,
+    whose::{self, Rejected, Whose},
 };
 use tuffet_wire::{Document, UnixSeconds};
 
@@ -223,7 +224,7 @@ impl<R: Reading> Session<R> {
             Ok(AfterRoot::Timestamp(state)) => self.expect_timestamp(state),
             Err(error) => {
                 self.refuse();
-                return Err(error);
+                return Err(error.named(None));
             }
         }
         Ok(())
@@ -288,17 +289,26 @@ impl<R: Reading> Session<R> {
 
     /// One step of the ladder. After an error nothing is left of it.
     fn step<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), Error<D::Error>> {
-        let stepped = self.climb(answer);
-        if stepped.is_err() {
+        self.climb(answer).map_err(|error| {
+            let named = error.named(self.refused());
             self.refuse();
+            named
+        })
+    }
+
+    /// The delegated role that a refusal is about.
+    fn refused(&self) -> Option<&DelegatedName> {
+        match &self.ladder {
+            Ladder::Top(_, Rung::Snapshot(state)) => state.refused(),
+            Ladder::Delegated(state) => state.refused(),
+            Ladder::Top(..) | Ladder::Paused | Ladder::TargetsAgain(_) | Ladder::Resolved(_) | Ladder::Refused => None,
         }
-        stepped
     }
 
     /// Holds the answer against what is waited for. What comes next is put in place by the functions below, which are not inlined:
     /// what they make is large, and must not stand in this frame while files are verified.
     #[inline(never)]
-    fn climb<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), Error<D::Error>> {
+    fn climb<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), whose::Error<D::Error>> {
         let context = &mut self.context;
         match &mut self.ladder {
             Ladder::Top(keys, Rung::Root(state)) => match state.receive(keys, context, answer)? {
@@ -454,7 +464,7 @@ impl<R: Reading> Context<R> {
     }
 
     /// §5.3.10, §5.4.4, §5.5.6, §5.6.6: valid later than the time at which this cycle started.
-    pub fn check_expiry(&self, role: RoleName, expires: UnixSeconds) -> Result<(), Rejected> {
+    pub fn check_expiry(&self, role: Whose, expires: UnixSeconds) -> Result<(), Rejected> {
         let started_at = self.started_at;
         if expires > started_at {
             Ok(())

@@ -9,13 +9,13 @@
 
 use crate::{
     algorithms::PublicKey,
-    error::{Error, Rejected},
     keys::{Authority, Counted, KnownKey},
-    read::{Flawed, Received, Segment},
+    read::{Flawed, Received},
     reading::{Parts, Reading},
     state::FileFacts,
+    whose::{Error, Rejected},
 };
-use tuffet_wire::{Container, Document, Path, Scalar, Sink, Text};
+use tuffet_wire::{Container, Document, Path, Scalar, Segment, Sink, Text};
 
 /// A document that was read, and claims to be a role's file.
 pub(crate) struct Unverified<'a, 'd, R: Reading, D: Document, C> {

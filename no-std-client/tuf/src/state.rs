@@ -26,10 +26,10 @@
 
 use crate::{
     algorithms::Algorithms,
-    error::Error,
-    names::{DelegatedName, ROLE_NAME_BYTES_MAX, RoleName, RoleVersion},
+    names::{DelegatedName, ROLE_NAME_BYTES_MAX, RoleVersion},
     read,
     reading::{Parts, Reading, Strict},
+    whose::{Error, Whose},
 };
 use tuffet_wire::{Digest, Document, UnixSeconds};
 
@@ -51,7 +51,7 @@ impl Pinned {
             return Ok(false);
         }
         // Whose file it is only matters to errors, and none of them leaves this function.
-        match read::hash(document, RoleName::Root) {
+        match read::hash(document, Whose::Root) {
             Ok(digest) => Ok(digest == self.digest),
             Err(Error::Storage(error)) => Err(error),
             Err(

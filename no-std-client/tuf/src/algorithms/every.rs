@@ -7,9 +7,8 @@
 
 use super::{Ed25519, Ed25519Key, KeyField, Kinds, PublicKey};
 use crate::{
-    error::Error,
-    names::RoleName,
     read::{Flawed, scan},
+    whose::{Error, Whose},
 };
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt::Debug;
@@ -36,7 +35,7 @@ impl Kinds for Every {
 
     fn scan<D: Document>(
         document: &mut D,
-        role: RoleName,
+        role: Whose,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>> {
         scan::<KEY_TEXT_BYTES_MAX, D>(document, role, sink)

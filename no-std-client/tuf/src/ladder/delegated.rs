@@ -6,7 +6,6 @@ use super::{
     targets::{Resolved, Top, Visited, end_search, read_targets},
 };
 use crate::{
-    error::{Error, Rejected},
     keys,
     limits::Limits,
     names::{DelegatedName, RoleName},
@@ -20,6 +19,7 @@ use crate::{
     signatures::{Proof, Unverified, Verified},
     state::{DelegatedFacts, FileFacts, Pinned},
     target::Signer,
+    whose::{Error, Rejected, Whose},
 };
 use tuffet_wire::Document;
 
@@ -81,6 +81,15 @@ impl<R: Reading> ExpectDelegated<R> {
         }
     }
 
+    /// The delegated role that a refusal is about.
+    pub fn refused(&self) -> Option<&DelegatedName> {
+        match (&self.next, &self.delegator.role) {
+            (Next::Role(delegation, _), _) => Some(&delegation.role),
+            (Next::Delegation { .. }, RoleName::Delegated(name)) => Some(name),
+            (Next::Delegation { .. }, _) => None,
+        }
+    }
+
     /// Goes on where it stands; gives the file of a role once it is verified.
     #[inline(never)]
     pub fn receive<D: Document>(
@@ -94,16 +103,16 @@ impl<R: Reading> ExpectDelegated<R> {
         match next {
             Next::Delegation { position } => {
                 let position = *position;
-                let document = present(answer, delegator.role)?;
+                let document = present(answer, Whose::of(&delegator.role))?;
                 self.receive_delegation(context, document, position)
             }
             Next::Role(delegation, listed @ None) => {
-                let document = present(answer, RoleName::Snapshot)?;
+                let document = present(answer, Whose::Snapshot)?;
                 *listed = Some(read_listing(context, document, top.snapshot.file(), delegation)?);
                 Ok(Progress::Waiting)
             }
             Next::Role(delegation, Some(listed)) => {
-                let document = present(answer, RoleName::Delegated(delegation.role))?;
+                let document = present(answer, Whose::Delegated)?;
                 let visited = verify_role(context, document, delegator, delegation, listed)?;
                 Ok(Progress::Visited(visited))
             }
@@ -126,7 +135,7 @@ impl<R: Reading> ExpectDelegated<R> {
             // §5.6.7.1: after too many roles the target counts as not found.
             Visit::TooMany => Ok(Progress::NotFound),
             Visit::First => {
-                keys::check_strength(self.delegator.role, &table)?;
+                keys::check_strength(Whose::of(&self.delegator.role), &table)?;
                 self.expect_role(*role, &table, *threshold);
                 Ok(Progress::Waiting)
             }
@@ -194,7 +203,7 @@ fn verify_role<R: Reading, D: Document>(
     delegation: &Delegation<R>,
     listed: &R::Listed,
 ) -> Result<Visited<R>, Error<D::Error>> {
-    let role = RoleName::Delegated(delegation.role);
+    let role = Whose::Delegated;
     // §5.6.1, §5.6.2
     let wanted = Wanted {
         role,
@@ -215,7 +224,7 @@ fn verify_role<R: Reading, D: Document>(
     accept_role(context, delegator, delegation, verified.file())?;
     let (file, content) = verified.split();
     let signer = Signer {
-        role,
+        role: RoleName::Delegated(delegation.role),
         delegator: delegator.role,
         signed_at: file.file().signed_at,
     };
@@ -237,7 +246,7 @@ fn accept_role<R: Reading>(
     };
     notice_rotation(context, delegator, &facts);
     // §5.6.5
-    context.check_expiry(RoleName::Delegated(facts.role), facts.file.expires)?;
+    context.check_expiry(Whose::Delegated, facts.file.expires)?;
     // §5.6.6
     context.remember(|trusted| trusted.remember(facts));
     Ok(())
@@ -268,7 +277,7 @@ fn read_delegation<R: Reading, D: Document>(
     table: &mut RoleKeys<R>,
 ) -> Result<Verified<DelegationHead>, Error<D::Error>> {
     let (role, known) = (delegator.role, delegator.file.file());
-    let wanted = Wanted::<R>::exactly(role, bytes_max(&context.limits, role), known.pinned());
+    let wanted = Wanted::<R>::exactly(Whose::of(&role), bytes_max(&context.limits, role), known.pinned());
     let mut received = Received::open(document, &wanted)?;
     let mut ids = RoleKeyIds::<R>::default();
     let (_, content) = received.read(DelegationBody::<R>::at(position, &mut ids))?;
@@ -291,7 +300,7 @@ fn read_listing<R: Reading, D: Document>(
 ) -> Result<R::Listed, Error<D::Error>> {
     let role = RoleName::Delegated(delegation.role);
     let bytes_max = context.limits.snapshot_bytes_max;
-    let wanted = Wanted::<R>::exactly(RoleName::Snapshot, bytes_max, known.pinned());
+    let wanted = Wanted::<R>::exactly(Whose::Snapshot, bytes_max, known.pinned());
     let mut nothing = OldFiles::default();
     let mut received = Received::open(document, &wanted)?;
     let (file, content) = received.read(SnapshotBody::<R>::new(&role, &mut nothing))?;
@@ -302,7 +311,9 @@ fn read_listing<R: Reading, D: Document>(
     }
     .verify(Proof::SameBytes(known))?
     .split();
-    content.found.ok_or(Rejected::NotInSnapshot { role }.into())
+    content
+        .found
+        .ok_or(Rejected::NotInSnapshot { role: Whose::Delegated }.into())
 }
 
 fn bytes_max(limits: &Limits, role: RoleName) -> u32 {

@@ -21,13 +21,13 @@ pub(crate) use targets::{ExpectTargets, ExpectTargetsAgain, Resolved, Visited, b
 pub(crate) use timestamp::ExpectTimestamp;
 
 use crate::{
-    error::{Error, Rejected},
-    names::{RoleName, RoleVersion},
+    names::RoleVersion,
     session::Answer,
+    whose::{Error, Rejected, Whose},
 };
 
 /// The file, which has to be there.
-fn present<'a, D, E>(answer: Answer<'a, D>, role: RoleName) -> Result<&'a mut D, Error<E>> {
+fn present<'a, D, E>(answer: Answer<'a, D>, role: Whose) -> Result<&'a mut D, Error<E>> {
     match answer {
         Answer::Absent => Err(Rejected::Absent { role }.into()),
         Answer::Present(document) => Ok(document),
@@ -35,7 +35,7 @@ fn present<'a, D, E>(answer: Answer<'a, D>, role: RoleName) -> Result<&'a mut D,
 }
 
 /// §5.3.5, §5.5.4, §5.6.4: exactly the version asked for.
-fn check_version(role: RoleName, expected: RoleVersion, offered: RoleVersion) -> Result<(), Rejected> {
+fn check_version(role: Whose, expected: RoleVersion, offered: RoleVersion) -> Result<(), Rejected> {
     if offered == expected {
         Ok(())
     } else {

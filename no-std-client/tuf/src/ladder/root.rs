@@ -2,8 +2,7 @@
 
 use super::{ExpectTimestamp, check_version};
 use crate::{
-    error::{Error, Rejected},
-    keys,
+    error, keys,
     limits::Limits,
     names::{FileName, RoleName, RoleVersion},
     read::{
@@ -14,6 +13,7 @@ use crate::{
     session::{Answer, Context, Fetch},
     signatures::{Proof, Unverified, Verified},
     state::{FileFacts, TrustedState, replace},
+    whose::{Error, Rejected, Whose},
 };
 use tuffet_wire::Document;
 
@@ -40,7 +40,7 @@ pub(crate) fn begin<R: Reading, D: Document>(
     keys: &mut RootKeys<R>,
     document: &mut D,
 ) -> Result<AfterRoot, Error<D::Error>> {
-    let role = RoleName::Root;
+    let role = Whose::Root;
     let known = context.trusted().root;
     let kept = read_kept(context, &known, keys, document).map_err(|error| match error {
         Error::Rejected(_) => Error::DamagedStore { role },
@@ -57,7 +57,7 @@ fn read_kept<'k, R: Reading, D: Document>(
     keys: &'k mut RootKeys<R>,
     document: &mut D,
 ) -> Result<Verified<&'k RootKeys<R>>, Error<D::Error>> {
-    let role = RoleName::Root;
+    let role = Whose::Root;
     let wanted = Wanted::<R>::exactly(role, context.limits.root_bytes_max, known.pinned());
     let mut received = Received::open(document, &wanted)?;
     let (file, ()) = received.read(RootBody::new(keys))?;
@@ -76,19 +76,24 @@ fn read_kept<'k, R: Reading, D: Document>(
 /// a device may lie in a box for long; the newer roots that it leads to count.
 ///
 /// This is for the strict reading with ed25519; [`TrustedState::of_first_root`] is for all.
-pub fn first_root<D: Document>(document: &mut D, limits: &Limits) -> Result<TrustedState, Error<D::Error>> {
+pub fn first_root<D: Document>(document: &mut D, limits: &Limits) -> Result<TrustedState, error::Error<D::Error>> {
     TrustedState::of_first_root(document, limits)
 }
 
 impl<R: Reading> TrustedState<R> {
     /// What a device remembers that is given its first root, as [`first_root`] says.
     #[inline(never)]
-    pub fn of_first_root<D: Document>(document: &mut D, limits: &Limits) -> Result<Self, Error<D::Error>> {
-        let wanted = Wanted::<R>::unlisted(RoleName::Root, limits.root_bytes_max);
+    pub fn of_first_root<D: Document>(document: &mut D, limits: &Limits) -> Result<Self, error::Error<D::Error>> {
+        Self::read_first(document, limits).map_err(|error| error.named(None))
+    }
+
+    #[inline(never)]
+    fn read_first<D: Document>(document: &mut D, limits: &Limits) -> Result<Self, Error<D::Error>> {
+        let wanted = Wanted::<R>::unlisted(Whose::Root, limits.root_bytes_max);
         let mut received = Received::open(document, &wanted)?;
         let mut own = RootKeys::none();
         let (file, ()) = received.read(RootBody::new(&mut own))?;
-        keys::check_strength(RoleName::Root, own.table())?;
+        keys::check_strength(Whose::Root, own.table())?;
         let first = Unverified {
             received: &mut received,
             file,
@@ -144,7 +149,7 @@ impl ExpectRoot {
         context: &Context<R>,
         document: &mut D,
     ) -> Result<Verified<&'k RootKeys<R>>, Error<D::Error>> {
-        let role = RoleName::Root;
+        let role = Whose::Root;
         let wanted = Wanted::unlisted(role, context.limits.root_bytes_max);
         let mut received = Received::open(document, &wanted)?;
         let (file, ()) = received.read(RootBody::new(own))?;
@@ -194,7 +199,7 @@ fn next_root<R: Reading>(
 
 /// §5.3.10: the newest root must be valid.
 fn end_of_walk<R: Reading>(context: &mut Context<R>, keys: &RootKeys<R>) -> Result<AfterRoot, Rejected> {
-    context.check_expiry(RoleName::Root, context.trusted().root.expires)?;
+    context.check_expiry(Whose::Root, context.trusted().root.expires)?;
     // §5.3.11
     context.has_consistent_snapshot = keys.has_consistent_snapshot;
     Ok(AfterRoot::Timestamp(ExpectTimestamp))

@@ -2,13 +2,14 @@
 
 use super::targets::Visited;
 use crate::{
-    error::{Limit, Rejected},
+    error::Limit,
     limits::{DELEGATIONS_MAX, DELEGATORS_MAX},
     list::List as _,
     names::{DelegatedName, RoleName},
     read::targets::name_id,
     reading::Reading,
     signatures::Verified,
+    whose::{Rejected, Whose},
 };
 
 /// A verified file that delegates.
@@ -42,7 +43,6 @@ impl<R: Reading> Search<R> {
     /// After a terminating delegation nothing else is looked at, not even what outer roles still had to offer.
     pub fn descend(&mut self, visited: &Visited<R>) -> Result<(), Rejected> {
         let Visited { signer, file, content } = visited;
-        let role = signer.role;
         if content.is_terminated {
             self.pending.truncate(0);
         }
@@ -51,10 +51,13 @@ impl<R: Reading> Search<R> {
             return Ok(());
         }
         let index = u8::try_from(self.delegators.len()).unwrap_or(u8::MAX);
-        let full = |limit| Rejected::LimitExceeded { role, limit };
+        let full = |limit| Rejected::LimitExceeded {
+            role: Whose::of(&signer.role),
+            limit,
+        };
         self.delegators
             .try_push(Delegator {
-                role,
+                role: signer.role,
                 file: file.clone(),
             })
             .map_err(|_| full(Limit::Delegators))?;

@@ -2,8 +2,7 @@
 
 use super::{ExpectTargets, check_version, present};
 use crate::{
-    error::{Error, Rejected},
-    names::RoleName,
+    names::{DelegatedName, RoleName},
     read::{
         Received, Wanted,
         root::RootKeys,
@@ -13,6 +12,7 @@ use crate::{
     session::{Answer, Context, Fetch},
     signatures::{Proof, Unverified, Verified},
     state::{FileFacts, replace},
+    whose::{Error, Rejected, Whose},
 };
 use tuffet_wire::Document;
 
@@ -31,6 +31,8 @@ enum Next {
     Old { old: FileFacts, start: u32 },
     /// The new one.
     New,
+    /// Nothing: the new one lists this role with a lower version.
+    Lower(DelegatedName),
 }
 
 impl<R: Reading> ExpectSnapshot<R> {
@@ -51,7 +53,7 @@ impl<R: Reading> ExpectSnapshot<R> {
         let role = RoleName::Snapshot;
         let (version, pinned) = match &self.next {
             Next::Old { old, .. } => (old.version, Some(old.pinned())),
-            Next::New => {
+            Next::New | Next::Lower(_) => {
                 let trusted = context.trusted().snapshot.map(|trusted| trusted.pinned());
                 (R::version(&self.listed), R::kept(&self.listed, trusted))
             }
@@ -61,6 +63,14 @@ impl<R: Reading> ExpectSnapshot<R> {
             file: context.file_name(role, version),
             bytes_max: context.limits.snapshot_bytes_max,
             pinned,
+        }
+    }
+
+    /// The delegated role that a refusal is about.
+    pub fn refused(&self) -> Option<&DelegatedName> {
+        match &self.next {
+            Next::Lower(name) => Some(name),
+            Next::Old { .. } | Next::New => None,
         }
     }
 
@@ -77,18 +87,16 @@ impl<R: Reading> ExpectSnapshot<R> {
             Next::Old { old, start } => {
                 // Neither kept nor served any more: without it a rollback could not be seen.
                 let Answer::Present(document) = answer else {
-                    return Err(Error::DamagedStore {
-                        role: RoleName::Snapshot,
-                    });
+                    return Err(Error::DamagedStore { role: Whose::Snapshot });
                 };
                 *files = OldFiles::from(*start);
                 read_old(context, document, old, files)?;
                 *next = Next::New;
                 Ok(None)
             }
-            Next::New => {
-                let document = present(answer, RoleName::Snapshot)?;
-                let new = verify(context, document, keys, listed, files)?;
+            Next::New | Next::Lower(_) => {
+                let document = present(answer, Whose::Snapshot)?;
+                let new = verify(context, document, keys, listed, next, files)?;
                 match (files.next_start(), context.trusted().snapshot) {
                     (Some(start), Some(old)) => {
                         // All rounds are about one file, however little was listed of it.
@@ -110,7 +118,7 @@ fn read_old<R: Reading, D: Document>(
     old: &FileFacts,
     files: &mut OldFiles<R>,
 ) -> Result<(), Error<D::Error>> {
-    let wanted = Wanted::<R>::exactly(RoleName::Snapshot, context.limits.snapshot_bytes_max, old.pinned());
+    let wanted = Wanted::<R>::exactly(Whose::Snapshot, context.limits.snapshot_bytes_max, old.pinned());
     let mut received = Received::open(document, &wanted)?;
     let (file, _) = received.read(SnapshotBody::old(files))?;
     Unverified {
@@ -128,9 +136,10 @@ fn verify<R: Reading, D: Document>(
     document: &mut D,
     keys: &RootKeys<R>,
     listed: &R::Listed,
+    next: &mut Next,
     files: &mut OldFiles<R>,
 ) -> Result<Verified<SnapshotContent<R>>, Error<D::Error>> {
-    let role = RoleName::Snapshot;
+    let role = Whose::Snapshot;
     // §5.5.1, §5.5.2
     let wanted = Wanted {
         role,
@@ -149,8 +158,12 @@ fn verify<R: Reading, D: Document>(
     // §5.5.4
     check_version(role, R::version(listed), new.file().version)?;
     // §5.5.5
-    match (new.content().regression, context.trusted().snapshot) {
+    match (&new.content().regression, context.trusted().snapshot) {
         (Some(Regression::Lower { role, trusted, offered }), _) => {
+            if let RoleName::Delegated(name) = role {
+                *next = Next::Lower(*name);
+            }
+            let (role, trusted, offered) = (Whose::of(role), *trusted, *offered);
             Err(Rejected::Rollback { role, trusted, offered }.into())
         }
         (Some(Regression::Vanished), Some(old)) => Err(Rejected::RoleVanished {
@@ -168,11 +181,9 @@ fn accept<R: Reading>(
     context: &mut Context<R>,
     new: Verified<SnapshotContent<R>>,
 ) -> Result<ExpectTargets<R>, Rejected> {
-    context.check_expiry(RoleName::Snapshot, new.file().expires)?;
+    context.check_expiry(Whose::Snapshot, new.file().expires)?;
     let (snapshot, content) = new.split();
-    let targets = content.found.ok_or(Rejected::NotInSnapshot {
-        role: RoleName::Targets,
-    })?;
+    let targets = content.found.ok_or(Rejected::NotInSnapshot { role: Whose::Targets })?;
     context.remember(|trusted| replace(&mut trusted.snapshot, Some(*snapshot.file())));
     Ok(ExpectTargets::after_snapshot(snapshot, targets))
 }

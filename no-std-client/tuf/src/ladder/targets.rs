@@ -2,7 +2,6 @@
 
 use super::{ExpectDelegated, check_version, present, search::Search};
 use crate::{
-    error::{Error, Rejected},
     names::RoleName,
     read::{
         Received, Wanted,
@@ -13,6 +12,7 @@ use crate::{
     signatures::{Proof, Unverified, Verified},
     state::{FileFacts, replace},
     target::{Resolution, Signer, VerifiedTarget},
+    whose::{Error, Rejected, Whose},
 };
 use tuffet_wire::Document;
 
@@ -80,7 +80,7 @@ impl<R: Reading> ExpectTargets<R> {
         answer: Answer<'_, D>,
     ) -> Result<Visited<R>, Error<D::Error>> {
         let listed = &self.listed;
-        let role = RoleName::Targets;
+        let role = Whose::Targets;
         let document = present(answer, role)?;
         // §5.6.1, §5.6.2
         let wanted = Wanted {
@@ -105,7 +105,7 @@ impl<R: Reading> ExpectTargets<R> {
         let (targets, content) = verified.split();
         context.remember(|trusted| replace(&mut trusted.targets, Some(*targets.file())));
         let signer = Signer {
-            role,
+            role: RoleName::Targets,
             delegator: RoleName::Root,
             signed_at: targets.file().signed_at,
         };

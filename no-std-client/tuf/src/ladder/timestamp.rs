@@ -2,13 +2,13 @@
 
 use super::present;
 use crate::{
-    error::{Error, Rejected},
     names::{FileName, RoleName},
     read::{Received, Wanted, root::RootKeys, timestamp::TimestampBody},
     reading::Reading,
     session::{Answer, Context, Fetch},
     signatures::{Proof, Unverified, Verified},
     state::{TimestampFacts, replace},
+    whose::{Error, Rejected, Whose},
 };
 use tuffet_wire::Document;
 
@@ -36,7 +36,7 @@ impl ExpectTimestamp {
         context: &mut Context<R>,
         answer: Answer<'_, D>,
     ) -> Result<R::Listed, Error<D::Error>> {
-        let role = RoleName::Timestamp;
+        let role = Whose::Timestamp;
         let document = present(answer, role)?;
         let wanted = Wanted::unlisted(role, context.limits.timestamp_bytes_max);
         let mut received = Received::open(document, &wanted)?;
@@ -84,14 +84,14 @@ fn is_newer<R: Reading>(context: &Context<R>, offered: &Verified<R::Listed>) -> 
     let rollback = |role, trusted, offered| Err(Rejected::Rollback { role, trusted, offered });
     let (trusted, new) = (old.file.version, offered.file().version);
     if new < trusted {
-        return rollback(RoleName::Timestamp, trusted, new);
+        return rollback(Whose::Timestamp, trusted, new);
     }
     if new == trusted {
         return Ok(false);
     }
     let (trusted, new) = (R::version(&old.snapshot), R::version(offered.content()));
     if new < trusted {
-        return rollback(RoleName::Snapshot, trusted, new);
+        return rollback(Whose::Snapshot, trusted, new);
     }
     Ok(true)
 }

@@ -1,7 +1,7 @@
 //! One delegation of a targets file: who may sign for the role, and how many have to.
 
 use super::{
-    Body, Field, Flawed,
+    Body, Field, Flawed, Known,
     Segment::{Index, Key},
     key_id, text, threshold,
 };
@@ -77,23 +77,29 @@ impl<R: Reading> Body for DelegationBody<'_, R> {
     type Content = DelegationHead;
 
     fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        let [Key("delegations"), Key("roles"), Index(position), field @ ..] = path else {
+        let [
+            Key(Known::Delegations, _),
+            Key(Known::Roles, _),
+            Index(position),
+            field @ ..,
+        ] = path
+        else {
             return Ok(());
         };
         if *position != self.position {
             return Ok(());
         }
         match field {
-            [Key("keyids"), Index(_)] => {
+            [Key(Known::Keyids, _), Index(_)] => {
                 let id = key_id::<R>(value)?;
                 if !self.ids.contains(&id) {
                     self.ids.try_push(id).map_err(|_| Flawed::Limit(Limit::RoleKeys))?;
                 }
             }
-            [Key("name")] => {
+            [Key(Known::Name, _)] => {
                 self.role = Some(DelegatedName::new(text(value)?).ok_or(Flawed::Flaw(Flaw::RoleName))?);
             }
-            [Key("threshold")] => self.threshold = Some(threshold(value)?),
+            [Key(Known::Threshold, _)] => self.threshold = Some(threshold(value)?),
             _ => {}
         }
         Ok(())
@@ -129,7 +135,7 @@ impl<R: Reading> Body for KeysBody<'_, R> {
     type Content = ();
 
     fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-        let [Key("delegations"), Key("keys"), Key(_), inner @ ..] = path else {
+        let [Key(Known::Delegations, _), Key(Known::Keys, _), Key(..), inner @ ..] = path else {
             return Ok(());
         };
         if inner.is_empty() {
@@ -140,13 +146,13 @@ impl<R: Reading> Body for KeysBody<'_, R> {
 
     fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         match path {
-            [Key("delegations"), Key("keys"), Key(_), inner @ ..] => self.key.value(inner, value),
+            [Key(Known::Delegations, _), Key(Known::Keys, _), Key(..), inner @ ..] => self.key.value(inner, value),
             _ => Ok(()),
         }
     }
 
     fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
-        if let [Key("delegations"), Key("keys"), Key(id)] = path
+        if let [Key(Known::Delegations, _), Key(Known::Keys, _), Key(_, id)] = path
             && let Some(key) = core::mem::take(&mut self.key).finish(id)?
             && self.ids.contains(&key.id)
         {

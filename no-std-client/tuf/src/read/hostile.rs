@@ -9,10 +9,10 @@ use super::{
     timestamp::TimestampBody,
 };
 use crate::{
-    error::Error,
     names::RoleName,
     reading::{Reading, Strict},
     state::{FileFacts, TrustedState},
+    whose::{Error, Whose},
 };
 use std::{convert::Infallible, vec::Vec};
 use tuffet_wire::Document;
@@ -89,7 +89,7 @@ impl Document for Pieces<'_> {
 }
 
 fn answer<R: Reading, B: Body>(bytes: &[u8], piece: usize, body: B) -> Result<FileFacts, Error<Infallible>> {
-    let wanted = Wanted::<R>::unlisted(RoleName::Root, 2048);
+    let wanted = Wanted::<R>::unlisted(Whose::Root, 2048);
     let mut pieces = Pieces(bytes, piece);
     Received::open(&mut pieces, &wanted)?.read(body).map(|(facts, _)| facts)
 }

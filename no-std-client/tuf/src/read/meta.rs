@@ -1,6 +1,6 @@
 //! An entry of `meta` in timestamp and snapshot: version, length and digest of another file.
 
-use super::{Field, Flawed, Segment, integer, version};
+use super::{Field, Flawed, Known, Segment, integer, version};
 use crate::{error::Flaw, names::RoleVersion, reading::Reading};
 use tuffet_wire::{Container, Scalar};
 
@@ -15,10 +15,13 @@ pub(crate) struct MetaDraft<R: Reading> {
 /// Checks the kind of a container at this path below the entry.
 pub(crate) fn open_entry(path: Field<'_>, kind: Container) -> Result<(), Flawed> {
     match (path, kind) {
-        ([] | [Segment::Key("hashes")], Container::Object) => Ok(()),
-        ([] | [Segment::Key("hashes" | "length" | "version")] | [Segment::Key("hashes"), _], _) => {
-            Err(Flawed::WRONG_KIND)
-        }
+        ([] | [Segment::Key(Known::Hashes, _)], Container::Object) => Ok(()),
+        (
+            []
+            | [Segment::Key(Known::Hashes | Known::Length | Known::Version, _)]
+            | [Segment::Key(Known::Hashes, _), _],
+            _,
+        ) => Err(Flawed::WRONG_KIND),
         _ => Ok(()),
     }
 }
@@ -28,13 +31,13 @@ impl<R: Reading> MetaDraft<R> {
     pub fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         use Segment::Key;
         match path {
-            [Key("hashes"), Key(algorithm)] => R::take_digest(&mut self.digests, algorithm, value)?,
-            [Key("length")] => {
+            [Key(Known::Hashes, _), Key(_, algorithm)] => R::take_digest(&mut self.digests, algorithm, value)?,
+            [Key(Known::Length, _)] => {
                 let length = u32::try_from(integer(value)?);
                 self.length = Some(length.map_err(|_| Flawed::Flaw(Flaw::WrongKind))?);
             }
-            [Key("version")] => self.version = Some(version(value)?),
-            [] | [Key("hashes")] => return Err(Flawed::WRONG_KIND),
+            [Key(Known::Version, _)] => self.version = Some(version(value)?),
+            [] | [Key(Known::Hashes, _)] => return Err(Flawed::WRONG_KIND),
             _ => {}
         }
         Ok(())

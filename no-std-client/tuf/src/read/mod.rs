@@ -8,6 +8,7 @@
 pub(crate) mod delegation;
 #[cfg(test)]
 mod hostile;
+mod known;
 pub(crate) mod meta;
 pub(crate) mod root;
 pub(crate) mod snapshot;
@@ -15,17 +16,18 @@ pub(crate) mod targets;
 pub(crate) mod timestamp;
 
 use crate::{
-    error::{Error, Flaw, Limit, Rejected},
+    error::{Flaw, Limit},
     limits::SIGNATURES_MAX,
     list::List as _,
-    names::{RoleName, RoleVersion},
+    names::RoleVersion,
     reading::{Opening, Reading},
     state::{FileFacts, Pinned},
+    whose::{Error, Rejected, Whose},
 };
 use sha2::{Digest as _, Sha256};
 use tuffet_wire::{Container, Digest, Document, Path, Scalar, ScanError, Scanner, Sink, Text, UnixSeconds};
 
-pub(crate) use tuffet_wire::Segment;
+pub(crate) use known::{Known, Segment};
 
 /// A path, from a role's `signed` on or from further inside.
 pub(crate) type Field<'a> = &'a [Segment<'a>];
@@ -100,8 +102,7 @@ impl Flawed {
 
     #[cold]
     #[inline(never)]
-    fn rejected(self, role: &RoleName, at: u32) -> Rejected {
-        let role = *role;
+    fn rejected(self, role: Whose, at: u32) -> Rejected {
         match self {
             Self::Flaw(what) => Rejected::Malformed { role, at, what },
             Self::DuplicateDelegation => Rejected::DuplicateDelegation { role },
@@ -114,7 +115,7 @@ impl Flawed {
 /// Which file is being read, and how much of it at most.
 #[derive(Clone, Debug)]
 pub struct Wanted<R: Reading> {
-    pub role: RoleName,
+    pub role: Whose,
     pub bytes_max: u32,
     /// What the file above says of it.
     pub listed: Option<R::Listed>,
@@ -122,7 +123,7 @@ pub struct Wanted<R: Reading> {
 
 impl<R: Reading> Wanted<R> {
     /// A file that nothing is known about.
-    pub fn unlisted(role: RoleName, bytes_max: u32) -> Self {
+    pub fn unlisted(role: Whose, bytes_max: u32) -> Self {
         Self {
             role,
             bytes_max,
@@ -131,7 +132,7 @@ impl<R: Reading> Wanted<R> {
     }
 
     /// Exactly the bytes that were verified before.
-    pub fn exactly(role: RoleName, bytes_max: u32, pinned: Pinned) -> Self {
+    pub fn exactly(role: Whose, bytes_max: u32, pinned: Pinned) -> Self {
         Self {
             role,
             bytes_max,
@@ -142,7 +143,7 @@ impl<R: Reading> Wanted<R> {
 
 /// A file whose length and digests are as listed, and of which nothing else is believed yet.
 pub(crate) struct Received<'d, R: Reading, D: Document + 'd> {
-    role: RoleName,
+    role: Whose,
     length: u32,
     opened: R::Opened<'d, D>,
     /// SHA-256 of the bytes that were seen so far.
@@ -161,7 +162,7 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
         })
     }
 
-    pub fn role(&self) -> RoleName {
+    pub fn role(&self) -> Whose {
         self.role
     }
 
@@ -180,7 +181,7 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
     pub fn read<B: Body>(&mut self, mut body: B) -> Result<(FileFacts, B::Content), Error<D::Error>> {
         let facts = self.read_fields(&mut body)?;
         let content = body.finish();
-        let content = content.map_err(|flawed| flawed.rejected(&self.role, facts.length))?;
+        let content = content.map_err(|flawed| flawed.rejected(self.role, facts.length))?;
         Ok((facts, content))
     }
 
@@ -198,7 +199,7 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
         } else {
             Err(Flawed::MISSING)
         };
-        let (version, expires, signed_at) = finished.map_err(|flawed| flawed.rejected(&self.role, self.length))?;
+        let (version, expires, signed_at) = finished.map_err(|flawed| flawed.rejected(self.role, self.length))?;
         Ok(FileFacts {
             version,
             length: self.length,
@@ -210,7 +211,7 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
 }
 
 /// §5.3.3, §5.4.1, §5.5.1, §5.6.1: never more than the limit, and exactly the length that is listed.
-pub(crate) fn check_length(length: u32, role: RoleName, bytes_max: u32, listed: Option<u32>) -> Result<(), Rejected> {
+pub(crate) fn check_length(length: u32, role: Whose, bytes_max: u32, listed: Option<u32>) -> Result<(), Rejected> {
     if length > bytes_max {
         return Err(Rejected::TooLong {
             role,
@@ -231,7 +232,7 @@ pub(crate) fn check_length(length: u32, role: RoleName, bytes_max: u32, listed: 
 /// Hands all bytes of a document to `take`, in order.
 pub(crate) fn feed<D: Document>(
     document: &mut D,
-    role: RoleName,
+    role: Whose,
     mut take: impl FnMut(&[u8]) -> Result<(), Error<D::Error>>,
 ) -> Result<(), Error<D::Error>> {
     let length = document.length();
@@ -255,7 +256,7 @@ pub(crate) fn feed<D: Document>(
 
 /// The digest of a document, without reading anything out of it.
 #[inline(never)]
-pub(crate) fn hash<D: Document>(document: &mut D, role: RoleName) -> Result<Digest, Error<D::Error>> {
+pub(crate) fn hash<D: Document>(document: &mut D, role: Whose) -> Result<Digest, Error<D::Error>> {
     let mut hash = Sha256::new();
     feed(document, role, |chunk| {
         hash.update(chunk);
@@ -268,7 +269,7 @@ pub(crate) fn hash<D: Document>(document: &mut D, role: RoleName) -> Result<Dige
 #[inline(never)]
 pub(crate) fn scan<const TEXT: usize, D: Document>(
     document: &mut D,
-    role: RoleName,
+    role: Whose,
     sink: &mut dyn Sink<Refusal = Flawed>,
 ) -> Result<Digest, Error<D::Error>> {
     let mut scanner = Scanner::<TEXT>::with_room();
@@ -283,14 +284,14 @@ pub(crate) fn scan<const TEXT: usize, D: Document>(
 }
 
 /// Why a pass ended, as a refusal of the role's file.
-pub(crate) fn rejected(role: RoleName, error: ScanError<Flawed>) -> Rejected {
+pub(crate) fn rejected(role: Whose, error: ScanError<Flawed>) -> Rejected {
     match error {
         ScanError::Malformed { at, fault } => Rejected::Malformed {
             role,
             at,
             what: Flaw::Spelling(fault),
         },
-        ScanError::Refused { at, refusal } => Flawed::rejected(refusal, &role, at),
+        ScanError::Refused { at, refusal } => Flawed::rejected(refusal, role, at),
     }
 }
 
@@ -310,32 +311,39 @@ impl<R: Reading> Sink for Envelope<'_, R> {
 
     fn open(&mut self, path: &Path<'_>, kind: Container) -> Result<(), Flawed> {
         use Segment::{Index, Key};
-        match (path.segments(), kind) {
-            ([] | [Key("signatures"), Index(_)], Container::Object) | ([Key("signatures")], Container::Array) => Ok(()),
-            ([Key("signed")], Container::Object) => {
+        let steps = known::steps(path);
+        match (known::inside(&steps, path), kind) {
+            ([] | [Key(Known::Signatures, _), Index(_)], Container::Object)
+            | ([Key(Known::Signatures, _)], Container::Array) => Ok(()),
+            ([Key(Known::Signed, _)], Container::Object) => {
                 self.has_signed = true;
                 Ok(())
             }
             (
                 [
-                    Key("signed"),
-                    Key("_type" | "expires" | "spec_version" | "version" | SIGNED_AT),
+                    Key(Known::Signed, _),
+                    Key(Known::Type | Known::Expires | Known::SpecVersion | Known::Version | Known::SignedAt, _),
                 ],
                 _,
             )
-            | ([] | [Key("signatures" | "signed")] | [Key("signatures"), ..], _) => Err(Flawed::WRONG_KIND),
-            ([Key("signed"), inner @ ..], kind) => self.fields.open_field(inner, kind),
+            | ([] | [Key(Known::Signatures | Known::Signed, _)] | [Key(Known::Signatures, _), ..], _) => {
+                Err(Flawed::WRONG_KIND)
+            }
+            ([Key(Known::Signed, _), inner @ ..], kind) => self.fields.open_field(inner, kind),
             _ => Ok(()),
         }
     }
 
     fn value(&mut self, path: &Path<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         use Segment::{Index, Key};
-        match path.segments() {
-            [Key("signatures"), Index(_), Key("keyid")] => self.signature(key_id::<R>(value)?),
-            [Key("signatures"), Index(_), Key(_)] => Ok(()),
-            [] | [Key("signatures" | "signed")] | [Key("signatures"), ..] => Err(Flawed::WRONG_KIND),
-            [Key("signed"), Key("_type")] => {
+        let steps = known::steps(path);
+        match known::inside(&steps, path) {
+            [Key(Known::Signatures, _), Index(_), Key(Known::Keyid, _)] => self.signature(key_id::<R>(value)?),
+            [Key(Known::Signatures, _), Index(_), Key(..)] => Ok(()),
+            [] | [Key(Known::Signatures | Known::Signed, _)] | [Key(Known::Signatures, _), ..] => {
+                Err(Flawed::WRONG_KIND)
+            }
+            [Key(Known::Signed, _), Key(Known::Type, _)] => {
                 // The type decides what all other fields mean, and it is their first.
                 self.header.has_type = true;
                 if text(value)? == self.fields.kind() {
@@ -344,8 +352,8 @@ impl<R: Reading> Sink for Envelope<'_, R> {
                     Err(Flawed::Flaw(Flaw::WrongType))
                 }
             }
-            [Key("signed"), Key("expires")] => time(value).map(|time| self.header.expires = Some(time)),
-            [Key("signed"), Key("spec_version")] => {
+            [Key(Known::Signed, _), Key(Known::Expires, _)] => time(value).map(|time| self.header.expires = Some(time)),
+            [Key(Known::Signed, _), Key(Known::SpecVersion, _)] => {
                 self.header.has_spec_version = true;
                 let is_known = text(value)?.starts_with("1.");
                 if is_known {
@@ -354,16 +362,19 @@ impl<R: Reading> Sink for Envelope<'_, R> {
                     Err(Flawed::Flaw(Flaw::UnknownSpecVersion))
                 }
             }
-            [Key("signed"), Key("version")] => version(value).map(|version| self.header.version = Some(version)),
-            [Key("signed"), Key(SIGNED_AT)] => time(value).map(|time| self.header.signed_at = time),
-            [Key("signed"), inner @ ..] => self.fields.take_value(inner, value),
+            [Key(Known::Signed, _), Key(Known::Version, _)] => {
+                version(value).map(|version| self.header.version = Some(version))
+            }
+            [Key(Known::Signed, _), Key(Known::SignedAt, _)] => time(value).map(|time| self.header.signed_at = time),
+            [Key(Known::Signed, _), inner @ ..] => self.fields.take_value(inner, value),
             _ => Ok(()),
         }
     }
 
     fn close(&mut self, path: &Path<'_>, kind: Container) -> Result<(), Flawed> {
-        match path.segments() {
-            [Segment::Key("signed"), inner @ ..] => self.fields.close_field(inner, kind),
+        let steps = known::steps(path);
+        match known::inside(&steps, path) {
+            [Segment::Key(Known::Signed, _), inner @ ..] => self.fields.close_field(inner, kind),
             _ => Ok(()),
         }
     }
@@ -372,9 +383,6 @@ impl<R: Reading> Sink for Envelope<'_, R> {
         self.fields.canonical_bytes(bytes);
     }
 }
-
-/// Our own field in `signed`.
-const SIGNED_AT: &str = "x-tuffet-signed-at";
 
 impl<R: Reading> Envelope<'_, R> {
     fn signature(&mut self, id: Digest) -> Result<(), Flawed> {

@@ -1,6 +1,6 @@
 //! Root: the keys and thresholds of all top-level roles.
 
-use super::{Body, Field, Flawed, Segment, Segment::Key, boolean, key_id, threshold};
+use super::{Body, Field, Flawed, Known, Segment, Segment::Key, boolean, key_id, threshold};
 use crate::{
     error::Limit,
     keys::{self, Authority, KeyDraft, KnownKey, Signers},
@@ -159,22 +159,27 @@ impl<R: Reading> Body for RootBody<'_, R> {
 
     fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
         match (path, kind) {
-            ([Key("keys"), Key(_)], Container::Object) => {
+            ([Key(Known::Keys, _), Key(..)], Container::Object) => {
                 self.key = KeyDraft::begun();
                 Ok(())
             }
-            ([Key("roles"), Key(name), Key("keyids")], Container::Array) => {
+            ([Key(Known::Roles, _), Key(_, name), Key(Known::Keyids, _)], Container::Array) => {
                 if let Some(role) = self.role(name) {
                     role.members.get_or_insert_default();
                 }
                 Ok(())
             }
-            ([Key("keys" | "roles")] | [Key("roles"), Key(_)], Container::Object) => Ok(()),
-            ([Key("keys"), Key(_), inner @ ..], _) => keys::open_key(inner, kind),
+            ([Key(Known::Keys | Known::Roles, _)] | [Key(Known::Roles, _), Key(..)], Container::Object) => Ok(()),
+            ([Key(Known::Keys, _), Key(..), inner @ ..], _) => keys::open_key(inner, kind),
             (
-                [Key("consistent_snapshot" | "keys" | "roles")]
-                | [Key("roles"), Key(_)]
-                | [Key("roles"), Key(_), Key("keyids" | "threshold"), ..],
+                [Key(Known::ConsistentSnapshot | Known::Keys | Known::Roles, _)]
+                | [Key(Known::Roles, _), Key(..)]
+                | [
+                    Key(Known::Roles, _),
+                    Key(..),
+                    Key(Known::Keyids | Known::Threshold, _),
+                    ..,
+                ],
                 _,
             ) => Err(Flawed::WRONG_KIND),
             _ => Ok(()),
@@ -183,18 +188,25 @@ impl<R: Reading> Body for RootBody<'_, R> {
 
     fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         match path {
-            [Key("consistent_snapshot")] => self.consistent_snapshot = Some(boolean(value)?),
-            [Key("keys"), Key(_), inner @ ..] if !inner.is_empty() => self.key.value(inner, value)?,
-            [Key("roles"), Key(name), Key("keyids"), Segment::Index(_)] => {
+            [Key(Known::ConsistentSnapshot, _)] => self.consistent_snapshot = Some(boolean(value)?),
+            [Key(Known::Keys, _), Key(..), inner @ ..] if !inner.is_empty() => self.key.value(inner, value)?,
+            [
+                Key(Known::Roles, _),
+                Key(_, name),
+                Key(Known::Keyids, _),
+                Segment::Index(_),
+            ] => {
                 self.add_member(name, &key_id::<R>(value)?);
             }
-            [Key("roles"), Key(name), Key("threshold")] => {
+            [Key(Known::Roles, _), Key(_, name), Key(Known::Threshold, _)] => {
                 let threshold = threshold(value)?;
                 if let Some(role) = self.role(name) {
                     role.threshold = Some(threshold);
                 }
             }
-            [Key("keys" | "roles")] | [Key("keys" | "roles"), Key(_)] | [Key("roles"), Key(_), Key("keyids")] => {
+            [Key(Known::Keys | Known::Roles, _)]
+            | [Key(Known::Keys | Known::Roles, _), Key(..)]
+            | [Key(Known::Roles, _), Key(..), Key(Known::Keyids, _)] => {
                 return Err(Flawed::WRONG_KIND);
             }
             _ => {}
@@ -203,7 +215,7 @@ impl<R: Reading> Body for RootBody<'_, R> {
     }
 
     fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
-        if let [Key("keys"), Key(id)] = path
+        if let [Key(Known::Keys, _), Key(_, id)] = path
             && let Some(key) = core::mem::take(&mut self.key).finish(id)?
         {
             let pushed = self.keys.table.try_push(key);

@@ -1,7 +1,7 @@
 //! Snapshot: which versions belong together; and what the one before it listed.
 
 use super::{
-    Body, Field, Flawed,
+    Body, Field, Flawed, Known,
     Segment::Key,
     meta::{MetaDraft, open_entry},
 };
@@ -157,12 +157,12 @@ impl<R: Reading> Body for SnapshotBody<'_, R> {
 
     fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
         match (path, kind) {
-            ([Key("meta")], Container::Object) => {
+            ([Key(Known::Meta, _)], Container::Object) => {
                 self.has_meta = true;
                 Ok(())
             }
-            ([Key("meta")], Container::Array) => Err(Flawed::WRONG_KIND),
-            ([Key("meta"), Key(_), inner @ ..], _) => {
+            ([Key(Known::Meta, _)], Container::Array) => Err(Flawed::WRONG_KIND),
+            ([Key(Known::Meta, _), Key(..), inner @ ..], _) => {
                 if inner.is_empty() {
                     self.draft = MetaDraft::default();
                 }
@@ -174,14 +174,14 @@ impl<R: Reading> Body for SnapshotBody<'_, R> {
 
     fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         match path {
-            [Key("meta"), Key(_), inner @ ..] => self.draft.value(inner, value),
-            [Key("meta")] => Err(Flawed::WRONG_KIND),
+            [Key(Known::Meta, _), Key(..), inner @ ..] => self.draft.value(inner, value),
+            [Key(Known::Meta, _)] => Err(Flawed::WRONG_KIND),
             _ => Ok(()),
         }
     }
 
     fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
-        if let [Key("meta"), Key(name)] = path {
+        if let [Key(Known::Meta, _), Key(_, name)] = path {
             let entry = core::mem::take(&mut self.draft).finish()?;
             self.entry(name, entry);
         }

@@ -1,7 +1,7 @@
 //! Targets: what a role says about one target name, and to whom it delegates that name.
 
 use super::{
-    Body, Field, Flawed,
+    Body, Field, Flawed, Known,
     Segment::{Index, Key},
     boolean, integer, key_id, text, threshold,
 };
@@ -105,27 +105,27 @@ impl<'a, R: Reading> TargetsBody<'a, R> {
 
     fn role_value(&mut self, position: u32, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         match path {
-            [Key("keyids"), Index(_)] => {
+            [Key(Known::Keyids, _), Index(_)] => {
                 key_id::<R>(value)?;
             }
-            [Key("name")] => {
+            [Key(Known::Name, _)] => {
                 let name = text(value)?;
                 DelegatedName::new(name).ok_or(Flawed::Flaw(Flaw::RoleName))?;
                 self.role.has_name = true;
                 self.names.add(position, name)?;
             }
-            [Key("paths"), Index(_)] => {
+            [Key(Known::Paths, _), Index(_)] => {
                 self.role.is_match |= patterns::glob_matches(text(value)?, self.wanted);
             }
-            [Key("path_hash_prefixes"), Index(_)] => {
+            [Key(Known::PathHashPrefixes, _), Index(_)] => {
                 self.role.is_match |= patterns::hash_matches(text(value)?, &self.wanted_digest);
             }
-            [Key("terminating")] => self.role.is_terminating = Some(boolean(value)?),
-            [Key("threshold")] => {
+            [Key(Known::Terminating, _)] => self.role.is_terminating = Some(boolean(value)?),
+            [Key(Known::Threshold, _)] => {
                 threshold(value)?;
                 self.role.has_threshold = true;
             }
-            [] | [Key("keyids" | "paths" | "path_hash_prefixes")] => return Err(Flawed::WRONG_KIND),
+            [] | [Key(Known::Keyids | Known::Paths | Known::PathHashPrefixes, _)] => return Err(Flawed::WRONG_KIND),
             _ => {}
         }
         Ok(())
@@ -134,13 +134,23 @@ impl<'a, R: Reading> TargetsBody<'a, R> {
     fn open_role(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
         match (path, kind) {
             ([], Container::Object) => self.role = DelegationDraft::default(),
-            ([Key("keyids")], Container::Array) => self.role.has_keyids = true,
-            ([Key("paths")], Container::Array) => self.role.has_paths = true,
-            ([Key("path_hash_prefixes")], Container::Array) => self.role.has_prefixes = true,
+            ([Key(Known::Keyids, _)], Container::Array) => self.role.has_keyids = true,
+            ([Key(Known::Paths, _)], Container::Array) => self.role.has_paths = true,
+            ([Key(Known::PathHashPrefixes, _)], Container::Array) => self.role.has_prefixes = true,
             (
                 []
-                | [Key("keyids" | "name" | "paths" | "path_hash_prefixes" | "terminating" | "threshold")]
-                | [Key("keyids" | "paths" | "path_hash_prefixes"), _],
+                | [
+                    Key(
+                        Known::Keyids
+                        | Known::Name
+                        | Known::Paths
+                        | Known::PathHashPrefixes
+                        | Known::Terminating
+                        | Known::Threshold,
+                        _,
+                    ),
+                ]
+                | [Key(Known::Keyids | Known::Paths | Known::PathHashPrefixes, _), _],
                 _,
             ) => return Err(Flawed::WRONG_KIND),
             _ => {}
@@ -151,10 +161,10 @@ impl<'a, R: Reading> TargetsBody<'a, R> {
     fn entry_value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         let entry = self.entry.get_or_insert_default();
         match path {
-            [Key("length")] => entry.length = Some(integer(value)?),
-            [Key("hashes"), Key(algorithm)] => R::take_digest(&mut entry.digests, algorithm, value)?,
-            [Key("custom"), Key(field)] => entry.custom.set(field, value),
-            [] | [Key("hashes" | "custom")] => return Err(Flawed::WRONG_KIND),
+            [Key(Known::Length, _)] => entry.length = Some(integer(value)?),
+            [Key(Known::Hashes, _), Key(_, algorithm)] => R::take_digest(&mut entry.digests, algorithm, value)?,
+            [Key(Known::Custom, _), Key(_, field)] => entry.custom.set(field, value),
+            [] | [Key(Known::Hashes | Known::Custom, _)] => return Err(Flawed::WRONG_KIND),
             _ => {}
         }
         Ok(())
@@ -163,8 +173,10 @@ impl<'a, R: Reading> TargetsBody<'a, R> {
     fn open_entry(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
         self.entry.get_or_insert_default();
         match (path, kind) {
-            ([] | [Key("hashes" | "custom")], Container::Object) => Ok(()),
-            ([] | [Key("hashes" | "custom" | "length")] | [Key("hashes"), _], _) => Err(Flawed::WRONG_KIND),
+            ([] | [Key(Known::Hashes | Known::Custom, _)], Container::Object) => Ok(()),
+            ([] | [Key(Known::Hashes | Known::Custom | Known::Length, _)] | [Key(Known::Hashes, _), _], _) => {
+                Err(Flawed::WRONG_KIND)
+            }
             _ => Ok(()),
         }
     }
@@ -176,28 +188,40 @@ impl<R: Reading> Body for TargetsBody<'_, R> {
 
     fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
         match (path, kind) {
-            ([Key("targets")], Container::Object) => {
+            ([Key(Known::Targets, _)], Container::Object) => {
                 self.has_targets = true;
                 Ok(())
             }
-            ([Key("targets"), Key(name), inner @ ..], kind) if *name == self.wanted => self.open_entry(inner, kind),
-            ([Key("delegations"), Key("roles"), Index(_), inner @ ..], kind) => self.open_role(inner, kind),
+            ([Key(Known::Targets, _), Key(_, name), inner @ ..], kind) if *name == self.wanted => {
+                self.open_entry(inner, kind)
+            }
+            ([Key(Known::Delegations, _), Key(Known::Roles, _), Index(_), inner @ ..], kind) => {
+                self.open_role(inner, kind)
+            }
             (path, kind) => open_delegations(path, kind),
         }
     }
 
     fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         match path {
-            [Key("targets"), Key(name), inner @ ..] if *name == self.wanted => self.entry_value(inner, value),
-            [Key("delegations"), Key("roles"), Index(position), inner @ ..] => self.role_value(*position, inner, value),
-            [Key("targets" | "delegations")] | [Key("delegations"), Key("keys" | "roles")] => Err(Flawed::WRONG_KIND),
+            [Key(Known::Targets, _), Key(_, name), inner @ ..] if *name == self.wanted => {
+                self.entry_value(inner, value)
+            }
+            [
+                Key(Known::Delegations, _),
+                Key(Known::Roles, _),
+                Index(position),
+                inner @ ..,
+            ] => self.role_value(*position, inner, value),
+            [Key(Known::Targets | Known::Delegations, _)]
+            | [Key(Known::Delegations, _), Key(Known::Keys | Known::Roles, _)] => Err(Flawed::WRONG_KIND),
             _ => Ok(()),
         }
     }
 
     fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
         match path {
-            [Key("delegations"), Key("roles"), Index(position)] => self.add_role(*position),
+            [Key(Known::Delegations, _), Key(Known::Roles, _), Index(position)] => self.add_role(*position),
             _ => Ok(()),
         }
     }
@@ -244,7 +268,12 @@ impl<R: Reading> Body for RoleNamesBody<R> {
 
     fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         match path {
-            [Key("delegations"), Key("roles"), Index(position), Key("name")] => self.0.add(*position, text(value)?),
+            [
+                Key(Known::Delegations, _),
+                Key(Known::Roles, _),
+                Index(position),
+                Key(Known::Name, _),
+            ] => self.0.add(*position, text(value)?),
             _ => Ok(()),
         }
     }
@@ -305,9 +334,13 @@ pub(crate) fn name_id(name: &str) -> [u8; 8] {
 /// The kinds of the containers around delegations.
 pub(crate) fn open_delegations(path: Field<'_>, kind: Container) -> Result<(), Flawed> {
     match (path, kind) {
-        ([Key("delegations")] | [Key("delegations"), Key("keys")], Container::Object)
-        | ([Key("delegations"), Key("roles")], Container::Array) => Ok(()),
-        ([Key("targets" | "delegations")] | [Key("delegations"), Key("keys" | "roles")], _) => Err(Flawed::WRONG_KIND),
+        ([Key(Known::Delegations, _)] | [Key(Known::Delegations, _), Key(Known::Keys, _)], Container::Object)
+        | ([Key(Known::Delegations, _), Key(Known::Roles, _)], Container::Array) => Ok(()),
+        (
+            [Key(Known::Targets | Known::Delegations, _)]
+            | [Key(Known::Delegations, _), Key(Known::Keys | Known::Roles, _)],
+            _,
+        ) => Err(Flawed::WRONG_KIND),
         _ => Ok(()),
     }
 }

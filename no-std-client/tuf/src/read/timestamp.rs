@@ -1,7 +1,7 @@
 //! Timestamp: which snapshot is the newest.
 
 use super::{
-    Body, Field, Flawed,
+    Body, Field, Flawed, Known,
     Segment::Key,
     meta::{MetaDraft, open_entry},
 };
@@ -20,8 +20,8 @@ impl<R: Reading> Body for TimestampBody<R> {
 
     fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
         match (path, kind) {
-            ([Key("meta")], Container::Array) => Err(Flawed::WRONG_KIND),
-            ([Key("meta"), Key("snapshot.json"), inner @ ..], _) => {
+            ([Key(Known::Meta, _)], Container::Array) => Err(Flawed::WRONG_KIND),
+            ([Key(Known::Meta, _), Key(Known::SnapshotFile, _), inner @ ..], _) => {
                 open_entry(inner, kind)?;
                 self.snapshot.get_or_insert_default();
                 Ok(())
@@ -32,10 +32,10 @@ impl<R: Reading> Body for TimestampBody<R> {
 
     fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         match path {
-            [Key("meta"), Key("snapshot.json"), inner @ ..] => {
+            [Key(Known::Meta, _), Key(Known::SnapshotFile, _), inner @ ..] => {
                 self.snapshot.get_or_insert_default().value(inner, value)
             }
-            [Key("meta")] => Err(Flawed::WRONG_KIND),
+            [Key(Known::Meta, _)] => Err(Flawed::WRONG_KIND),
             _ => Ok(()),
         }
     }
