@@ -95,10 +95,11 @@ pub struct Foreign {
     limits: Limits,
 }
 
-/// The metadata is up to date; targets can be looked up in it.
+/// The metadata is up to date, or as it was stored; targets can be looked up in it.
 pub struct Refreshed<'f> {
     foreign: &'f Foreign,
-    metadata: &'f Transport,
+    /// Nothing: only what is stored counts.
+    metadata: Option<&'f Transport>,
     session: Session,
     /// Held as long as the session goes on.
     _lock: File,
@@ -128,6 +129,16 @@ impl Foreign {
 
     /// Brings the top-level roles up to date.
     pub fn refresh<'f>(&'f self, metadata: &'f Transport, clock: ClockPolicy) -> Result<Refreshed<'f>, ForeignError> {
+        self.begin(Some(metadata), clock)
+    }
+
+    /// Goes by what is stored alone, without a request: every signature and expiry is checked again, and what is not there
+    /// any more, or was never asked for, is absent.
+    pub fn offline(&self, clock: ClockPolicy) -> Result<Refreshed<'_>, ForeignError> {
+        self.begin(None, clock)
+    }
+
+    fn begin<'f>(&'f self, metadata: Option<&'f Transport>, clock: ClockPolicy) -> Result<Refreshed<'f>, ForeignError> {
         // Without the state there is nothing to lock, and nothing to be made.
         self.trusted()?;
         let lock = self.lock()?;
@@ -144,7 +155,7 @@ impl Foreign {
     }
 
     /// The kept root; if it is not the one that is trusted, the server's copy of that one.
-    fn root(&self, metadata: &Transport, trusted: &TrustedState<Lenient>) -> Result<Vec<u8>, ForeignError> {
+    fn root(&self, metadata: Option<&Transport>, trusted: &TrustedState<Lenient>) -> Result<Vec<u8>, ForeignError> {
         let pinned = trusted.root.pinned();
         if let Some(kept) = self.kept(&RoleName::Root, &pinned)? {
             return Ok(kept);
@@ -153,10 +164,12 @@ impl Foreign {
             role: RoleName::Root,
             version: Some(pinned.version),
         };
-        let served = metadata.fetch(Fetch {
-            path: &file.to_string(),
-            bytes_max: u64::from(pinned.length),
-        })?;
+        let bytes_max = u64::from(pinned.length);
+        let path = &file.to_string();
+        let served = match metadata {
+            Some(metadata) => metadata.fetch(Fetch { path, bytes_max })?,
+            None => None,
+        };
         match served {
             Some(served) if is(&pinned, &served.bytes) => {
                 self.keep(&RoleName::Root, &served.bytes)?;
@@ -167,7 +180,7 @@ impl Foreign {
     }
 
     /// Fetches, hands over and stores, until the session asks for nothing more.
-    fn drive(&self, metadata: &Transport, mut session: Session) -> Result<Session, ForeignError> {
+    fn drive(&self, metadata: Option<&Transport>, mut session: Session) -> Result<Session, ForeignError> {
         loop {
             let fetch = match session.request() {
                 Request::Fetch(fetch) => fetch,
@@ -190,19 +203,25 @@ impl Foreign {
                     Err(error) => return Err(error.into()),
                 }
             }
-            let path = fetch.file.to_string();
-            let bytes_max = u64::from(fetch.bytes_max);
-            let served = metadata.fetch(Fetch { path: &path, bytes_max })?;
+            let served = match metadata {
+                Some(metadata) => {
+                    let path = &fetch.file.to_string();
+                    let bytes_max = u64::from(fetch.bytes_max);
+                    metadata.fetch(Fetch { path, bytes_max })?.map(|served| served.bytes)
+                }
+                // Its version is in the state, and it is held against that.
+                None if fetch.role == RoleName::Timestamp => read_if_there(&self.path(&fetch.role))?,
+                None => None,
+            };
             match served {
                 Some(served) => {
-                    let store = session.take(Answer::Present(&mut served.bytes.as_slice()))?;
-                    if store.is_none()
-                        && facts(session.trusted(), &fetch.role).is_some_and(|known| is(&known, &served.bytes))
+                    let store = session.take(Answer::Present(&mut served.as_slice()))?;
+                    if store.is_none() && facts(session.trusted(), &fetch.role).is_some_and(|known| is(&known, &served))
                     {
                         // Nothing is trusted anew: the copy was damaged or gone.
-                        self.keep(&fetch.role, &served.bytes)?;
+                        self.keep(&fetch.role, &served)?;
                     }
-                    self.store(store, &served.bytes, &session)?;
+                    self.store(store, &served, &session)?;
                 }
                 None => {
                     let store = session.take(Answer::<&[u8]>::Absent)?;

@@ -137,6 +137,24 @@ fn with(files: &Files, name: &str, bytes: Option<Vec<u8>>) -> Files {
 }
 
 #[test]
+fn what_is_kept_is_enough_without_a_network() {
+    for (before, _) in repositories() {
+        let site = Site::new(&before);
+        let first = site.update().unwrap();
+        let client = Client::at(&site.path("kept"));
+        let offline = |now| client.offline(ClockPolicy::Trusted { now })?.find(POINTER);
+        assert_eq!(offline(days(1)).unwrap(), first);
+        // Nothing is waived: what has expired meanwhile has expired.
+        let refused = offline(days(100_000)).unwrap_err();
+        assert!(refused.to_string().contains("expired"), "{refused}");
+        // What is gone is gone.
+        fs::remove_file(site.path("kept").join("p.json")).unwrap();
+        let refused = offline(days(1)).unwrap_err();
+        assert!(refused.to_string().contains("not there"), "{refused}");
+    }
+}
+
+#[test]
 fn what_is_kept_is_not_asked_for() {
     for (before, _) in repositories() {
         let site = Site::new(&before);
