@@ -35,7 +35,9 @@ pub trait Kinds: Copy + Debug + Default + Eq + 'static {
         document: &mut D,
         role: Whose,
         sink: &mut dyn Sink<Refusal = Flawed>,
-    ) -> Result<Digest, Error<D::Error>>;
+    ) -> Result<Digest, Error<D::Error>> {
+        scan::<TEXT_BYTES_MAX, D>(document, role, sink)
+    }
 }
 
 /// ed25519 (RFC 8032), and nothing else, by `ed25519-dalek`.
@@ -44,14 +46,6 @@ pub struct Ed25519;
 
 impl Kinds for Ed25519 {
     type Key = Ed25519Key;
-
-    fn scan<D: Document>(
-        document: &mut D,
-        role: Whose,
-        sink: &mut dyn Sink<Refusal = Flawed>,
-    ) -> Result<Digest, Error<D::Error>> {
-        scan::<TEXT_BYTES_MAX, D>(document, role, sink)
-    }
 }
 
 /// The same with the same verdicts, by `tuffet-ed25519`: two fifths of the code and of the stack, and many times slower
@@ -61,14 +55,6 @@ pub struct SmallEd25519;
 
 impl Kinds for SmallEd25519 {
     type Key = SmallEd25519Key;
-
-    fn scan<D: Document>(
-        document: &mut D,
-        role: Whose,
-        sink: &mut dyn Sink<Refusal = Flawed>,
-    ) -> Result<Digest, Error<D::Error>> {
-        scan::<TEXT_BYTES_MAX, D>(document, role, sink)
-    }
 }
 
 /// The three texts that make a key.

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 use std::{collections::BTreeMap, convert::Infallible};
 use tuffet_tuf::{
     Answer, Error, Flaw, Lenient, Limit, Limits, Rejected, Request, Resolution, RoleName, RoleVersion, Session,
-    TrustedState, VerifiedTarget,
+    TrustedState, VerifiedTarget, model::MetaFile,
 };
 use tuffet_wire::{Document, Fault, hex::Hex};
 
@@ -300,6 +300,45 @@ fn another_snapshot_of_the_trusted_version_is_compared_with_the_trusted_one() {
         panic!("{refused:?}");
     };
     assert_eq!(role, RoleName::Snapshot);
+}
+
+/// More roles than one round compares: every later round is about the bytes of the first, though a version alone is listed.
+#[test]
+fn long_snapshot_is_one_file_in_every_round() {
+    let mut before = Repository::new();
+    for number in 0..900 {
+        let name = format!("other{number}.json");
+        before.snapshot.role.meta.insert(name, MetaFile::of(1, b"other"));
+    }
+    before.publish();
+    let mut after = before.clone();
+    after.targets.role.version = 2;
+    after.publish();
+    let served = |repository| Foreign::of(repository).served(plain);
+    let mut device = keeping(&served(&before));
+    device.update(&served(&before)).unwrap();
+
+    let (old, new) = (before.snapshot.role.version, after.snapshot.role.version);
+    let (old, new) = (format!("{old}.snapshot.json"), format!("{new}.snapshot.json"));
+    let after = served(&after);
+    let mut session = device.begin().unwrap();
+    let mut rounds = Vec::new();
+    while let Request::Fetch(fetch) = session.request() {
+        let name = fetch.file.to_string();
+        let kept = (name == old).then(|| device.snapshot.clone());
+        let file = kept.or_else(|| after.served.get(&name).cloned());
+        if name == new {
+            rounds.push(fetch.pinned.map(|pinned| pinned.digest));
+        }
+        session = match file {
+            Some(file) => session.receive(Answer::Present(&mut &file[..])).unwrap().session,
+            None => session.receive(Answer::<&[u8]>::Absent).unwrap().session,
+        };
+    }
+    let first = Sha256::digest(&after.served[&new]).into();
+    assert_eq!(rounds.first(), Some(&None));
+    assert!(rounds.len() > 2, "{rounds:?}");
+    assert!(rounds[1..].iter().all(|pinned| *pinned == Some(first)), "{rounds:?}");
 }
 
 #[test]
