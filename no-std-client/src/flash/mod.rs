@@ -16,11 +16,13 @@ mod map;
 mod region;
 mod state_pages;
 mod storage;
+mod strategy;
 
 pub use checkpoints::Checkpoints;
 pub use file::FlashFile;
 pub(crate) use fill::Fill;
-pub use map::{Map, MapError, Part, Span, Strategy, Swap, Units, Xip};
+pub use map::{Map, MapError, Part, Span, Swap, Units};
 pub use region::{Region, RegionError};
 pub use state_pages::{StateError, StatePages};
 pub use storage::Storage;
+pub use strategy::{Strategy, Xip};
