@@ -8,11 +8,15 @@
 //!   digest, expiry and signing time.
 //! - [`Checkpoints`] holds what a decoder saved, in alternating areas too.
 //! - The boot record is the log of [`tuffet_boot`].
+//! - The flash is driven by the traits of `embedded-storage`. The feature `async-flash` adds a wrapper, `Polled`, for drivers
+//!   of `embedded-storage-async`.
 
 mod checkpoints;
 mod file;
 mod fill;
 mod map;
+#[cfg(feature = "async-flash")]
+mod polled;
 mod region;
 mod state_pages;
 mod storage;
@@ -22,6 +26,8 @@ pub use checkpoints::Checkpoints;
 pub use file::FlashFile;
 pub(crate) use fill::Fill;
 pub use map::{Map, MapError, Part, Span, Swap, Units};
+#[cfg(feature = "async-flash")]
+pub use polled::Polled;
 pub use region::{Region, RegionError};
 pub use state_pages::{StateError, StatePages};
 pub use storage::Storage;
