@@ -4,9 +4,11 @@
 //! the slot that is answered here keeps every promise of the boot core.
 
 use crate::driver::Stop;
-use crate::flash::{FlashFile, RegionError, Storage, Xip};
+use crate::flash::{FlashFile, RegionError, Storage, Strategy};
+use crate::hashed::Hashed;
 use embedded_storage::nor_flash::NorFlash;
 use tuffet_boot::{Boot, BootRecords, Placed, Recovery, Run};
+use tuffet_wire::Document as _;
 
 /// Asks the boot record what to run until the answer holds. `holds` hashes a slot and says whether it is the pinned image.
 /// The boot of an image on trial is written down before this answers.
@@ -27,18 +29,34 @@ pub fn choose<F: NorFlash, E: From<tuffet_boot::Error<F::Error>>>(
     }
 }
 
-/// The same for a small device: its boot record and its slots.
-pub fn choose_slot<F: NorFlash>(storage: &Storage<'_, F, Xip>) -> Result<Result<Run, Recovery>, Stop<F::Error>> {
+/// The same for a small device: its boot record and its slots. `pet` is called again and again while it works, at least once
+/// for every 128 bytes that are hashed, so that a watchdog with any usual timeout can be petted there.
+pub fn choose_slot<F: NorFlash, S: Strategy>(
+    storage: &Storage<'_, F, S>,
+    pet: &mut impl FnMut(),
+) -> Result<Result<Run, Recovery>, Stop<F::Error>> {
     let mut records = storage.boot_records()?;
-    choose(&mut records, |placed| Ok(holds(storage, placed)?))
+    choose(&mut records, |placed| Ok(holds(storage, placed, pet)?))
 }
 
 /// Whether a slot holds exactly the image that the boot record pins.
-fn holds<F: NorFlash>(storage: &Storage<'_, F, Xip>, placed: &Placed) -> Result<bool, RegionError<F::Error>> {
+fn holds<F: NorFlash, S: Strategy>(
+    storage: &Storage<'_, F, S>,
+    placed: &Placed,
+    pet: &mut impl FnMut(),
+) -> Result<bool, RegionError<F::Error>> {
     let image = &placed.image;
-    if image.length > storage.map().slots.slot(placed.slot).bytes {
+    let span = S::place(storage, placed.slot)?;
+    if image.length > span.bytes {
         return Ok(false);
     }
-    let mut file = FlashFile::new(storage.slot(placed.slot), image.length);
-    Ok(crate::hashed::Hashed::new(&mut file).finish()? == image.digest)
+    let mut file = FlashFile::new(storage.region(span), image.length);
+    let mut hashed = Hashed::new(&mut file);
+    let mut offset = 0_u32;
+    while offset < image.length {
+        let read_bytes = hashed.chunk(offset)?.len();
+        offset = offset.saturating_add(u32::try_from(read_bytes).unwrap_or(u32::MAX));
+        pet();
+    }
+    Ok(hashed.finish()? == image.digest)
 }

@@ -431,7 +431,7 @@ impl Small {
 
     /// What the bootloader answers at a reset.
     pub fn boot(&self) -> Result<Result<Run, Recovery>, Stop<NorError>> {
-        bootloader::choose_slot(&self.storage())
+        bootloader::choose_slot(&self.storage(), &mut || ())
     }
 
     /// A full cycle, and the installation of what it finds.

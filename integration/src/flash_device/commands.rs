@@ -113,7 +113,7 @@ fn switched_on(folder: &Folder, work: impl FnOnce(&FlashDevice) -> Result<Told, 
 /// What the bootloader does: decides what runs, and counts the boot of a trial.
 pub fn boot(folder: &Folder) -> Result<Told, Trouble> {
     switched_on(folder, |device| {
-        let chosen = or_trouble(bootloader::choose_slot(&device.storage()), None)?;
+        let chosen = or_trouble(bootloader::choose_slot(&device.storage(), &mut || ()), None)?;
         let run = chosen.map_err(Trouble::NothingBootable)?;
         let (outcome, why) = match run.why {
             Why::Confirmed => ("confirmed", "the confirmed image".to_owned()),
@@ -260,11 +260,8 @@ fn check(device: &FlashDevice, slot: Slot) -> Result<(), Trouble> {
         return Ok(());
     };
     let mut bytes = [0; 4];
-    device
-        .storage()
-        .slot(slot)
-        .read(0, &mut bytes)
-        .map_err(Trouble::Flash)?;
+    let mut region = device.storage().slot(slot).map_err(Trouble::Flash)?;
+    region.read(0, &mut bytes).map_err(Trouble::Flash)?;
     let [found, ..] = bytes;
     if found == expected {
         return Ok(());

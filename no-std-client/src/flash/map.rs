@@ -49,8 +49,8 @@
 //! assert_eq!(MAP.slots.addresses(), [66 * KIB, 161 * KIB]);
 //! ```
 
+use super::Xip;
 use super::state_pages::RECORD_BYTES;
-use tuffet_boot::Slot;
 use tuffet_release::DOCUMENT_BYTES_MAX;
 use tuffet_tuf::Limits;
 
@@ -80,21 +80,6 @@ pub struct Map<S> {
     pub checkpoints: [Span; 2],
     /// The images.
     pub slots: S,
-}
-
-/// What the slots of a part are, and how an image comes to run.
-pub trait Strategy {
-    /// All that the strategy occupies.
-    fn spans(&self) -> [Span; 3];
-}
-
-/// Each image runs where it lies.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Xip {
-    /// Slots A and B, of the same length.
-    pub slots: [Span; 2],
-    /// The address at which the processor sees offset 0 of the flash.
-    pub base: u32,
 }
 
 /// One link address: a bootloader exchanges the two slots, unit by unit, with a journal. The layout is reserved; nothing
@@ -186,38 +171,6 @@ impl Span {
 
     const fn is_apart_from(self, other: Self) -> bool {
         self.end() <= other.start || other.end() <= self.start || self.bytes == 0 || other.bytes == 0
-    }
-}
-
-impl Xip {
-    /// Where the processor sees the slots: what images are linked for.
-    #[must_use]
-    pub const fn addresses(&self) -> [u32; 2] {
-        let [a, b] = self.slots;
-        [self.base.saturating_add(a.start), self.base.saturating_add(b.start)]
-    }
-
-    /// A slot.
-    #[must_use]
-    pub const fn slot(&self, slot: Slot) -> Span {
-        let [a, b] = self.slots;
-        match slot {
-            Slot::A => a,
-            Slot::B => b,
-        }
-    }
-}
-
-impl Strategy for Xip {
-    fn spans(&self) -> [Span; 3] {
-        let [a, b] = self.slots;
-        [a, b, Span::new(0, 0)]
-    }
-}
-
-impl Strategy for Swap {
-    fn spans(&self) -> [Span; 3] {
-        [self.running, self.staged, self.journal]
     }
 }
 

@@ -20,13 +20,15 @@ mod polled;
 mod region;
 mod state_pages;
 mod storage;
+mod strategy;
 
 pub use checkpoints::Checkpoints;
 pub use file::FlashFile;
 pub(crate) use fill::Fill;
-pub use map::{Map, MapError, Part, Span, Strategy, Swap, Units, Xip};
+pub use map::{Map, MapError, Part, Span, Swap, Units};
 #[cfg(feature = "async-flash")]
 pub use polled::Polled;
 pub use region::{Region, RegionError};
 pub use state_pages::{StateError, StatePages};
 pub use storage::Storage;
+pub use strategy::{Strategy, Xip};
