@@ -12,8 +12,23 @@ pub trait Strategy: Sized {
     /// Where the processor runs the images of slot A and slot B: what they are linked for.
     fn addresses(&self) -> [u32; 2];
 
-    /// Where a slot lies at present.
+    /// Where an image of this slot runs.
+    fn runs_at(&self, slot: Slot) -> Span;
+
+    /// Where a slot lies at present. [`RegionError::Unsettled`] where that cannot be said.
     fn place<F: NorFlash>(storage: &Storage<'_, F, Self>, slot: Slot) -> Result<Span, RegionError<F::Error>>;
+
+    /// Finishes the exchange that a reset interrupted, if there is one. The first thing that a bootloader does.
+    fn settle<F: NorFlash>(storage: &Storage<'_, F, Self>, pet: &mut impl FnMut())
+    -> Result<(), RegionError<F::Error>>;
+
+    /// Exchanges the two slots, of whose images none is longer than so many bytes. A bootloader does it, where a slot that it
+    /// is to start lies elsewhere than it runs.
+    fn exchange<F: NorFlash>(
+        storage: &Storage<'_, F, Self>,
+        image_bytes: u32,
+        pet: &mut impl FnMut(),
+    ) -> Result<(), RegionError<F::Error>>;
 }
 
 /// Each image runs where it lies.
@@ -54,7 +69,24 @@ impl Strategy for Xip {
         Self::addresses(self)
     }
 
+    fn runs_at(&self, slot: Slot) -> Span {
+        self.slot(slot)
+    }
+
     fn place<F: NorFlash>(storage: &Storage<'_, F, Self>, slot: Slot) -> Result<Span, RegionError<F::Error>> {
         Ok(storage.map().slots.slot(slot))
+    }
+
+    fn settle<F: NorFlash>(_: &Storage<'_, F, Self>, _: &mut impl FnMut()) -> Result<(), RegionError<F::Error>> {
+        Ok(())
+    }
+
+    /// Every slot lies where it runs.
+    fn exchange<F: NorFlash>(
+        _: &Storage<'_, F, Self>,
+        _: u32,
+        _: &mut impl FnMut(),
+    ) -> Result<(), RegionError<F::Error>> {
+        Ok(())
     }
 }

@@ -303,6 +303,67 @@ fn file_that_ends_at_or_before_the_offset_is_present_without_bytes() {
 }
 
 #[test]
+fn another_range_than_asked_for_is_refused() {
+    for range in ["", "Content-Range: bytes 3-9/10\r\n", "Content-Range: lines 4-9/10\r\n"] {
+        let answer = std::format!("HTTP/1.1 206 Partial Content\r\n{range}\r\nx");
+        assert_eq!(fetch_once(&answer, 4).failed, Some(HttpError::WrongRange), "{range}");
+    }
+    let nobody_asked = [
+        ("206 Partial Content", 206),
+        ("304 Not Modified", 304),
+        ("301 Moved", 301),
+    ];
+    for (line, status) in nobody_asked {
+        let failed = fetch_once(&std::format!("HTTP/1.1 {line}\r\n\r\n"), 0).failed;
+        let retry_after_s = None;
+        assert_eq!(failed, Some(HttpError::Status { status, retry_after_s }), "{line}");
+    }
+}
+
+#[test]
+fn head_and_frames_are_bounded() {
+    let bytes_max = usize::from(HEAD_BYTES_MAX);
+    let long = |bytes: usize| std::format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(bytes));
+    let lines = |lines: usize| std::format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(lines));
+    let most = usize::from(HEADERS_MAX);
+    for (answer, is_short) in [
+        (long(bytes_max - 24), true),
+        (long(bytes_max - 23), false),
+        (lines(most - 2), true),
+        (lines(most - 1), false),
+    ] {
+        let failed = (!is_short).then_some(HttpError::HeadTooLong);
+        assert_eq!(fetch_once(&answer, 0).failed, failed, "{} bytes", answer.len());
+    }
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for frame in [
+        std::format!("3;{}", "x".repeat(bytes_max)),
+        std::format!("0\r\n{}", "x".repeat(bytes_max + 1)),
+    ] {
+        let failed = fetch_once(&std::format!("{chunked}{frame}"), 0).failed;
+        assert_eq!(failed, Some(HttpError::HeadTooLong));
+    }
+}
+
+#[test]
+fn chunks_that_are_not_understood_are_refused() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (body, failed) in [
+        ("-1\r\n", HttpError::Unclear(Unclear::ChunkLength)),
+        ("\r\n", HttpError::Unclear(Unclear::ChunkLength)),
+        ("100000000\r\n", HttpError::Unclear(Unclear::ChunkLength)),
+        ("3\r\nabcdef\r\n", HttpError::Unclear(Unclear::ChunkEnd)),
+        ("3\r\nabc\r\n0\r\n", HttpError::EndedEarly),
+    ] {
+        assert_eq!(
+            fetch_once(&std::format!("{chunked}{body}"), 0).failed,
+            Some(failed),
+            "{body}"
+        );
+    }
+}
+
+#[test]
 fn tag_that_could_not_go_back_as_it_came_is_none() {
     for (tag, kept) in [
         ("\"a\"", true),
@@ -363,30 +424,33 @@ fn codes_and_names_are_frozen() {
     }
 }
 
-/// Answers that begin well, so that chance gets behind the first line.
+/// Answers that begin well, so that chance gets behind the head; then noise at some place.
 fn answers() -> impl Strategy<Value = Vec<u8>> {
-    let line = prop_oneof![
-        Just("HTTP/1.1 200 OK\r\n"),
-        Just("HTTP/1.1 206 Partial Content\r\n"),
-        Just("HTTP/1.1 416 No\r\n"),
-        Just("HTTP/1.1 503 Busy\r\n"),
-        Just("HTTP/1.1 103 Soon\r\n"),
-        Just("Content-Length: 5\r\n"),
-        Just("Transfer-Encoding: chunked\r\n"),
-        Just("Content-Range: bytes 2-9/10\r\n"),
-        Just("ETag: \"tag\"\r\n"),
-        Just("Retry-After: 7\r\n"),
-        Just("\r\n"),
-        Just("3\r\nabc\r\n"),
-        Just("0\r\n\r\n"),
-        Just("\n"),
-        Just("a;b\r\n"),
+    let status = prop_oneof![
+        6 => Just("200 OK"),
+        2 => Just("206 Partial Content\r\nContent-Range: bytes 2-9/10"),
+        1 => Just("416 No"),
+        1 => Just("503 Busy\r\nRetry-After: 7"),
+        1 => Just("103 Soon\r\n\r\nHTTP/1.1 200 OK"),
     ];
-    let text = proptest::collection::vec(line, 0..9).prop_map(|lines| lines.concat().into_bytes());
-    let noise = || proptest::collection::vec(any::<u8>(), 0..20);
-    (text, noise(), any::<prop::sample::Index>()).prop_map(|(mut text, noise, at)| {
-        let at = at.index(text.len() + 1);
-        text.splice(at..at, noise);
+    let header = prop_oneof![
+        2 => Just("Transfer-Encoding: chunked\r\n"),
+        2 => Just("Content-Length: 5\r\n"),
+        1 => Just("ETag: \"tag\"\r\n"),
+    ];
+    let body = prop_oneof![
+        4 => Just("3\r\nabc\r\n"),
+        2 => Just("0\r\n\r\n"),
+        1 => Just("a;b\r\n0123456789\n"),
+        1 => Just("3\r\nabcd"),
+    ];
+    let parts = |part, count| proptest::collection::vec(part, count).prop_map(|parts: Vec<&str>| parts.concat());
+    let text = (status, parts(header.boxed(), 0..2), parts(body.boxed(), 0..5));
+    let noise = proptest::option::of(proptest::collection::vec(any::<u8>(), 1..9));
+    (text, noise, any::<prop::sample::Index>()).prop_map(|((status, headers, body), noise, at)| {
+        let mut text = std::format!("HTTP/1.1 {status}\r\n{headers}\r\n{body}").into_bytes();
+        let at = at.index(text.len());
+        text.splice(at..at, noise.unwrap_or_default());
         text
     })
 }
