@@ -40,7 +40,7 @@ pub fn choose_slot<F: NorFlash, S: Strategy>(
 }
 
 /// Whether a slot holds exactly the image that the boot record pins.
-fn holds<F: NorFlash, S: Strategy>(
+pub(crate) fn holds<F: NorFlash, S: Strategy>(
     storage: &Storage<'_, F, S>,
     placed: &Placed,
     pet: &mut impl FnMut(),
