@@ -17,6 +17,7 @@ mod packages;
 mod process;
 mod product;
 mod provision;
+mod recover;
 mod release;
 mod repo;
 mod sizes;
@@ -60,6 +61,8 @@ enum Command {
     Product(product::Arguments),
     /// Make the factory state of a device.
     Provision(provision::Arguments),
+    /// Bring a device that boots nothing its image again, over a serial line.
+    Recover(recover::Arguments),
     /// Build, sign, publish, promote or roll out a release.
     Release(release::Arguments),
     /// Make, extend, renew, verify or list a repository.
@@ -107,6 +110,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Product(arguments) => product::run(&arguments),
         Command::Provision(arguments) => provision::run(&arguments),
+        Command::Recover(arguments) => recover::run(&arguments),
         Command::Release(arguments) => release::run(&arguments),
         Command::Repo(arguments) => repo::run(&arguments),
         Command::Sizes(arguments) => sizes::run(&arguments),
