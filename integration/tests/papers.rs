@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
-const PAPERS: [&str; 12] = [
+const PAPERS: [&str; 13] = [
     ARCHITECTURE,
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -21,6 +21,7 @@ const PAPERS: [&str; 12] = [
     "docs/delta.md",
     "docs/differential.md",
     "docs/fuzzing.md",
+    "docs/lab.md",
     "docs/power-cuts.md",
     "docs/verifier.md",
     "docs/verify.md",
