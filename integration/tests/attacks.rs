@@ -11,6 +11,7 @@ use tuffet_integration::attacks::{
 use tuffet_integration::device::{
     Core, Device, Follower, Foreign, Memory, Process, Small, client_binary, conformance_client,
 };
+use tuffet_no_std_client::flash::Xip;
 use tuffet_no_std_client::tuf::{Every, Lenient, Strict};
 
 /// Any time will do: nothing in the update machine reads a clock.
@@ -71,7 +72,8 @@ fn every_row_holds_in_memory() {
 fn every_row_holds_on_a_small_device() {
     let all = table();
     let is_for_small = |row: &&Row| {
-        [Runs::Everywhere, Runs::Streaming].contains(&row.runs) && row.tamper.is_none_or(|(file, _)| Small::keeps(file))
+        [Runs::Everywhere, Runs::Streaming].contains(&row.runs)
+            && row.tamper.is_none_or(|(file, _)| Small::<Xip>::keeps(file))
     };
     let (rows, others): (Vec<&Row>, Vec<&Row>) = all.iter().partition(is_for_small);
     for row in others {

@@ -9,20 +9,21 @@ use tuffet_integration::device::Small;
 use tuffet_integration::device::small::range;
 use tuffet_integration::life::{Findings, Life, Scenario, delta, long_logs};
 use tuffet_no_std_client::DeviceState;
+use tuffet_no_std_client::flash::Xip;
 
 /// Bytes from one record to the next.
 const RECORD_BYTES: usize = 1_024;
 
 /// A device that was updated, and its records, newest first.
 struct Aged {
-    scenario: Scenario,
+    scenario: Scenario<Xip>,
     contents: Vec<u8>,
     /// Where the record of each state stands.
     records: Vec<(usize, DeviceState)>,
 }
 
 /// Right after an update.
-fn updated(scenario: Scenario) -> Aged {
+fn updated(scenario: Scenario<Xip>) -> Aged {
     let mut life = Life::new(&scenario, scenario.start.clone());
     life.settle().unwrap();
     let contents = life.into_contents();
@@ -30,7 +31,7 @@ fn updated(scenario: Scenario) -> Aged {
 }
 
 /// Some time later: the timestamp was signed again.
-fn signed_again(scenario: Scenario) -> Aged {
+fn signed_again(scenario: Scenario<Xip>) -> Aged {
     let Aged {
         mut scenario, contents, ..
     } = updated(scenario);
@@ -54,7 +55,7 @@ fn all() -> [Aged; 4] {
 }
 
 impl Aged {
-    fn of(scenario: Scenario, contents: Vec<u8>) -> Self {
+    fn of(scenario: Scenario<Xip>, contents: Vec<u8>) -> Self {
         let places = range(scenario.map.state).step_by(RECORD_BYTES);
         let mut records: Vec<(u32, usize, DeviceState)> = places
             .filter_map(|place| {
@@ -156,7 +157,7 @@ fn broken_records_are_not_guessed_at() {
 /// predecessor is below the counter, to nothing.
 #[test]
 fn rotten_images_do_not_boot() {
-    let scenario = delta();
+    let scenario = delta::<Xip>();
     let slot = range(scenario.map.slots.slots[1]);
     let mut life = Life::new(&scenario, scenario.start.clone());
     life.power_on_and_live().unwrap();

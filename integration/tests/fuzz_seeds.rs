@@ -33,6 +33,11 @@ fn boot_records() {
 }
 
 #[test]
+fn http_answer() {
+    each_seed("http_answer", targets::http_answer::run);
+}
+
+#[test]
 fn key_and_signature() {
     each_seed("key_and_signature", targets::key_and_signature::run);
 }

@@ -63,7 +63,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// feature of its own.
 const TEST_ARROWS: &[(&str, &[&str])] = &[];
 
-/// What a core may use from outside the workspace: always, and only behind a feature that allocates.
+/// What a core, or what stands on them without a heap, may use from outside the workspace: always, and only behind a
+/// feature, because it allocates or because few need it.
 const FRIENDS: &[(&str, &[&str], &[&str])] = &[
     ("tuffet-wire", &[], &["serde", "serde_json"]),
     ("tuffet-ed25519", &["sha2"], &[]),
@@ -75,6 +76,17 @@ const FRIENDS: &[(&str, &[&str], &[&str])] = &[
     ("tuffet-release", &["arrayvec", "sha2"], &["serde", "serde_json"]),
     ("tuffet-patch", &["embedded-storage", "sha2"], &["divsufsort"]),
     ("tuffet-boot", &["embedded-storage"], &[]),
+    (
+        "tuffet-no-std-client",
+        &[
+            "arrayvec",
+            "embedded-io",
+            "embedded-io-async",
+            "embedded-storage",
+            "sha2",
+        ],
+        &["embedded-storage-async"],
+    ),
 ];
 
 /// One dependency as a manifest states it.

@@ -7,6 +7,7 @@ use tuffet_integration::life::{Fate, Findings, Life, Recorded, Recovered, Rest};
 use tuffet_integration::life::{delta, full, lifetime, long_logs, recovered, resumed, scenarios, wear_table};
 use tuffet_integration::nor::{Cut, Kind, Random, Tear, Tears};
 use tuffet_integration::simulator::patch::BLOCK_BYTES;
+use tuffet_no_std_client::flash::Xip;
 
 /// The seed of every test; `--deep` only does more with it.
 const SEED: u64 = 0x7466_6675;
@@ -28,16 +29,16 @@ fn deep() -> usize {
 
 /// An operation of a scenario.
 struct Place<'r> {
-    recorded: &'r Recorded,
+    recorded: &'r Recorded<Xip>,
     operation: usize,
 }
 
-fn recorded() -> Vec<Recorded> {
+fn recorded() -> Vec<Recorded<Xip>> {
     scenarios().into_iter().map(Recorded::new).collect()
 }
 
-fn places(all: &[Recorded]) -> Vec<Place<'_>> {
-    let of = |recorded| (0..Recorded::operations(recorded)).map(move |operation| Place { recorded, operation });
+fn places(all: &[Recorded<Xip>]) -> Vec<Place<'_>> {
+    let of = |recorded| (0..Recorded::<Xip>::operations(recorded)).map(move |operation| Place { recorded, operation });
     all.iter().flat_map(of).collect()
 }
 
@@ -88,7 +89,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn take(&mut self, recorded: &Recorded, recovered: &Recovered) {
+    fn take(&mut self, recorded: &Recorded<Xip>, recovered: &Recovered) {
         self.lived += 1;
         self.boots_max = self.boots_max.max(recovered.spent.boots);
         self.cycles_max = self.cycles_max.max(recovered.spent.cycles);
@@ -143,10 +144,10 @@ fn every_operation_of_a_device_cut_everywhere() {
 
 #[test]
 fn full_pages_of_a_device_cut_everywhere() {
-    let all: Vec<Recorded> = (0..6)
+    let all: Vec<Recorded<Xip>> = (0..6)
         .map(|places_left| Recorded::new(long_logs(places_left)))
         .collect();
-    let is_compacting = |recorded: &&Recorded| {
+    let is_compacting = |recorded: &&Recorded<Xip>| {
         recorded
             .operations_in("boot record")
             .any(|operation| is_erase(recorded, operation))
@@ -164,7 +165,7 @@ fn full_pages_of_a_device_cut_everywhere() {
     findings.assert_none();
 }
 
-fn is_erase(recorded: &Recorded, operation: usize) -> bool {
+fn is_erase(recorded: &Recorded<Xip>, operation: usize) -> bool {
     let (point, _) = recorded.cuts(operation..operation + 1, Tears::Between).next().unwrap();
     point.kind == Kind::Erase
 }
@@ -213,7 +214,7 @@ fn every_operation_of_a_device_cut_twice() {
 /// its trials were used up.
 #[test]
 fn lives_of_a_device_with_random_cuts() {
-    let (scenario, offers) = lifetime();
+    let (scenario, offers) = lifetime::<Xip>();
     let seeds: Vec<u64> = (1..=40 * deep() as u64).collect();
     let cuts = Mutex::new(0_usize);
     let findings = Findings::of_each(&seeds, |seed, findings| {
@@ -258,7 +259,7 @@ fn lives_of_a_device_with_random_cuts() {
 /// The network breaks, or the power goes: what was decoded before the last complete checkpoint is not fetched again.
 #[test]
 fn a_cut_costs_no_more_than_a_checkpoint() {
-    for scenario in [full(), delta()] {
+    for scenario in [full::<Xip>(), delta()] {
         let recorded = Recorded::new(scenario);
         let patch_bytes: usize = recorded.arrivals.iter().map(|arrival| arrival.bytes).sum();
         let came_before = |operation: usize| -> usize {
@@ -297,14 +298,14 @@ fn a_cut_costs_no_more_than_a_checkpoint() {
             recorded.scenario().name
         );
     }
-    let (whole, broken) = (Recorded::new(full()), Recorded::new(resumed()));
-    let bytes = |recorded: &Recorded| recorded.arrivals.iter().map(|arrival| arrival.bytes).sum::<usize>();
+    let (whole, broken) = (Recorded::<Xip>::new(full()), Recorded::new(resumed()));
+    let bytes = |recorded: &Recorded<Xip>| recorded.arrivals.iter().map(|arrival| arrival.bytes).sum::<usize>();
     println!("resumed: {} bytes, without a break {}", bytes(&broken), bytes(&whole));
     assert!(bytes(&broken) < bytes(&whole) * 3 / 2);
 }
 
 /// The last operation of each save of a decoder.
-fn saved_at(recorded: &Recorded) -> Vec<usize> {
+fn saved_at(recorded: &Recorded<Xip>) -> Vec<usize> {
     let writes: Vec<usize> = recorded
         .operations_in("checkpoint")
         .filter(|operation| !is_erase(recorded, *operation))
@@ -317,7 +318,7 @@ fn saved_at(recorded: &Recorded) -> Vec<usize> {
 /// it. `--nocapture` shows it.
 #[test]
 fn wear_of_an_update() {
-    let [whole, delta] = [full(), delta()].map(Recorded::new);
+    let [whole, delta] = [full::<Xip>(), delta()].map(Recorded::new);
     println!("{}", wear_table(&[&whole, &delta]));
     println!("operations: {} and {}", whole.operations(), delta.operations());
     for recorded in [&whole, &delta] {

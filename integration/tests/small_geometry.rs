@@ -97,7 +97,7 @@ fn the_same_driver_serves_other_units_and_another_profile() {
         let image = &repository.release.image;
         assert_eq!(slot_sha256(&flash, running, image.len()), sha256(image));
         let storage = Storage::new(&flash, &MAP);
-        let run = bootloader::choose_slot(&storage).unwrap().unwrap();
+        let run = bootloader::choose_slot(&storage, &mut || ()).unwrap().unwrap();
         assert!(
             run.placed.slot == running && matches!(run.why, Why::Trial { .. }),
             "{run:?}"

@@ -2,11 +2,17 @@
 //!
 //! The boot record says which image must stand where; this hashes it, and tells the record when it does not. Whoever starts
 //! the slot that is answered here keeps every promise of the boot core.
+//!
+//! Where images run at one place, this brings them there, too: an exchange that was interrupted is finished before anything else.
+//! An image is hashed where it lies before it is moved, and again where it runs. A boot of an image on trial is counted after
+//! the exchange, so a cut in an exchange costs no attempt.
 
 use crate::driver::Stop;
-use crate::flash::{FlashFile, RegionError, Storage, Xip};
+use crate::flash::{FlashFile, RegionError, Storage, Strategy};
+use crate::hashed::Hashed;
 use embedded_storage::nor_flash::NorFlash;
-use tuffet_boot::{Boot, BootRecords, Placed, Recovery, Run};
+use tuffet_boot::{Boot, BootRecords, Other, Placed, Recovery, Run, State};
+use tuffet_wire::Document as _;
 
 /// Asks the boot record what to run until the answer holds. `holds` hashes a slot and says whether it is the pinned image.
 /// The boot of an image on trial is written down before this answers.
@@ -27,18 +33,89 @@ pub fn choose<F: NorFlash, E: From<tuffet_boot::Error<F::Error>>>(
     }
 }
 
-/// The same for a small device: its boot record and its slots.
-pub fn choose_slot<F: NorFlash>(storage: &Storage<'_, F, Xip>) -> Result<Result<Run, Recovery>, Stop<F::Error>> {
+/// The same for a small device: its boot record and its slots. The image that is answered stands where it runs
+/// ([`Strategy::runs_at`]). `pet` is called again and again while it works, at least once for every 128 bytes that are hashed and
+/// for every erase and write of an exchange, so that a watchdog with any usual timeout can be petted there.
+pub fn choose_slot<F: NorFlash, S: Strategy>(
+    storage: &Storage<'_, F, S>,
+    pet: &mut impl FnMut(),
+) -> Result<Result<Run, Recovery>, Stop<F::Error>> {
+    S::settle(storage, pet)?;
     let mut records = storage.boot_records()?;
-    choose(&mut records, |placed| Ok(holds(storage, placed)?))
+    let state = records.state();
+    let image_bytes = longest(&state).min(storage.map().slots.slot_bytes());
+    if let Some(placed) = next(&state) {
+        bring(storage, &placed, image_bytes, pet)?;
+    }
+    choose(&mut records, |placed| {
+        Ok(bring(storage, placed, image_bytes, pet)? && holds(storage, placed, pet)?)
+    })
+}
+
+/// Brings a slot to where it runs, if it holds what it must. Says whether it is there.
+fn bring<F: NorFlash, S: Strategy>(
+    storage: &Storage<'_, F, S>,
+    placed: &Placed,
+    image_bytes: u32,
+    pet: &mut impl FnMut(),
+) -> Result<bool, RegionError<F::Error>> {
+    if S::place(storage, placed.slot)? == storage.map().slots.runs_at(placed.slot) {
+        return Ok(true);
+    }
+    if !holds(storage, placed, pet)? {
+        return Ok(false);
+    }
+    S::exchange(storage, image_bytes, pet)?;
+    Ok(true)
+}
+
+/// What the boot record will say is to run, before it counts the boot.
+const fn next(state: &State) -> Option<Placed> {
+    match state {
+        State::Confirmed { confirmed, .. } => Some(*confirmed),
+        State::Trial { confirmed, trial } => Some(if trial.attempts_left > 0 {
+            trial.placed
+        } else {
+            *confirmed
+        }),
+        State::Damaged | State::Unprovisioned => None,
+    }
+}
+
+/// Bytes of the longest image that the boot record pins.
+fn longest(state: &State) -> u32 {
+    match state {
+        State::Confirmed {
+            confirmed,
+            other: Other::Previous(image),
+        } => confirmed.image.length.max(image.length),
+        State::Confirmed {
+            confirmed,
+            other: Other::Nothing,
+        } => confirmed.image.length,
+        State::Trial { confirmed, trial } => confirmed.image.length.max(trial.placed.image.length),
+        State::Damaged | State::Unprovisioned => 0,
+    }
 }
 
 /// Whether a slot holds exactly the image that the boot record pins.
-fn holds<F: NorFlash>(storage: &Storage<'_, F, Xip>, placed: &Placed) -> Result<bool, RegionError<F::Error>> {
+fn holds<F: NorFlash, S: Strategy>(
+    storage: &Storage<'_, F, S>,
+    placed: &Placed,
+    pet: &mut impl FnMut(),
+) -> Result<bool, RegionError<F::Error>> {
     let image = &placed.image;
-    if image.length > storage.map().slots.slot(placed.slot).bytes {
+    let span = S::place(storage, placed.slot)?;
+    if image.length > span.bytes {
         return Ok(false);
     }
-    let mut file = FlashFile::new(storage.slot(placed.slot), image.length);
-    Ok(crate::hashed::Hashed::new(&mut file).finish()? == image.digest)
+    let mut file = FlashFile::new(storage.region(span), image.length);
+    let mut hashed = Hashed::new(&mut file);
+    let mut offset = 0_u32;
+    while offset < image.length {
+        let read_bytes = hashed.chunk(offset)?.len();
+        offset = offset.saturating_add(u32::try_from(read_bytes).unwrap_or(u32::MAX));
+        pet();
+    }
+    Ok(hashed.finish()? == image.digest)
 }

@@ -8,6 +8,7 @@
 //!   read back becomes a [`boot::VerifiedImage`].
 //! - [`Poll`](poll::Poll) says when to ask.
 //! - [`Client`] is the machine on a small device: over one NOR flash ([`flash`]) and a [`transport`], blocking or async.
+//! - [`http`] is such a transport over any stream of bytes.
 //! - [`bootloader`] says what runs.
 #![no_std]
 #![warn(
@@ -36,6 +37,7 @@ extern crate std;
 pub mod bootloader;
 pub mod driver;
 pub mod flash;
+pub mod http;
 pub mod poll;
 pub mod transport;
 

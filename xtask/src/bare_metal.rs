@@ -73,6 +73,10 @@ const MEASURED: &[Measured] = &[
     },
     Measured {
         package: "tuffet-no-std-client",
+        program: "http",
+    },
+    Measured {
+        package: "tuffet-no-std-client",
         program: CLIENT,
     },
 ];

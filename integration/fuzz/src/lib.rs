@@ -4,6 +4,7 @@
 //! - The bodies stand here and not in `fuzz_targets`, so that a plain test runs every seed through them as well.
 
 pub mod boot_records;
+pub mod http_answer;
 pub mod key_and_signature;
 pub mod lenient_json;
 pub mod patch_decoder;

@@ -1,18 +1,21 @@
 //! A device without an operating system: the driver of small devices over a simulated NOR flash, and the repository at the
 //! other end of its transport.
 
+mod layout;
+
+pub use layout::{Layout, MAP, capacity, map, map_of, range, regions};
+
 use super::{BOOT_RECORD, DOCUMENT, Device, RUNNING_SLOT, SPARE_SLOT, STATE};
 use crate::attacks::{Clock, Outcome, Taken};
-use crate::nor::{Nor, NorError, Region, SmallNor};
+use crate::nor::{Nor, NorError, SmallNor};
 use crate::simulator::Simulator;
 use crate::simulator::release::{CHANNEL, HARDWARE, PRODUCT, SLOT_BYTES};
 use crate::site::{Fault, Site, label};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::rc::Rc;
-use tuffet_boot::{Recovery, Run, State};
-use tuffet_no_std_client::flash::{Map, Span, Storage, Units, Xip};
+use tuffet_boot::{Recovery, Run, Slot, State};
+use tuffet_no_std_client::flash::{Map, Span, Storage, Xip};
 use tuffet_no_std_client::patch::SmallState;
 use tuffet_no_std_client::release::{Id, Profile, Seed};
 use tuffet_no_std_client::transport::{Ask, Opened, Transport};
@@ -25,79 +28,11 @@ const PIECE_BYTES: usize = 100;
 
 const KIB: u32 = 1024;
 
-/// What lies where on the simulated part.
-pub const MAP: Map<Xip> = map(SLOT_BYTES, 2 * KIB);
-
-/// What lies where on a part with slots of this length, and so much for the trusted state.
-///
-/// # Panics
-///
-/// If no device could live on it.
-#[must_use]
-pub const fn map(slot_bytes: u32, state_bytes: u32) -> Map<Xip> {
-    let map = Map {
-        boot_record: Span::new(0, 2 * KIB),
-        roots: [Span::new(2 * KIB, 8 * KIB), Span::new(10 * KIB, 8 * KIB)],
-        snapshots: [Span::new(18 * KIB, 4 * KIB), Span::new(22 * KIB, 4 * KIB)],
-        document: Span::new(26 * KIB, 8 * KIB),
-        checkpoints: [Span::new(34 * KIB, 8 * KIB), Span::new(42 * KIB, 8 * KIB)],
-        state: Span::new(50 * KIB, state_bytes),
-        slots: Xip {
-            slots: [
-                Span::new(50 * KIB + state_bytes, slot_bytes),
-                Span::new(50 * KIB + state_bytes + slot_bytes, slot_bytes),
-            ],
-            base: 0,
-        },
-    };
-    let units = Units {
-        capacity: capacity(&map) as u32,
-        erase_bytes: KIB,
-        write_bytes: 4,
-    };
-    assert!(map.check(units, SmallState::SNAPSHOT_BYTES).is_ok());
-    map
-}
-
-/// Bytes of the part that a map needs.
-#[must_use]
-pub const fn capacity(map: &Map<Xip>) -> usize {
-    range(map.slots.slots[1]).end
-}
-
-/// Where a part of the map lies, in bytes.
-#[must_use]
-pub const fn range(span: Span) -> Range<usize> {
-    span.start as usize..(span.start + span.bytes) as usize
-}
-
-/// The parts of a map, for counting what happens to each.
-#[must_use]
-pub fn regions(map: &Map<Xip>) -> [Region; 11] {
-    [
-        ("boot record", map.boot_record),
-        ("trusted state", map.state),
-        ("root A", map.roots[0]),
-        ("root B", map.roots[1]),
-        ("snapshot A", map.snapshots[0]),
-        ("snapshot B", map.snapshots[1]),
-        ("document", map.document),
-        ("checkpoint A", map.checkpoints[0]),
-        ("checkpoint B", map.checkpoints[1]),
-        ("slot A", map.slots.slots[0]),
-        ("slot B", map.slots.slots[1]),
-    ]
-    .map(|(name, span)| Region {
-        name,
-        bytes: range(span),
-    })
-}
-
 /// A device of the small profile.
-pub struct Small {
+pub struct Small<S = Xip> {
     identity: Rc<client::Device>,
     taken: Option<Taken>,
-    map: Map<Xip>,
+    map: Map<S>,
     flash: RefCell<SmallNor>,
     now: UnixSeconds,
     clock: Clock,
@@ -229,12 +164,12 @@ impl Transport for Watched<'_> {
     }
 }
 
-impl Device for Small {
+impl<S: Layout> Device for Small<S> {
     const PROFILE: tuffet_patch::Profile = tuffet_patch::Profile::Small;
     const FULL: &str = "whole";
 
     fn factory(repository: &Simulator) -> Self {
-        Self::factory_with(MAP, repository)
+        Self::factory_with(map_of(SLOT_BYTES, 2 * KIB), repository)
     }
 
     fn keeps(file: &str) -> bool {
@@ -317,8 +252,8 @@ impl Device for Small {
         let bytes = |span: Span| contents[span.start as usize..][..span.bytes as usize].to_vec();
         let mut files = BTreeMap::from([
             (BOOT_RECORD.to_owned(), bytes(self.map.boot_record)),
-            (RUNNING_SLOT.to_owned(), bytes(self.map.slots.slots[0])),
-            (SPARE_SLOT.to_owned(), bytes(self.map.slots.slots[1])),
+            (RUNNING_SLOT.to_owned(), bytes(self.place(Slot::A))),
+            (SPARE_SLOT.to_owned(), bytes(self.place(Slot::B))),
         ]);
         let Ok((_, state)) = self.storage().state() else {
             return files;
@@ -388,14 +323,14 @@ impl Device for Small {
     }
 }
 
-impl Small {
+impl<S: Layout> Small<S> {
     /// A device fresh from the factory, on a part that is laid out by this map.
     ///
     /// # Panics
     ///
     /// When it cannot be made from this repository.
     #[must_use]
-    pub fn factory_with(map: Map<Xip>, repository: &Simulator) -> Self {
+    pub fn factory_with(map: Map<S>, repository: &Simulator) -> Self {
         let mut device = Self::with_contents(map, vec![0xFF; capacity(&map)], repository);
         let root = repository
             .site
@@ -413,8 +348,8 @@ impl Small {
 
     /// A device whose part holds this.
     #[must_use]
-    pub fn with_contents(map: Map<Xip>, contents: Vec<u8>, repository: &Simulator) -> Self {
-        let slot_bytes = map.slots.slots[0].bytes;
+    pub fn with_contents(map: Map<S>, contents: Vec<u8>, repository: &Simulator) -> Self {
+        let slot_bytes = map.slots.slot_bytes();
         Self {
             identity: Rc::new(client::Device {
                 slot_bytes,
@@ -431,7 +366,7 @@ impl Small {
 
     /// What the bootloader answers at a reset.
     pub fn boot(&self) -> Result<Result<Run, Recovery>, Stop<NorError>> {
-        bootloader::choose_slot(&self.storage())
+        bootloader::choose_slot(&self.storage(), &mut || ())
     }
 
     /// A full cycle, and the installation of what it finds.
@@ -443,7 +378,7 @@ impl Small {
             Clock::None => (DeviceClock::Uptime, UnixSeconds::new(1)),
             Clock::Wrong(shown) => (DeviceClock::Trusted, UnixSeconds::new(shown)),
         };
-        let mut client = Client::<_, _, SmallState>::new(
+        let mut client = Client::<_, S, SmallState>::new(
             &identity,
             Storage::new(&self.flash, &self.map),
             Settings {
@@ -462,8 +397,36 @@ impl Small {
 
     /// The flash with its map.
     #[must_use]
-    pub const fn storage(&self) -> Storage<'_, SmallNor, Xip> {
+    pub const fn storage(&self) -> Storage<'_, SmallNor, S> {
         Storage::new(&self.flash, &self.map)
+    }
+
+    /// Where a slot lies.
+    ///
+    /// # Panics
+    ///
+    /// In the middle of an exchange.
+    #[must_use]
+    pub fn place(&self, slot: Slot) -> Span {
+        S::place(&self.storage(), slot).expect("no exchange is open")
+    }
+
+    /// What a slot holds. If an exchange was interrupted: what it will hold when that is finished.
+    ///
+    /// # Panics
+    ///
+    /// If the exchange cannot be finished.
+    #[must_use]
+    pub fn slot_contents(&self, slot: Slot) -> Vec<u8> {
+        let contents = self.flash.borrow().contents().to_vec();
+        if let Ok(place) = S::place(&self.storage(), slot) {
+            return contents[range(place)].to_vec();
+        }
+        let settled = RefCell::new(SmallNor::with_contents(contents));
+        let storage = Storage::new(&settled, &self.map);
+        S::settle(&storage, &mut || ()).expect("an exchange can be finished");
+        let place = S::place(&storage, slot).expect("no exchange is open any more");
+        settled.borrow().contents()[range(place)].to_vec()
     }
 
     /// The part.
@@ -477,10 +440,7 @@ impl Small {
         &mut self.network
     }
 
-    fn with_client<T>(
-        &mut self,
-        work: impl FnOnce(&mut Client<'_, SmallNor, Xip, SmallState>, &mut Network) -> T,
-    ) -> T {
+    fn with_client<T>(&mut self, work: impl FnOnce(&mut Client<'_, SmallNor, S, SmallState>, &mut Network) -> T) -> T {
         let identity = Rc::clone(&self.identity);
         let storage = Storage::new(&self.flash, &self.map);
         let mut client =

@@ -2,13 +2,14 @@
 
 use super::device::{FlashDevice, now, or_trouble};
 use super::folder::{Folder, Identity, Polling, Repository, Settings, Trial, Word};
-use super::http::Http;
+use super::http::{Place, Socket};
 use super::report::Told;
 use super::trouble::Trouble;
 use embedded_storage::nor_flash::ReadNorFlash as _;
 use sha2::{Digest as _, Sha256};
 use std::path::PathBuf;
 use tuffet_no_std_client::boot::{Placed, Slot, State, Why};
+use tuffet_no_std_client::http::Http;
 use tuffet_no_std_client::patch::{Decoder, SmallState, StandardState};
 use tuffet_no_std_client::release::Version;
 use tuffet_no_std_client::wire::hex::Hex;
@@ -76,7 +77,8 @@ impl Provision {
 /// Makes the factory state in a new folder.
 pub fn provision(folder: &Folder, arguments: &Provision) -> Result<Told, Trouble> {
     let root = std::fs::read(&arguments.root).map_err(|error| Trouble::storage("read", &arguments.root, error))?;
-    let mut http = Http::new(&arguments.repository)?;
+    let mut repository = Place::new(&arguments.repository)?;
+    let mut http = repository.http();
     let device = FlashDevice::blank(folder, arguments.settings())?;
     let version = match arguments.profile {
         Word::Small => fill::<SmallState>(&device, &root, &mut http),
@@ -89,7 +91,7 @@ pub fn provision(folder: &Folder, arguments: &Provision) -> Result<Told, Trouble
     Ok(device.with_cost(told, &http))
 }
 
-fn fill<D: Decoder>(device: &FlashDevice, root: &[u8], http: &mut Http) -> Result<Version, Trouble> {
+fn fill<D: Decoder>(device: &FlashDevice, root: &[u8], http: &mut Http<'_, Socket>) -> Result<Version, Trouble> {
     let mut driver = device.driver::<D>()?;
     or_trouble(driver.provision_root(root), None)?;
     match driver.provision(http, now()) {
@@ -111,7 +113,7 @@ fn switched_on(folder: &Folder, work: impl FnOnce(&FlashDevice) -> Result<Told, 
 /// What the bootloader does: decides what runs, and counts the boot of a trial.
 pub fn boot(folder: &Folder) -> Result<Told, Trouble> {
     switched_on(folder, |device| {
-        let chosen = or_trouble(bootloader::choose_slot(&device.storage()), None)?;
+        let chosen = or_trouble(bootloader::choose_slot(&device.storage(), &mut || ()), None)?;
         let run = chosen.map_err(Trouble::NothingBootable)?;
         let (outcome, why) = match run.why {
             Why::Confirmed => ("confirmed", "the confirmed image".to_owned()),
@@ -149,7 +151,8 @@ const fn letter(slot: Slot) -> &'static str {
 /// Asks the repository and installs what it finds.
 pub fn install(folder: &Folder) -> Result<Told, Trouble> {
     switched_on(folder, |device| {
-        let mut http = device.http()?;
+        let mut repository = device.repository()?;
+        let mut http = repository.http();
         let outcome = match device.settings.identity.profile {
             Word::Small => update::<SmallState>(device, &mut http),
             Word::Standard => update::<StandardState>(device, &mut http),
@@ -158,7 +161,7 @@ pub fn install(folder: &Folder) -> Result<Told, Trouble> {
     })
 }
 
-fn update<D: Decoder>(device: &FlashDevice, http: &mut Http) -> Result<Outcome, Trouble> {
+fn update<D: Decoder>(device: &FlashDevice, http: &mut Http<'_, Socket>) -> Result<Outcome, Trouble> {
     let updated = device.driver::<D>()?.update(http, now());
     or_trouble(updated, http.failed())
 }
@@ -257,11 +260,8 @@ fn check(device: &FlashDevice, slot: Slot) -> Result<(), Trouble> {
         return Ok(());
     };
     let mut bytes = [0; 4];
-    device
-        .storage()
-        .slot(slot)
-        .read(0, &mut bytes)
-        .map_err(Trouble::Flash)?;
+    let mut region = device.storage().slot(slot).map_err(Trouble::Flash)?;
+    region.read(0, &mut bytes).map_err(Trouble::Flash)?;
     let [found, ..] = bytes;
     if found == expected {
         return Ok(());

@@ -1,7 +1,7 @@
 //! The device: its flash, and who it is.
 
 use super::folder::{Folder, Settings};
-use super::http::{Http, HttpError};
+use super::http::{Place, Socket, SocketHttpError};
 use super::layout::{capacity_bytes, layout};
 use super::report::Told;
 use super::trouble::Trouble;
@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::time::SystemTime;
 use tuffet_no_std_client::flash::{Map, Storage, Xip};
+use tuffet_no_std_client::http::Http;
 use tuffet_no_std_client::patch::Decoder;
 use tuffet_no_std_client::poll::Schedule;
 use tuffet_no_std_client::release::{Id, Seed};
@@ -99,9 +100,9 @@ impl FlashDevice {
         Storage::new(&self.flash, &self.map)
     }
 
-    /// The way to its repository.
-    pub fn http(&self) -> Result<Http, Trouble> {
-        Ok(Http::new(&self.settings.repository.address)?)
+    /// Where its repository is.
+    pub fn repository(&self) -> Result<Place, Trouble> {
+        Ok(Place::new(&self.settings.repository.address)?)
     }
 
     /// Its driver.
@@ -127,7 +128,7 @@ impl FlashDevice {
     }
 
     /// Adds what the network and the flash had to do since the device was switched on.
-    pub fn with_cost(&self, told: Told, http: &Http) -> Told {
+    pub fn with_cost(&self, told: Told, http: &Http<'_, Socket>) -> Told {
         let (received, flash) = (http.received(), self.flash.borrow());
         let wear = flash.tally().whole();
         told.with("bytes", received.body_bytes)
@@ -146,7 +147,10 @@ fn map(settings: &Settings) -> Result<Map<Xip>, Trouble> {
 }
 
 /// A driver's answer, with what the transport says about its own failure.
-pub fn or_trouble<T>(outcome: Result<T, Stop<crate::nor::NorError>>, failed: Option<&HttpError>) -> Result<T, Trouble> {
+pub fn or_trouble<T>(
+    outcome: Result<T, Stop<crate::nor::NorError>>,
+    failed: Option<&SocketHttpError>,
+) -> Result<T, Trouble> {
     outcome.map_err(|stop| Trouble::of(stop, failed))
 }
 

@@ -35,7 +35,8 @@ pub fn command(folder: &Folder, report: Report, arguments: &Arguments) -> Result
 }
 
 fn poll<D: Decoder>(device: &FlashDevice, report: Report, arguments: &Arguments) -> Result<Told, Trouble> {
-    let mut http = device.http()?;
+    let mut repository = device.repository()?;
+    let mut http = repository.http();
     let mut driver = device.driver::<D>()?;
     let mut task = 0;
     loop {

@@ -1,6 +1,6 @@
 //! What can go wrong on the simulated device, and the exit code of each: the same as everywhere.
 
-use super::http::{BadAddress, HttpError};
+use super::http::{BadAddress, SocketHttpError};
 use crate::nor::NorError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -118,7 +118,7 @@ pub enum Trouble {
     },
     /// The transport failed.
     #[error("{0}; it will work when the repository can be reached again")]
-    Transport(HttpError),
+    Transport(String),
 }
 
 impl From<Failure> for Trouble {
@@ -150,16 +150,14 @@ impl Trouble {
     }
 
     /// Why the driver stopped; of a transport that failed, its own error says why.
-    pub fn of(stop: Stop<NorError>, failed: Option<&HttpError>) -> Self {
+    pub fn of(stop: Stop<NorError>, failed: Option<&SocketHttpError>) -> Self {
         match (stop, failed) {
             (Stop::Boot(error), _) => Self::Boot(error),
             (Stop::Failure(failure), _) => Self::Refused { failure },
             (Stop::Flash(error), _) => Self::Flash(error),
             (Stop::State(error), _) => Self::State(error),
-            (Stop::Transport, Some(error)) => Self::Transport(error.clone()),
-            (Stop::Transport | _, _) => Self::Transport(HttpError::Broken {
-                reason: "the answer is not one to what was asked".to_owned(),
-            }),
+            (Stop::Transport, Some(error)) => Self::Transport(error.to_string()),
+            (Stop::Transport | _, _) => Self::Transport("the answer is not one to what was asked".to_owned()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! One device, from one power-on to the next.
 
 use super::{Fate, Moment, Scenario};
-use crate::device::small::{Arrival, range};
+use crate::device::small::{Arrival, Layout, range};
 use crate::device::{Device as _, Small};
 use crate::nor::{Cut, NorError};
 use crate::simulator::Simulator;
@@ -40,18 +40,18 @@ pub struct Spent {
 }
 
 /// One device.
-pub struct Life<'s> {
-    scenario: &'s Scenario,
-    device: Small,
+pub struct Life<'s, S> {
+    scenario: &'s Scenario<S>,
+    device: Small<S>,
     /// What it had at rest when the power last came.
     moment: Moment,
     spent: Spent,
 }
 
-impl<'s> Life<'s> {
+impl<'s, S: Layout> Life<'s, S> {
     /// A device whose part holds this.
     #[must_use]
-    pub fn new(scenario: &'s Scenario, contents: Vec<u8>) -> Self {
+    pub fn new(scenario: &'s Scenario<S>, contents: Vec<u8>) -> Self {
         let device = Small::with_contents(scenario.map, contents, &scenario.end);
         let moment = Moment::of(scenario, &device);
         Self {
@@ -106,7 +106,7 @@ impl<'s> Life<'s> {
     }
 
     /// The device.
-    pub const fn device(&mut self) -> &mut Small {
+    pub const fn device(&mut self) -> &mut Small<S> {
         &mut self.device
     }
 
@@ -238,7 +238,7 @@ impl<'s> Life<'s> {
         let answer = self.device.boot();
         let run = self.or_off(answer)?.expect("something boots");
         let flash = self.device.flash().borrow();
-        let slot = &flash.contents()[range(self.scenario.map.slots.slot(run.placed.slot))];
+        let slot = &flash.contents()[range(self.scenario.map.slots.runs_at(run.placed.slot))];
         let digest: [u8; 32] = Sha256::digest(&slot[..run.placed.image.length as usize]).into();
         assert!(
             self.scenario.firmware(&digest).is_some() && digest == run.placed.image.digest,

@@ -28,4 +28,6 @@ pub use living::{Life, Off, Rest, Spent};
 pub use moment::Moment;
 pub use parallel::Findings;
 pub use recorded::{Recorded, Recovered, recovered, wear_table};
-pub use scenario::{Fate, Firmware, Scenario, delta, full, lifetime, long_logs, resumed, scenarios};
+pub use scenario::{
+    Fate, Firmware, Scenario, bad_and_hanging, bad_and_saying_so, delta, full, lifetime, long_logs, resumed, scenarios,
+};

@@ -2,7 +2,7 @@
 
 use super::Scenario;
 use crate::device::Small;
-use crate::device::small::range;
+use crate::device::small::{Layout, range};
 use sha2::{Digest as _, Sha256};
 use tuffet_boot::{Failed, Other, Placed, State};
 use tuffet_no_std_client::DeviceState;
@@ -48,7 +48,7 @@ impl Moment {
     ///
     /// When it is nothing that a device could go on from.
     #[must_use]
-    pub fn of(scenario: &Scenario, device: &Small) -> Self {
+    pub fn of<S: Layout>(scenario: &Scenario<S>, device: &Small<S>) -> Self {
         let records = device.storage().boot_records().expect("the boot record can be read");
         let (_, state) = device
             .storage()
@@ -60,12 +60,12 @@ impl Moment {
             failed: records.failed().to_vec(),
             state,
         };
-        moment.assert_sound(scenario, device.flash().borrow().contents());
+        moment.assert_sound(scenario, device);
         moment
     }
 
     /// What holds at any moment, whatever was before it.
-    fn assert_sound(&self, scenario: &Scenario, contents: &[u8]) {
+    fn assert_sound<S: Layout>(&self, scenario: &Scenario<S>, device: &Small<S>) {
         let (State::Confirmed { confirmed, .. } | State::Trial { confirmed, .. }) = self.boot else {
             panic!("the boot record is lost: {:?}", self.boot);
         };
@@ -76,7 +76,7 @@ impl Moment {
         );
         let claimed = [Some(confirmed), beside(&self.boot)];
         for placed in claimed.into_iter().flatten() {
-            let slot = &contents[range(scenario.map.slots.slot(placed.slot))];
+            let slot = device.slot_contents(placed.slot);
             assert_eq!(
                 Sha256::digest(&slot[..placed.image.length as usize]).as_slice(),
                 placed.image.digest,
@@ -86,6 +86,8 @@ impl Moment {
             );
         }
         let trusted = &self.state.trusted;
+        let flash = device.flash().borrow();
+        let contents = flash.contents();
         let has = |areas: &[Span; 2], pinned: &Pinned| {
             areas.iter().any(|area| {
                 let file = &contents[range(*area)][..pinned.length as usize];

@@ -1,14 +1,14 @@
 //! A scenario without a cut, and from it every life with one.
 
 use super::{Life, Moment, Scenario, Spent};
-use crate::device::small::{Arrival, range, regions};
+use crate::device::small::{Arrival, Layout, range, regions};
 use crate::nor::{CutPoint, Journal, Tally, Tears};
 use std::ops::Range;
 use std::sync::Arc;
 
 /// A scenario with every flash operation of a life without a cut.
-pub struct Recorded {
-    scenario: Scenario,
+pub struct Recorded<S> {
+    scenario: Scenario<S>,
     journal: Journal,
     /// What held before each operation, and at the end.
     moments: Vec<Arc<Moment>>,
@@ -31,14 +31,14 @@ pub struct Recovered {
     pub patch_bytes: usize,
 }
 
-impl Recorded {
+impl<S: Layout> Recorded<S> {
     /// Lives through a scenario.
     ///
     /// # Panics
     ///
     /// When it does not end as it must.
     #[must_use]
-    pub fn new(scenario: Scenario) -> Self {
+    pub fn new(scenario: Scenario<S>) -> Self {
         let mut life = Life::new(&scenario, scenario.start.clone());
         life.device().flash().borrow_mut().record();
         for repository in &scenario.stages {
@@ -61,8 +61,14 @@ impl Recorded {
 
     /// The scenario.
     #[must_use]
-    pub const fn scenario(&self) -> &Scenario {
+    pub const fn scenario(&self) -> &Scenario<S> {
         &self.scenario
+    }
+
+    /// The scenario, without what was recorded of it.
+    #[must_use]
+    pub fn into_scenario(self) -> Scenario<S> {
+        self.scenario
     }
 
     /// Number of flash operations.
@@ -100,7 +106,7 @@ impl Recorded {
     ///
     /// When something is not as it must be.
     #[must_use]
-    pub fn after_cut(&self, point: &CutPoint, contents: Vec<u8>) -> Life<'_> {
+    pub fn after_cut(&self, point: &CutPoint, contents: Vec<u8>) -> Life<'_, S> {
         let life = Life::new(&self.scenario, contents);
         let operation = point.cut.operation;
         let (before, after) = (&self.moments[operation], &self.moments[operation + 1]);
@@ -127,7 +133,7 @@ impl Recorded {
 
 /// What lives without a cut cost each part of the map, as a table.
 #[must_use]
-pub fn wear_table(recorded: &[&Recorded]) -> String {
+pub fn wear_table<S: Layout>(recorded: &[&Recorded<S>]) -> String {
     use std::fmt::Write as _;
     let mut table = "| region |".to_owned();
     for life in recorded {
@@ -139,9 +145,7 @@ pub fn wear_table(recorded: &[&Recorded]) -> String {
     }
     table += "\n| --- |";
     table += &" ---: | ---: |".repeat(recorded.len());
-    let regions = recorded
-        .first()
-        .map_or(Vec::new(), |life| regions(&life.scenario.map).to_vec());
+    let regions = recorded.first().map_or(Vec::new(), |life| regions(&life.scenario.map));
     for region in regions {
         let _ = write!(table, "\n| {} |", region.name);
         for life in recorded {
@@ -166,7 +170,7 @@ pub fn wear_table(recorded: &[&Recorded]) -> String {
 }
 
 /// What a life came to.
-pub fn recovered(life: &mut Life<'_>) -> Recovered {
+pub fn recovered<S: Layout>(life: &mut Life<'_, S>) -> Recovered {
     let arrivals = life.take_arrivals();
     Recovered {
         spent: life.spent(),
@@ -176,7 +180,7 @@ pub fn recovered(life: &mut Life<'_>) -> Recovered {
 }
 
 /// What holds between any two operations. It is read again only where it may have changed.
-fn moments(scenario: &Scenario, journal: &mut Journal) -> Vec<Arc<Moment>> {
+fn moments<S: Layout>(scenario: &Scenario<S>, journal: &mut Journal) -> Vec<Arc<Moment>> {
     let at_rest = [range(scenario.map.boot_record), range(scenario.map.state)];
     let offsets: Vec<usize> = journal.operations().iter().map(|operation| operation.offset).collect();
     let mut at = |operation| {

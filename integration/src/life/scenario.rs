@@ -2,14 +2,14 @@
 
 use super::Life;
 use crate::device::Small;
-use crate::device::small::map;
+use crate::device::small::{Layout, map_of, range};
 use crate::simulator::keys::Key;
 use crate::simulator::release::{firmware_of, successor};
 use crate::simulator::{Simulator, patch};
 use crate::site::Fault;
 use sha2::{Digest as _, Sha256};
-use tuffet_boot::RECORD_BYTES;
-use tuffet_no_std_client::flash::{Map, Xip};
+use tuffet_boot::{RECORD_BYTES, Slot};
+use tuffet_no_std_client::flash::Map;
 use tuffet_patch::Profile;
 
 const NOW: u64 = 1_800_000_000;
@@ -18,9 +18,11 @@ const KIB: u32 = 1024;
 const IMAGE_BYTES: usize = 7_300;
 /// So an image has three checkpoints: both areas for them are used, and one of them again.
 const CHECKPOINT_DISTANCE: u32 = 1_800;
-const MAP: Map<Xip> = map(16 * KIB, 2 * KIB);
+const SLOT_BYTES: u32 = 16 * KIB;
+/// The shortest pages of the trusted state.
+const STATE_BYTES: u32 = 2 * KIB;
 /// Pages of the trusted state with room for some records.
-const LONG_MAP: Map<Xip> = map(16 * KIB, 6 * KIB);
+const LONG_STATE_BYTES: u32 = 6 * KIB;
 
 /// What an image does when it is tried.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -47,11 +49,11 @@ pub struct Firmware {
 }
 
 /// What a device goes through.
-pub struct Scenario {
+pub struct Scenario<S> {
     /// Its name.
     pub name: &'static str,
     /// How the part is laid out.
-    pub map: Map<Xip>,
+    pub map: Map<S>,
     /// What the part holds at first.
     pub start: Vec<u8>,
     /// What is served first: one cycle each, then a reset.
@@ -79,7 +81,7 @@ impl Firmware {
     }
 }
 
-impl Scenario {
+impl<S> Scenario<S> {
     /// The image with this digest.
     #[must_use]
     pub fn firmware(&self, digest: &[u8; 32]) -> Option<&Firmware> {
@@ -89,7 +91,7 @@ impl Scenario {
 
 /// Every scenario.
 #[must_use]
-pub fn scenarios() -> Vec<Scenario> {
+pub fn scenarios<S: Layout>() -> Vec<Scenario<S>> {
     vec![
         full(),
         delta(),
@@ -106,7 +108,7 @@ pub fn scenarios() -> Vec<Scenario> {
 /// From the factory to the next release, by a patch from nothing. Two roots come with it, of which the second one replaces
 /// the online keys.
 #[must_use]
-pub fn full() -> Scenario {
+pub fn full<S: Layout>() -> Scenario<S> {
     let (mut repository, first) = factory();
     next_root(&mut repository);
     let (snapshot, timestamp) = (Key::of("snapshot 2"), Key::of("timestamp 2"));
@@ -120,20 +122,20 @@ pub fn full() -> Scenario {
 
 /// The same by a delta. One root comes with it.
 #[must_use]
-pub fn delta() -> Scenario {
+pub fn delta<S: Layout>() -> Scenario<S> {
     let (mut repository, first) = factory();
     next_root(&mut repository);
     update("delta", repository, first, true)
 }
 
-fn update(name: &'static str, repository: Simulator, first: Factory, by_delta: bool) -> Scenario {
+fn update<S>(name: &'static str, repository: Simulator, first: Factory<S>, by_delta: bool) -> Scenario<S> {
     let mut end = repository;
     let old = first.firmware;
     let new = Firmware::new(successor("2.0.0", &old.image), 2, Fate::Confirms);
     offer(&mut end, "2.0.0", &new, by_delta.then_some(&old));
     Scenario {
         name,
-        map: MAP,
+        map: first.map,
         start: first.contents,
         stages: Vec::new(),
         end,
@@ -146,18 +148,19 @@ fn update(name: &'static str, repository: Simulator, first: Factory, by_delta: b
 
 /// A device that was updated once, and is offered an image that never says that it works.
 #[must_use]
-pub fn bad_and_hanging() -> Scenario {
+pub fn bad_and_hanging<S: Layout>() -> Scenario<S> {
     bad("bad and hanging", Fate::Hangs)
 }
 
 /// The same with an image that says that it does not work.
 #[must_use]
-pub fn bad_and_saying_so() -> Scenario {
+pub fn bad_and_saying_so<S: Layout>() -> Scenario<S> {
     bad("bad and saying so", Fate::Fails)
 }
 
-fn bad(name: &'static str, fate: Fate) -> Scenario {
-    let mut scenario = update(name, factory().0, factory().1, false);
+fn bad<S: Layout>(name: &'static str, fate: Fate) -> Scenario<S> {
+    let (repository, first) = factory();
+    let mut scenario = update(name, repository, first, false);
     let mut life = Life::new(&scenario, scenario.start.clone());
     life.settle().expect("the power stays");
     let start = life.into_contents();
@@ -171,7 +174,7 @@ fn bad(name: &'static str, fate: Fate) -> Scenario {
 
 /// A delta whose last block is not the signed one: the full image comes in its place.
 #[must_use]
-pub fn fallback() -> Scenario {
+pub fn fallback<S: Layout>() -> Scenario<S> {
     let mut scenario = delta();
     scenario.name = "fallback";
     let path = scenario.end.patch_path();
@@ -185,19 +188,20 @@ pub fn fallback() -> Scenario {
 /// The delta on a device whose boot record has only so many free places on its page, and whose trusted state has three
 /// records on a page.
 #[must_use]
-pub fn long_logs(places_left: usize) -> Scenario {
-    let (repository, _) = factory();
-    let contents = Small::factory_with(LONG_MAP, &repository)
+pub fn long_logs<S: Layout>(places_left: usize) -> Scenario<S> {
+    let (repository, _) = factory::<S>();
+    let map = map_of(SLOT_BYTES, LONG_STATE_BYTES);
+    let contents = Small::factory_with(map, &repository)
         .flash()
         .borrow()
         .contents()
         .to_vec();
     let first = Factory {
+        map,
         contents,
-        firmware: factory().1.firmware,
+        firmware: factory::<S>().1.firmware,
     };
     let mut scenario = update("long logs", repository, first, true);
-    scenario.map = LONG_MAP;
     let page = &mut scenario.start[..KIB as usize];
     let places = page.len() / RECORD_BYTES;
     for record in page.chunks_exact_mut(RECORD_BYTES).take(places - places_left) {
@@ -211,7 +215,7 @@ pub fn long_logs(places_left: usize) -> Scenario {
 
 /// The network breaks behind the second checkpoint, and the next cycle goes on from there.
 #[must_use]
-pub fn resumed() -> Scenario {
+pub fn resumed<S: Layout>() -> Scenario<S> {
     let mut scenario = full();
     scenario.name = "resumed";
     let path = whole_path(&scenario.end);
@@ -225,7 +229,7 @@ pub fn resumed() -> Scenario {
 /// first checkpoint; then the first image is offered again. What stands in the slot belongs to the second patch, whatever
 /// is left of the first.
 #[must_use]
-pub fn superseded() -> Scenario {
+pub fn superseded<S: Layout>() -> Scenario<S> {
     let mut scenario = full();
     scenario.name = "superseded";
     let path = whole_path(&scenario.end);
@@ -244,14 +248,15 @@ pub fn superseded() -> Scenario {
 
 /// The network breaks behind a checkpoint, and then bits rot in what was written before it.
 #[must_use]
-pub fn damaged_under_a_checkpoint() -> Scenario {
+pub fn damaged_under_a_checkpoint<S: Layout>() -> Scenario<S> {
     let mut scenario = resumed();
     scenario.name = "damaged under a checkpoint";
     let mut life = Life::new(&scenario, scenario.start.clone());
     life.stage(&scenario.stages[0]).expect("the power stays");
+    let spare = range(life.device().place(Slot::B));
     scenario.start = life.into_contents();
     scenario.stages.clear();
-    scenario.start[scenario.map.slots.slots[1].start as usize + 77] ^= 0x10;
+    scenario.start[spare.start + 77] ^= 0x10;
     // The image that comes out is refused once.
     scenario.failures_max = 1;
     scenario
@@ -260,7 +265,7 @@ pub fn damaged_under_a_checkpoint() -> Scenario {
 /// Everything that a device is offered in a long life, one after the other: by a patch from nothing, with new roots, an image
 /// that does not work, by a delta, and an image that was offered before the bad one. The scenario ends with the last.
 #[must_use]
-pub fn lifetime() -> (Scenario, Vec<Simulator>) {
+pub fn lifetime<S: Layout>() -> (Scenario<S>, Vec<Simulator>) {
     let mut scenario = full();
     let mut offers = vec![scenario.end.clone()];
     let releases = [
@@ -285,23 +290,32 @@ pub fn lifetime() -> (Scenario, Vec<Simulator>) {
 }
 
 /// A device from the factory.
-struct Factory {
+struct Factory<S> {
+    map: Map<S>,
     contents: Vec<u8>,
     firmware: Firmware,
 }
 
-fn factory() -> (Simulator, Factory) {
+fn factory<S: Layout>() -> (Simulator, Factory<S>) {
     let firmware = Firmware::new(firmware_of("1.0.0", IMAGE_BYTES), 1, Fate::Confirms);
     let repository = Simulator::healthy_with(NOW, |release| {
         release.checkpoint_distance = Some(CHECKPOINT_DISTANCE);
         release.carry(firmware.image.clone());
     });
-    let contents = Small::factory_with(MAP, &repository)
+    let map = map_of(SLOT_BYTES, STATE_BYTES);
+    let contents = Small::factory_with(map, &repository)
         .flash()
         .borrow()
         .contents()
         .to_vec();
-    (repository, Factory { contents, firmware })
+    (
+        repository,
+        Factory {
+            map,
+            contents,
+            firmware,
+        },
+    )
 }
 
 fn next_root(repository: &mut Simulator) {

@@ -132,7 +132,9 @@ pub fn with_delta(repository: &Simulator) -> Simulator {
 }
 
 pub fn boots(flash: &RefCell<SmallNor>) -> (Slot, Why) {
-    let run = bootloader::choose_slot(&Storage::new(flash, &MAP)).unwrap().unwrap();
+    let run = bootloader::choose_slot(&Storage::new(flash, &MAP), &mut || ())
+        .unwrap()
+        .unwrap();
     (run.placed.slot, run.why)
 }
 

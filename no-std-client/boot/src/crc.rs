@@ -3,7 +3,7 @@
 const POLYNOMIAL: u32 = 0xEDB8_8320;
 
 /// The checksum of `bytes`. It changes with every flip of up to three bits in a record, wherever they are.
-pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+pub fn crc32(bytes: &[u8]) -> u32 {
     let mut remainder = u32::MAX;
     for byte in bytes {
         remainder ^= u32::from(*byte);

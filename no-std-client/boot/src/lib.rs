@@ -62,6 +62,7 @@ pub mod record;
 
 pub use book::{FAILED_MAX, Failed, Other, State, Trial};
 pub use boot_records::{Boot, BootRecords, Recovery, Run, SECURITY_VERSION_JUMP_MAX, Why};
+pub use crc::crc32;
 pub use error::{Error, Geometry, Refusal};
 pub use image::{Digest, Image, Placed, Slot, VerifiedImage};
 pub use log::{Ignored, PAGE_BYTES_MIN};

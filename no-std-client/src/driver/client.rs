@@ -3,7 +3,7 @@
 use super::{Checking, Installing, Need, Stop, Work};
 use crate::device::{Device, Intake, Running, decoder_profile};
 use crate::failure::Failure;
-use crate::flash::{Fill, Map, StatePages, Storage, Xip};
+use crate::flash::{Fill, Map, StatePages, Storage, Strategy};
 use crate::poll::{AfterPeek, Peeked, Poll, Schedule, Task};
 use crate::state::DeviceState;
 use crate::transport::{Ask, AsyncTransport, Etag, Opened, Transport};
@@ -114,13 +114,13 @@ enum Next<'d> {
     Install(Installation<'d>),
 }
 
-impl<'c, F: NorFlash, D: Decoder, A: Algorithms> Client<'c, F, Xip, D, A> {
+impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D, A> {
     /// A device after a restart. Refused, as a mistake of the firmware, if the device does not stream patches of the profile
     /// that the decoder takes, or says something else of its slots than the map, or reads longer files than the map has
     /// room for.
     pub fn new(
         device: &'c Device,
-        storage: Storage<'c, F, Xip>,
+        storage: Storage<'c, F, S>,
         settings: Settings,
         now: UnixSeconds,
     ) -> Result<Self, Failure> {
@@ -179,7 +179,7 @@ impl<'c, F: NorFlash, D: Decoder, A: Algorithms> Client<'c, F, Xip, D, A> {
 
     /// Reads the decision off the first half.
     #[inline(never)]
-    fn decided(&mut self, checking: Checking<'c, 'c, '_, F, Xip, A>) -> Result<Next<'c>, Stop<F::Error>> {
+    fn decided(&mut self, checking: Checking<'c, 'c, '_, F, S, A>) -> Result<Next<'c>, Stop<F::Error>> {
         let etag = checking.etag();
         if etag.is_some() {
             self.etag = etag;
@@ -232,13 +232,12 @@ impl<'c, F: NorFlash, D: Decoder, A: Algorithms> Client<'c, F, Xip, D, A> {
 }
 
 /// Whether the device says of its flash what the map says.
-fn fits(device: &Device, map: &Map<Xip>) -> bool {
-    let [a, b] = map.slots.slots;
+fn fits<S: Strategy>(device: &Device, map: &Map<S>) -> bool {
     let [root_a, root_b] = map.roots.map(|span| span.bytes);
     let [snapshot_a, snapshot_b] = map.snapshots.map(|span| span.bytes);
     let (roots, snapshots) = (root_a.min(root_b), snapshot_a.min(snapshot_b));
     let limits = &device.limits;
-    device.slot_bytes <= a.bytes.min(b.bytes)
+    device.slot_bytes <= map.slots.slot_bytes()
         && device
             .slot_addresses
             .is_none_or(|addresses| addresses == map.slots.addresses())
@@ -318,7 +317,7 @@ async fn pump_async<F: NorFlash, T: AsyncTransport>(
 }
 
 /// Waiting.
-impl<'c, F: NorFlash, D: Decoder, A: Algorithms> Client<'c, F, Xip, D, A> {
+impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D, A> {
     /// Does what is due, and notes in the schedule how it went. `random` is any uniformly drawn number.
     pub fn turn<T: Transport>(
         &mut self,
@@ -501,7 +500,7 @@ impl<'c, F: NorFlash, D: Decoder, A: Algorithms> Client<'c, F, Xip, D, A> {
 }
 
 /// Awaited. The same steps in the same order; what they do stands above, once.
-impl<'c, F: NorFlash, D: Decoder, A: Algorithms> Client<'c, F, Xip, D, A> {
+impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D, A> {
     /// Like [`turn`](Self::turn).
     pub async fn turn_async<T: AsyncTransport>(
         &mut self,

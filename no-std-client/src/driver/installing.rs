@@ -6,7 +6,7 @@
 
 use super::{Need, Stop, Work};
 use crate::failure::{Failure, ImageFault};
-use crate::flash::{Checkpoints, RegionError, StatePages, Storage, Xip};
+use crate::flash::{Checkpoints, RegionError, StatePages, Storage, Strategy};
 use crate::transport::{Ask, Opened, Path};
 use crate::update::{Installation, Request};
 use core::fmt::Write as _;
@@ -24,8 +24,8 @@ const PIECE_BYTES: usize = 256;
 
 /// An installation, up to the proof that the slot holds the image. `decoder` and `block` are lent by the function that drives
 /// it, so that they stand in its frame and are gone with it.
-pub struct Installing<'f, 'd, 'w, F, D> {
-    storage: Storage<'f, F, Xip>,
+pub struct Installing<'f, 'd, 'w, F, S, D> {
+    storage: Storage<'f, F, S>,
     pages: StatePages<'f, F>,
     checkpoints: Checkpoints<'f, F>,
     installation: &'w mut Installation<'d>,
@@ -55,11 +55,11 @@ enum Waits {
     Proven,
 }
 
-impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
+impl<'f, 'd, 'w, F: NorFlash, S: Strategy, D: Decoder> Installing<'f, 'd, 'w, F, S, D> {
     /// Begins what the decision names. The device must be one that [streams](crate::Intake::Streamed) patches of the
     /// decoder's profile; `block` holds a block of [`Profile::block_bytes`](tuffet_patch::Profile::block_bytes).
     pub fn begin(
-        storage: Storage<'f, F, Xip>,
+        storage: Storage<'f, F, S>,
         pages: StatePages<'f, F>,
         installation: &'w mut Installation<'d>,
         decoder: &'w mut D,
@@ -129,7 +129,7 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
         let count = left.min(PIECE_BYTES);
         let read_bytes = count.next_multiple_of(F::READ_SIZE.max(1));
         let target = piece.get_mut(..read_bytes).ok_or(RegionError::OutOfBounds)?;
-        self.storage.slot(slot).read(offset, target)?;
+        self.storage.slot(slot)?.read(offset, target)?;
         Ok(self
             .installation
             .receive_bytes(piece.get(..count).unwrap_or_default())?)
@@ -204,7 +204,7 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
                 return Ok(Err(fault));
             }
         };
-        let (mut old, mut new) = (self.storage.slot(old), self.storage.slot(new));
+        let (mut old, mut new) = (self.storage.slot(old)?, self.storage.slot(new)?);
         loop {
             match self.decoder.run(&authenticated, &mut old, &mut new) {
                 Ok(Progress::NeedsErase { from, to }) => {
@@ -237,7 +237,7 @@ impl<'f, 'd, 'w, F: NorFlash, D: Decoder> Installing<'f, 'd, 'w, F, D> {
     }
 }
 
-impl<F: NorFlash, D: Decoder> Work<F> for Installing<'_, '_, '_, F, D> {
+impl<F: NorFlash, S: Strategy, D: Decoder> Work<F> for Installing<'_, '_, '_, F, S, D> {
     fn need(&mut self) -> Result<Need<'_>, Stop<F::Error>> {
         while self.waits == Waits::Machine {
             self.turn()?;

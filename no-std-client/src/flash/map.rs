@@ -20,11 +20,10 @@
 //!        | slot A         | slot B         |   address, or images that run anywhere
 //!        +----------------+----------------+
 //!
-//! Swap   +----------------+----------------+-----------------------------------+
-//!        | runs from here | staged         | journal: one record for each unit |   one link address; the bootloader
-//!        |                |                | that moved, and the unit itself   |   moves images. Laid out only.
-//!        +----------------+----------------+-----------------------------------+
-//!        journal record (16 bytes): step (1), unit (2), sequence (4), zero (5), CRC-32 (4)
+//! Swap   +----------------+--------------------+---------+   one link address: the bootloader exchanges the two images,
+//!        | running        | staged: one erase  | journal |   unit by unit, and a journal says how far it is
+//!        |                | unit more          |         |
+//!        +----------------+--------------------+---------+
 //! ```
 //!
 //! The map of a micro:bit, 256 KiB in units of 1 KiB; the bootloader has the first 12 KiB, and 2 KiB stay free:
@@ -48,9 +47,25 @@
 //! const _: () = assert!(MAP.check(UNITS, SmallState::SNAPSHOT_BYTES).is_ok());
 //! assert_eq!(MAP.slots.addresses(), [66 * KIB, 161 * KIB]);
 //! ```
+//!
+//! The slots of the same part, where every image is linked for one address:
+//!
+//! ```
+//! # use tuffet_no_std_client::flash::{Span, Swap, Units};
+//! # const KIB: u32 = 1024;
+//! # const UNITS: Units = Units { capacity: 256 * KIB, erase_bytes: KIB, write_bytes: 4 };
+//! const JOURNAL_BYTES: u32 = Swap::journal_bytes(90 * KIB, UNITS);
+//! const SLOTS: Swap = Swap {
+//!     running: Span::new(66 * KIB, 90 * KIB),
+//!     staged: Span::new(156 * KIB, 91 * KIB),
+//!     journal: Span::new(247 * KIB, JOURNAL_BYTES),
+//!     base: 0,
+//! };
+//! assert_eq!((SLOTS.addresses(), JOURNAL_BYTES), ([66 * KIB; 2], 6 * KIB));
+//! ```
 
 use super::state_pages::RECORD_BYTES;
-use tuffet_boot::Slot;
+use super::{Swap, Xip};
 use tuffet_release::DOCUMENT_BYTES_MAX;
 use tuffet_tuf::Limits;
 
@@ -82,51 +97,6 @@ pub struct Map<S> {
     pub slots: S,
 }
 
-/// What the slots of a part are, and how an image comes to run.
-pub trait Strategy {
-    /// All that the strategy occupies.
-    fn spans(&self) -> [Span; 3];
-}
-
-/// Each image runs where it lies.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Xip {
-    /// Slots A and B, of the same length.
-    pub slots: [Span; 2],
-    /// The address at which the processor sees offset 0 of the flash.
-    pub base: u32,
-}
-
-/// One link address: a bootloader exchanges the two slots, unit by unit, with a journal. The layout is reserved; nothing
-/// runs it yet. What a client does with [`Xip`],
-///
-/// ```
-/// use embedded_storage::nor_flash::NorFlash;
-/// use tuffet_no_std_client::{Client, flash::Xip, patch::SmallState};
-/// fn running<F: NorFlash>(client: &Client<'_, F, Xip, SmallState>) -> bool {
-///     client.running().is_ok()
-/// }
-/// ```
-///
-/// it does not do with such a map:
-///
-/// ```compile_fail
-/// use embedded_storage::nor_flash::NorFlash;
-/// use tuffet_no_std_client::{Client, flash::Swap, patch::SmallState};
-/// fn running<F: NorFlash>(client: &Client<'_, F, Swap, SmallState>) -> bool {
-///     client.running().is_ok()
-/// }
-/// ```
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Swap {
-    /// Where the image runs.
-    pub running: Span,
-    /// Where the next one waits.
-    pub staged: Span,
-    /// What was moved so far, and the unit that is being moved.
-    pub journal: Span,
-}
-
 /// The numbers of a flash part.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Units {
@@ -147,6 +117,8 @@ pub enum Part {
     Checkpoints,
     /// The release document.
     Document,
+    /// The journal of exchanges.
+    Journal,
     /// The root areas.
     Roots,
     /// The slots.
@@ -167,6 +139,8 @@ pub enum MapError {
     OutOfBounds(Part),
     /// It shares bytes with another part.
     Overlap(Part),
+    /// It has more erase units than can be counted.
+    TooLong(Part),
     /// It is shorter than what it must hold.
     TooShort(Part),
     /// The write unit does not divide what is written at once, 64 bytes.
@@ -189,38 +163,6 @@ impl Span {
     }
 }
 
-impl Xip {
-    /// Where the processor sees the slots: what images are linked for.
-    #[must_use]
-    pub const fn addresses(&self) -> [u32; 2] {
-        let [a, b] = self.slots;
-        [self.base.saturating_add(a.start), self.base.saturating_add(b.start)]
-    }
-
-    /// A slot.
-    #[must_use]
-    pub const fn slot(&self, slot: Slot) -> Span {
-        let [a, b] = self.slots;
-        match slot {
-            Slot::A => a,
-            Slot::B => b,
-        }
-    }
-}
-
-impl Strategy for Xip {
-    fn spans(&self) -> [Span; 3] {
-        let [a, b] = self.slots;
-        [a, b, Span::new(0, 0)]
-    }
-}
-
-impl Strategy for Swap {
-    fn spans(&self) -> [Span; 3] {
-        [self.running, self.staged, self.journal]
-    }
-}
-
 impl Map<Xip> {
     /// Checks everything that can be wrong with a map, for firmware that would rather not build. `checkpoint_bytes` is the
     /// length of a record of the decoder.
@@ -229,13 +171,48 @@ impl Map<Xip> {
         if slot_a.bytes != slot_b.bytes {
             return Err(MapError::TooShort(Part::Slots));
         }
-        self.check_parts(units, checkpoint_bytes, &[slot_a, slot_b])
+        let parts = [(Part::Slots, slot_a, 1), (Part::Slots, slot_b, 1), NOTHING];
+        self.check_parts(units, checkpoint_bytes, &parts)
+    }
+}
+
+/// A part that a strategy does not have.
+const NOTHING: Claim = (Part::Slots, Span::new(0, 0), 0);
+
+/// A part, where it is, and the bytes that it must have.
+type Claim = (Part, Span, u64);
+
+impl Map<Swap> {
+    /// The same for a part that exchanges its slots.
+    #[allow(clippy::as_conversions, reason = "widening, in a function for the compiler")]
+    pub const fn check(&self, units: Units, checkpoint_bytes: usize) -> Result<(), MapError> {
+        let Swap {
+            running,
+            staged,
+            journal,
+            ..
+        } = self.slots;
+        let staged_bytes = (running.bytes as u64).saturating_add(units.erase_bytes as u64);
+        let journal_bytes = Swap::journal_bytes(running.bytes, units) as u64;
+        if running.bytes.div_ceil(units.erase_bytes) > Swap::UNITS_MAX {
+            return Err(MapError::TooLong(Part::Slots));
+        }
+        // Two areas, each of whole erase units.
+        if !journal.bytes.is_multiple_of(units.erase_bytes.saturating_mul(2)) {
+            return Err(MapError::NotErasable(Part::Journal));
+        }
+        let parts = [
+            (Part::Slots, running, 1),
+            (Part::Slots, staged, staged_bytes),
+            (Part::Journal, journal, journal_bytes),
+        ];
+        self.check_parts(units, checkpoint_bytes, &parts)
     }
 }
 
 impl<S> Map<S> {
     #[allow(clippy::as_conversions, reason = "widening, in a function for the compiler")]
-    const fn check_parts(&self, units: Units, checkpoint_bytes: usize, slots: &[Span; 2]) -> Result<(), MapError> {
+    const fn check_parts(&self, units: Units, checkpoint_bytes: usize, slots: &[Claim; 3]) -> Result<(), MapError> {
         if units.write_bytes == 0 || !64_u32.is_multiple_of(units.write_bytes) {
             return Err(MapError::WriteUnit);
         }
@@ -243,7 +220,7 @@ impl<S> Map<S> {
         let [root_a, root_b] = self.roots;
         let [snapshot_a, snapshot_b] = self.snapshots;
         let [checkpoint_a, checkpoint_b] = self.checkpoints;
-        let [slot_a, slot_b] = *slots;
+        let [first, second, third] = *slots;
         // A page of its own for each of two.
         let page_bytes = units.erase_bytes.saturating_mul(2);
         let state_bytes = RECORD_BYTES.saturating_mul(2);
@@ -263,10 +240,11 @@ impl<S> Map<S> {
             (Part::Document, self.document, DOCUMENT_BYTES_MAX as u64),
             (Part::Checkpoints, checkpoint_a, checkpoint_bytes),
             (Part::Checkpoints, checkpoint_b, checkpoint_bytes),
-            (Part::Slots, slot_a, 1),
-            (Part::Slots, slot_b, 1),
+            first,
+            second,
+            third,
         ];
-        let mut rest: &[(Part, Span, u64)] = &parts;
+        let mut rest: &[Claim] = &parts;
         while let Some(((part, span, bytes_min), others)) = rest.split_first() {
             if (span.bytes as u64) < *bytes_min {
                 return Err(MapError::TooShort(*part));
@@ -369,5 +347,73 @@ mod tests {
             ..UNITS
         };
         assert_eq!(map().check(coarse, 8 * 1024), Err(MapError::WriteUnit));
+    }
+
+    fn swap_map() -> Map<Swap> {
+        let Map {
+            boot_record,
+            state,
+            roots,
+            snapshots,
+            document,
+            checkpoints,
+            ..
+        } = map();
+        Map {
+            boot_record,
+            state,
+            roots,
+            snapshots,
+            document,
+            checkpoints,
+            slots: Swap {
+                running: Span::new(66 * KIB, 90 * KIB),
+                staged: Span::new(156 * KIB, 91 * KIB),
+                journal: Span::new(247 * KIB, 6 * KIB),
+                base: 0,
+            },
+        }
+    }
+
+    #[test]
+    fn each_mistake_with_exchanged_slots_has_its_name() {
+        let check = |edit: &dyn Fn(&mut Map<Swap>)| {
+            let mut map = swap_map();
+            edit(&mut map);
+            map.check(UNITS, 8 * 1024)
+        };
+        assert_eq!(check(&|_| {}), Ok(()));
+        assert_eq!(Swap::journal_bytes(90 * KIB, UNITS), 6 * KIB);
+        assert_eq!(swap_map().slots.addresses(), [66 * KIB; 2]);
+        assert_eq!(
+            check(&|map| map.slots.staged.bytes = 90 * KIB),
+            Err(MapError::TooShort(Part::Slots))
+        );
+        assert_eq!(
+            check(&|map| map.slots.journal.bytes = 4 * KIB),
+            Err(MapError::TooShort(Part::Journal))
+        );
+        assert_eq!(
+            check(&|map| map.slots.journal.bytes = 7 * KIB),
+            Err(MapError::NotErasable(Part::Journal))
+        );
+        assert_eq!(
+            check(&|map| map.slots.journal.start = 246 * KIB),
+            Err(MapError::Overlap(Part::Slots))
+        );
+        assert_eq!(
+            check(&|map| map.slots.running.bytes = (Swap::UNITS_MAX + 1) * KIB),
+            Err(MapError::TooLong(Part::Slots))
+        );
+        let mut long = swap_map();
+        // A longer write unit makes longer places.
+        long.slots.journal.bytes = 12 * KIB;
+        let units = Units {
+            write_bytes: 32,
+            capacity: 512 * KIB,
+            ..UNITS
+        };
+        assert_eq!(Swap::journal_bytes(90 * KIB, units), 12 * KIB);
+        assert_eq!(long.check(units, 8 * 1024), Ok(()));
     }
 }

@@ -19,8 +19,12 @@ pub enum RegionError<E> {
     Busy,
     /// The driver failed.
     Flash(E),
+    /// What was written reads back as something else: the part is worn or failing.
+    NotKept,
     /// The access reaches outside the part.
     OutOfBounds,
+    /// Slots lie half exchanged, and the bootloader has not run since.
+    Unsettled,
 }
 
 impl<'f, F> Region<'f, F> {
@@ -45,7 +49,7 @@ where
 {
     fn kind(&self) -> NorFlashErrorKind {
         match self {
-            Self::Busy => NorFlashErrorKind::Other,
+            Self::Busy | Self::NotKept | Self::Unsettled => NorFlashErrorKind::Other,
             Self::Flash(error) => error.kind(),
             Self::OutOfBounds => NorFlashErrorKind::OutOfBounds,
         }

@@ -1,6 +1,6 @@
 //! The flash of a device with its map: where every driver and the bootloader begin.
 
-use super::{Checkpoints, FlashFile, Map, Region, RegionError, Span, StateError, StatePages, Xip};
+use super::{Checkpoints, FlashFile, Map, Region, RegionError, Span, StateError, StatePages, Strategy};
 use crate::state::DeviceState;
 use core::cell::RefCell;
 use embedded_storage::nor_flash::NorFlash;
@@ -81,9 +81,9 @@ impl<'f, F: NorFlash, S> Storage<'f, F, S> {
     }
 }
 
-impl<'f, F: NorFlash> Storage<'f, F, Xip> {
-    /// A slot, as a flash of its own.
-    pub const fn slot(&self, slot: Slot) -> Region<'f, F> {
-        self.region(self.map.slots.slot(slot))
+impl<'f, F: NorFlash, S: Strategy> Storage<'f, F, S> {
+    /// A slot where it lies at present, as a flash of its own.
+    pub fn slot(&self, slot: Slot) -> Result<Region<'f, F>, RegionError<F::Error>> {
+        Ok(self.region(S::place(self, slot)?))
     }
 }

@@ -198,7 +198,7 @@ fn again(
 
 fn boot(storage: &Storage<'_, Nor, Xip>, name: &str, is_it: fn(Why) -> bool) -> Option<()> {
     phase(name, &mut || {
-        let run = bootloader::choose_slot(storage).ok()?.ok()?;
+        let run = bootloader::choose_slot(storage, &mut || ()).ok()?.ok()?;
         is_it(run.why).then_some(())
     })
 }
@@ -232,7 +232,7 @@ fn sizes() {
         ("DeviceState", size_of::<DeviceState>()),
         ("Update", size_of::<Update<'_, SmallEd25519>>()),
         ("Checking", size_of::<Checking<'_, '_, '_, Nor, Xip, SmallEd25519>>()),
-        ("Installing", size_of::<Installing<'_, '_, '_, Nor, SmallState>>()),
+        ("Installing", size_of::<Installing<'_, '_, '_, Nor, Xip, SmallState>>()),
         ("SmallState", size_of::<SmallState>()),
         ("block", size_of::<<SmallState as Decoder>::Block>()),
     ];

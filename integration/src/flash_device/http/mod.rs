@@ -1,65 +1,33 @@
-//! The transport of the simulated device: HTTP/1.1 over a plain socket, with no more than an update needs.
+//! The transport of the simulated device: that of every small device, over a plain socket.
 //!
-//! - One connection a request. What is asked for is always a file of the repository, from an offset on.
-//! - It is not trusted: it moves bytes, and everything is verified behind it. But it is bounded, in the length of a head and
-//!   in time, and an answer that it does not understand is an error, never a guess.
-//! - 404 and 403 mean "there is no such file". A server that answers 200 instead of 206 sends the bytes before the offset
-//!   again; they are dropped here.
 //! - It reaches this machine only: there is no TLS on it, and it is not for a network.
+//! - It is bounded in time: a server that is silent, or slow for too long, is one that failed.
 
-mod answer;
-
-use answer::{Answer, Head, READ_TIMEOUT};
-use std::io::Write as _;
+use embedded_io::{ErrorKind, ErrorType, Read, Write};
+use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
-use std::time::Duration;
-use tuffet_no_std_client::transport::{Ask, Etag, Opened, Transport};
+use std::time::{Duration, Instant};
+use tuffet_no_std_client::http::{Connect, Http, HttpError};
 
 /// The longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest silence of a server.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest time for a whole answer, however little a server sends at a time.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(600);
+/// What the transport is lent.
+const BUFFER_BYTES: usize = 1_024;
 
-/// Why bytes did not come. All of these may be tried again later.
+/// Why a socket failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HttpError {
-    /// No connection, or it ended in the middle.
-    #[error("the connection failed: {reason}")]
-    Broken {
-        /// What the system said, or what is missing.
-        reason: String,
-    },
-    /// The head of the answer is longer than it may be.
-    #[error("the server's answer to {path} has a head of more than {bytes_max} bytes")]
-    HeadTooLong {
-        /// The path that was asked for.
-        path: String,
-        /// The limit in bytes.
-        bytes_max: usize,
-    },
-    /// The answer is no HTTP that is understood here.
-    #[error("the server's answer to {path} is not understood: {fault}")]
-    Malformed {
-        /// The path that was asked for.
-        path: String,
-        /// What is wrong with it.
-        fault: &'static str,
-    },
-    /// The answer is not one that the update protocol knows.
-    #[error("the server answered {status} for {path}")]
-    Status {
-        /// The HTTP status code.
-        status: u16,
-        /// The path that was asked for.
-        path: String,
-        /// Seconds which the server asks to wait.
-        retry_after_s: Option<u32>,
-    },
-    /// A range answer that does not fit what was asked for.
-    #[error("the server answered with another range of {path} than the one asked for")]
-    WrongRange {
-        /// The path that was asked for.
-        path: String,
-    },
+#[error("{reason}")]
+pub struct SocketError {
+    /// What the system said, or what is missing.
+    reason: String,
 }
+
+/// Why bytes did not come.
+pub type SocketHttpError = HttpError<SocketError>;
 
 /// An address that this transport does not reach.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,31 +36,19 @@ pub struct BadAddress {
     address: String,
 }
 
-/// What came so far, and for how many requests.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub struct Received {
-    /// Number of requests.
-    pub requests: u64,
-    /// Bytes of bodies, also of those that were dropped: what `tuffet-client` counts.
-    pub body_bytes: u64,
-    /// Bytes around them: heads, and the frames of chunks.
-    pub head_bytes: u64,
-}
-
-/// The way to a repository on this machine.
-pub struct Http {
+/// A repository on this machine, and what a transport to it works in.
+#[derive(Debug)]
+pub struct Place {
     server: SocketAddr,
     /// What goes into `Host`.
     host: String,
     /// Begins and ends with a slash.
     base: String,
-    answer: Option<Answer>,
-    received: Received,
-    failed: Option<HttpError>,
+    buffer: [u8; BUFFER_BYTES],
 }
 
-impl Http {
-    /// The transport for an address, `http://127.0.0.1:PORT` with or without a path.
+impl Place {
+    /// The place of an address, `http://127.0.0.1:PORT` with or without a path.
     pub fn new(address: &str) -> Result<Self, BadAddress> {
         let bad = || BadAddress {
             address: address.to_owned(),
@@ -115,109 +71,106 @@ impl Http {
             server,
             host: host.to_owned(),
             base: format!("/{path}{slash}"),
-            answer: None,
-            received: Received::default(),
-            failed: None,
+            buffer: [0; BUFFER_BYTES],
         })
     }
 
-    /// What came so far.
+    /// The way there.
+    pub fn http(&mut self) -> Http<'_, Socket> {
+        Http::new(Socket::to(self.server), &self.host, &self.base, &mut self.buffer)
+    }
+}
+
+/// A socket that can be connected to its server again and again.
+#[derive(Debug)]
+pub struct Socket {
+    server: SocketAddr,
+    open: Option<Open>,
+}
+
+/// A connection that ends when its time is over.
+#[derive(Debug)]
+struct Open {
+    stream: TcpStream,
+    ends_at: Instant,
+}
+
+impl Socket {
+    /// A socket of this server. Nothing is connected yet.
     #[must_use]
-    pub fn received(&self) -> Received {
-        self.received
+    pub const fn to(server: SocketAddr) -> Self {
+        Self { server, open: None }
     }
 
-    /// Why the last request or its answer failed; `None` if it did not.
-    #[must_use]
-    pub fn failed(&self) -> Option<&HttpError> {
-        self.failed.as_ref()
-    }
-
-    fn request(&mut self, ask: &Ask<'_>) -> Result<Opened, HttpError> {
-        let stream = TcpStream::connect_timeout(&self.server, CONNECT_TIMEOUT).map_err(broken)?;
-        stream.set_write_timeout(Some(READ_TIMEOUT)).map_err(broken)?;
-        let (host, base) = (&self.host, &self.base);
-        let mut request = format!(
-            "GET {base}{} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: tuffet\r\nConnection: close\r\n",
-            ask.path
-        );
-        if ask.offset > 0 {
-            request.push_str(&format!("Range: bytes={}-\r\n", ask.offset));
-        }
-        if let Some(etag) = ask.unless {
-            request.push_str(&format!("If-None-Match: {etag}\r\n"));
-        }
-        request.push_str("\r\n");
-        (&stream).write_all(request.as_bytes()).map_err(broken)?;
-        self.received.requests += 1;
-        let (head, answer) = Answer::begin(stream, ask.path, &mut self.received)?;
-        self.opened(ask, head, answer)
-    }
-
-    fn opened(&mut self, ask: &Ask<'_>, head: Head, mut answer: Answer) -> Result<Opened, HttpError> {
-        let path = || ask.path.to_owned();
-        match head.status {
-            // The server does not do ranges: what is here already comes once more.
-            200 => answer.skip(u64::from(ask.offset), &mut self.received)?,
-            206 if ask.offset > 0 => {
-                let range = head.content_range.unwrap_or_default();
-                if !range.starts_with(&format!("bytes {}-", ask.offset)) {
-                    return Err(HttpError::WrongRange { path: path() });
-                }
-            }
-            304 if ask.unless.is_some() => return Ok(Opened::NotModified),
-            403 | 404 => return Ok(Opened::Absent),
-            status => {
-                return Err(HttpError::Status {
-                    status,
-                    path: path(),
-                    retry_after_s: head.retry_after_s,
-                });
-            }
-        }
-        self.answer = Some(answer);
-        // A tag that is too long to keep is none.
-        let etag = head.etag.and_then(|etag| Etag::from(&etag).ok());
-        Ok(Opened::Present { etag })
-    }
-
-    fn note<T>(&mut self, outcome: Result<T, HttpError>) -> Result<T, ()> {
-        outcome.map_err(|error| {
-            self.answer = None;
-            self.failed = Some(error);
+    fn open(&mut self) -> Result<&mut Open, SocketError> {
+        self.open.as_mut().ok_or_else(|| SocketError {
+            reason: "it is not connected".to_owned(),
         })
     }
 }
 
-impl Transport for Http {
-    type Error = ();
+impl embedded_io::Error for SocketError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Other
+    }
+}
 
-    fn open(&mut self, ask: &Ask<'_>) -> Result<Opened, ()> {
-        (self.answer, self.failed) = (None, None);
-        let opened = self.request(ask);
-        self.note(opened)
+impl ErrorType for Socket {
+    type Error = SocketError;
+}
+
+impl Read for Socket {
+    fn read(&mut self, space: &mut [u8]) -> Result<usize, SocketError> {
+        self.open()?.read(space).map_err(failed)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, SocketError> {
+        self.open()?.stream.write(bytes).map_err(failed)
     }
 
-    fn read(&mut self, space: &mut [u8]) -> Result<usize, ()> {
-        let read = match &mut self.answer {
-            Some(answer) => answer.read(space, &mut self.received),
-            None => Err(HttpError::Broken {
-                reason: "nothing is open".to_owned(),
-            }),
-        };
-        self.note(read)
+    fn flush(&mut self) -> Result<(), SocketError> {
+        self.open()?.stream.flush().map_err(failed)
+    }
+}
+
+impl Connect for Socket {
+    fn connect(&mut self) -> Result<(), SocketError> {
+        self.open = None;
+        let stream = TcpStream::connect_timeout(&self.server, CONNECT_TIMEOUT).map_err(failed)?;
+        stream.set_write_timeout(Some(READ_TIMEOUT)).map_err(failed)?;
+        let ends_at = Instant::now() + ANSWER_TIME_MAX;
+        self.open = Some(Open { stream, ends_at });
+        Ok(())
     }
 
-    fn retry_after_s(&self) -> Option<u32> {
-        match self.failed {
-            Some(HttpError::Status { retry_after_s, .. }) => retry_after_s,
-            _ => None,
+    fn close(&mut self) {
+        self.open = None;
+    }
+}
+
+impl Open {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let left = self.ends_at.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the server takes too long for one answer",
+                ));
+            }
+            self.stream.set_read_timeout(Some(left.min(READ_TIMEOUT)))?;
+            match self.stream.read(space) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
         }
     }
 }
 
-fn broken(error: std::io::Error) -> HttpError {
-    HttpError::Broken {
+fn failed(error: io::Error) -> SocketError {
+    SocketError {
         reason: error.to_string(),
     }
 }

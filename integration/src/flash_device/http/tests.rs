@@ -1,14 +1,15 @@
-use super::answer::HEAD_BYTES_MAX;
 use super::*;
 use crate::server::{Server, entity_tag};
 use crate::site::{Fault, Site};
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use tuffet_no_std_client::http::{HEAD_BYTES_MAX, HEADERS_MAX, Received, Unclear};
+use tuffet_no_std_client::transport::{Ask, Etag, Opened, Transport as _};
 
 const FILE: &[u8] = b"0123456789";
 
 /// A server that answers one request with these bytes, and closes.
-fn once(answer: &[u8]) -> Http {
+fn once(answer: &[u8]) -> Place {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let answer = answer.to_vec();
@@ -19,7 +20,7 @@ fn once(answer: &[u8]) -> Http {
         // The client may have heard enough.
         let _ = (&stream).write_all(&answer);
     });
-    Http::new(&format!("http://{address}")).unwrap()
+    Place::new(&format!("http://{address}")).unwrap()
 }
 
 fn ask(offset: u32) -> Ask<'static> {
@@ -32,7 +33,7 @@ fn ask(offset: u32) -> Ask<'static> {
 }
 
 /// All that comes of a file; what is wrong with it, else.
-fn fetch(http: &mut Http, ask: &Ask<'_>) -> Result<Option<Vec<u8>>, HttpError> {
+fn fetch(http: &mut Http<'_, Socket>, ask: &Ask<'_>) -> Result<Option<Vec<u8>>, SocketHttpError> {
     let outcome = http.open(ask).and_then(|opened| {
         let mut bytes = Vec::new();
         if !matches!(opened, Opened::Present { .. }) {
@@ -50,17 +51,16 @@ fn fetch(http: &mut Http, ask: &Ask<'_>) -> Result<Option<Vec<u8>>, HttpError> {
     outcome.map_err(|()| http.failed().unwrap().clone())
 }
 
-fn fetch_once(answer: &str, offset: u32) -> Result<Option<Vec<u8>>, HttpError> {
-    fetch(&mut once(answer.as_bytes()), &ask(offset))
+fn fetch_once(answer: &str, offset: u32) -> Result<Option<Vec<u8>>, SocketHttpError> {
+    fetch(&mut once(answer.as_bytes()).http(), &ask(offset))
 }
 
-fn malformed(fault: &'static str) -> Result<Option<Vec<u8>>, HttpError> {
-    let path = "f".to_owned();
-    Err(HttpError::Malformed { path, fault })
+fn unclear(fault: Unclear) -> Result<Option<Vec<u8>>, SocketHttpError> {
+    Err(HttpError::Unclear(fault))
 }
 
-fn is_broken(outcome: &Result<Option<Vec<u8>>, HttpError>) -> bool {
-    matches!(outcome, Err(HttpError::Broken { .. }))
+fn is_broken(outcome: &Result<Option<Vec<u8>>, SocketHttpError>) -> bool {
+    matches!(outcome, Err(HttpError::EndedEarly | HttpError::Stream(_)))
 }
 
 fn site() -> Site {
@@ -70,12 +70,12 @@ fn site() -> Site {
 }
 
 /// A server with a fault, and the way to it.
-fn faulty(fault: Fault) -> (Server, Http) {
+fn faulty(fault: Fault) -> (Server, Place) {
     let mut site = site();
     site.fault("f", fault);
     let server = Server::start(site).unwrap();
-    let http = Http::new(&server.url()).unwrap();
-    (server, http)
+    let place = Place::new(&server.url()).unwrap();
+    (server, place)
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn only_this_machine_is_reached() {
         "http://127.0.0.1/a/b",
         "http://[::1]:80/",
     ] {
-        assert!(Http::new(good).is_ok(), "{good}");
+        assert!(Place::new(good).is_ok(), "{good}");
     }
     for bad in [
         "https://127.0.0.1/",
@@ -96,14 +96,15 @@ fn only_this_machine_is_reached() {
         "http://127.0.0.1:x/",
         "/tmp/repository",
     ] {
-        assert!(Http::new(bad).is_err(), "{bad}");
+        assert!(Place::new(bad).is_err(), "{bad}");
     }
 }
 
 #[test]
 fn whole_file_comes_with_its_tag_and_is_counted() {
     let server = Server::start(site()).unwrap();
-    let mut http = Http::new(&server.url()).unwrap();
+    let mut place = Place::new(&server.url()).unwrap();
+    let mut http = place.http();
     let Ok(Opened::Present { etag: Some(etag) }) = http.open(&ask(0)) else {
         panic!("the file is there: {:?}", http.failed())
     };
@@ -117,7 +118,8 @@ fn whole_file_comes_with_its_tag_and_is_counted() {
 #[test]
 fn what_did_not_change_comes_without_a_body() {
     let server = Server::start(site()).unwrap();
-    let mut http = Http::new(&server.url()).unwrap();
+    let mut place = Place::new(&server.url()).unwrap();
+    let mut http = place.http();
     let etag = Etag::from(&entity_tag(FILE)).unwrap();
     let unless = Ask {
         unless: Some(&etag),
@@ -128,7 +130,6 @@ fn what_did_not_change_comes_without_a_body() {
     // Nobody asked on a condition: this is no answer.
     let status = |status| HttpError::Status {
         status,
-        path: "f".to_owned(),
         retry_after_s: None,
     };
     assert_eq!(
@@ -144,7 +145,8 @@ fn what_did_not_change_comes_without_a_body() {
 #[test]
 fn file_goes_on_by_range() {
     let server = Server::start(site()).unwrap();
-    let mut http = Http::new(&server.url()).unwrap();
+    let mut place = Place::new(&server.url()).unwrap();
+    let mut http = place.http();
     assert_eq!(fetch(&mut http, &ask(4)).unwrap().unwrap(), &FILE[4..]);
     assert_eq!(server.requests()[0].range_from(), Some(4));
     assert_eq!(http.received().body_bytes, 6);
@@ -152,27 +154,30 @@ fn file_goes_on_by_range() {
 
 #[test]
 fn whole_file_instead_of_a_range_is_cut_in_front() {
-    let (_server, mut http) = faulty(Fault::RangeIgnored);
+    let (_server, mut place) = faulty(Fault::RangeIgnored);
+    let mut http = place.http();
     assert_eq!(fetch(&mut http, &ask(4)).unwrap().unwrap(), &FILE[4..]);
     assert_eq!(http.received().body_bytes, 10);
-    assert!(is_broken(&fetch_once(
-        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
-        4
-    )));
+    // It ends before the offset: there are no bytes behind it.
+    let short = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
+    assert_eq!(fetch_once(short, 4).unwrap().unwrap(), b"");
+    let cut = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc";
+    assert!(is_broken(&fetch_once(cut, 4)));
 }
 
 #[test]
 fn another_range_than_asked_for_is_refused() {
-    let (_server, mut http) = faulty(Fault::RangeShifted);
-    let path = "f".to_owned();
-    assert_eq!(fetch(&mut http, &ask(4)), Err(HttpError::WrongRange { path }));
+    let (_server, mut place) = faulty(Fault::RangeShifted);
+    let mut http = place.http();
+    assert_eq!(fetch(&mut http, &ask(4)), Err(HttpError::WrongRange));
     let without = "HTTP/1.1 206 Partial Content\r\nContent-Length: 1\r\n\r\nx";
-    assert!(matches!(fetch_once(without, 4), Err(HttpError::WrongRange { .. })));
+    assert!(matches!(fetch_once(without, 4), Err(HttpError::WrongRange)));
 }
 
 #[test]
 fn file_that_ends_early_is_broken_and_not_short() {
-    let (_server, mut http) = faulty(Fault::Reset { bytes: 3 });
+    let (_server, mut place) = faulty(Fault::Reset { bytes: 3 });
+    let mut http = place.http();
     assert!(is_broken(&fetch(&mut http, &ask(0))));
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     for body in ["", "5\r\nabc", "3\r\nabc\r\n", "3\r\nabc\r\n0\r\n"] {
@@ -199,17 +204,19 @@ fn body_without_a_length_lasts_as_long_as_the_connection() {
 #[test]
 fn absent_is_404_or_403_and_nothing_else() {
     for status in [404, 403] {
-        let (_server, mut http) = faulty(Fault::Status {
+        let (_server, mut place) = faulty(Fault::Status {
             code: status,
             retry_after_s: None,
         });
+        let mut http = place.http();
         assert_eq!(fetch(&mut http, &ask(0)), Ok(None));
     }
     for code in [301, 410, 416, 500] {
-        let (_server, mut http) = faulty(Fault::Status {
+        let (_server, mut place) = faulty(Fault::Status {
             code,
             retry_after_s: None,
         });
+        let mut http = place.http();
         let outcome = fetch(&mut http, &ask(0));
         assert!(
             matches!(outcome, Err(HttpError::Status { status, .. }) if status == code),
@@ -220,10 +227,11 @@ fn absent_is_404_or_403_and_nothing_else() {
 
 #[test]
 fn server_that_asks_to_be_left_alone_is_heard() {
-    let (server, mut http) = faulty(Fault::Status {
+    let (server, mut place) = faulty(Fault::Status {
         code: 503,
         retry_after_s: Some(7),
     });
+    let mut http = place.http();
     assert_eq!(http.open(&ask(0)), Err(()));
     assert_eq!(http.retry_after_s(), Some(7));
     // It counts for the failure that it came with.
@@ -231,7 +239,8 @@ fn server_that_asks_to_be_left_alone_is_heard() {
     assert!(http.open(&ask(0)).is_ok());
     assert_eq!(http.retry_after_s(), None);
     let date = "HTTP/1.1 503 Busy\r\nRetry-After: Wed, 01 Jan 2031 00:00:00 GMT\r\n\r\n";
-    let mut http = once(date.as_bytes());
+    let mut place = once(date.as_bytes());
+    let mut http = place.http();
     assert_eq!(http.open(&ask(0)), Err(()));
     assert_eq!(http.retry_after_s(), None);
 }
@@ -240,43 +249,41 @@ fn server_that_asks_to_be_left_alone_is_heard() {
 fn answers_that_are_not_understood_are_refused() {
     let ok = "HTTP/1.1 200 OK\r\n";
     let cases = [
-        ("HTTP/2 200\r\n\r\n".to_owned(), "it does not begin with a status"),
-        (format!("{ok}nothing\r\n\r\n"), "a header has no value"),
-        (format!("{ok}Content-Length: +3\r\n\r\n"), "its length is no number"),
+        ("HTTP/2 200\r\n\r\n".to_owned(), Unclear::Status),
+        (format!("{ok}nothing\r\n\r\n"), Unclear::Header),
+        (format!("{ok}Content-Length: +3\r\n\r\n"), Unclear::Length),
         (
             format!("{ok}Content-Length: 3\r\nContent-Length: 4\r\n\r\n"),
-            "it has two lengths",
+            Unclear::TwoLengths,
         ),
         (
             format!("{ok}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"),
-            "it has two lengths",
+            Unclear::TwoLengths,
         ),
-        (
-            format!("{ok}Transfer-Encoding: gzip\r\n\r\n"),
-            "it has an encoding that was not asked for",
-        ),
+        (format!("{ok}Transfer-Encoding: gzip\r\n\r\n"), Unclear::Encoding),
         (
             format!("{ok}Transfer-Encoding: chunked\r\n\r\n-1\r\n"),
-            "the length of a chunk is no number",
+            Unclear::ChunkLength,
         ),
         (
             format!("{ok}Transfer-Encoding: chunked\r\n\r\n3\r\nabcdef\r\n"),
-            "a chunk is longer than it says",
+            Unclear::ChunkEnd,
         ),
     ];
     for (answer, fault) in cases {
-        assert_eq!(fetch_once(&answer, 0), malformed(fault), "{answer}");
+        assert_eq!(fetch_once(&answer, 0), unclear(fault), "{answer}");
     }
 }
 
 #[test]
 fn head_is_bounded() {
+    let bytes_max = usize::from(HEAD_BYTES_MAX);
     let long = |bytes: usize| format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(bytes));
-    assert_eq!(fetch_once(&long(HEAD_BYTES_MAX - 100), 0).unwrap().unwrap(), b"");
-    let outcome = fetch_once(&long(HEAD_BYTES_MAX), 0);
-    assert!(matches!(outcome, Err(HttpError::HeadTooLong { .. })), "{outcome:?}");
-    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(HEAD_BYTES_MAX / 6));
-    assert!(matches!(fetch_once(&many, 0), Err(HttpError::HeadTooLong { .. })));
+    assert_eq!(fetch_once(&long(bytes_max - 100), 0).unwrap().unwrap(), b"");
+    let outcome = fetch_once(&long(bytes_max), 0);
+    assert!(matches!(outcome, Err(HttpError::HeadTooLong)), "{outcome:?}");
+    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(usize::from(HEADERS_MAX)));
+    assert!(matches!(fetch_once(&many, 0), Err(HttpError::HeadTooLong)));
 }
 
 #[test]
@@ -286,7 +293,7 @@ fn tag_that_is_too_long_to_keep_is_none() {
         "x".repeat(100)
     );
     assert_eq!(
-        once(answer.as_bytes()).open(&ask(0)),
+        once(answer.as_bytes()).http().open(&ask(0)),
         Ok(Opened::Present { etag: None })
     );
 }
@@ -294,7 +301,8 @@ fn tag_that_is_too_long_to_keep_is_none() {
 #[test]
 fn server_that_is_gone_is_an_error() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut http = Http::new(&format!("http://{address}/")).unwrap();
+    let mut place = Place::new(&format!("http://{address}/")).unwrap();
+    let mut http = place.http();
     assert!(is_broken(&fetch(&mut http, &ask(0))));
     assert_eq!(http.received(), Received::default());
 }

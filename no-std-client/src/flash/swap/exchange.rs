@@ -1,0 +1,101 @@
+//! Moving two images past each other.
+
+use super::journal::{Exchange, Journal};
+use super::{Swap, unit_bytes};
+use crate::flash::{Region, RegionError, Span, Storage};
+use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
+use tuffet_boot::Slot;
+
+/// Bytes that are copied at once: a multiple of every usual write unit.
+const PIECE_BYTES: usize = 128;
+
+/// Begins an exchange of all units that images of this length occupy, and brings it to its end.
+pub(super) fn begin<F: NorFlash>(
+    storage: &Storage<'_, F, Swap>,
+    mut journal: Journal<'_, F>,
+    leaves: Slot,
+    image_bytes: u32,
+    pet: &mut impl FnMut(),
+) -> Result<(), RegionError<F::Error>> {
+    let unit_bytes = unit_bytes::<F>();
+    let units = image_bytes.checked_next_multiple_of(unit_bytes).unwrap_or(u32::MAX);
+    if units > storage.map().slots.running.bytes {
+        return Err(RegionError::OutOfBounds);
+    }
+    let units = units
+        .checked_div(unit_bytes)
+        .and_then(|units| u16::try_from(units).ok());
+    let exchange = Exchange {
+        leaves,
+        units: units.ok_or(RegionError::OutOfBounds)?,
+    };
+    journal.begin(exchange, 0, pet)?;
+    go_on(storage, journal, exchange, 0, pet)
+}
+
+/// Does every step from this one on.
+pub(super) fn go_on<F: NorFlash>(
+    storage: &Storage<'_, F, Swap>,
+    mut journal: Journal<'_, F>,
+    exchange: Exchange,
+    done: u16,
+    pet: &mut impl FnMut(),
+) -> Result<(), RegionError<F::Error>> {
+    for step in done..exchange.steps() {
+        journal.prepare(pet)?;
+        let (from, to) = places(&storage.map().slots, exchange, step, unit_bytes::<F>());
+        copy(&mut storage.region(from), &mut storage.region(to), to.bytes, pet)?;
+        journal.note(pet)?;
+    }
+    Ok(())
+}
+
+/// What a step copies, and where to. Every second one is the first of its unit.
+fn places(slots: &Swap, exchange: Exchange, step: u16, unit_bytes: u32) -> (Span, Span) {
+    let index = u32::from(step).wrapping_div(2);
+    let above = |unit: u32| unit.saturating_add(1);
+    // The unit at the running place, where it is kept, and where that comes from which takes its place.
+    let (unit, kept, comes) = match exchange.leaves {
+        Slot::A => (index, index, above(index)),
+        Slot::B => {
+            let unit = u32::from(exchange.units).saturating_sub(above(index));
+            (unit, above(unit), unit)
+        }
+    };
+    let at = |span: Span, unit: u32| Span::new(span.start.saturating_add(unit.saturating_mul(unit_bytes)), unit_bytes);
+    let running = at(slots.running, unit);
+    if step.is_multiple_of(2) {
+        (running, at(slots.staged, kept))
+    } else {
+        (at(slots.staged, comes), running)
+    }
+}
+
+/// Copies a unit, and reads back what was written.
+fn copy<F: NorFlash>(
+    from: &mut Region<'_, F>,
+    to: &mut Region<'_, F>,
+    unit_bytes: u32,
+    pet: &mut impl FnMut(),
+) -> Result<(), RegionError<F::Error>> {
+    to.erase(0, unit_bytes)?;
+    pet();
+    let (mut piece, mut written) = ([0; PIECE_BYTES], [0; PIECE_BYTES]);
+    let mut offset = 0_u32;
+    while offset < unit_bytes {
+        let left = usize::try_from(unit_bytes.saturating_sub(offset)).unwrap_or(PIECE_BYTES);
+        let count = left.min(PIECE_BYTES);
+        let (Some(piece), Some(written)) = (piece.get_mut(..count), written.get_mut(..count)) else {
+            return Err(RegionError::OutOfBounds);
+        };
+        from.read(offset, piece)?;
+        to.write(offset, piece)?;
+        to.read(offset, written)?;
+        if piece != written {
+            return Err(RegionError::NotKept);
+        }
+        offset = offset.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        pet();
+    }
+    Ok(())
+}

@@ -1,0 +1,384 @@
+//! The journal of exchanges, in two areas that take turns.
+//!
+//! ```text
+//! area 0 (half of the span)                                            area 1
+//! +-------+-------+---------+---------+---------+---------+-----+      +-------------------------------+
+//! | Begin | Begin | saved   | moved   | saved   | moved   | ... |      | the exchange before, or       |
+//! |       |       | mark 0  | mark 1  | mark 2  | mark 3  |     |      | the one after                 |
+//! +-------+-------+---------+---------+---------+---------+-----+      +-------------------------------+
+//!   0       1       2 ..                        up to 1 + 2 * units      each place 16 bytes, or a longer write unit
+//!
+//! Begin, little-endian                              mark
+//!  0..2   sequence                                   0..16  zero
+//!  2..4   units that are exchanged
+//!  4..6   steps that were done before this area
+//!  6..8   the slot that leaves: 0 is A, 1 is B
+//!  8..16  bytes 0 to 7 with every bit inverted
+//! ```
+//!
+//! - An exchange has an area of its own. The area with the newer sequence counts; of two neighbours that is plain also
+//!   where the sequence begins again at 0. So which slot lies at the running place is never erased: the other area is.
+//! - A *Begin* is read exactly. Of each bit and its inverted one exactly one is cleared, so neither a write that was cut, which
+//!   clears too few, nor a single flipped bit makes another Begin. Both copies must stand before the first mark does; from then on
+//!   one is enough. Until the first mark nothing but the free unit was touched, so an exchange that is forgotten there never
+//!   began.
+//! - A *mark* is read by majority: it is nearer to zeros or nearer to ones. A single flipped bit does not change that. A mark
+//!   that was cut may be read either way. It was begun after its step was done and read back, so "done" is true; and nothing
+//!   after it was begun, so doing the step again finds what it copies from. A mark stands for all before it.
+//! - A place is written once. Before a step begins, the place of its mark must be erased, and the mark before it whole. Where
+//!   a cut or a flipped bit left something else, the exchange goes on in the other area, whose Begin says how many steps were
+//!   done.
+//! - After its last mark an exchange is complete, and the other slot lies at the running place. A device without a Begin never
+//!   exchanged anything: slot A does.
+
+use super::{Swap, unit_bytes};
+use crate::flash::{Region, RegionError, Span, Storage};
+use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
+use tuffet_boot::Slot;
+
+/// Bytes of a Begin and of a mark.
+const WORD_BYTES: usize = 16;
+/// The longest write unit.
+const STRIDE_MAX: usize = 64;
+/// Places before the first mark.
+const BEGINS: u32 = 2;
+/// Bits of a mark beyond which it says "done".
+const HALF_BITS: u32 = 64;
+
+type Word = [u8; WORD_BYTES];
+const MARK: Word = [0; WORD_BYTES];
+
+/// Bytes from one place to the next on a part with this write unit.
+pub(super) const fn stride(write_bytes: u32) -> u32 {
+    if write_bytes > 16 { write_bytes } else { 16 }
+}
+
+/// Places for an exchange of so many units.
+pub(super) const fn places(units: u32) -> u32 {
+    units.saturating_mul(2).saturating_add(BEGINS)
+}
+
+/// An exchange: from the slot that leaves the running place to the other one.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) struct Exchange {
+    pub(super) leaves: Slot,
+    pub(super) units: u16,
+}
+
+impl Exchange {
+    /// Steps of the whole exchange.
+    pub(super) const fn steps(self) -> u16 {
+        self.units.saturating_mul(2)
+    }
+}
+
+/// What lies at the running place.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Parts of both slots: so many steps of this exchange are done.
+    Between(Exchange, u16),
+    /// This slot.
+    Runs(Slot),
+}
+
+/// The journal of a part.
+pub(super) struct Journal<'f, F> {
+    region: Region<'f, F>,
+    area_bytes: u32,
+    newest: Option<Newest>,
+}
+
+#[derive(Copy, Clone)]
+struct Newest {
+    area: Area,
+    begin: Begin,
+    done: u16,
+}
+
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Area {
+    First,
+    Second,
+}
+
+#[derive(Copy, Clone, PartialEq, Eq)]
+struct Begin {
+    sequence: u16,
+    exchange: Exchange,
+    /// Steps that were done before it.
+    done: u16,
+}
+
+impl<'f, F: NorFlash> Journal<'f, F> {
+    /// Reads both areas.
+    pub(super) fn open(storage: &Storage<'f, F, Swap>) -> Result<Self, RegionError<F::Error>> {
+        let Span { start, bytes } = storage.map().slots.journal;
+        let mut journal = Self {
+            region: storage.region(Span::new(start, bytes)),
+            area_bytes: bytes.wrapping_div(2),
+            newest: None,
+        };
+        let units_max = storage.map().slots.running.bytes.checked_div(unit_bytes::<F>());
+        for area in [Area::First, Area::Second] {
+            let found = journal.read_area(area, units_max.unwrap_or(0))?;
+            journal.newest = match (journal.newest, found) {
+                (Some(known), Some(found)) if found.begin.is_after(&known.begin) => Some(found),
+                (known, found) => known.or(found),
+            };
+        }
+        Ok(journal)
+    }
+
+    /// What lies at the running place.
+    pub(super) const fn standing(&self) -> Standing {
+        match self.newest {
+            None => Standing::Runs(Slot::A),
+            Some(Newest { begin, done, .. }) if done >= begin.exchange.steps() => {
+                Standing::Runs(begin.exchange.leaves.other())
+            }
+            Some(Newest { begin, done, .. }) => Standing::Between(begin.exchange, done),
+        }
+    }
+
+    /// Writes into the other area that this exchange begins, or goes on, behind so many steps.
+    pub(super) fn begin(
+        &mut self,
+        exchange: Exchange,
+        done: u16,
+        pet: &mut impl FnMut(),
+    ) -> Result<(), RegionError<F::Error>> {
+        let (area, sequence) = self.newest.map_or((Area::First, 0), |newest| {
+            (newest.area.other(), newest.begin.sequence.wrapping_add(1))
+        });
+        let from = self.start(area);
+        self.region.erase(from, from.saturating_add(self.area_bytes))?;
+        pet();
+        let begin = Begin {
+            sequence,
+            exchange,
+            done,
+        };
+        for copy in 0..BEGINS {
+            self.write(area, copy, &begin.encode(), pet)?;
+        }
+        self.newest = Some(Newest { area, begin, done });
+        Ok(())
+    }
+
+    /// Sees to it that the next mark can be written, and that the one before it stands for good. Before the step, so that
+    /// what is read of the old area cannot be older than what is done.
+    pub(super) fn prepare(&mut self, pet: &mut impl FnMut()) -> Result<(), RegionError<F::Error>> {
+        let newest = self.newest.ok_or(RegionError::Unsettled)?;
+        let Newest { area, begin, done } = newest;
+        let is_free = is_blank(self.read(area, mark_place(done))?.as_slice());
+        let is_firm = match done.checked_sub(1) {
+            Some(last) if last >= begin.done => self.read_word(area, mark_place(last))? == MARK,
+            Some(_) | None => true,
+        };
+        if is_free && is_firm {
+            return Ok(());
+        }
+        self.begin(begin.exchange, done, pet)
+    }
+
+    /// Marks the next step as done.
+    pub(super) fn note(&mut self, pet: &mut impl FnMut()) -> Result<(), RegionError<F::Error>> {
+        let newest = self.newest.ok_or(RegionError::Unsettled)?;
+        let Newest { area, done, .. } = newest;
+        self.write(area, mark_place(done), &MARK, pet)?;
+        self.newest = Some(Newest {
+            done: done.saturating_add(1),
+            ..newest
+        });
+        Ok(())
+    }
+
+    /// What an area says, if it counts.
+    fn read_area(&mut self, area: Area, units_max: u32) -> Result<Option<Newest>, RegionError<F::Error>> {
+        let copies = [self.read_word(area, 0)?, self.read_word(area, 1)?].map(|word| Begin::decode(&word));
+        let (begin, are_both) = match copies {
+            [Some(begin), Some(_)] => (begin, true),
+            [Some(begin), None] | [None, Some(begin)] => (begin, false),
+            [None, None] => return Ok(None),
+        };
+        let steps = begin.exchange.steps();
+        if u32::from(begin.exchange.units) > units_max || begin.done > steps {
+            return Ok(None);
+        }
+        for step in (begin.done..steps).rev() {
+            let mark = self.read_word(area, mark_place(step))?;
+            if mark.iter().map(|byte| byte.count_zeros()).sum::<u32>() > HALF_BITS {
+                let done = step.saturating_add(1);
+                return Ok(Some(Newest { area, begin, done }));
+            }
+        }
+        let done = begin.done;
+        Ok(are_both.then_some(Newest { area, begin, done }))
+    }
+
+    fn read_word(&mut self, area: Area, place: u32) -> Result<Word, RegionError<F::Error>> {
+        let bytes = self.read(area, place)?;
+        let word = bytes.first_chunk().copied();
+        word.ok_or(RegionError::OutOfBounds)
+    }
+
+    /// A whole place, with erased bytes behind it.
+    fn read(&mut self, area: Area, place: u32) -> Result<[u8; STRIDE_MAX], RegionError<F::Error>> {
+        let mut bytes = [0xFF; STRIDE_MAX];
+        let target = bytes.get_mut(..stride_of::<F>()).ok_or(RegionError::OutOfBounds)?;
+        let offset = self.offset(area, place);
+        self.region.read(offset, target)?;
+        Ok(bytes)
+    }
+
+    /// Writes a place, and reads it back.
+    fn write(
+        &mut self,
+        area: Area,
+        place: u32,
+        word: &Word,
+        pet: &mut impl FnMut(),
+    ) -> Result<(), RegionError<F::Error>> {
+        let mut bytes = [0xFF; STRIDE_MAX];
+        for (place, byte) in bytes.iter_mut().zip(word) {
+            *place = *byte;
+        }
+        let source = bytes.get(..stride_of::<F>()).ok_or(RegionError::OutOfBounds)?;
+        let offset = self.offset(area, place);
+        self.region.write(offset, source)?;
+        pet();
+        if self.read(area, place)? != bytes {
+            return Err(RegionError::NotKept);
+        }
+        Ok(())
+    }
+
+    const fn start(&self, area: Area) -> u32 {
+        match area {
+            Area::First => 0,
+            Area::Second => self.area_bytes,
+        }
+    }
+
+    /// Invariant: the map was checked, so an area has a place for every mark. A place outside is an error of the region.
+    fn offset(&self, area: Area, place: u32) -> u32 {
+        let stride = u32::try_from(stride_of::<F>()).unwrap_or(u32::MAX);
+        self.start(area).saturating_add(place.saturating_mul(stride))
+    }
+}
+
+impl Area {
+    const fn other(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
+    }
+}
+
+impl Begin {
+    const fn is_after(&self, other: &Self) -> bool {
+        let ahead = self.sequence.wrapping_sub(other.sequence);
+        ahead != 0 && ahead < 0x8000
+    }
+
+    fn encode(&self) -> Word {
+        let leaves: u16 = match self.exchange.leaves {
+            Slot::A => 0,
+            Slot::B => 1,
+        };
+        let fields = [self.sequence, self.exchange.units, self.done, leaves];
+        let fields = fields.into_iter().chain(fields.map(|field| !field));
+        let mut word = [0; WORD_BYTES];
+        for (place, byte) in word.iter_mut().zip(fields.flat_map(u16::to_le_bytes)) {
+            *place = byte;
+        }
+        word
+    }
+
+    fn decode(word: &Word) -> Option<Self> {
+        let mut fields = word.as_chunks::<2>().0.iter().map(|field| u16::from_le_bytes(*field));
+        let mut next = || fields.next();
+        let (sequence, units, done, leaves) = (next()?, next()?, next()?, next()?);
+        let begin = Self {
+            sequence,
+            exchange: Exchange {
+                leaves: match leaves {
+                    0 => Slot::A,
+                    1 => Slot::B,
+                    _ => return None,
+                },
+                units,
+            },
+            done,
+        };
+        (begin.encode() == *word).then_some(begin)
+    }
+}
+
+/// The place of a step's mark.
+const fn mark_place(step: u16) -> u32 {
+    // Widening.
+    #[allow(clippy::as_conversions)]
+    BEGINS.saturating_add(step as u32)
+}
+
+/// [`stride`] of this part, as a length.
+fn stride_of<F: NorFlash>() -> usize {
+    F::WRITE_SIZE.max(WORD_BYTES)
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0xFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEGIN: Begin = Begin {
+        sequence: 0x0102,
+        exchange: Exchange {
+            leaves: Slot::B,
+            units: 90,
+        },
+        done: 3,
+    };
+
+    #[test]
+    fn the_layout_is_what_is_drawn() {
+        let word = [2, 1, 90, 0, 3, 0, 1, 0, 0xFD, 0xFE, 0xA5, 0xFF, 0xFC, 0xFF, 0xFE, 0xFF];
+        assert_eq!(BEGIN.encode(), word);
+        assert!(Begin::decode(&word).is_some_and(|begin| begin == BEGIN));
+    }
+
+    /// Neither a flipped bit nor a write that was cut makes another Begin.
+    #[test]
+    fn a_begin_is_itself_or_none() {
+        let word = BEGIN.encode();
+        let cleared: std::vec::Vec<usize> = (0..128).filter(|bit| word[bit / 8] >> (bit % 8) & 1 == 0).collect();
+        assert_eq!(cleared.len(), 64);
+        for bit in 0..128 {
+            let mut flipped = word;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(Begin::decode(&flipped).is_none(), "bit {bit}");
+        }
+        for pair in cleared
+            .iter()
+            .flat_map(|one| cleared.iter().map(move |other| [one, other]))
+        {
+            let mut torn = word;
+            for bit in pair {
+                torn[bit / 8] |= 1 << (bit % 8);
+            }
+            assert!(Begin::decode(&torn).is_none(), "bits {pair:?} are not cleared");
+        }
+    }
+
+    #[test]
+    fn a_sequence_goes_on_behind_its_end() {
+        let at = |sequence| Begin { sequence, ..BEGIN };
+        assert!(at(0).is_after(&at(u16::MAX)) && !at(u16::MAX).is_after(&at(0)));
+        assert!(at(2).is_after(&at(1)) && !at(1).is_after(&at(2)) && !at(1).is_after(&at(1)));
+    }
+}
