@@ -40,12 +40,22 @@ impl Vendor {
     /// As all that follows: when a program says no.
     #[must_use]
     pub fn set_up() -> Self {
+        Self::set_up_with("--slot-bytes 1048576")
+    }
+
+    /// The same, with these options for what the product's devices are.
+    ///
+    /// # Panics
+    ///
+    /// When a program says no.
+    #[must_use]
+    pub fn set_up_with(devices: &str) -> Self {
         let vendor = Self {
             folder: tempfile::tempdir().expect("the system has a temporary folder"),
         };
         vendor.make_keys();
         vendor.xtask(&format!(
-            "product init product --id {PRODUCT} --name Lamp --hardware {HARDWARE} --threshold 2 --slot-bytes 1048576 \
+            "product init product --id {PRODUCT} --name Lamp --hardware {HARDWARE} --threshold 2 {devices} \
              --support-start 2026-01-01T00:00:00Z --support-end 2036-01-01T00:00:00Z --contact security@example.org"
         ));
         vendor.xtask("repo init repository --root root.json --product product --keys keys");
@@ -61,11 +71,19 @@ impl Vendor {
 
     /// Builds, signs and publishes a release with this firmware.
     pub fn publish(&self, version: &str, firmware: &[u8]) {
-        std::fs::write(self.path("image.bin"), firmware).expect("the temporary folder is writable");
+        self.publish_linked(version, &[("", firmware)]);
+    }
+
+    /// The same with firmware that is linked for addresses, each with an `@` in front.
+    pub fn publish_linked(&self, version: &str, images: &[(&str, &[u8])]) {
+        let mut named = String::new();
+        for (index, (address, firmware)) in images.iter().enumerate() {
+            let file = format!("image-{index}.bin");
+            std::fs::write(self.path(&file), firmware).expect("the temporary folder is writable");
+            named.push_str(&format!(" --image {HARDWARE}{address}={file}"));
+        }
         let release = format!("product --version {version} --repo repository");
-        self.xtask(&format!(
-            "release build {release} --image {HARDWARE}=image.bin --class feature"
-        ));
+        self.xtask(&format!("release build {release}{named} --class feature"));
         for key in ["keys/lamp-1.key", "keys/lamp-2.key"] {
             self.xtask(&format!("release sign {release} --key {key}"));
         }

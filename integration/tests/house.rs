@@ -30,6 +30,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tuffet-wire",
         ],
     ),
+    // What firmware and host say only once; the other boards' crates are a workspace of their own.
+    ("tuffet-board-layout", &["tuffet-no-std-client"]),
     ("tuffet-client", &["tuffet-no-std-client"]),
     ("tuffet-keys-tool", &["tuffet-tuf", "tuffet-wire"]),
     (
@@ -46,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "tuffet-integration",
         &[
+            "tuffet-board-layout",
             "tuffet-boot",
             "tuffet-client",
             "tuffet-keys-tool",

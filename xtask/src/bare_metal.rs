@@ -24,11 +24,17 @@ use crate::workspace;
 /// Cortex-M0: the smallest part that we serve.
 const TARGET: &str = "thumbv6m-none-eabi";
 
+/// Cortex-M3, and everything above it: the part of the board `mps2-an385`.
+pub const CORTEX_M3: &str = "thumbv7m-none-eabi";
+
 /// How a device builds: the profile of this name stands in the root and in `integration/boards`.
 const PROFILE: &str = "bare-metal";
 
 /// What every bare-metal build is told: sha2 without unrolled rounds (26 KB less, half as fast).
-const RUSTFLAGS: &str = "--cfg=sha2_backend_soft=\"compact\"";
+const COMPACT_HASHES: &str = "--cfg=sha2_backend_soft=\"compact\"";
+
+/// What stands between two flags in the variable that may have blanks in its flags.
+const FLAG_SEPARATOR: &str = "\x1f";
 
 /// The program that has only a start and a panic handler.
 const EMPTY: &str = "empty";
@@ -113,6 +119,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let toolchain = chosen(arguments.toolchain)?;
     build(
         &toolchain,
+        TARGET,
         &root,
         &target_dir(&root),
         MEASURED.iter().flat_map(|core| ["--package", core.package]),
@@ -142,18 +149,32 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// The compiler that was asked for, else the first that this machine has or can get.
 pub fn chosen(wanted: Option<toolchain::Source>) -> Result<Toolchain, Failure> {
-    let toolchain = toolchain::choose(wanted, TARGET)?;
+    chosen_for(wanted, TARGET)
+}
+
+/// The same for another part.
+pub fn chosen_for(wanted: Option<toolchain::Source>, target: &str) -> Result<Toolchain, Failure> {
+    let toolchain = toolchain::choose(wanted, target)?;
     eprintln!("bare-metal: {} ({})", toolchain.description(), toolchain.version()?);
     Ok(toolchain)
 }
 
 /// Builds programs of the boards' workspace, and answers the folder that holds them.
 pub fn build_boards<'a>(toolchain: &Toolchain, what: impl IntoIterator<Item = &'a str>) -> Result<PathBuf, Failure> {
+    build_boards_for(toolchain, TARGET, what)
+}
+
+/// The same for another part.
+pub fn build_boards_for<'a>(
+    toolchain: &Toolchain,
+    target: &str,
+    what: impl IntoIterator<Item = &'a str>,
+) -> Result<PathBuf, Failure> {
     let root = workspace::root()?;
     let (boards, target_dir) = (root.join("integration/boards"), target_dir(&root));
     workspace::use_root_lock(&root, &boards)?;
-    build(toolchain, &boards, &target_dir, what)?;
-    Ok(target_dir.join(TARGET).join(PROFILE))
+    build(toolchain, target, &boards, &target_dir, what)?;
+    Ok(target_dir.join(target).join(PROFILE))
 }
 
 fn target_dir(root: &Path) -> PathBuf {
@@ -162,6 +183,7 @@ fn target_dir(root: &Path) -> PathBuf {
 
 fn build<'a>(
     toolchain: &Toolchain,
+    target: &str,
     folder: &Path,
     target_dir: &Path,
     what: impl IntoIterator<Item = &'a str>,
@@ -169,9 +191,11 @@ fn build<'a>(
     let cargo = toolchain
         .cargo()
         .arg("build")
-        .args(["--profile", PROFILE, "--target", TARGET]);
+        .args(["--profile", PROFILE, "--target", target]);
     let cargo = cargo.args(toolchain.arguments()).args(what).folder(folder);
-    let cargo = cargo.env("CARGO_TARGET_DIR", target_dir).env("RUSTFLAGS", RUSTFLAGS);
+    let cargo = cargo
+        .env("CARGO_TARGET_DIR", target_dir)
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags()?);
     if cargo.show()? {
         return Ok(());
     }
@@ -180,6 +204,26 @@ fn build<'a>(
         cargo.line(),
         folder.display()
     )))
+}
+
+/// What the compiler is told. The paths of this machine go into no firmware: they are in the texts of panics, and the same source
+/// would give another image elsewhere.
+fn rustflags() -> Result<String, Failure> {
+    let root = workspace::root()?;
+    let mut flags = vec![
+        COMPACT_HASHES.to_owned(),
+        format!("--remap-path-prefix={}=", root.display()),
+    ];
+    flags.extend(registry().map(|folder| format!("--remap-path-prefix={}=", folder.display())));
+    Ok(flags.join(FLAG_SEPARATOR))
+}
+
+/// Where cargo keeps the sources of others.
+fn registry() -> Option<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cargo")))?;
+    let mut registries = std::fs::read_dir(home.join("registry/src")).ok()?;
+    Some(registries.next()?.ok()?.path())
 }
 
 fn over_budget(taken: &[(&str, Sections)]) -> Option<String> {

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: figures, each made by a command that anybody can run again.
 
-mod emulator;
+pub mod emulator;
 mod stack;
 mod verify;
 mod verify_small;

@@ -7,17 +7,20 @@
 
 mod bare_metal;
 mod bench;
+mod board;
 mod corpus;
 mod delta;
 mod demo;
 mod failure;
 mod fuzz;
 mod lab;
+mod packages;
 mod process;
 mod product;
 mod provision;
 mod release;
 mod repo;
+mod sizes;
 mod table;
 mod test;
 mod tidy;
@@ -44,6 +47,8 @@ enum Command {
     BareMetal(bare_metal::Arguments),
     /// Measure something: the bytes of patches, the stack of a small device.
     Bench(bench::Arguments),
+    /// Build the firmware of the emulated board, and see that there is an emulator.
+    Board(board::Arguments),
     /// Fetch pairs of real firmware releases into a folder.
     Corpus(corpus::Arguments),
     /// Make a patch, apply one, or say what one holds.
@@ -62,6 +67,8 @@ enum Command {
     Release(release::Arguments),
     /// Make, extend, renew, verify or list a repository.
     Repo(repo::Arguments),
+    /// Build bootloader and application of the emulated board, and hold them to their budgets.
+    Sizes(sizes::Arguments),
     /// Run everything that CI checks.
     Test(test::Arguments),
     /// Check the house rules that a machine can check.
@@ -96,6 +103,7 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::BareMetal(arguments) => bare_metal::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Board(arguments) => board::run(&arguments),
         Command::Corpus(arguments) => corpus::run(&arguments),
         Command::Delta(arguments) => delta::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
@@ -105,6 +113,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Provision(arguments) => provision::run(&arguments),
         Command::Release(arguments) => release::run(&arguments),
         Command::Repo(arguments) => repo::run(&arguments),
+        Command::Sizes(arguments) => sizes::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Tidy(arguments) => tidy::run(&arguments),
     }

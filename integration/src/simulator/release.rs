@@ -184,6 +184,11 @@ impl Release {
         release
     }
 
+    /// Says that the firmware is linked for this address, and runs nowhere else.
+    pub fn link_for(&mut self, address: u32) {
+        self.image_mut()["address"] = json!(format!("0x{address:08x}"));
+    }
+
     /// What the document says about the image of the simulated device.
     pub fn image_mut(&mut self) -> &mut Value {
         &mut self.document["components"][0]["images"][0]

@@ -1,8 +1,9 @@
-//! How many bytes of flash and RAM a linked program takes.
+//! What a linked program takes of flash and RAM, and what of it is written into flash.
 
 use std::path::Path;
 
-use object::{Object, ObjectSection, SectionFlags, elf};
+use object::read::elf::{ElfFile32, FileHeader as _, ProgramHeader as _};
+use object::{Endianness, Object, ObjectSection, SectionFlags, elf};
 
 use crate::failure::{Blame, Failure};
 
@@ -72,9 +73,50 @@ pub fn sections(path: &Path) -> Result<Sections, Failure> {
     Ok(sections)
 }
 
+/// What a program has in flash, from its lowest address on, as it is written there: between its pieces as erased.
+pub fn in_flash(path: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::file("cannot read", path, &error))?;
+    pieces(&bytes)
+        .map(|pieces| put_together(&pieces))
+        .map_err(|error| Failure::new(Blame::Storage, format!("{} is no program: {error}", path.display())))
+}
+
+/// What is loaded, by the address that it is loaded to.
+fn pieces(bytes: &[u8]) -> Result<Vec<(u32, &[u8])>, object::Error> {
+    let file = ElfFile32::<Endianness>::parse(bytes)?;
+    let endian = file.endian();
+    let mut pieces = Vec::new();
+    for header in file.elf_header().program_headers(endian, bytes)? {
+        let is_loaded = header.p_type(endian) == elf::PT_LOAD && header.p_filesz(endian) > 0;
+        if let (true, Ok(data)) = (is_loaded, header.data(endian, bytes)) {
+            pieces.push((header.p_paddr(endian), data));
+        }
+    }
+    pieces.sort_by_key(|(address, _)| *address);
+    Ok(pieces)
+}
+
+fn put_together(pieces: &[(u32, &[u8])]) -> Vec<u8> {
+    const ERASED: u8 = 0xFF;
+    let start = pieces.first().map_or(0, |(address, _)| *address);
+    let mut image = Vec::new();
+    for (address, data) in pieces {
+        image.resize((address - start) as usize, ERASED);
+        image.extend_from_slice(data);
+    }
+    image
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pieces_of_a_program_are_put_together_by_address() {
+        let pieces: [(u32, &[u8]); 2] = [(0x100, &[1, 2]), (0x104, &[3])];
+        assert_eq!(put_together(&pieces), [1, 2, 0xFF, 0xFF, 3]);
+        assert!(put_together(&[]).is_empty());
+    }
 
     #[test]
     fn each_section_counts_once_and_debug_info_never() {

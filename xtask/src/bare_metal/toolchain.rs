@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::failure::{Blame, Failure};
+use crate::packages;
 use crate::process::{Tool, is_on_path};
 
 /// Where a bare-metal compiler comes from.
@@ -41,7 +42,7 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_CORE: &str = "/usr/lib/rustlib/src/rust/library/core/Cargo.toml";
 
-/// How long a download of a target or of packages may take.
+/// How long a download of a target may take.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(300);
 
 /// A cold build of `core` and of all cores, on two busy processors, with room to spare.
@@ -87,10 +88,11 @@ impl Toolchain {
                 .env("RUSTC", DEBIAN_RUSTC)
                 // -Zbuild-std is a nightly option; this is the switch that the compiler's own build uses for it.
                 .env("RUSTC_BOOTSTRAP", "1")
-                .env("CARGO_TARGET_THUMBV6M_NONE_EABI_LINKER", linker),
+                .env("CARGO_TARGET_THUMBV6M_NONE_EABI_LINKER", linker)
+                .env("CARGO_TARGET_THUMBV7M_NONE_EABI_LINKER", linker),
         };
         let cargo = cargo.env_remove("RUSTC_WRAPPER").env_remove("CARGO_BUILD_TARGET");
-        cargo.env_remove("CARGO_ENCODED_RUSTFLAGS").limit(BUILD_LIMIT)
+        cargo.env_remove("RUSTFLAGS").limit(BUILD_LIMIT)
     }
 
     /// What `cargo build` needs besides the target.
@@ -138,7 +140,7 @@ fn debian() -> Result<Toolchain, Failure> {
         missing.push(DEBIAN_LINKER_PACKAGE);
     }
     if !missing.is_empty() {
-        install(&missing)?;
+        packages::install(&missing)?;
     }
     let linker = linker.or_else(self::linker).ok_or_else(|| {
         Failure::new(
@@ -157,34 +159,4 @@ fn linker() -> Option<PathBuf> {
         return Some(beside);
     }
     is_on_path("ld.lld").then(|| PathBuf::from("ld.lld"))
-}
-
-/// Installs packages where we may, and says how where we may not.
-fn install(packages: &[&str]) -> Result<(), Failure> {
-    let line = format!(
-        "apt-get update && apt-get install --no-install-recommends {}",
-        packages.join(" ")
-    );
-    if !is_on_path("apt-get") {
-        return Err(Failure::new(
-            Blame::Storage,
-            format!("no apt-get here; on a Debian machine: {line}"),
-        ));
-    }
-    let user = Tool::new("id").arg("-u").read()?;
-    if user.output.trim() != "0" {
-        return Err(Failure::new(Blame::Storage, format!("needs packages; as root: {line}")));
-    }
-    eprintln!("bare-metal: {line}");
-    Tool::new("apt-get")
-        .args(["update", "--quiet"])
-        .limit(DOWNLOAD_LIMIT)
-        .read()?;
-    let apt = Tool::new("apt-get")
-        .args(["install", "--yes", "--quiet", "--no-install-recommends"])
-        .args(packages);
-    apt.env("DEBIAN_FRONTEND", "noninteractive")
-        .limit(DOWNLOAD_LIMIT)
-        .read()?;
-    Ok(())
 }

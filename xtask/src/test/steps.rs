@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::process::{Tool, ToolFailure, is_on_path};
 use crate::test::counts::Counts;
 use crate::test::{Outcome, Reason};
-use crate::{bare_metal, fuzz, tidy, workspace};
+use crate::{bare_metal, board, fuzz, tidy, workspace};
 
 /// Where the steps run.
 pub struct Bench {
@@ -76,6 +76,11 @@ pub const STEPS: &[Step] = &[
     step("bare-metal", "the cores build and link without a heap", |_| {
         in_process(bare_metal::check())
     }),
+    step(
+        "board",
+        "the real bootloader and application on an emulated board, over Ethernet",
+        emulated_board,
+    ),
     step("msrv", "the oldest compiler that is promised builds everything", msrv),
     step(
         "python-tuf",
@@ -187,6 +192,21 @@ fn tests(bench: &Bench) -> Outcome {
 fn with_programs(bench: &Bench, arguments: impl FnOnce(Tool) -> Tool) -> Result<Tool, Failure> {
     let programs = workspace::build_programs()?;
     Ok(arguments(bench.cargo().env("TUFFET_PROGRAMS", programs)))
+}
+
+/// The firmware is built first. A machine that has neither emulator nor compiler, and cannot get them, says why.
+fn emulated_board(bench: &Bench) -> Outcome {
+    let compiler = match board::find_tools(None) {
+        Ok(compiler) => compiler,
+        Err(failure) => return lacking(&failure.to_string()),
+    };
+    let firmware = match board::build_with(&compiler) {
+        Ok(built) => built.folder,
+        Err(failure) => return failed(&failure.to_string()),
+    };
+    let arguments = ["test", "--workspace", "--test", "board", "--", "--ignored"];
+    let tests = with_programs(bench, |cargo| cargo.args(arguments).env("TUFFET_BOARDS", firmware));
+    tests.map_or_else(|failure| failed(&failure.to_string()), counted)
 }
 
 fn doc_tests(bench: &Bench) -> Outcome {

@@ -1,0 +1,25 @@
+//! Links the application twice, for each of the two slots.
+use std::path::PathBuf;
+use std::{env, fs};
+use tuffet_board_layout::flash::{MAP, SLOT_BYTES};
+use tuffet_board_layout::memory::{RAM_ADDRESS, RAM_BYTES_MAX};
+
+const SCRIPT: &str = include_str!("../mps2/program.ld");
+
+fn main() {
+    let folder = PathBuf::from(env::var("OUT_DIR").expect("cargo names a folder for what this writes"));
+    for (slot, address) in ["a", "b"].into_iter().zip(MAP.slots.addresses()) {
+        let script = SCRIPT
+            .replace("@FLASH_ADDRESS@", &address.to_string())
+            .replace("@FLASH_BYTES@", &SLOT_BYTES.to_string())
+            .replace("@RAM_ADDRESS@", &RAM_ADDRESS.to_string())
+            .replace("@RAM_BYTES@", &RAM_BYTES_MAX.to_string());
+        let path = folder.join(format!("slot-{slot}.ld"));
+        fs::write(&path, script).expect("cargo's folder is writable");
+        println!(
+            "cargo::rustc-link-arg-bin=tuffet-application-{slot}=-T{}",
+            path.display()
+        );
+    }
+    println!("cargo::rerun-if-changed=../mps2/program.ld");
+}

@@ -1,0 +1,5 @@
+//! The application, linked for slot B.
+#![no_std]
+#![no_main]
+
+tuffet_mps2::start_with!(tuffet_application::run);

@@ -1,0 +1,163 @@
+//! From the start to the next reset.
+
+use crate::network::{Buffers, Network};
+use crate::stream::Stream;
+use crate::{identity, report};
+use core::cell::RefCell;
+use tuffet_board_layout::Settings;
+use tuffet_board_layout::control::SelfTest;
+use tuffet_board_layout::flash::MAP;
+use tuffet_board_layout::image::Behaviour;
+use tuffet_mps2::start::{restart, wait_for_reset};
+use tuffet_mps2::{Clock, Control, Line, Nor, Stack, image_block, watchdog};
+use tuffet_no_std_client::boot::State;
+use tuffet_no_std_client::flash::Storage;
+use tuffet_no_std_client::http::Http;
+use tuffet_no_std_client::patch::SmallState;
+use tuffet_no_std_client::transport::{Ask, Opened, Transport};
+use tuffet_no_std_client::tuf::SmallEd25519;
+use tuffet_no_std_client::wire::UnixSeconds;
+use tuffet_no_std_client::{Client, DeviceClock, Outcome};
+
+/// What the server is called in requests: it has no name, and is known by its address.
+const HOST: &str = "board";
+/// Where on the server the repository is.
+const BASE: &str = "/";
+/// Bytes of requests and answers' heads that are held at once.
+const HTTP_BYTES: usize = 512;
+/// The longest timestamp of a repository, in bytes.
+const TIMESTAMP_BYTES_MAX: u32 = 1_024;
+/// How often the self test tries to reach the repository in one boot.
+const SELF_TEST_TRIES: u32 = 3;
+/// Seconds between two tries.
+const SELF_TEST_PAUSE_S: u64 = 1;
+
+type Web<'b> = Http<'b, Stream<'b>>;
+
+/// Runs the application.
+pub fn run() -> ! {
+    let stack = Stack::paint();
+    let block = image_block!();
+    report::started(block.version());
+    if block.behaviour() == Behaviour::Hangs {
+        wait_for_reset()
+    }
+    let control = Control::find();
+    let clock = Clock::start(control);
+    let flash = RefCell::new(Nor::new(control));
+    let settings = match identity::settings(&mut flash.borrow_mut()) {
+        Ok(settings) => settings,
+        Err(fault) => stay_there(Line::of("settings").with("fault", fault.name())),
+    };
+    let mut buffers = Buffers::new();
+    let Some(network) = Network::start(&clock, &mut buffers) else {
+        stay_there(Line::of("network").with("fault", "NoChip"));
+    };
+    let mut buffer = [0; HTTP_BYTES];
+    let mut web = Http::new(Stream::new(network, &settings), HOST, BASE, &mut buffer);
+    pass_trial(&flash, &mut web, &clock, verdict(control, block.behaviour()));
+    poll(&flash, &mut web, &clock, &settings, &stack)
+}
+
+/// There is nothing to do, and a reset would not help.
+fn stay_there(said: Line) -> ! {
+    drop(said);
+    loop {
+        watchdog::pet();
+    }
+}
+
+/// What the self test says, apart from the network.
+fn verdict(control: Control, behaviour: Behaviour) -> bool {
+    match control.self_test() {
+        SelfTest::OfImage => behaviour != Behaviour::FailsSelfTest,
+        SelfTest::Passed => true,
+        SelfTest::Failed => false,
+    }
+}
+
+/// On trial: tests itself, and lets the boot record know. Resets if the verdict is bad, or cannot be found.
+#[inline(never)]
+fn pass_trial(flash: &RefCell<Nor>, web: &mut Web<'_>, clock: &Clock, works: bool) {
+    let storage = Storage::new(flash, &MAP);
+    let Ok(mut records) = storage.boot_records() else {
+        return;
+    };
+    if !matches!(records.state(), State::Trial { .. }) {
+        return;
+    }
+    if !works {
+        if records.fail().is_ok() {
+            Line::of("failed");
+        }
+        restart()
+    }
+    if !reaches_repository(web, clock) {
+        // Nobody knows whose fault it is. The boot is counted.
+        restart()
+    }
+    if records.confirm().is_err() {
+        restart()
+    }
+    Line::of("confirmed");
+}
+
+/// Whether the repository answers.
+fn reaches_repository(web: &mut Web<'_>, clock: &Clock) -> bool {
+    let ask = Ask {
+        path: "metadata/timestamp.json",
+        offset: 0,
+        bytes_max: TIMESTAMP_BYTES_MAX,
+        unless: None,
+    };
+    for _ in 0..SELF_TEST_TRIES {
+        if let Ok(Opened::Present { .. }) = web.open(&ask) {
+            return true;
+        }
+        let until = clock.uptime_us() + SELF_TEST_PAUSE_S * 1_000_000;
+        while clock.uptime_us() < until {
+            watchdog::pet();
+        }
+    }
+    false
+}
+
+/// Updates itself for ever.
+#[inline(never)]
+fn poll(flash: &RefCell<Nor>, web: &mut Web<'_>, clock: &Clock, settings: &Settings, stack: &Stack) -> ! {
+    let device = identity::device(settings);
+    let storage = Storage::new(flash, &MAP);
+    let policy = match clock.seconds() {
+        Some(_) => DeviceClock::Trusted,
+        None => DeviceClock::Uptime,
+    };
+    let rules = identity::client_settings(settings, policy);
+    let client = Client::<_, _, SmallState, SmallEd25519>::new(&device, storage, rules, now(clock));
+    let Ok(mut client) = client else {
+        stay_there(Line::of("settings").with("fault", "Misuse"));
+    };
+    loop {
+        while now(clock) < client.due_at() {
+            watchdog::pet();
+        }
+        let (began_us, waited_us) = (clock.uptime_us(), web.stream().waited_us());
+        let outcome = client.turn(web, now(clock), random(clock));
+        let took_us = clock.uptime_us() - began_us;
+        report::cost(&flash.borrow(), stack);
+        report::time(took_us, web.stream().waited_us() - waited_us);
+        report::update(&outcome);
+        if let Ok(Outcome::Installed { .. }) = outcome {
+            restart()
+        }
+    }
+}
+
+/// Seconds since 1970, or since the start.
+fn now(clock: &Clock) -> UnixSeconds {
+    UnixSeconds::new(clock.seconds().unwrap_or_else(|| clock.uptime_us() / 1_000_000))
+}
+
+/// For spreading polls: when the user of a fleet switched this device on, to the microsecond, is as good as any.
+fn random(clock: &Clock) -> u32 {
+    (clock.uptime_us() as u32).wrapping_mul(0x9E37_79B9)
+}

@@ -1,0 +1,174 @@
+//! One TCP connection at a time, over the network chip.
+
+use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
+use smoltcp::socket::tcp;
+use smoltcp::time::Instant;
+use smoltcp::wire::{EthernetAddress, IpCidr, IpEndpoint, Ipv4Address, Ipv4Cidr};
+use tuffet_mps2::{Clock, Lan9118, watchdog};
+
+/// Who the board is in the emulator's network, and who carries its packets on.
+const OWN_ADDRESS: Ipv4Cidr = Ipv4Cidr::new(Ipv4Address::new(10, 0, 2, 15), 24);
+const GATEWAY: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
+
+/// How long the other side may say nothing, in microseconds.
+const PATIENCE_US: u64 = 10_000_000;
+/// Ports of one's own begin here.
+const FIRST_PORT: u16 = 49_152;
+
+const RECEIVE_BYTES: usize = 4_096;
+const SEND_BYTES: usize = 512;
+
+/// Room for what comes and goes.
+pub struct Buffers<'b> {
+    receive: [u8; RECEIVE_BYTES],
+    send: [u8; SEND_BYTES],
+    sockets: [SocketStorage<'b>; 1],
+}
+
+/// The network, and the connection in it.
+pub struct Network<'b> {
+    clock: &'b Clock,
+    chip: Lan9118,
+    interface: Interface,
+    sockets: SocketSet<'b>,
+    connection: SocketHandle,
+    port: u16,
+    waited_us: u64,
+}
+
+/// Why a connection is of no use any more.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// Nobody is there, or the other side broke off.
+    Closed,
+    /// The other side says nothing.
+    Silent,
+}
+
+impl Buffers<'_> {
+    /// Empty ones.
+    pub const fn new() -> Self {
+        Self {
+            receive: [0; RECEIVE_BYTES],
+            send: [0; SEND_BYTES],
+            sockets: [SocketStorage::EMPTY; 1],
+        }
+    }
+}
+
+impl<'b> Network<'b> {
+    /// Starts the network chip; `None` if there is none.
+    pub fn start(clock: &'b Clock, buffers: &'b mut Buffers<'b>) -> Option<Self> {
+        let mut chip = Lan9118::start()?;
+        let address = EthernetAddress(chip.address());
+        let mut interface = Interface::new(Config::new(address.into()), &mut chip, now(clock));
+        interface.update_ip_addrs(|addresses| {
+            // There is room for one, and it is the first.
+            let _ = addresses.push(IpCidr::Ipv4(OWN_ADDRESS));
+        });
+        interface.routes_mut().add_default_ipv4_route(GATEWAY).ok()?;
+        let socket = tcp::Socket::new(
+            tcp::SocketBuffer::new(&mut buffers.receive[..]),
+            tcp::SocketBuffer::new(&mut buffers.send[..]),
+        );
+        let mut sockets = SocketSet::new(&mut buffers.sockets[..]);
+        let connection = sockets.add(socket);
+        Some(Self {
+            clock,
+            chip,
+            interface,
+            sockets,
+            connection,
+            // Another one after each start, so that the other side does not take it for the connection before.
+            port: FIRST_PORT + (clock.uptime_us() as u16 & 0x3FFF),
+            waited_us: 0,
+        })
+    }
+
+    /// Moves packets, and tells the watchdog that the program is alive.
+    pub fn poll(&mut self) {
+        watchdog::pet();
+        self.interface.poll(now(self.clock), &mut self.chip, &mut self.sockets);
+    }
+
+    fn socket(&mut self) -> &mut tcp::Socket<'b> {
+        self.sockets.get_mut(self.connection)
+    }
+
+    /// Moves packets until the connection has something to say.
+    fn wait<T>(&mut self, mut ready: impl FnMut(&mut tcp::Socket<'b>) -> Option<T>) -> Result<T, Broken> {
+        let began = self.clock.uptime_us();
+        loop {
+            self.poll();
+            let now = self.clock.uptime_us();
+            if let Some(answer) = ready(self.socket()) {
+                self.waited_us += now - began;
+                return Ok(answer);
+            }
+            if now - began > PATIENCE_US {
+                self.waited_us += now - began;
+                self.socket().abort();
+                return Err(Broken::Silent);
+            }
+        }
+    }
+
+    /// Microseconds that went by while the other side was waited for.
+    pub const fn waited_us(&self) -> u64 {
+        self.waited_us
+    }
+
+    /// Connects to a server. What was open before is closed.
+    pub fn connect(&mut self, server: IpEndpoint) -> Result<(), Broken> {
+        self.close();
+        self.port = FIRST_PORT + (self.port + 1 - FIRST_PORT) % (u16::MAX - FIRST_PORT);
+        let port = self.port;
+        let socket = self.sockets.get_mut::<tcp::Socket<'b>>(self.connection);
+        let begun = socket.connect(self.interface.context(), server, port);
+        begun.map_err(|_| Broken::Closed)?;
+        self.wait(|socket| match socket.state() {
+            tcp::State::SynSent | tcp::State::SynReceived => None,
+            tcp::State::Closed => Some(Err(Broken::Closed)),
+            _ => Some(Ok(())),
+        })?
+    }
+
+    /// Closes the connection at once.
+    pub fn close(&mut self) {
+        self.socket().abort();
+        // The other side is told.
+        self.poll();
+    }
+
+    /// Brings bytes, at least one; 0 when the other side has said all.
+    pub fn receive(&mut self, space: &mut [u8]) -> Result<usize, Broken> {
+        self.wait(|socket| {
+            if socket.can_recv() {
+                return Some(socket.recv_slice(space).map_err(|_| Broken::Closed));
+            }
+            if socket.may_recv() {
+                return None;
+            }
+            // The other side is done in good order, or it has broken off.
+            let is_done = matches!(
+                socket.state(),
+                tcp::State::CloseWait | tcp::State::LastAck | tcp::State::TimeWait
+            );
+            Some(if is_done { Ok(0) } else { Err(Broken::Closed) })
+        })?
+    }
+
+    /// Takes bytes to be sent, and says how many.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<usize, Broken> {
+        self.wait(|socket| {
+            if socket.can_send() {
+                return Some(socket.send_slice(bytes).map_err(|_| Broken::Closed));
+            }
+            (!socket.may_send()).then_some(Err(Broken::Closed))
+        })?
+    }
+}
+
+fn now(clock: &Clock) -> Instant {
+    Instant::from_micros(clock.uptime_us() as i64)
+}

@@ -1,0 +1,72 @@
+//! What time it is: a timer since the start of the program, and the battery clock of the control block.
+
+use crate::Control;
+use crate::register::Register;
+use core::cell::Cell;
+
+/// A timer of the CMSDK, which counts down.
+const TIMER: usize = 0x4000_0000;
+// SAFETY: the registers of the first timer.
+const CONTROL: Register = unsafe { Register::at(TIMER) };
+// SAFETY: as above.
+const VALUE: Register = unsafe { Register::at(TIMER + 0x04) };
+// SAFETY: as above.
+const RELOAD: Register = unsafe { Register::at(TIMER + 0x08) };
+
+const ENABLE: u32 = 1;
+const TICKS_PER_MICROSECOND: u64 = 25;
+const MICROSECONDS_PER_SECOND: u64 = 1_000_000;
+
+/// The clock. It has to be asked at least every two minutes: its timer has 32 bits.
+pub struct Clock {
+    control: Control,
+    /// What the timer showed last, as ticks that went by.
+    last: Cell<u32>,
+    ticks: Cell<u64>,
+    /// What the battery clock showed at the start; 0: there is none.
+    began_at_s: u64,
+}
+
+impl Clock {
+    /// Starts the timer.
+    pub fn start(control: Control) -> Self {
+        RELOAD.write(u32::MAX);
+        VALUE.write(u32::MAX);
+        CONTROL.write(ENABLE);
+        Self {
+            control,
+            last: Cell::new(0),
+            ticks: Cell::new(0),
+            began_at_s: control.seconds(),
+        }
+    }
+
+    /// Microseconds since the start.
+    pub fn uptime_us(&self) -> u64 {
+        let shown = u32::MAX - VALUE.read();
+        let more = shown.wrapping_sub(self.last.replace(shown));
+        let before_s = self.uptime_s();
+        self.ticks.set(self.ticks.get() + u64::from(more));
+        if self.uptime_s() != before_s
+            && let Some(now) = self.battery_s()
+        {
+            // The battery clock goes on through a reset; the timer does not.
+            self.control.keep_seconds(now);
+        }
+        self.ticks.get() / TICKS_PER_MICROSECOND
+    }
+
+    /// Seconds since 1970, if there is a clock that knows.
+    pub fn seconds(&self) -> Option<u64> {
+        self.uptime_us();
+        self.battery_s()
+    }
+
+    fn battery_s(&self) -> Option<u64> {
+        (self.began_at_s > 0).then(|| self.began_at_s + self.uptime_s())
+    }
+
+    fn uptime_s(&self) -> u64 {
+        self.ticks.get() / TICKS_PER_MICROSECOND / MICROSECONDS_PER_SECOND
+    }
+}

@@ -1,0 +1,38 @@
+//! The watchdog: it resets the board unless it is petted.
+//!
+//! It counts down twice: the first time it calls the interrupt that cannot be masked, the second time it resets. Our
+//! interrupt does nothing, so a program has twice the time.
+
+use crate::register::Register;
+
+const WATCHDOG: usize = 0x4000_8000;
+// SAFETY: the registers of the watchdog.
+const LOAD: Register = unsafe { Register::at(WATCHDOG) };
+// SAFETY: as above.
+const CONTROL: Register = unsafe { Register::at(WATCHDOG + 0x08) };
+// SAFETY: as above.
+const CLEAR: Register = unsafe { Register::at(WATCHDOG + 0x0C) };
+// SAFETY: as above.
+const LOCK: Register = unsafe { Register::at(WATCHDOG + 0xC00) };
+
+const OPEN: u32 = 0x1ACC_E551;
+const INTERRUPT_AND_RESET: u32 = 3;
+
+/// Half of what a program has, in ticks of 25 MHz: two seconds.
+const TICKS: u32 = 2 * 25_000_000;
+
+/// Starts it, for good: nothing here stops it again.
+pub fn arm() {
+    LOCK.write(OPEN);
+    LOAD.write(TICKS);
+    CONTROL.write(INTERRUPT_AND_RESET);
+    // Any other word closes it: from here on it can only be petted.
+    LOCK.write(0);
+}
+
+/// Says that the program still works.
+pub fn pet() {
+    LOCK.write(OPEN);
+    CLEAR.write(1);
+    LOCK.write(0);
+}

@@ -1,0 +1,77 @@
+//! What runs on the board, and what runs the board.
+
+use crate::program::program;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The folder of firmware that was built already, by whoever runs all tests.
+const READY: &str = "TUFFET_BOARDS";
+
+/// The firmware of the board.
+pub struct Firmware {
+    /// The bootloader, as the emulator loads it.
+    pub bootloader: PathBuf,
+    /// The application, linked for slots A and B.
+    pub applications: [Vec<u8>; 2],
+}
+
+/// Which processor the board has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Emulator {
+    /// A Cortex-M3.
+    An385,
+    /// A Cortex-M4.
+    An386,
+}
+
+impl Emulator {
+    /// What the emulator calls the board.
+    #[must_use]
+    pub const fn machine(self) -> &'static str {
+        match self {
+            Self::An385 => "mps2-an385",
+            Self::An386 => "mps2-an386",
+        }
+    }
+}
+
+impl Firmware {
+    /// The firmware: ready if the variable `TUFFET_BOARDS` names a folder, else built once by whoever asks first. What builds it
+    /// also finds the emulator.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be built, or the emulator is neither there nor can be installed. The reason is in the message.
+    #[must_use]
+    pub fn built() -> &'static Self {
+        static BUILT: OnceLock<Firmware> = OnceLock::new();
+        BUILT.get_or_init(|| {
+            let folder = std::env::var_os(READY).map_or_else(build, PathBuf::from);
+            let read = |name: &str| {
+                let path = folder.join(name);
+                std::fs::read(&path).unwrap_or_else(|error| panic!("no firmware in {}: {error}", path.display()))
+            };
+            Self {
+                applications: ["application-a.bin", "application-b.bin"].map(read),
+                bootloader: folder.join("bootloader.elf"),
+            }
+        })
+    }
+}
+
+fn build() -> PathBuf {
+    let output = Command::new(program("tuffet-xtask", "tuffet-xtask"))
+        .args(["board", "--json"])
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .output()
+        .expect("the program can be started");
+    let (said, errors) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "no firmware for the board: {said}{errors}");
+    let last: serde_json::Value = serde_json::from_str(said.lines().last().unwrap_or_default())
+        .unwrap_or_else(|error| panic!("{error}: {said}{errors}"));
+    PathBuf::from(last["folder"].as_str().expect("the command names the folder"))
+}

@@ -1,0 +1,38 @@
+//! Images: the application as another version, or as a bad one.
+
+use crate::board::Firmware;
+use sha2::{Digest as _, Sha256};
+use tuffet_board_layout::image::{BLOCK_BYTES, Behaviour, MAGIC, field};
+use tuffet_boot::Slot;
+
+/// Images are filled up to whole units of so many bytes.
+const UNIT_BYTES: usize = 16;
+/// How much of the filler is another one in each version.
+const NEWS_BYTES: usize = 1_536;
+
+/// The application for a slot, as this version, behaving so.
+///
+/// # Panics
+///
+/// When the application has no block, or the version is too long for it.
+#[must_use]
+pub fn image(firmware: &Firmware, slot: Slot, version: &str, behaviour: Behaviour) -> Vec<u8> {
+    let [a, b] = &firmware.applications;
+    let mut image = match slot {
+        Slot::A => a,
+        Slot::B => b,
+    }
+    .clone();
+    image.resize(image.len().next_multiple_of(UNIT_BYTES), 0xFF);
+    let place = image.windows(MAGIC.len()).position(|window| window == MAGIC);
+    let block = &mut image[place.expect("the application has a block")..][..BLOCK_BYTES];
+    let text = &mut block[field::VERSION];
+    text.fill(0);
+    text[..version.len()].copy_from_slice(version.as_bytes());
+    block[field::BEHAVIOUR].copy_from_slice(&behaviour.number().to_le_bytes());
+    let news = (0_u32..).flat_map(|block| Sha256::digest(format!("{version} {block}")));
+    for (place, byte) in block[field::FILLER][..NEWS_BYTES].iter_mut().zip(news) {
+        *place = byte;
+    }
+    image
+}

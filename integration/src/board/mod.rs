@@ -1,0 +1,23 @@
+//! The emulated board: its real bootloader and application, on the processor that they are built for.
+//!
+//! - [`Firmware`] is what was built for it; an [`image`] is the application as another version, good or bad.
+//! - [`Board`] is one board: a file that outlives its power, and the emulator while the power is on. What the firmware says
+//!   comes as [`Line`]s, each waited for with a deadline. Everything ends when it is dropped.
+//! - [`Memory`] is that file: the flash, the settings in it, and the control block beside it.
+//!
+//! The emulator is `qemu-system-arm`, which the command `cargo xtask board` finds or installs.
+
+pub mod factory;
+mod firmware;
+pub mod image;
+mod line;
+mod memory;
+mod power;
+mod product;
+
+pub use factory::{BoardNor, range};
+pub use firmware::{Emulator, Firmware};
+pub use line::Line;
+pub use memory::{Cut, Memory, Operation};
+pub use power::{Board, PATIENCE, PowerOff};
+pub use product::{Product, address, settings};

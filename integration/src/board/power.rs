@@ -1,0 +1,229 @@
+//! A board with its power supply and its serial port.
+
+use super::{Cut, Emulator, Firmware, Line, Memory};
+use crate::device::scratch_folder;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+/// How long the firmware may take for one line, if nothing else is said: a hang is over after four seconds, and an update after
+/// one or two, on a machine that has nothing else to do.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Events of lines that only tell figures.
+const FIGURES: [&str; 3] = ["flash", "memory", "time"];
+
+/// A board. Its power goes when it is dropped.
+pub struct Board {
+    folder: tempfile::TempDir,
+    memory: Memory,
+    emulator: Emulator,
+    bootloader: std::path::PathBuf,
+    running: Option<Running>,
+    /// All that was said since the board was made, for whoever reads why a test failed.
+    said: Vec<String>,
+}
+
+struct Running {
+    child: Child,
+    serial: ChildStdin,
+    lines: Receiver<String>,
+}
+
+/// The power went by itself: it was cut as ordered, or the firmware broke a rule of the flash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PowerOff {
+    /// The last line.
+    pub last: Option<Line>,
+}
+
+impl Board {
+    /// A board with this in its flash, switched off.
+    ///
+    /// # Panics
+    ///
+    /// When the system has no temporary folder.
+    #[must_use]
+    pub fn new(firmware: &Firmware, emulator: Emulator, flash: &[u8]) -> Self {
+        let folder = scratch_folder();
+        let memory = Memory::create(&folder.path().join("memory"), flash).expect("the folder is writable");
+        Self {
+            folder,
+            memory,
+            emulator,
+            bootloader: firmware.bootloader.clone(),
+            running: None,
+            said: Vec::new(),
+        }
+    }
+
+    /// Its memory.
+    #[must_use]
+    pub const fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// All that was said.
+    #[must_use]
+    pub fn said(&self) -> String {
+        self.said.join("\n")
+    }
+
+    /// Switches the board on.
+    ///
+    /// # Panics
+    ///
+    /// When it is on, or the emulator cannot be started.
+    pub fn power_on(&mut self, cut: Option<Cut>) {
+        self.power_on_with(cut, &[]);
+    }
+
+    /// The same, with more arguments for the emulator.
+    ///
+    /// # Panics
+    ///
+    /// When it is on, or the emulator cannot be started.
+    pub fn power_on_with(&mut self, cut: Option<Cut>, arguments: &[&str]) {
+        assert!(self.running.is_none(), "the power is on");
+        self.memory.begin(cut).expect("the memory can be written");
+        self.said.push("(power on)".to_owned());
+        let memory = format!(
+            "memory-backend-file,id=nv,size=16M,mem-path={},share=on",
+            self.memory.path().display()
+        );
+        let machine = format!("{},memory-backend=nv", self.emulator.machine());
+        let mut child = Command::new("qemu-system-arm")
+            .args(["-machine", &machine, "-object", &memory])
+            .args([
+                "-nic", "user", "-display", "none", "-monitor", "none", "-serial", "stdio",
+            ])
+            .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
+            .arg(&self.bootloader)
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("qemu-system-arm can be started");
+        let output = BufReader::new(child.stdout.take().expect("its output is a pipe"));
+        let serial = child.stdin.take().expect("its input is a pipe");
+        let (sender, lines) = channel();
+        // It ends with the emulator, or when nobody wants the lines any more.
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        self.running = Some(Running { child, serial, lines });
+    }
+
+    /// Cuts the power, at once and wherever the firmware is. Does nothing to a board that is off.
+    pub fn power_off(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            // It may have ended by itself; then there is nothing to end.
+            let _ = running.child.kill();
+            let _ = running.child.wait();
+            self.said.extend(running.lines.try_iter());
+            self.said.push("(power off)".to_owned());
+        }
+    }
+
+    /// Writes to the serial port.
+    ///
+    /// # Panics
+    ///
+    /// When the board is off.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let running = self.running.as_mut().expect("the power is on");
+        running.serial.write_all(bytes).expect("the port takes bytes");
+        running.serial.flush().expect("the port takes bytes");
+    }
+
+    /// The next line of the contract.
+    ///
+    /// # Panics
+    ///
+    /// When none comes within this time, or when the firmware panics or breaks a rule; with all that was said.
+    pub fn next_within(&mut self, patience: Duration) -> Result<Line, PowerOff> {
+        let deadline = Instant::now() + patience;
+        let mut last = None;
+        loop {
+            let running = self.running.as_ref().expect("the power is on");
+            match running
+                .lines
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
+                Ok(text) => {
+                    self.said.push(text.clone());
+                    let Some(line) = Line::parse(&text) else { continue };
+                    let is_bug =
+                        ["panic", "fault"].contains(&line.event.as_str()) || !line.field("violation").is_empty();
+                    assert!(!is_bug, "the firmware has a bug:\n{}", self.said());
+                    if line.event == "cut" {
+                        last = Some(line);
+                        continue;
+                    }
+                    return Ok(line);
+                }
+                Err(RecvTimeoutError::Timeout) => panic!("nothing was said for {patience:?}:\n{}", self.said()),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.power_off();
+                    return Err(PowerOff { last });
+                }
+            }
+        }
+    }
+
+    /// The next line.
+    ///
+    /// # Panics
+    ///
+    /// As [`next_within`](Self::next_within), and when the power goes.
+    pub fn next_line(&mut self) -> Line {
+        self.next_within(PATIENCE)
+            .unwrap_or_else(|off| panic!("the power went, {off:?}:\n{}", self.said()))
+    }
+
+    /// Waits for a line that [says](Line::says) this, and answers it with all lines before it.
+    ///
+    /// # Panics
+    ///
+    /// As [`next_within`](Self::next_within), and when the power goes.
+    pub fn wait_for(&mut self, words: &str) -> Line {
+        loop {
+            match self.next_within(PATIENCE) {
+                Ok(line) if line.says(words) => return line,
+                Ok(_) => {}
+                Err(PowerOff { .. }) => panic!("the power went before the board said `{words}`:\n{}", self.said()),
+            }
+        }
+    }
+
+    /// The next line says this; lines with figures in front of it do not count.
+    ///
+    /// # Panics
+    ///
+    /// As [`wait_for`](Self::wait_for), and when another line comes.
+    pub fn expect(&mut self, words: &str) -> Line {
+        loop {
+            let line = self.next_within(PATIENCE).unwrap_or_else(|_| {
+                panic!("the power went before the board said `{words}`:\n{}", self.said());
+            });
+            if FIGURES.contains(&line.event.as_str()) {
+                continue;
+            }
+            assert!(line.says(words), "not `{words}`:\n{}", self.said());
+            return line;
+        }
+    }
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        self.power_off();
+    }
+}

@@ -1,0 +1,198 @@
+//! The emulated board: the real bootloader and the real application, over Ethernet and HTTP.
+//!
+//! What is asked of the board here is what an owner sees; what holds at every moment is the business of `board_power`, and
+//! what must not work that of `board_attacks`. All of them need an emulator and a compiler for bare metal.
+
+use std::time::Duration;
+use tuffet_board_layout::control::Tear;
+use tuffet_board_layout::flash::{MAP, SETTINGS};
+use tuffet_board_layout::image::Behaviour;
+use tuffet_boot::Slot;
+use tuffet_integration::board::{Board, Cut, Emulator, Firmware, PowerOff, Product, factory, image, range, settings};
+use tuffet_integration::server::Server;
+use tuffet_integration::vendor::Vendor;
+
+const NOW: u64 = 1_800_000_000;
+
+/// A product at release 1.0.0, its server, and a board that runs it.
+struct Scene {
+    product: Product,
+    server: Server,
+    board: Board,
+}
+
+impl Scene {
+    fn on(emulator: Emulator) -> Self {
+        let product = Product::new(NOW);
+        let server = Server::start(product.repository.site.clone()).unwrap();
+        let board = product.board(emulator, &server);
+        Self { product, server, board }
+    }
+
+    /// Publishes the next release, with a delta from the newest. Answers the newest's image.
+    fn release(&mut self, version: &str, slot: Slot, behaviour: Behaviour) {
+        let before = self.product.image().to_vec();
+        self.product.release(version, slot, behaviour, &before);
+        self.server.serve(self.product.repository.site.clone());
+    }
+}
+
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn board_updates_by_delta_and_reverts_what_hangs() {
+    let mut scene = Scene::on(Emulator::An385);
+    scene.board.power_on(None);
+    scene.board.wait_for("boot slot=A why=confirmed");
+    scene.board.wait_for("app version=1.0.0 slot=A");
+    scene.board.wait_for("update outcome=up-to-date");
+
+    scene.release("2.0.0", Slot::B, Behaviour::Good);
+    scene.board.wait_for("update outcome=installed version=2.0.0 way=delta");
+    scene.board.expect("boot slot=B why=trial attempts_left=1");
+    scene.board.expect("app version=2.0.0 slot=B");
+    scene.board.expect("confirmed");
+    scene.board.wait_for("update outcome=up-to-date");
+
+    scene.release("3.0.0", Slot::A, Behaviour::Hangs);
+    scene.board.wait_for("update outcome=installed version=3.0.0 way=delta");
+    // The watchdog brings it back each time.
+    for attempts_left in [1, 0] {
+        scene
+            .board
+            .expect(&format!("boot slot=A why=trial attempts_left={attempts_left}"));
+        scene.board.expect("app version=3.0.0 slot=A");
+    }
+    scene.board.expect("boot slot=B why=reverted");
+    scene.board.expect("app version=2.0.0 slot=B");
+    scene.board.wait_for("update outcome=refused name=FailedBefore");
+}
+
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn image_that_says_that_it_does_not_work_is_reverted_at_once() {
+    let mut scene = Scene::on(Emulator::An385);
+    scene.release("2.0.0", Slot::B, Behaviour::FailsSelfTest);
+    scene.board.power_on(None);
+    scene.board.wait_for("boot slot=B why=trial attempts_left=1");
+    scene.board.expect("app version=2.0.0 slot=B");
+    scene.board.expect("failed");
+    scene.board.expect("boot slot=A why=confirmed");
+    scene.board.wait_for("update outcome=refused name=FailedBefore");
+}
+
+/// The same files, on a processor that knows more instructions.
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn same_firmware_runs_on_a_cortex_m4() {
+    let mut scene = Scene::on(Emulator::An386);
+    scene.release("2.0.0", Slot::B, Behaviour::Good);
+    scene.board.power_on(None);
+    scene.board.wait_for("update outcome=installed version=2.0.0 way=delta");
+    scene.board.wait_for("confirmed");
+}
+
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn nothing_verified_ends_in_recovery() {
+    let mut scene = Scene::on(Emulator::An385);
+    let mut flash = scene.board.memory().flash().unwrap();
+    let [slot_a, _] = MAP.slots.slots;
+    flash[range(slot_a).start + 5_000] ^= 1;
+    scene.board.memory().write_flash(&flash).unwrap();
+    scene.board.power_on(None);
+    scene.board.expect("recovery why=mismatch slot=A");
+
+    scene.board.power_off();
+    flash[range(MAP.boot_record)].fill(0xFF);
+    scene.board.memory().write_flash(&flash).unwrap();
+    scene.board.power_on(None);
+    scene.board.expect("recovery why=unprovisioned");
+}
+
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn settings_that_cannot_be_used_are_named() {
+    let mut scene = Scene::on(Emulator::An385);
+    let sound = scene.board.memory().flash().unwrap();
+    for (place, fault) in [(0, "Magic"), (20, "Checksum")] {
+        let mut flash = sound.clone();
+        flash[range(SETTINGS).start + place] ^= 1;
+        scene.board.memory().write_flash(&flash).unwrap();
+        scene.board.power_on(None);
+        scene.board.wait_for(&format!("settings fault={fault}"));
+        scene.board.power_off();
+    }
+}
+
+/// One update has some two thousand operations, and after each of these cuts it comes to its end.
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn power_cut_inside_a_flash_operation_costs_no_more_than_time() {
+    let mut scene = Scene::on(Emulator::An385);
+    scene.release("2.0.0", Slot::B, Behaviour::Good);
+    let flash = scene.board.memory().flash().unwrap();
+    for (index, tear) in Tear::ALL.into_iter().enumerate() {
+        scene.board.memory().write_flash(&flash).unwrap();
+        let operation = 5 + 317 * index as u32;
+        let seed = 1 + index as u32;
+        scene.board.power_on(Some(Cut { operation, tear, seed }));
+        let off = loop {
+            if let Err(off) = scene.board.next_within(Duration::from_secs(60)) {
+                break off;
+            }
+        };
+        let PowerOff { last } = off;
+        assert_eq!(
+            last.unwrap().number("operation"),
+            u64::from(operation),
+            "{}",
+            scene.board.said()
+        );
+        scene.board.power_on(None);
+        scene.board.wait_for("confirmed");
+        scene.board.wait_for("update outcome=up-to-date");
+        scene.board.power_off();
+    }
+}
+
+/// Keys, product, releases and server are those of a vendor; nothing of the simulator is in it.
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn board_follows_the_real_server() {
+    let firmware = Firmware::built();
+    let [a, b] = MAP.slots.addresses().map(|address| format!("@0x{address:08x}"));
+    let vendor = Vendor::set_up_with(&format!(
+        "--profile small --slots xip --slot-address {} --slot-address {} --slot-bytes {}",
+        &a[1..],
+        &b[1..],
+        MAP.slots.slots[0].bytes
+    ));
+    let publish = |version: &str| {
+        let [for_a, for_b] = [Slot::A, Slot::B].map(|slot| image::image(firmware, slot, version, Behaviour::Good));
+        vendor.publish_linked(version, &[(&a, &for_a), (&b, &for_b)]);
+    };
+    publish("1.0.0");
+    let server = vendor.serve();
+    let url = server.url();
+    let address = url.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let settings = settings(address);
+    let root = std::fs::read(vendor.path("root.json")).unwrap();
+    let flash = factory::over_http(&settings, &root, url, now);
+    let mut board = Board::new(firmware, Emulator::An385, &flash);
+    board.memory().set_clock(Some(now)).unwrap();
+    board.power_on(None);
+    board.wait_for("update outcome=up-to-date");
+
+    publish("2.0.0");
+    board.wait_for("update outcome=installed version=2.0.0 way=delta");
+    board.wait_for("confirmed");
+    publish("3.0.0");
+    board.wait_for("update outcome=installed version=3.0.0 way=delta");
+    board.expect("boot slot=A why=trial attempts_left=1");
+    board.expect("app version=3.0.0 slot=A");
+    board.expect("confirmed");
+}

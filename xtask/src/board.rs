@@ -1,0 +1,83 @@
+//! `cargo xtask board`: the firmware of the emulated board `mps2-an385`, as tests and the demo want it.
+//!
+//! - It is built for a Cortex-M3 in the boards' workspace, and put into `target/boards`: the bootloader as a program that the
+//!   emulator loads, the application as it stands in each slot.
+//! - The emulator is installed where it is missing and we may.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::bare_metal::toolchain::{Source, Toolchain};
+use crate::bare_metal::{self, elf};
+use crate::bench::emulator;
+use crate::failure::{Failure, conclude};
+use crate::workspace;
+
+/// The programs, as cargo names them.
+pub const BOOTLOADER: &str = "tuffet-bootloader";
+/// One for each slot.
+pub const APPLICATIONS: [&str; 2] = ["tuffet-application-a", "tuffet-application-b"];
+
+/// What the files are called that this writes.
+const BOOTLOADER_FILE: &str = "bootloader.elf";
+const APPLICATION_FILES: [&str; 2] = ["application-a.bin", "application-b.bin"];
+
+/// Build the firmware of the emulated board.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Which compiler to use; without it, the first that this machine has or can get.
+    #[arg(long, value_enum)]
+    toolchain: Option<Source>,
+    /// Print one JSON object as the last line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The firmware that was built.
+pub struct Built {
+    /// Where cargo left the programs.
+    pub programs: PathBuf,
+    /// The folder for tests.
+    pub folder: PathBuf,
+}
+
+/// Builds, and says where.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let built = build(arguments.toolchain)?;
+    println!("{}", built.folder.display());
+    let report = arguments
+        .json
+        .then(|| json!({"folder": built.folder.display().to_string()}));
+    conclude(Ok(()), report)
+}
+
+/// Builds with the first compiler that this machine has or can get, and looks for the emulator.
+pub fn build(toolchain: Option<Source>) -> Result<Built, Failure> {
+    build_with(&find_tools(toolchain)?)
+}
+
+/// What is needed beside the source: the emulator, and a compiler. A failure is the machine's, and not the firmware's.
+pub fn find_tools(toolchain: Option<Source>) -> Result<Toolchain, Failure> {
+    emulator::is_there()?;
+    bare_metal::chosen_for(toolchain, bare_metal::CORTEX_M3)
+}
+
+/// Builds with this compiler.
+pub fn build_with(toolchain: &Toolchain) -> Result<Built, Failure> {
+    let packages = ["--package", "tuffet-bootloader", "--package", "tuffet-application"];
+    let programs = bare_metal::build_boards_for(toolchain, bare_metal::CORTEX_M3, packages)?;
+    let folder = workspace::target_dir(&workspace::root()?).join("boards");
+    std::fs::create_dir_all(&folder).map_err(|error| Failure::file("cannot make", &folder, &error))?;
+    let bootloader = folder.join(BOOTLOADER_FILE);
+    std::fs::copy(programs.join(BOOTLOADER), &bootloader)
+        .map_err(|error| Failure::file("cannot write", &bootloader, &error))?;
+    for (program, file) in APPLICATIONS.into_iter().zip(APPLICATION_FILES) {
+        write(&folder.join(file), &elf::in_flash(&programs.join(program))?)?;
+    }
+    Ok(Built { programs, folder })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    std::fs::write(path, bytes).map_err(|error| Failure::file("cannot write", path, &error))
+}
