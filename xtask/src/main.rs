@@ -13,6 +13,7 @@ mod delta;
 mod demo;
 mod failure;
 mod fuzz;
+mod lab;
 mod packages;
 mod process;
 mod product;
@@ -57,6 +58,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Look for bytes that break a core.
     Fuzz(fuzz::Arguments),
+    /// Prove a release on a board: flash it, update it, cut its power, attack it.
+    Lab(lab::Arguments),
     /// Describe a product in its one file.
     Product(product::Arguments),
     /// Make the factory state of a device.
@@ -108,6 +111,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Delta(arguments) => delta::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Lab(arguments) => lab::run(&arguments),
         Command::Product(arguments) => product::run(&arguments),
         Command::Provision(arguments) => provision::run(&arguments),
         Command::Recover(arguments) => recover::run(&arguments),
