@@ -138,6 +138,7 @@ const fn key(part: Part) -> &'static str {
         Part::BootRecord => "boot_record",
         Part::Checkpoints => "checkpoints",
         Part::Document => "document",
+        Part::Journal => "journal",
         Part::Roots => "roots",
         Part::Slots => "slots",
         Part::Snapshots => "snapshots",
