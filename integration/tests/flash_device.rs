@@ -1,13 +1,16 @@
 //! The program `tuffet-flash-device`: the driver of small devices over HTTP, each command a process of its own.
 
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tuffet_integration::attacks::{Outcome, Taken};
 use tuffet_integration::device::{Said, scratch_folder};
+use tuffet_integration::flash_device::recovery::Line;
 use tuffet_integration::server::Server;
 use tuffet_integration::simulator::Simulator;
 use tuffet_integration::simulator::release::{HARDWARE, PRODUCT, SLOT_BYTES, firmware, successor};
 use tuffet_integration::site::{Fault, label};
+use tuffet_no_std_client::recovery::{SendError, send};
 use tuffet_patch::Profile;
 
 const DELTA: &str = "lamp_2.0.0_c3_small_delta.patch";
@@ -264,7 +267,7 @@ fn poll_loop_installs_what_a_peek_finds_and_ends() {
         if peeks() > 0 {
             break;
         }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     assert!(peeks() > 0, "no peek within 10 s: {:?}", scene.words());
     scene.publish_second();
@@ -351,6 +354,44 @@ fn old_timestamp_changes_nothing_that_is_trusted() {
     scene.serve();
     assert_eq!(scene.device(&["install"]).outcome(), refused("Rollback"));
     assert_eq!(scene.device(&["status"]).result["trusted"], trusted);
+}
+
+#[test]
+fn image_that_is_gone_comes_back_over_a_line() {
+    let scene = Scene::new();
+    let image = scene.repository.release.image.clone();
+    let (flash, socket) = (
+        scene.folder.path().join("device/flash.bin"),
+        scene.folder.path().join("line"),
+    );
+    let recovering = |patience: &str| {
+        let listen = socket.to_str().unwrap();
+        let mut command = scene.command(&["recover", "--listen", listen, "--patience", patience]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    assert_eq!(
+        scene.device(&["recover", "--listen", "unused"]).result["outcome"],
+        "bootable"
+    );
+    let mut contents = std::fs::read(&flash).unwrap();
+    let at = contents.windows(64).position(|window| *window == image[..64]).unwrap();
+    contents[at..at + 1_024].fill(0xFF);
+    std::fs::write(&flash, contents).unwrap();
+    let left = recovering("1").wait_with_output().unwrap();
+    assert_eq!(left.status.code(), Some(6));
+    let mut device = recovering("60");
+    let mut line = loop {
+        if let Ok(line) = UnixStream::connect(&socket) {
+            break Line::over(line).unwrap();
+        }
+        assert!(device.try_wait().unwrap().is_none(), "the device did not wait");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let other = send(&mut line, &image[1..], 200, &mut |_| ());
+    assert!(matches!(other, Err(SendError::WrongImage { .. })), "{other:?}");
+    assert_eq!(send(&mut line, &image, 200, &mut |_| ()), Ok(()));
+    assert!(device.wait().unwrap().success());
+    scene.assert_boots("confirmed", "a", &image);
 }
 
 #[test]

@@ -44,7 +44,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tuffet-wire",
         ],
     ),
-    ("tuffet-xtask", &["tuffet-keys-tool", "tuffet-server"]),
+    (
+        "tuffet-xtask",
+        &["tuffet-keys-tool", "tuffet-no-std-client", "tuffet-server"],
+    ),
     (
         "tuffet-integration",
         &[

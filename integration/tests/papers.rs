@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
-const PAPERS: [&str; 13] = [
+const PAPERS: [&str; 14] = [
     ARCHITECTURE,
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -22,6 +22,7 @@ const PAPERS: [&str; 13] = [
     "docs/differential.md",
     "docs/emulated-board.md",
     "docs/fuzzing.md",
+    "docs/lab.md",
     "docs/power-cuts.md",
     "docs/verifier.md",
     "docs/verify.md",

@@ -99,7 +99,7 @@ fn longest(state: &State) -> u32 {
 }
 
 /// Whether a slot holds exactly the image that the boot record pins.
-fn holds<F: NorFlash, S: Strategy>(
+pub(crate) fn holds<F: NorFlash, S: Strategy>(
     storage: &Storage<'_, F, S>,
     placed: &Placed,
     pet: &mut impl FnMut(),

@@ -79,6 +79,10 @@ const MEASURED: &[Measured] = &[
     },
     Measured {
         package: "tuffet-no-std-client",
+        program: "recovery",
+    },
+    Measured {
+        package: "tuffet-no-std-client",
         program: "http",
     },
     Measured {

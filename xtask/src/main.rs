@@ -13,10 +13,12 @@ mod delta;
 mod demo;
 mod failure;
 mod fuzz;
+mod lab;
 mod packages;
 mod process;
 mod product;
 mod provision;
+mod recover;
 mod release;
 mod repo;
 mod sizes;
@@ -56,10 +58,14 @@ enum Command {
     Demo(demo::Arguments),
     /// Look for bytes that break a core.
     Fuzz(fuzz::Arguments),
+    /// Prove a release on a board: flash it, update it, cut its power, attack it.
+    Lab(lab::Arguments),
     /// Describe a product in its one file.
     Product(product::Arguments),
     /// Make the factory state of a device.
     Provision(provision::Arguments),
+    /// Bring a device that boots nothing its image again, over a serial line.
+    Recover(recover::Arguments),
     /// Build, sign, publish, promote or roll out a release.
     Release(release::Arguments),
     /// Make, extend, renew, verify or list a repository.
@@ -105,8 +111,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Delta(arguments) => delta::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Lab(arguments) => lab::run(&arguments),
         Command::Product(arguments) => product::run(&arguments),
         Command::Provision(arguments) => provision::run(&arguments),
+        Command::Recover(arguments) => recover::run(&arguments),
         Command::Release(arguments) => release::run(&arguments),
         Command::Repo(arguments) => repo::run(&arguments),
         Command::Sizes(arguments) => sizes::run(&arguments),

@@ -43,7 +43,8 @@ fn versions() -> Vec<Row> {
         Row::new("snapshot_mix_and_match", "TUF 5.5.2", |repository| {
             // Rightly signed too, of the right version and length, with another product role: not the one of this timestamp.
             repository.publish();
-            repository.snapshot.signed["meta"]["lamp.json"]["hashes"]["sha256"] = json!("ab".repeat(32));
+            let product = format!("{}.json", repository.names.product);
+            repository.snapshot.signed["meta"][product]["hashes"]["sha256"] = json!("ab".repeat(32));
             repository.site.put(SNAPSHOT, repository.snapshot.file());
         })
         .refused("WrongDigest", AT_SNAPSHOT, &["timestamp"]),

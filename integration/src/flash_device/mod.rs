@@ -12,6 +12,7 @@ mod device;
 mod folder;
 pub mod http;
 mod layout;
+pub mod recovery;
 mod report;
 mod run;
 mod trouble;
@@ -49,6 +50,8 @@ enum Command {
     Install,
     /// Makes the factory state of a new device.
     Provision(commands::Provision),
+    /// Takes the confirmed image again, as the bootloader does when nothing may run.
+    Recover(recovery::Arguments),
     /// Polls, and installs what it finds, until a reboot is due.
     Run(run::Arguments),
     /// Says what is installed and what is trusted.
@@ -65,6 +68,7 @@ pub fn main(arguments: &Arguments) -> u8 {
         Command::Confirm => commands::confirm(&folder),
         Command::Install => commands::install(&folder),
         Command::Provision(arguments) => commands::provision(&folder, arguments),
+        Command::Recover(arguments) => recovery::command(&folder, arguments),
         Command::Run(arguments) => run::command(&folder, report, arguments),
         Command::Status => commands::status(&folder),
     })

@@ -4,7 +4,7 @@
 //!   site's faults, one path at a time.
 //! - It is bounded: in connections, in the size of a request, in the bytes of an endless body, in time. It stops when it
 //!   is dropped.
-//! - It is for tests: it listens on 127.0.0.1 only, on a port that the system picks.
+//! - It is for tests: unless it is told another address, it listens on 127.0.0.1 only, on a port that the system picks.
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -56,7 +56,7 @@ struct Shared {
     requests: Mutex<Vec<Request>>,
     connections: Mutex<Vec<TcpStream>>,
     stopping: AtomicBool,
-    started_at: Instant,
+    ends_at: Instant,
 }
 
 impl Server {
@@ -66,14 +66,23 @@ impl Server {
     ///
     /// When the system gives no port.
     pub fn start(site: Site) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), site, LIFETIME_MAX)
+    }
+
+    /// The same at an address of one's own choosing, for this long.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be had.
+    pub fn start_at(address: SocketAddr, site: Site, lifetime_max: Duration) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             site: Mutex::new(site),
             requests: Mutex::default(),
             connections: Mutex::default(),
             stopping: AtomicBool::new(false),
-            started_at: Instant::now(),
+            ends_at: Instant::now() + lifetime_max,
         });
         let listening = {
             let shared = Arc::clone(&shared);
@@ -133,7 +142,7 @@ impl Drop for Server {
 
 impl Shared {
     fn is_over(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst) || self.started_at.elapsed() > LIFETIME_MAX
+        self.stopping.load(Ordering::SeqCst) || Instant::now() > self.ends_at
     }
 }
 

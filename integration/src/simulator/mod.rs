@@ -22,6 +22,7 @@
 //! ```
 
 pub mod keys;
+pub mod names;
 pub mod patch;
 pub mod release;
 pub mod role;
@@ -30,7 +31,8 @@ pub mod writing;
 
 use crate::site::Site;
 use keys::{Key, key_id, key_object};
-use release::{HARDWARE, OTHER_PRODUCT, POINTER, PRODUCT, Patch, ROLLOUT, Release, SUPPORT};
+use names::Names;
+use release::{OTHER_PRODUCT, PRODUCT, Patch, Release};
 use role::{Role, key_table, pin, role_keys};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -69,6 +71,8 @@ pub struct Simulator {
     pub rollout: Option<Value>,
     /// The patches that the device takes which is served.
     pub profile: Profile,
+    /// What product, hardware and channel are called.
+    pub names: Names,
 }
 
 impl Simulator {
@@ -81,6 +85,12 @@ impl Simulator {
     /// The same, with this change to its first release.
     #[must_use]
     pub fn healthy_with(now: u64, change: impl FnOnce(&mut Release)) -> Self {
+        Self::healthy_named(Names::default(), now, change)
+    }
+
+    /// The same for a device with these names.
+    #[must_use]
+    pub fn healthy_named(names: Names, now: u64, change: impl FnOnce(&mut Release)) -> Self {
         let yesterday = now - DAY_S;
         let delegated = [
             (
@@ -101,7 +111,7 @@ impl Simulator {
             ),
         ];
         let mut targets = targets_role(&targets_keys(), yesterday, 365);
-        targets.signed["delegations"] = delegations();
+        targets.signed["delegations"] = delegations(&names);
         let mut simulator = Self {
             site: Site::default(),
             profile: Profile::Large,
@@ -111,9 +121,10 @@ impl Simulator {
             snapshot: Role::new("snapshot", json!({"meta": {}}), &[snapshot_key()], yesterday, 7),
             targets,
             delegated: delegated.into(),
-            release: Release::new("1.0.0", yesterday),
+            release: Release::named(&names, "1.0.0", yesterday),
             document_form: None,
             rollout: None,
+            names,
         };
         change(&mut simulator.release);
         simulator.publish_root();
@@ -135,7 +146,7 @@ impl Simulator {
 
     /// Prepares the next release and the next version of the files that change with it. Publishes nothing.
     pub fn stage(&mut self, version: &str) {
-        self.release = Release::new(version, self.now);
+        self.release = Release::named(&self.names, version, self.now);
         self.revise();
         for name in [PRODUCT_ROLE, FILES_ROLE] {
             let now = self.now;
@@ -191,28 +202,33 @@ impl Simulator {
             ..
         } = release;
         let support = writing::wire(&support);
-        self.role(PRODUCT_ROLE).list(POINTER, &document, Some(custom));
+        let [pointer, rollout_name, support_name] = [self.names.pointer(), self.names.rollout(), self.names.support()];
+        self.role(PRODUCT_ROLE).list(&pointer, &document, Some(custom));
         // For other TUF clients, and for later: no device looks for it.
-        let document_name = image_name.replace(&format!("_{HARDWARE}.zst"), ".document");
+        let of_hardware = image_name.rsplit_once(&format!("_{}", self.names.hardware));
+        let document_name = format!(
+            "{}.document",
+            of_hardware.map_or(image_name.as_str(), |(version, _)| version)
+        );
         let files = self.role(FILES_ROLE);
         files.list(&image_name, &image_file, None);
-        files.list(SUPPORT, &support, None);
+        files.list(&support_name, &support, None);
         files.list(&document_name, &document, None);
         for Patch { name, file } in &patches {
             files.list(name, file, None);
         }
         self.put_target(&document_name, document.clone());
-        self.put_target(POINTER, document);
+        self.put_target(&pointer, document);
         self.put_target(&image_name, image_file);
-        self.put_target(SUPPORT, support);
+        self.put_target(&support_name, support);
         for Patch { name, file } in patches {
             self.put_target(&name, file);
         }
         let rollout = self.rollout.as_ref().map(writing::wire);
         self.role(ROLLOUT_ROLE).signed["targets"] = json!({});
         if let Some(bytes) = rollout {
-            self.role(ROLLOUT_ROLE).list(ROLLOUT, &bytes, None);
-            self.put_target(ROLLOUT, bytes);
+            self.role(ROLLOUT_ROLE).list(&rollout_name, &bytes, None);
+            self.put_target(&rollout_name, bytes);
         }
         self.publish_roles();
     }
@@ -220,7 +236,8 @@ impl Simulator {
     /// Writes targets and the delegated roles, lets the snapshot pin them beside what else it lists, and publishes it.
     pub fn publish_roles(&mut self) {
         let targets = [("targets".to_owned(), self.targets.clone())];
-        for (name, role) in self.delegated.clone().into_iter().chain(targets) {
+        for (label, role) in self.delegated.clone().into_iter().chain(targets) {
+            let name = self.names.role(&label);
             let (version, bytes) = (role.version(), role.file());
             self.snapshot.signed["meta"][format!("{name}.json")] = pin(version, &bytes);
             self.site.put(&format!("metadata/{version}.{name}.json"), bytes);
@@ -281,6 +298,7 @@ impl Simulator {
     ///
     /// When there is no delegation to a role of this name.
     pub fn delegation(&mut self, name: &str) -> &mut Value {
+        let name = self.names.role(name);
         let roles = self.targets.signed["delegations"]["roles"].as_array_mut();
         let found = roles.and_then(|roles| roles.iter_mut().find(|role| role["name"] == name));
         found.expect("the role is delegated to")
@@ -289,7 +307,7 @@ impl Simulator {
     /// Path of the served release document.
     #[must_use]
     pub fn document_path(&self) -> String {
-        target_path(POINTER, &self.document_bytes())
+        target_path(&self.names.pointer(), &self.document_bytes())
     }
 
     /// Path of the served image file.
@@ -401,26 +419,24 @@ pub fn delegated_to(name: &str, keys: &[Key], threshold: u64, patterns: &[String
     delegation
 }
 
-fn delegations() -> Value {
+fn delegations(names: &Names) -> Value {
     let mut keys = Vec::new();
     let mut roles = Vec::new();
     let product = product_keys(PRODUCT);
-    let files = ["zst", "patch", "json", "document"].map(|ending| format!("{PRODUCT}_*.{ending}"));
-    roles.push(delegated_to(
-        PRODUCT_ROLE,
-        &product,
-        2,
-        &[format!("{PRODUCT}_*.release")],
-        false,
-    ));
-    roles.push(delegated_to(FILES_ROLE, &product, 2, &files, false));
-    roles.push(delegated_to(
-        ROLLOUT_ROLE,
-        &[rollout_key(PRODUCT)],
-        1,
-        &[format!("{PRODUCT}_*.rollout")],
-        true,
-    ));
+    let pattern = |ending: &str| format!("{}_*.{ending}", names.product);
+    let mut delegate = |label: &str, keys: &[Key], threshold, endings: &[&str], terminating| {
+        let patterns: Vec<String> = endings.iter().copied().map(pattern).collect();
+        roles.push(delegated_to(
+            &names.role(label),
+            keys,
+            threshold,
+            &patterns,
+            terminating,
+        ));
+    };
+    delegate(PRODUCT_ROLE, &product, 2, &["release"], false);
+    delegate(FILES_ROLE, &product, 2, &["zst", "patch", "json", "document"], false);
+    delegate(ROLLOUT_ROLE, &[rollout_key(PRODUCT)], 1, &["rollout"], true);
     keys.extend(product);
     keys.push(rollout_key(PRODUCT));
     let other = product_keys(OTHER_PRODUCT);
@@ -437,7 +453,7 @@ fn delegations() -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::release::CHANNEL;
+    use super::release::{CHANNEL, HARDWARE, POINTER, ROLLOUT, SUPPORT};
     use super::*;
 
     #[test]

@@ -1,6 +1,7 @@
 //! A release as plain values: firmware, its compressed file, its patches, and the document about them.
 
 use super::keys::sha256;
+use super::names::Names;
 use super::patch;
 use super::time::{DAY_S, utc};
 use serde_json::{Value, json};
@@ -62,13 +63,19 @@ impl Release {
     /// A release that every device takes: `feature`, security version 1, no rollout.
     #[must_use]
     pub fn new(version: &str, now: u64) -> Self {
-        let support = support_statement(now);
+        Self::named(&Names::default(), version, now)
+    }
+
+    /// The same of a product with these names.
+    #[must_use]
+    pub fn named(names: &Names, version: &str, now: u64) -> Self {
+        let support = support_statement(names, now);
         let mut release = Self {
             image: Vec::new(),
             image_file: Vec::new(),
-            image_name: format!("{PRODUCT}_{version}_{HARDWARE}.zst"),
+            image_name: format!("{}_{version}_{}.zst", names.product, names.hardware),
             patches: Vec::new(),
-            document: document(version, now, &support),
+            document: document(names, version, now, &support),
             custom: json!({"class": "feature", "security_version": 1, "version": version}),
             support,
             checkpoint_distance: None,
@@ -172,7 +179,8 @@ impl Release {
         let is_there = release.patches.iter().any(|patch| patch.name == name);
         let entry = release.image_mut();
         let is_described = entry["digest"] == *digest && entry["patches"].is_array();
-        if is_described && release.document["product"] == PRODUCT && !is_there {
+        let is_of_product = release.image_name.split('_').next() == release.document["product"].as_str();
+        if is_described && is_of_product && !is_there {
             release.add_patch(None, Profile::Small);
         }
         release
@@ -295,14 +303,14 @@ pub fn successor(version: &str, before: &[u8]) -> Vec<u8> {
     with_head(image)
 }
 
-fn support_statement(now: u64) -> Value {
+fn support_statement(names: &Names, now: u64) -> Value {
     json!({
         "_type": "tuffet-support",
         "contact": "security@lamp.example",
         "delivery": "auto",
         "end": utc(now + 5 * 365 * DAY_S),
         "format": 0,
-        "product": PRODUCT,
+        "product": names.product,
         "rationale": "",
         "start": utc(now - 30 * DAY_S),
         "steps": "",
@@ -310,7 +318,7 @@ fn support_statement(now: u64) -> Value {
     })
 }
 
-fn document(version: &str, now: u64, support: &Value) -> Value {
+fn document(names: &Names, version: &str, now: u64, support: &Value) -> Value {
     let support_bytes = super::writing::wire(support);
     json!({
         "_type": "tuffet-release",
@@ -318,7 +326,7 @@ fn document(version: &str, now: u64, support: &Value) -> Value {
         "attempt": 1,
         "class": "feature",
         "components": [{
-            "images": [{"address": "any", "digest": "", "file": {}, "hardware": HARDWARE, "length": 0, "patches": []}],
+            "images": [{"address": "any", "digest": "", "file": {}, "hardware": names.hardware, "length": 0, "patches": []}],
             "name": "firmware",
         }],
         "encryption": "",
@@ -326,7 +334,7 @@ fn document(version: &str, now: u64, support: &Value) -> Value {
         "install_by": "",
         "interruption": {"seconds": 30},
         "layout": "",
-        "product": PRODUCT,
+        "product": names.product,
         "released": utc(now),
         "rollback": false,
         "rollout": {"rule": "none"},
@@ -337,7 +345,7 @@ fn document(version: &str, now: u64, support: &Value) -> Value {
             "digest": sha256(&support_bytes),
             "end": support["end"],
             "length": support_bytes.len(),
-            "name": SUPPORT,
+            "name": names.support(),
         },
         "version": version,
     })

@@ -1,0 +1,110 @@
+//! A report as JUnit XML, for machines that show tests.
+
+use super::report::{Report, Verdict};
+use std::fmt::Write as _;
+
+/// The report as a document with one suite.
+#[must_use]
+pub fn document(report: &Report) -> String {
+    let counts = report.counts();
+    let totals = format!(
+        "tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\" time=\"{:.3}\"",
+        report.cases.len(),
+        counts.failed,
+        counts.skipped,
+        report.seconds()
+    );
+    let name = escaped(&format!("{}.{}", report.board, report.suite));
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(
+        text,
+        "<testsuites name=\"tuffet-lab\" tests=\"{}\" failures=\"{}\" errors=\"0\" time=\"{:.3}\">",
+        report.cases.len(),
+        counts.failed,
+        report.seconds()
+    );
+    // The schema wants a time without a zone.
+    let began = report.began.trim_end_matches('Z');
+    let _ = writeln!(
+        text,
+        "  <testsuite name=\"{name}\" {totals} timestamp=\"{}\" hostname=\"{}\">",
+        escaped(began),
+        escaped(&report.board)
+    );
+    let [old, new] = &report.versions;
+    let seed = report.seed.map(|seed| seed.to_string());
+    text.push_str("    <properties>\n");
+    for (key, value) in [("old", Some(old)), ("new", Some(new)), ("seed", seed.as_ref())] {
+        if let Some(value) = value {
+            let _ = writeln!(text, "      <property name=\"{key}\" value=\"{}\"/>", escaped(value));
+        }
+    }
+    text.push_str("    </properties>\n");
+    for case in &report.cases {
+        let _ = writeln!(
+            text,
+            "    <testcase name=\"{}\" classname=\"{name}\" time=\"{:.3}\">",
+            escaped(&case.name),
+            case.seconds
+        );
+        match &case.verdict {
+            Verdict::Passed(_) => {}
+            Verdict::Failed(reason) => {
+                let reason = escaped(reason);
+                let _ = writeln!(
+                    text,
+                    "      <failure message=\"{reason}\" type=\"failed\">{reason}</failure>"
+                );
+            }
+            Verdict::Skipped(reason) => {
+                let _ = writeln!(text, "      <skipped message=\"{}\"/>", escaped(reason));
+            }
+        }
+        let mut log: Vec<String> = case.log.iter().map(ToString::to_string).collect();
+        if let Verdict::Passed(seen) = &case.verdict {
+            log.insert(0, seen.clone());
+        }
+        let _ = writeln!(text, "      <system-out>{}</system-out>", escaped(&log.join("\n")));
+        text.push_str("    </testcase>\n");
+    }
+    text.push_str("  </testsuite>\n</testsuites>\n");
+    text
+}
+
+/// Text as XML holds it: a serial line may bring any character, and XML does not allow all of them, not even escaped.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&apos;"),
+            '\n' | '\t' => escaped.push(letter),
+            '\u{FFFE}' | '\u{FFFF}' => escaped.push('\u{FFFD}'),
+            letter if letter.is_control() => escaped.push('\u{FFFD}'),
+            letter => escaped.push(letter),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_xml_forbids_is_left() {
+        let cases = [
+            ("a<b>&\"'", "a&lt;b&gt;&amp;&quot;&apos;"),
+            ("]]>", "]]&gt;"),
+            ("\u{1b}[31m\0", "\u{FFFD}[31m\u{FFFD}"),
+            ("line\n\ttab", "line\n\ttab"),
+            ("ü\u{FFFE}", "ü\u{FFFD}"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(escaped(text), expected);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! A frame on the line, and finding one in whatever comes.
+
+use tuffet_boot::crc32;
+
+/// Most bytes of an image in one frame.
+pub const PAYLOAD_BYTES_MAX: usize = 256;
+/// Bytes of the longest frame: what either end needs to find one.
+pub const BUFFER_BYTES: usize = HEADER_BYTES + PAYLOAD_BYTES_MAX + CHECKSUM_BYTES;
+/// What either end is lent to find frames in.
+pub type Buffer = [u8; BUFFER_BYTES];
+
+const HEADER_BYTES: usize = 10;
+const CHECKSUM_BYTES: usize = 4;
+/// How a frame begins: two letters, the kind, and the version.
+const MAGIC: [u8; 2] = *b"Tr";
+const VERSION: u8 = 0;
+
+pub(super) const HELLO: u8 = 0x01;
+pub(super) const DATA: u8 = 0x02;
+pub(super) const BYE: u8 = 0x03;
+pub(super) const OFFER: u8 = 0x81;
+pub(super) const ACK: u8 = 0x82;
+pub(super) const NAK: u8 = 0x83;
+pub(super) const DONE: u8 = 0x84;
+
+/// A frame whose checksum holds.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) struct Frame<'a> {
+    pub kind: u8,
+    pub offset: u32,
+    pub payload: &'a [u8],
+}
+
+/// Writes a frame to the start of a buffer that is long enough, and answers its bytes.
+pub(super) fn encode<'b>(buffer: &'b mut [u8], frame: &Frame<'_>) -> &'b [u8] {
+    let length = u16::try_from(frame.payload.len()).unwrap_or(u16::MAX);
+    let [l0, l1] = length.to_le_bytes();
+    let [o0, o1, o2, o3] = frame.offset.to_le_bytes();
+    let [m0, m1] = MAGIC;
+    let header = [m0, m1, frame.kind, VERSION, o0, o1, o2, o3, l0, l1];
+    let body_bytes = HEADER_BYTES.saturating_add(frame.payload.len());
+    let mut target = buffer.iter_mut();
+    for (to, from) in target.by_ref().zip(header.iter().chain(frame.payload)) {
+        *to = *from;
+    }
+    let checksum = crc32(buffer.get(..body_bytes).unwrap_or_default()).to_le_bytes();
+    for (to, from) in buffer.iter_mut().skip(body_bytes).zip(checksum) {
+        *to = from;
+    }
+    let bytes = body_bytes.saturating_add(CHECKSUM_BYTES);
+    buffer.get(..bytes).unwrap_or_default()
+}
+
+/// What a buffer begins with.
+enum Begins {
+    /// With nothing that could become a frame.
+    Noise,
+    /// With what could become a frame.
+    Part,
+    /// With a frame of so many bytes.
+    Frame(usize),
+}
+
+/// Finds frames in what comes, byte by byte.
+pub(super) struct Receiver<'b> {
+    buffer: &'b mut Buffer,
+    held: usize,
+    /// Bytes at the start of the buffer that are done with.
+    done: usize,
+}
+
+impl<'b> Receiver<'b> {
+    pub const fn new(buffer: &'b mut Buffer) -> Self {
+        Self {
+            buffer,
+            held: 0,
+            done: 0,
+        }
+    }
+
+    /// Forgets a frame that broke off.
+    pub const fn clear(&mut self) {
+        (self.held, self.done) = (0, 0);
+    }
+
+    /// Takes a byte. Every [`next`](Self::next) frame must have been taken before.
+    pub fn push(&mut self, byte: u8) {
+        if let Some(place) = self.buffer.get_mut(self.held) {
+            *place = byte;
+            self.held = self.held.saturating_add(1);
+        }
+    }
+
+    /// The next frame in what came. Behind noise it looks from its second byte on: a frame may begin anywhere.
+    pub fn next(&mut self) -> Option<Frame<'_>> {
+        let length = loop {
+            let done = core::mem::take(&mut self.done).min(self.held);
+            self.buffer.copy_within(done..self.held, 0);
+            self.held = self.held.saturating_sub(done);
+            match begins(self.buffer.get(..self.held)?) {
+                Begins::Noise => self.done = 1,
+                Begins::Part => return None,
+                Begins::Frame(length) => break length,
+            }
+        };
+        self.done = length;
+        let payload_end = length.saturating_sub(CHECKSUM_BYTES);
+        let payload = self.buffer.get(HEADER_BYTES..payload_end)?;
+        let (kind, offset, _) = header(self.buffer.get(..HEADER_BYTES)?)?;
+        Some(Frame { kind, offset, payload })
+    }
+}
+
+/// Kind, offset and length of the payload.
+fn header(bytes: &[u8]) -> Option<(u8, u32, usize)> {
+    let [m0, m1, kind, VERSION, o0, o1, o2, o3, l0, l1] = *<&[u8; HEADER_BYTES]>::try_from(bytes).ok()? else {
+        return None;
+    };
+    let length = usize::from(u16::from_le_bytes([l0, l1]));
+    let is_one = [m0, m1] == MAGIC && length <= PAYLOAD_BYTES_MAX;
+    is_one.then_some((kind, u32::from_le_bytes([o0, o1, o2, o3]), length))
+}
+
+fn begins(held: &[u8]) -> Begins {
+    let magic_bytes = held.len().min(MAGIC.len());
+    if held.get(..magic_bytes) != MAGIC.get(..magic_bytes) {
+        return Begins::Noise;
+    }
+    let Some(first) = held.get(..HEADER_BYTES) else {
+        return Begins::Part;
+    };
+    let Some((_, _, length)) = header(first) else {
+        return Begins::Noise;
+    };
+    let body_bytes = HEADER_BYTES.saturating_add(length);
+    let bytes = body_bytes.saturating_add(CHECKSUM_BYTES);
+    let (Some(body), Some(checksum)) = (held.get(..body_bytes), held.get(body_bytes..bytes)) else {
+        return Begins::Part;
+    };
+    if checksum != crc32(body).to_le_bytes() {
+        return Begins::Noise;
+    }
+    Begins::Frame(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    fn frame_bytes(kind: u8, offset: u32, payload: &[u8]) -> Vec<u8> {
+        let frame = Frame { kind, offset, payload };
+        encode(&mut [0; BUFFER_BYTES], &frame).to_vec()
+    }
+
+    fn found(bytes: &[u8]) -> Vec<(u8, u32, Vec<u8>)> {
+        let mut buffer = [0; BUFFER_BYTES];
+        let mut receiver = Receiver::new(&mut buffer);
+        let mut frames = Vec::new();
+        for byte in bytes {
+            receiver.push(*byte);
+            while let Some(frame) = receiver.next() {
+                frames.push((frame.kind, frame.offset, frame.payload.to_vec()));
+            }
+        }
+        frames
+    }
+
+    #[test]
+    fn bytes_are_frozen() {
+        let bytes = frame_bytes(DATA, 0x0102_0304, b"ab");
+        assert_eq!(bytes[..12], *b"Tr\x02\0\x04\x03\x02\x01\x02\0ab");
+        assert_eq!(bytes[12..], crc32(&bytes[..12]).to_le_bytes());
+        assert_eq!(frame_bytes(HELLO, 0, &[]).len(), 14);
+    }
+
+    #[test]
+    fn frame_inside_what_looked_like_one_is_found() {
+        let mut bytes = b"Tr\x02\0\0\0\0\0\0\x01".to_vec();
+        for _ in 0..20 {
+            bytes.extend(frame_bytes(HELLO, 7, b"x"));
+        }
+        assert_eq!(found(&bytes).len(), 20);
+        // Frames of another version, or too long to be one, are noise.
+        let mut other = frame_bytes(HELLO, 7, b"x");
+        other[3] = 1;
+        assert_eq!(found(&other), []);
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let bytes = frame_bytes(DATA, 5, b"0123456789");
+        for bit in 0..8 * bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(found(&flipped), [], "bit {bit}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn frames_are_found_whatever_is_between_them(
+            frames in proptest::collection::vec(
+                (any::<u8>(), any::<u32>(), proptest::collection::vec(any::<u8>(), 0..=PAYLOAD_BYTES_MAX)), 0..4),
+            noise in proptest::collection::vec(any::<u8>(), 0..40),
+        ) {
+            // Without its first letter noise cannot hold a beginning that swallows the end of what is here.
+            let noise: Vec<u8> = noise.into_iter().filter(|byte| *byte != b'T').collect();
+            let mut bytes = Vec::new();
+            for (kind, offset, payload) in &frames {
+                bytes.extend(&noise);
+                bytes.extend(frame_bytes(*kind, *offset, payload));
+            }
+            prop_assert_eq!(found(&bytes), frames);
+        }
+    }
+}
