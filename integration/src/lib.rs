@@ -17,6 +17,7 @@ pub mod device;
 pub mod flash_device;
 pub mod life;
 pub mod nor;
+pub mod powercut;
 pub mod program;
 pub mod server;
 pub mod simulator;

@@ -12,6 +12,7 @@ mod delta;
 mod demo;
 mod failure;
 mod fuzz;
+mod powercut;
 mod process;
 mod product;
 mod provision;
@@ -51,6 +52,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Look for bytes that break a core.
     Fuzz(fuzz::Arguments),
+    /// Cut the power of simulated devices at every flash operation, and say what held.
+    Powercut(powercut::Arguments),
     /// Describe a product in its one file.
     Product(product::Arguments),
     /// Make the factory state of a device.
@@ -97,6 +100,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Delta(arguments) => delta::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Powercut(arguments) => powercut::run(&arguments),
         Command::Product(arguments) => product::run(&arguments),
         Command::Provision(arguments) => provision::run(&arguments),
         Command::Release(arguments) => release::run(&arguments),
