@@ -212,6 +212,27 @@ impl Board {
             .unwrap_or_else(|off| panic!("the power went, {off:?}:\n{}", self.said()))
     }
 
+    /// The next line, if one comes within this time, whatever it says.
+    ///
+    /// # Panics
+    ///
+    /// When the board is off.
+    pub fn listen(&mut self, patience: Duration) -> Result<Option<Line>, PowerOff> {
+        let running = self.running.as_ref().expect("the power is on");
+        match running.lines.recv_timeout(patience) {
+            Ok(text) => {
+                let line = Line::parse(&text);
+                self.said.push(text);
+                Ok(line)
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => {
+                self.power_off();
+                Err(PowerOff { last: None })
+            }
+        }
+    }
+
     /// Waits for a line that [says](Line::says) this.
     ///
     /// # Panics
