@@ -4,6 +4,7 @@ use crate::program::program;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use tuffet_board_layout::memory::VECTORS_BYTES;
 
 /// The folder of firmware that was built already, by whoever runs all tests.
 const READY: &str = "TUFFET_BOARDS";
@@ -14,6 +15,10 @@ pub struct Firmware {
     pub bootloader: PathBuf,
     /// The application, linked for slots A and B.
     pub applications: [Vec<u8>; 2],
+    /// The application for images that are no programs, as the emulator loads it.
+    pub resident: PathBuf,
+    /// What such images begin with: vectors that lead to that application.
+    pub vectors: Vec<u8>,
 }
 
 /// Which processor the board has.
@@ -52,7 +57,10 @@ impl Firmware {
                 let path = folder.join(name);
                 std::fs::read(&path).unwrap_or_else(|error| panic!("no firmware in {}: {error}", path.display()))
             };
+            let resident = "application-resident.bin";
             Self {
+                vectors: read(resident)[..VECTORS_BYTES].to_vec(),
+                resident: folder.join(resident),
                 applications: ["application-a.bin", "application-b.bin"].map(read),
                 bootloader: folder.join("bootloader.elf"),
             }

@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
+use tuffet_board_layout::memory::RESIDENT_ADDRESS;
 
 /// How long the firmware may take for one line, if nothing else is said: a hang is over after four seconds, and an update after
 /// one or two, on a machine that has nothing else to do.
@@ -19,7 +20,7 @@ pub struct Board {
     folder: tempfile::TempDir,
     memory: Memory,
     emulator: Emulator,
-    bootloader: std::path::PathBuf,
+    programs: Vec<String>,
     running: Option<Running>,
     /// All that was said since the board was made, for whoever reads why a test failed.
     said: Vec<String>,
@@ -52,10 +53,30 @@ impl Board {
             folder,
             memory,
             emulator,
-            bootloader: firmware.bootloader.clone(),
+            programs: vec!["-kernel".to_owned(), firmware.bootloader.display().to_string()],
             running: None,
             said: Vec::new(),
         }
+    }
+
+    /// The same with the application that runs for images which are no programs.
+    ///
+    /// # Panics
+    ///
+    /// When the system has no temporary folder.
+    #[must_use]
+    pub fn with_resident(firmware: &Firmware, emulator: Emulator, flash: &[u8]) -> Self {
+        let mut board = Self::new(firmware, emulator, flash);
+        let resident = firmware.resident.display();
+        let loaded = format!("loader,file={resident},addr={RESIDENT_ADDRESS:#x},force-raw=on");
+        board.programs.extend(["-device".to_owned(), loaded]);
+        board
+    }
+
+    /// Whether the power is on.
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.running.is_some()
     }
 
     /// Its memory.
@@ -98,8 +119,8 @@ impl Board {
             .args([
                 "-nic", "user", "-display", "none", "-monitor", "none", "-serial", "stdio",
             ])
-            .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
-            .arg(&self.bootloader)
+            .args(["-semihosting-config", "enable=on,target=native"])
+            .args(&self.programs)
             .args(arguments)
             .current_dir(self.folder.path())
             .stdin(Stdio::piped())
@@ -186,6 +207,27 @@ impl Board {
     pub fn next_line(&mut self) -> Line {
         self.next_within(PATIENCE)
             .unwrap_or_else(|off| panic!("the power went, {off:?}:\n{}", self.said()))
+    }
+
+    /// The next line, if one comes within this time, whatever it says.
+    ///
+    /// # Panics
+    ///
+    /// When the board is off.
+    pub fn listen(&mut self, patience: Duration) -> Result<Option<Line>, PowerOff> {
+        let running = self.running.as_ref().expect("the power is on");
+        match running.lines.recv_timeout(patience) {
+            Ok(text) => {
+                let line = Line::parse(&text);
+                self.said.push(text);
+                Ok(line)
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => {
+                self.power_off();
+                Err(PowerOff { last: None })
+            }
+        }
     }
 
     /// Waits for a line that [says](Line::says) this, and answers it with all lines before it.
