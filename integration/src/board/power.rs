@@ -3,6 +3,7 @@
 use super::{Cut, Emulator, Firmware, Line, Memory};
 use crate::device::scratch_folder;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ pub struct Board {
     folder: tempfile::TempDir,
     memory: Memory,
     emulator: Emulator,
-    bootloader: std::path::PathBuf,
+    bootloader: PathBuf,
     running: Option<Running>,
     /// All that was said since the board was made, for whoever reads why a test failed.
     said: Vec<String>,
@@ -88,18 +89,8 @@ impl Board {
         assert!(self.running.is_none(), "the power is on");
         self.memory.begin(cut).expect("the memory can be written");
         self.said.push("(power on)".to_owned());
-        let memory = format!(
-            "memory-backend-file,id=nv,size=16M,mem-path={},share=on",
-            self.memory.path().display()
-        );
-        let machine = format!("{},memory-backend=nv", self.emulator.machine());
-        let mut child = Command::new("qemu-system-arm")
-            .args(["-machine", &machine, "-object", &memory])
-            .args([
-                "-nic", "user", "-display", "none", "-monitor", "none", "-serial", "stdio",
-            ])
-            .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
-            .arg(&self.bootloader)
+        let mut child = emulator_command(self.emulator, &self.memory, &self.bootloader)
+            .args(["-monitor", "none"])
             .args(arguments)
             .current_dir(self.folder.path())
             .stdin(Stdio::piped())
@@ -220,6 +211,24 @@ impl Board {
             return line;
         }
     }
+}
+
+/// The emulator of a board with this memory, its serial port on standard input and output. Whether it has a monitor is its
+/// owner's to say.
+#[must_use]
+pub fn emulator_command(emulator: Emulator, memory: &Memory, bootloader: &Path) -> Command {
+    let backend = format!(
+        "memory-backend-file,id=nv,size=16M,mem-path={},share=on",
+        memory.path().display()
+    );
+    let machine = format!("{},memory-backend=nv", emulator.machine());
+    let mut command = Command::new("qemu-system-arm");
+    command
+        .args(["-machine", &machine, "-object", &backend])
+        .args(["-nic", "user", "-display", "none", "-serial", "stdio"])
+        .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
+        .arg(bootloader);
+    command
 }
 
 impl Drop for Board {
