@@ -9,7 +9,7 @@ use tuffet_integration::attacks::{
     Clock, Findings, Outcome, Row, Runs, follow, is_in_memory, is_over_http, page, run, table,
 };
 use tuffet_integration::device::{
-    Core, Device, Follower, Foreign, Memory, Process, Small, client_binary, conformance_client,
+    Core, Device, Follower, Foreign, Memory, OnBoard, Process, Small, client_binary, conformance_client,
 };
 use tuffet_no_std_client::flash::Xip;
 use tuffet_no_std_client::tuf::{Every, Lenient, Strict};
@@ -85,6 +85,29 @@ fn every_row_holds_on_a_small_device() {
         println!("{} is not for small devices: {reason}", row.name);
     }
     run_all::<Small>("on a small device", &rows, |row| &row.expected, MEMORY_NOW);
+}
+
+/// Of how many rows one is run on the board, if nobody asks for more: a row takes seconds.
+const BOARD_SAMPLE: usize = 6;
+
+/// The rows that a small device can have, with faults of HTTP, which the board has too. All of them if `TUFFET_DEEP` is set.
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn every_row_holds_on_the_emulated_board() {
+    let all = table();
+    let is_for_board =
+        |row: &&Row| row.runs != Runs::KeepingFiles && row.tamper.is_none_or(|(file, _)| OnBoard::keeps(file));
+    let rows: Vec<&Row> = all.iter().filter(is_for_board).collect();
+    let sample: Vec<&Row> = match std::env::var_os("TUFFET_DEEP") {
+        Some(_) => rows.clone(),
+        None => rows.iter().copied().step_by(BOARD_SAMPLE).collect(),
+    };
+    println!("{} of {} rows on the board", sample.len(), rows.len());
+    each_row("on the emulated board", &sample, |row| {
+        OnBoard::begin_firmware();
+        let expected = row.expected_over_http.as_ref().filter(|_| row.runs == Runs::OverHttp);
+        run::<OnBoard>(row, expected.unwrap_or(&row.expected), MEMORY_NOW)
+    });
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
-const PAPERS: [&str; 14] = [
+const PAPERS: [&str; 15] = [
     ARCHITECTURE,
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -21,6 +21,7 @@ const PAPERS: [&str; 14] = [
     "docs/delta.md",
     "docs/differential.md",
     "docs/emulated-board.md",
+    "docs/firmware.md",
     "docs/fuzzing.md",
     "docs/lab.md",
     "docs/power-cuts.md",

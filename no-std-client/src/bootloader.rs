@@ -8,10 +8,10 @@
 //! the exchange, so a cut in an exchange costs no attempt.
 
 use crate::driver::Stop;
-use crate::flash::{FlashFile, RegionError, Storage, Strategy};
+use crate::flash::{FlashFile, RegionError, Span, Storage, Strategy};
 use crate::hashed::Hashed;
 use embedded_storage::nor_flash::NorFlash;
-use tuffet_boot::{Boot, BootRecords, Other, Placed, Recovery, Run, State};
+use tuffet_boot::{Boot, BootRecords, Image, Other, Placed, Recovery, Run, State};
 use tuffet_wire::Document as _;
 
 /// Asks the boot record what to run until the answer holds. `holds` hashes a slot and says whether it is the pinned image.
@@ -104,8 +104,17 @@ pub(crate) fn holds<F: NorFlash, S: Strategy>(
     placed: &Placed,
     pet: &mut impl FnMut(),
 ) -> Result<bool, RegionError<F::Error>> {
-    let image = &placed.image;
     let span = S::place(storage, placed.slot)?;
+    holds_at(storage, &placed.image, span, pet)
+}
+
+/// Whether exactly this image stands at a place.
+pub(crate) fn holds_at<F: NorFlash, S>(
+    storage: &Storage<'_, F, S>,
+    image: &Image,
+    span: Span,
+    pet: &mut impl FnMut(),
+) -> Result<bool, RegionError<F::Error>> {
     if image.length > span.bytes {
         return Ok(false);
     }

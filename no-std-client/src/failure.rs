@@ -6,6 +6,9 @@
 //! | 200 to 299 | the release document, the rollout file or the release itself | the vendor |
 //! | 300 to 399 | the image | nobody, or the vendor |
 //! | 400 to 499 | the state of the device | the device's owner |
+//! | 500 to 599 | the transport: [`HttpError`](crate::http::HttpError) | nobody: it is tried again |
+//! | 600 to 699 | a recovery: [`RecoveryNak`](crate::recovery::RecoveryNak) | who brings the image |
+//! | 701 to 704 | what is kept in flash: [`Stop`](crate::Stop) | the device's owner |
 //! | 900 | the driver broke the protocol of the machine | its programmer |
 
 use tuffet_release::Malformed;

@@ -9,7 +9,7 @@
 //! - [`Poll`](poll::Poll) says when to ask.
 //! - [`Client`] is the machine on a small device: over one NOR flash ([`flash`]) and a [`transport`], blocking or async.
 //! - [`http`] is such a transport over any stream of bytes.
-//! - [`bootloader`] says what runs, and [`recovery`] brings back what should.
+//! - [`bootloader`] says what runs, and [`recovery`] brings back what should. With [`mcuboot`], MCUboot does.
 #![no_std]
 #![warn(
     clippy::unwrap_used,
@@ -38,6 +38,7 @@ pub mod bootloader;
 pub mod driver;
 pub mod flash;
 pub mod http;
+pub mod mcuboot;
 pub mod poll;
 pub mod recovery;
 pub mod transport;

@@ -87,7 +87,23 @@ const MEASURED: &[Measured] = &[
     },
     Measured {
         package: "tuffet-no-std-client",
+        program: "mcuboot",
+    },
+    Measured {
+        package: "tuffet-no-std-client",
         program: CLIENT,
+    },
+    Measured {
+        package: "tuffet-no-std-client",
+        program: "example-bootloader",
+    },
+    Measured {
+        package: "tuffet-no-std-client",
+        program: "example",
+    },
+    Measured {
+        package: "tuffet-no-std-client",
+        program: "example-async",
     },
 ];
 
@@ -128,7 +144,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         &target_dir(&root),
         MEASURED.iter().flat_map(|core| ["--package", core.package]),
     )?;
-    let folder = build_boards(&toolchain, ["--package", "tuffet-sizes", "--bins"])?;
+    let folder = build_boards(
+        &toolchain,
+        ["--package", "tuffet-sizes", "--package", "tuffet-example", "--bins"],
+    )?;
     let empty = elf::sections(&folder.join(EMPTY))?;
     let mut taken = Vec::new();
     for core in MEASURED {

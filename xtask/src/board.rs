@@ -16,12 +16,16 @@ use crate::workspace;
 
 /// The programs, as cargo names them.
 pub const BOOTLOADER: &str = "tuffet-bootloader";
-/// One for each slot.
-pub const APPLICATIONS: [&str; 2] = ["tuffet-application-a", "tuffet-application-b"];
+/// One for each slot, and one for images that are no programs.
+pub const APPLICATIONS: [&str; 3] = [
+    "tuffet-application-a",
+    "tuffet-application-b",
+    "tuffet-application-resident",
+];
 
 /// What the files are called that this writes.
 const BOOTLOADER_FILE: &str = "bootloader.elf";
-const APPLICATION_FILES: [&str; 2] = ["application-a.bin", "application-b.bin"];
+const APPLICATION_FILES: [&str; 3] = ["application-a.bin", "application-b.bin", "application-resident.bin"];
 
 /// Build the firmware of the emulated board.
 #[derive(Debug, clap::Args)]

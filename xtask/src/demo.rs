@@ -1,11 +1,13 @@
 //! `cargo xtask demo`: the main job by itself, with nothing set up before.
 //!
 //! - It runs the commands that a vendor, an operator and a device run, as processes, over real HTTP on the loopback.
+//! - Where there is an emulator and a compiler for it, a board with the real firmware of small devices is among the devices.
 //! - Everything happens in a new folder, which is removed at the end unless `--keep` names one.
 //! - A step is written down when it has happened and its outcome was looked at; the first that fails ends the demo.
 
 mod bench;
 mod device;
+mod emulated;
 mod firmware;
 mod line;
 mod steps;
@@ -156,7 +158,7 @@ pub struct Failed;
 
 /// Runs the demo.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let bench = Bench::new(arguments.keep.as_deref())?;
+    let mut bench = Bench::new(arguments.keep.as_deref())?;
     let mut protocol = Protocol::default();
     let mut all = Vec::new();
     let fetched = protocol.step("fetch firmware", || {
@@ -164,8 +166,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let descriptions: Vec<_> = all.iter().map(|firmware| firmware.description.as_str()).collect();
         Ok(Done::new(descriptions.join("; ")))
     });
+    let mut boards = None;
+    let built = fetched.and_then(|()| {
+        protocol.step("firmware of the emulated board", || {
+            let (done, found) = emulated::obtain(&mut bench)?;
+            boards = found;
+            Ok(done)
+        })
+    });
     // How it went is in the protocol; a failed step only ends the sequence early.
-    let _ = fetched.and_then(|()| steps::run(&bench, &all, &mut protocol));
+    let _ = built.and_then(|()| steps::run(&bench, &all, boards.as_ref(), &mut protocol));
     println!("{}", protocol.table());
     if let Some(kept) = &arguments.keep {
         println!("kept in {}", kept.display());

@@ -46,7 +46,7 @@ struct Budget {
 /// Builds, measures, prints, and judges.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let built = board::build(arguments.toolchain)?;
-    let [application, _] = APPLICATIONS;
+    let [application, ..] = APPLICATIONS;
     let bootloader = elf::sections(&built.programs.join(BOOTLOADER))?;
     let application = elf::sections(&built.programs.join(application))?;
     let update = emulator::print_with(MEASURED_BY, &[("TUFFET_BOARDS", built.folder.as_os_str())])?;

@@ -1,23 +1,24 @@
-//! Links the application twice, for each of the two slots.
+//! Links the application for each of the two slots, and for a place of its own.
 use std::path::PathBuf;
 use std::{env, fs};
 use tuffet_board_layout::flash::{MAP, SLOT_BYTES};
-use tuffet_board_layout::memory::{RAM_ADDRESS, RAM_BYTES_MAX};
+use tuffet_board_layout::memory::{RAM_ADDRESS, RAM_BYTES_MAX, RESIDENT_ADDRESS};
 
 const SCRIPT: &str = include_str!("../mps2/program.ld");
 
 fn main() {
     let folder = PathBuf::from(env::var("OUT_DIR").expect("cargo names a folder for what this writes"));
-    for (slot, address) in ["a", "b"].into_iter().zip(MAP.slots.addresses()) {
+    let [a, b] = MAP.slots.addresses();
+    for (name, address) in [("a", a), ("b", b), ("resident", RESIDENT_ADDRESS)] {
         let script = SCRIPT
             .replace("@FLASH_ADDRESS@", &address.to_string())
             .replace("@FLASH_BYTES@", &SLOT_BYTES.to_string())
             .replace("@RAM_ADDRESS@", &RAM_ADDRESS.to_string())
             .replace("@RAM_BYTES@", &RAM_BYTES_MAX.to_string());
-        let path = folder.join(format!("slot-{slot}.ld"));
+        let path = folder.join(format!("{name}.ld"));
         fs::write(&path, script).expect("cargo's folder is writable");
         println!(
-            "cargo::rustc-link-arg-bin=tuffet-application-{slot}=-T{}",
+            "cargo::rustc-link-arg-bin=tuffet-application-{name}=-T{}",
             path.display()
         );
     }

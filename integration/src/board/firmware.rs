@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use tuffet_board_layout::memory::VECTORS_BYTES;
 
 /// The folder of firmware that was built already, by whoever runs all tests.
 const READY: &str = "TUFFET_BOARDS";
@@ -15,6 +16,10 @@ pub struct Firmware {
     pub bootloader: PathBuf,
     /// The application, linked for slots A and B.
     pub applications: [Vec<u8>; 2],
+    /// The application for images that are no programs, as the emulator loads it.
+    pub resident: PathBuf,
+    /// What such images begin with: vectors that lead to that application.
+    pub vectors: Vec<u8>,
 }
 
 /// Which processor the board has.
@@ -60,7 +65,11 @@ impl Firmware {
     /// When it is not there.
     pub fn in_folder(folder: &Path) -> io::Result<Self> {
         let [a, b] = ["application-a.bin", "application-b.bin"].map(|name| std::fs::read(folder.join(name)));
+        let resident = folder.join("application-resident.bin");
+        let vectors = std::fs::read(&resident)?;
         Ok(Self {
+            vectors: vectors.into_iter().take(VECTORS_BYTES).collect(),
+            resident,
             applications: [a?, b?],
             bootloader: folder.join("bootloader.elf"),
         })

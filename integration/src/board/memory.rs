@@ -81,6 +81,11 @@ impl Memory {
         self.write_word(word::SELF_TEST, verdict.number())
     }
 
+    /// Lets the application look for an update so often, and then stay as it is; `None`: it follows its schedule.
+    pub fn set_cycles(&self, cycles: Option<u32>) -> io::Result<()> {
+        self.write_word(word::CYCLES, cycles.map_or(0, |cycles| cycles + 1))
+    }
+
     /// Orders a cut, or calls it off, and begins to count operations, as at the moment at which the power comes.
     pub fn begin(&self, cut: Option<Cut>) -> io::Result<()> {
         self.write_word(word::OPERATIONS, 0)?;

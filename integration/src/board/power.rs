@@ -3,10 +3,10 @@
 use super::{Cut, Emulator, Firmware, Line, Memory};
 use crate::device::scratch_folder;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
+use tuffet_board_layout::memory::RESIDENT_ADDRESS;
 
 /// How long the firmware may take for one line, if nothing else is said: a hang is over after four seconds, and an update after
 /// one or two, on a machine that has nothing else to do.
@@ -20,7 +20,7 @@ pub struct Board {
     folder: tempfile::TempDir,
     memory: Memory,
     emulator: Emulator,
-    bootloader: PathBuf,
+    programs: Vec<String>,
     running: Option<Running>,
     /// All that was said since the board was made, for whoever reads why a test failed.
     said: Vec<String>,
@@ -53,10 +53,30 @@ impl Board {
             folder,
             memory,
             emulator,
-            bootloader: firmware.bootloader.clone(),
+            programs: vec!["-kernel".to_owned(), firmware.bootloader.display().to_string()],
             running: None,
             said: Vec::new(),
         }
+    }
+
+    /// The same with the application that runs for images which are no programs.
+    ///
+    /// # Panics
+    ///
+    /// When the system has no temporary folder.
+    #[must_use]
+    pub fn with_resident(firmware: &Firmware, emulator: Emulator, flash: &[u8]) -> Self {
+        let mut board = Self::new(firmware, emulator, flash);
+        let resident = firmware.resident.display();
+        let loaded = format!("loader,file={resident},addr={RESIDENT_ADDRESS:#x},force-raw=on");
+        board.programs.extend(["-device".to_owned(), loaded]);
+        board
+    }
+
+    /// Whether the power is on.
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.running.is_some()
     }
 
     /// Its memory.
@@ -89,8 +109,9 @@ impl Board {
         assert!(self.running.is_none(), "the power is on");
         self.memory.begin(cut).expect("the memory can be written");
         self.said.push("(power on)".to_owned());
-        let mut child = emulator_command(self.emulator, &self.memory, &self.bootloader)
+        let mut child = emulator_command(self.emulator, &self.memory)
             .args(["-monitor", "none"])
+            .args(&self.programs)
             .args(arguments)
             .current_dir(self.folder.path())
             .stdin(Stdio::piped())
@@ -179,6 +200,27 @@ impl Board {
             .unwrap_or_else(|off| panic!("the power went, {off:?}:\n{}", self.said()))
     }
 
+    /// The next line, if one comes within this time, whatever it says.
+    ///
+    /// # Panics
+    ///
+    /// When the board is off.
+    pub fn listen(&mut self, patience: Duration) -> Result<Option<Line>, PowerOff> {
+        let running = self.running.as_ref().expect("the power is on");
+        match running.lines.recv_timeout(patience) {
+            Ok(text) => {
+                let line = Line::parse(&text);
+                self.said.push(text);
+                Ok(line)
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => {
+                self.power_off();
+                Err(PowerOff { last: None })
+            }
+        }
+    }
+
     /// Waits for a line that [says](Line::says) this, and answers it with all lines before it.
     ///
     /// # Panics
@@ -213,10 +255,10 @@ impl Board {
     }
 }
 
-/// The emulator of a board with this memory, its serial port on standard input and output. Whether it has a monitor is its
-/// owner's to say.
+/// The emulator of a board with this memory, its serial port on standard input and output. Which programs it loads, and
+/// whether it has a monitor, is its owner's to say.
 #[must_use]
-pub fn emulator_command(emulator: Emulator, memory: &Memory, bootloader: &Path) -> Command {
+pub fn emulator_command(emulator: Emulator, memory: &Memory) -> Command {
     let backend = format!(
         "memory-backend-file,id=nv,size=16M,mem-path={},share=on",
         memory.path().display()
@@ -226,8 +268,7 @@ pub fn emulator_command(emulator: Emulator, memory: &Memory, bootloader: &Path) 
     command
         .args(["-machine", &machine, "-object", &backend])
         .args(["-nic", "user", "-display", "none", "-serial", "stdio"])
-        .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
-        .arg(bootloader);
+        .args(["-semihosting-config", "enable=on,target=native"]);
     command
 }
 

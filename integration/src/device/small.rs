@@ -1,6 +1,7 @@
 //! A device without an operating system: the driver of small devices over a simulated NOR flash, and the repository at the
 //! other end of its transport.
 
+pub(super) mod at_rest;
 mod layout;
 
 pub use layout::{Layout, MAP, capacity, map, map_of, range, regions};
@@ -21,7 +22,7 @@ use tuffet_no_std_client::release::{Id, Profile, Seed};
 use tuffet_no_std_client::transport::{Ask, Opened, Transport};
 use tuffet_no_std_client::tuf::Limits;
 use tuffet_no_std_client::wire::UnixSeconds;
-use tuffet_no_std_client::{self as client, Client, DeviceClock, DeviceState, Intake, Settings, Stop, Way, bootloader};
+use tuffet_no_std_client::{self as client, Client, DeviceClock, Intake, Settings, Stop, Way, bootloader};
 
 /// Bytes in which the transport answers: not a divisor of anything.
 const PIECE_BYTES: usize = 100;
@@ -248,62 +249,13 @@ impl<S: Layout> Device for Small<S> {
     }
 
     fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        let contents = self.flash.borrow().contents().to_vec();
-        let bytes = |span: Span| contents[span.start as usize..][..span.bytes as usize].to_vec();
-        let mut files = BTreeMap::from([
-            (BOOT_RECORD.to_owned(), bytes(self.map.boot_record)),
-            (RUNNING_SLOT.to_owned(), bytes(self.place(Slot::A))),
-            (SPARE_SLOT.to_owned(), bytes(self.place(Slot::B))),
-        ]);
-        let Ok((_, state)) = self.storage().state() else {
-            return files;
-        };
-        files.insert(STATE.to_owned(), state.encode().to_vec());
-        let mut kept = |name: &str, areas: &[Span], length: u32, digest: &[u8; 32]| {
-            let whole = areas.iter().map(|area| bytes(*area)).find_map(|mut file| {
-                file.truncate(length as usize);
-                let is_it = crate::simulator::keys::sha256(&file) == crate::simulator::keys::hex(digest);
-                is_it.then_some(file)
-            });
-            files.extend(whole.map(|file| (name.to_owned(), file)));
-        };
-        let root = state.trusted.root;
-        kept("root", &self.map.roots, root.length, &root.digest);
-        if let Some(snapshot) = state.trusted.snapshot {
-            kept("snapshot", &self.map.snapshots, snapshot.length, &snapshot.digest);
-        }
-        if let Some(release) = state.release.document() {
-            kept(DOCUMENT, &[self.map.document], release.length, &release.pointer.release);
-        }
-        files
+        at_rest::files(&self.storage(), self.flash.borrow().contents().to_vec())
     }
 
     fn tamper(&mut self, file: &str, edit: &dyn Fn(&mut Vec<u8>)) {
         let before = self.files().remove(file).expect("the file is at rest");
-        let mut after = before.clone();
-        edit(&mut after);
-        // What is cut off reads as erased; what is longer than the file changes nothing that is read.
-        let mut cells = after.clone();
-        cells.resize(before.len(), 0xFF);
-        let state_start = self.map.state.start;
-        self.edit_contents(|contents| {
-            let places: Vec<usize> = contents
-                .windows(before.len())
-                .enumerate()
-                .filter(|(_, window)| *window == before.as_slice())
-                .map(|(place, _)| place)
-                .collect();
-            for place in places {
-                contents[place..][..cells.len()].copy_from_slice(&cells);
-            }
-            if file == STATE {
-                // Nor is the record before it of any help.
-                for record in 0..2 {
-                    let end = (state_start + record * KIB) as usize + 8 + DeviceState::ENCODED_BYTES;
-                    contents[end - 1] ^= u8::from(after != before);
-                }
-            }
-        });
+        let state = self.map.state;
+        self.edit_contents(|contents| at_rest::tamper(contents, state, file, before, edit));
     }
 
     fn try_out(&mut self, is_healthy: bool) {

@@ -245,7 +245,9 @@ impl Adapter for EmulatedBoard {
         let begun = memory.begin(None).and_then(|()| memory.set_clock(Some(now())));
         begun.map_err(|error| Trouble::file("write", memory.path(), error))?;
         let monitor = format!("unix:{},server=on,wait=off", self.monitor().display());
-        let spawned = emulator_command(self.emulator, memory, &self.bootloader)
+        let spawned = emulator_command(self.emulator, memory)
+            .arg("-kernel")
+            .arg(&self.bootloader)
             .args(["-monitor", &monitor])
             .current_dir(&self.folder)
             .stdin(Stdio::null())

@@ -6,6 +6,7 @@ use super::patch;
 use super::time::{DAY_S, utc};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use std::cell::RefCell;
 use tuffet_patch::Profile;
 
 /// The product of the simulated repository.
@@ -89,6 +90,7 @@ impl Release {
     ///
     /// When zstd cannot compress into memory.
     pub fn carry(&mut self, image: Vec<u8>) {
+        let image = with_head(image);
         let file = zstd::encode_all(image.as_slice(), 3).expect("zstd compresses into memory");
         let described = self.image_mut();
         described["digest"] = json!(sha256(&image));
@@ -242,6 +244,26 @@ pub fn rollout(document_sha256: &str, state: &str, waves: &[(u64, u64)]) -> Valu
     json!({"_type": "tuffet-rollout", "format": 0, "release": document_sha256, "state": state, "waves": waves})
 }
 
+thread_local! {
+    /// What firmware begins with that is made on this thread.
+    static HEAD: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lets all firmware that is made on this thread begin so from now on: for devices that run it.
+pub fn begin_firmware_with(head: &[u8]) {
+    HEAD.set(head.to_vec());
+}
+
+/// Firmware of which the first bytes are given.
+fn with_head(mut image: Vec<u8>) -> Vec<u8> {
+    HEAD.with_borrow(|head| {
+        if let Some(place) = image.get_mut(..head.len()) {
+            place.copy_from_slice(head);
+        }
+    });
+    image
+}
+
 /// The firmware of a version: half of it compresses well, half of it not at all.
 #[must_use]
 pub fn firmware(version: &str) -> Vec<u8> {
@@ -261,7 +283,7 @@ pub fn firmware_of(version: &str, image_bytes: usize) -> Vec<u8> {
         image.extend_from_slice(&banner.as_bytes().repeat(2)[..32]);
     }
     image.truncate(image_bytes);
-    image
+    with_head(image)
 }
 
 /// The firmware of a version that is a small step from another one: a few bytes changed all over, and something new in the
@@ -278,7 +300,7 @@ pub fn successor(version: &str, before: &[u8]) -> Vec<u8> {
     let middle = image.len() / 3;
     image.splice(middle..middle, news);
     image.truncate(before.len());
-    image
+    with_head(image)
 }
 
 fn support_statement(names: &Names, now: u64) -> Value {

@@ -22,6 +22,22 @@ pub enum Stop<E> {
     Transport,
 }
 
+impl<E> Stop<E> {
+    /// The number that never changes its meaning: that of the [`Failure`], 500 for the transport, whose own error says more, and
+    /// 701 to 704 for what is kept in flash.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::Failure(failure) => failure.code(),
+            Self::Transport => 500,
+            Self::Flash(_) => 701,
+            Self::Boot(_) => 702,
+            Self::State(_) => 703,
+            Self::NothingToProvision(_) => 704,
+        }
+    }
+}
+
 impl<E> From<Failure> for Stop<E> {
     fn from(failure: Failure) -> Self {
         Self::Failure(failure)
@@ -54,6 +70,27 @@ impl<E> From<crate::update::Error<RegionError<E>>> for Stop<E> {
         match error {
             crate::update::Error::Document(error) => Self::Flash(error),
             crate::update::Error::Failure(failure) => Self::Failure(failure),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_frozen() {
+        let refused = tuffet_boot::Error::Refused(tuffet_boot::Refusal::NoTrial);
+        let frozen: [(Stop<()>, u16); 6] = [
+            (Stop::Failure(Failure::TrialOpen), 405),
+            (Stop::Transport, 500),
+            (Stop::Flash(RegionError::Busy), 701),
+            (Stop::Boot(refused), 702),
+            (Stop::State(StateError::Damaged), 703),
+            (Stop::NothingToProvision(Outcome::UpToDate), 704),
+        ];
+        for (stop, code) in frozen {
+            assert_eq!(stop.code(), code);
         }
     }
 }

@@ -66,6 +66,7 @@
 
 use super::state_pages::RECORD_BYTES;
 use super::{Swap, Xip};
+use crate::mcuboot::McuBoot;
 use tuffet_release::DOCUMENT_BYTES_MAX;
 use tuffet_tuf::Limits;
 
@@ -205,6 +206,32 @@ impl Map<Swap> {
             (Part::Slots, running, 1),
             (Part::Slots, staged, staged_bytes),
             (Part::Journal, journal, journal_bytes),
+        ];
+        self.check_parts(units, checkpoint_bytes, &parts)
+    }
+}
+
+impl Map<McuBoot> {
+    /// The same for a part whose bootloader is MCUboot.
+    pub const fn check(&self, units: Units, checkpoint_bytes: usize) -> Result<(), MapError> {
+        let slots = &self.slots;
+        if slots.primary.bytes != slots.secondary.bytes || slots.trailer_bytes >= slots.primary.bytes {
+            return Err(MapError::TooShort(Part::Slots));
+        }
+        // One sector is the least that a trailer can be for.
+        if slots.trailer_bytes < McuBoot::trailer_bytes(1, units.write_bytes, slots.max_align, units.erase_bytes) {
+            return Err(MapError::TooShort(Part::Slots));
+        }
+        if !slots.trailer_bytes.is_multiple_of(units.erase_bytes) {
+            return Err(MapError::NotErasable(Part::Slots));
+        }
+        if units.write_bytes > slots.max_align.bytes() {
+            return Err(MapError::WriteUnit);
+        }
+        let parts = [
+            (Part::Slots, slots.primary, 1),
+            (Part::Slots, slots.secondary, 1),
+            NOTHING,
         ];
         self.check_parts(units, checkpoint_bytes, &parts)
     }

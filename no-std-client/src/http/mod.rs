@@ -9,7 +9,7 @@
 //! - 404 and 403 mean "there is no such file". A server that answers 200 instead of 206 sends the bytes before the offset
 //!   again; they are dropped here. 416 means that the file ends at or before the offset. A redirection is an error: whoever
 //!   moves a repository says so to its devices.
-//! - What is parsed is one machine without I/O for both traits: [`Exchange`](exchange::Exchange).
+//! - What is parsed is one machine without I/O for both traits.
 //!
 //! ```no_run
 //! # use tuffet_no_std_client::http::{Connect, Http};

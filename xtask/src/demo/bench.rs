@@ -14,6 +14,9 @@ use crate::workspace;
 /// The passphrase of the demo's keys, which live as long as its folder.
 const PASSPHRASE: &str = "demo keys are thrown away";
 
+/// How programs are told where the firmware of the emulated board is.
+const BOARDS: &str = "TUFFET_BOARDS";
+
 /// The longest time for one command of the demo.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
@@ -21,6 +24,8 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 pub struct Bench {
     folder: PathBuf,
     programs: PathBuf,
+    /// The firmware of the emulated board, if there is one.
+    boards: Option<PathBuf>,
     /// Removes the folder at the end, if it is not to be kept.
     _temporary: Option<tempfile::TempDir>,
 }
@@ -41,8 +46,14 @@ impl Bench {
         Ok(Bench {
             folder,
             programs,
+            boards: None,
             _temporary: temporary,
         })
+    }
+
+    /// Says where the firmware of the emulated board is.
+    pub fn use_boards(&mut self, folder: PathBuf) {
+        self.boards = Some(folder);
     }
 
     /// A path in the demo's folder.
@@ -103,12 +114,26 @@ impl Bench {
         Ok(server)
     }
 
+    /// A command of this workspace that somebody else starts.
+    pub fn command(&self, program: &str) -> Result<Command, Failure> {
+        let mut command = Command::new(self.program(program)?);
+        command.current_dir(&self.folder);
+        if let Some(boards) = &self.boards {
+            command.env(BOARDS, boards);
+        }
+        Ok(command)
+    }
+
     fn tool(&self, program: &str, arguments: &[&str]) -> Result<Tool, Failure> {
-        Ok(Tool::new(self.program(program)?)
+        let tool = Tool::new(self.program(program)?)
             .args(arguments)
             .env("TUFFET_PASSPHRASE", PASSPHRASE)
             .folder(&self.folder)
-            .limit(COMMAND_LIMIT))
+            .limit(COMMAND_LIMIT);
+        Ok(match &self.boards {
+            Some(boards) => tool.env(BOARDS, boards),
+            None => tool,
+        })
     }
 
     fn program(&self, name: &str) -> Result<PathBuf, Failure> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::demo::Done;
 use crate::demo::bench::{Bench, Server};
 use crate::demo::firmware::Firmware;
-use crate::demo::line::{Line, SLOT_BYTES, version};
+use crate::demo::line::{Line, version};
 use crate::failure::Failure;
 
 /// A firmware of the demo is healthy when it begins with the byte that its boot ROM looks for.
@@ -80,7 +80,7 @@ impl Device<'_> {
     pub fn provision(&self, server: &Server) -> Result<Done, Failure> {
         let place = ["provision", "--repository", server.address(), "--root", "root.json"];
         let identity = ["--product", self.line.id, "--hardware", self.firmware.hardware];
-        let slots = ["--slot-bytes", SLOT_BYTES];
+        let slots = ["--slot-bytes", self.line.slot_bytes];
         let check: &[&str] = match self.kind {
             Kind::Flash => &["--profile", self.line.profile, "--first-byte", FIRST_BYTE],
             Kind::Linux => &["--health-check", "sh", "-c", HEALTH_CHECK],
@@ -136,7 +136,7 @@ impl Device<'_> {
                 "version {wanted} came by {way} and not by a delta (given up for: {fell_back})"
             )));
         }
-        let saving = self.line.saving(self.firmware.hardware, number)?;
+        let saving = self.line.saving(self.firmware, self.firmware, number)?;
         let advised = answer["advisory"].as_str().map_or("", |_| ", advisory shown");
         Ok(Done {
             saving: Some(saving),
@@ -227,10 +227,10 @@ fn with_bytes(seen: &str, answer: &Value) -> Done {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| Failure::file("cannot read", path, &error))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     std::fs::write(path, bytes).map_err(|error| Failure::file("cannot write", path, &error))
 }

@@ -26,6 +26,8 @@ const IMAGE_MAGIC: u8 = 0xE9;
 pub struct Firmware {
     /// The hardware id.
     pub hardware: &'static str,
+    /// The address that the images are linked for, if they run at one only.
+    pub address: Option<String>,
     /// What it is.
     pub description: String,
     /// The images, in the order of their versions.
@@ -33,6 +35,15 @@ pub struct Firmware {
 }
 
 impl Firmware {
+    /// What `release build` calls it.
+    pub fn name(&self) -> String {
+        let address = self
+            .address
+            .as_deref()
+            .map_or_else(String::new, |address| format!("@{address}"));
+        format!("{}{address}", self.hardware)
+    }
+
     /// The image of a version by its number, from 1 on.
     pub fn image(&self, number: usize) -> Result<&Path, Failure> {
         let image = number.checked_sub(1).and_then(|index| self.images.get(index));
@@ -85,6 +96,7 @@ fn prepare(
     write(&third, &broken)?;
     Ok(Firmware {
         hardware,
+        address: None,
         description,
         images: [first, second, third],
     })

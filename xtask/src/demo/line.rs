@@ -9,7 +9,7 @@ use crate::demo::firmware::Firmware;
 use crate::demo::{Done, Saving};
 use crate::failure::Failure;
 
-/// Bytes of a slot on every device of the demo.
+/// Bytes of a slot on every device of the demo whose images run from any place.
 pub const SLOT_BYTES: &str = "1048576";
 
 /// A product of the demo. All devices of a product decode patches of the same profile.
@@ -19,7 +19,9 @@ pub struct Line<'p> {
     /// Its name for people.
     pub name: &'static str,
     pub profile: &'static str,
-    /// The firmware of each kind of hardware.
+    /// Bytes of a slot.
+    pub slot_bytes: &'p str,
+    /// The firmware of each kind of hardware; where images are linked for a slot, of each slot.
     pub all: Vec<&'p Firmware>,
 }
 
@@ -33,10 +35,24 @@ impl Line<'_> {
     pub fn describe(&self) -> Result<(), Failure> {
         let mut init = vec!["product", "init", self.id, "--id", self.id, "--name", self.name];
         init.extend(["--profile", self.profile, "--threshold", "2"]);
-        for firmware in &self.all {
-            init.extend(["--hardware", firmware.hardware]);
+        let mut hardware: Vec<&str> = self.all.iter().map(|firmware| firmware.hardware).collect();
+        hardware.dedup();
+        init.extend(hardware.into_iter().flat_map(|hardware| ["--hardware", hardware]));
+        let addresses: Vec<&str> = self
+            .all
+            .iter()
+            .filter_map(|firmware| firmware.address.as_deref())
+            .collect();
+        if !addresses.is_empty() {
+            init.extend(["--slots", "xip"]);
+            init.extend(addresses.into_iter().flat_map(|address| ["--slot-address", address]));
         }
-        init.extend(["--slot-bytes", SLOT_BYTES, "--support-start", "2026-01-01T00:00:00Z"]);
+        init.extend([
+            "--slot-bytes",
+            self.slot_bytes,
+            "--support-start",
+            "2026-01-01T00:00:00Z",
+        ]);
         init.extend(["--support-end", "2036-01-01T00:00:00Z"]);
         init.extend(["--contact", "security@example.org"]);
         self.bench.run("xtask", &init)?;
@@ -59,7 +75,7 @@ impl Line<'_> {
         .into();
         for firmware in &self.all {
             let image = firmware.image(number)?.display().to_string();
-            build.extend(["--image".to_owned(), format!("{}={image}", firmware.hardware)]);
+            build.extend(["--image".to_owned(), format!("{}={image}", firmware.name())]);
         }
         if let Some(text) = advisory {
             let path = self.bench.path("advisory.txt");
@@ -96,10 +112,12 @@ impl Line<'_> {
         Ok(Done::new(format!("accepted by our core and by tough{patches}")))
     }
 
-    /// What the delta of a release from the one before it saves a device of this hardware, by the signed documents.
-    pub fn saving(&self, hardware: &str, number: usize) -> Result<Saving, Failure> {
-        let image = self.image(hardware, number)?;
-        let before = self.image(hardware, number - 1)?;
+    /// What the delta of a release from the one before it saves a device, by the signed documents. What it runs and what it
+    /// gets are firmware of one hardware, and may be linked for two slots.
+    pub fn saving(&self, running: &Firmware, firmware: &Firmware, number: usize) -> Result<Saving, Failure> {
+        let image = self.image(firmware, number)?;
+        let before = self.image(running, number - 1)?;
+        let hardware = firmware.hardware;
         let patches = image["patches"].as_array().cloned().unwrap_or_default();
         let length_from = |source: &Value| {
             let patch = patches.iter().find(|patch| patch["source"] == *source);
@@ -119,8 +137,10 @@ impl Line<'_> {
         })
     }
 
-    /// What the document of a release says about the image for this hardware.
-    fn image(&self, hardware: &str, number: usize) -> Result<Value, Failure> {
+    /// What the document of a release says about the image of this firmware.
+    fn image(&self, firmware: &Firmware, number: usize) -> Result<Value, Failure> {
+        let hardware = firmware.hardware;
+        let address = firmware.address.as_deref().unwrap_or("any");
         let end = format!(".{}_{hardware}_stable.release", self.id);
         for path in self.targets()? {
             if !path.to_string_lossy().ends_with(&end) {
@@ -129,7 +149,11 @@ impl Line<'_> {
             let bytes = std::fs::read(&path).map_err(|error| Failure::file("cannot read", &path, &error))?;
             let document: Value = serde_json::from_slice(&bytes).unwrap_or_default();
             let images = document["components"][0]["images"].as_array();
-            let image = images.and_then(|images| images.iter().find(|image| image["hardware"] == hardware));
+            let image = images.and_then(|images| {
+                images
+                    .iter()
+                    .find(|image| image["hardware"] == hardware && image["address"] == address)
+            });
             if let Some(image) = image.filter(|_| document["version"] == version(number).as_str()) {
                 return Ok(image.clone());
             }

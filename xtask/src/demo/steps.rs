@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use crate::demo::bench::{Bench, Server};
 use crate::demo::device::{Device, Kind};
+use crate::demo::emulated::{Boards, EmulatedBoard, HARDWARE};
 use crate::demo::firmware::Firmware;
-use crate::demo::line::Line;
+use crate::demo::line::{Line, SLOT_BYTES};
 use crate::demo::{Done, Failed, Protocol};
 use crate::failure::Failure;
 
@@ -13,17 +14,13 @@ const ADVISORY: &str = "Fixes a memory error in the console: who can reach the s
 Install soon; the device restarts once, for about ten seconds.";
 
 /// Runs all steps, up to the first that fails.
-pub fn run(bench: &Bench, all: &[Firmware], protocol: &mut Protocol) -> Result<(), Failed> {
-    let lines = lines(bench, all);
+pub fn run(bench: &Bench, all: &[Firmware], boards: Option<&Boards>, protocol: &mut Protocol) -> Result<(), Failed> {
+    let lines = lines(bench, all, boards);
     let play = Play { bench, lines: &lines };
     protocol.step("make keys and the first root", || play.make_keys())?;
     protocol.step("make products and repository", || play.make_repository())?;
     play.publish(protocol, 1, "", None)?;
-    let mut server = None;
-    protocol.step("start the server", || play.serve(&mut server))?;
-    let Some(server) = server else {
-        return Err(Failed);
-    };
+    let server = made(protocol, "start the server", || play.serve())?;
     let old_timestamp = std::fs::read(play.timestamp()).unwrap_or_default();
     let devices = play.devices();
     for device in &devices {
@@ -31,11 +28,18 @@ pub fn run(bench: &Bench, all: &[Firmware], protocol: &mut Protocol) -> Result<(
         protocol.step(&format!("{name}: provision with v1"), || device.provision(&server))?;
         protocol.step(&format!("{name}: boot v1"), || device.boot_first())?;
     }
+    let mut board = match boards {
+        None => None,
+        Some(boards) => Some(BoardPlay::begin(&play, boards, &server, protocol)?),
+    };
     play.publish(protocol, 2, ", a security release", Some(ADVISORY))?;
     for device in &devices {
         let name = device.name();
         protocol.step(&format!("{name}: update to v2"), || device.install(2))?;
         protocol.step(&format!("{name}: boot v2 on trial, confirm"), || device.confirm())?;
+    }
+    if let Some(board) = &mut board {
+        board.takes_second(protocol)?;
     }
     play.publish(protocol, 3, ", which does not work", None)?;
     for device in &devices {
@@ -48,22 +52,51 @@ pub fn run(bench: &Bench, all: &[Firmware], protocol: &mut Protocol) -> Result<(
             device.refuses_to_try_again()
         })?;
     }
+    if let Some(board) = &mut board {
+        board.survives_third(protocol)?;
+    }
     for device in &devices {
-        let name = format!("{}: attack, an old timestamp rightly signed", device.name());
+        let name = attack(&device.name());
         protocol.step(&name, || {
             device.survives_old_timestamp(&play.timestamp(), &old_timestamp)
+        })?;
+    }
+    if let Some(BoardPlay { board, .. }) = &mut board {
+        protocol.step(&attack(HARDWARE), || {
+            board.survives_old_timestamp(&play.timestamp(), &old_timestamp)
         })?;
     }
     Ok(())
 }
 
-/// A product for Linux devices with all the firmware, and one for small devices with the longest of it.
-fn lines<'p>(bench: &'p Bench, all: &'p [Firmware]) -> [Line<'p>; 2] {
+fn attack(device: &str) -> String {
+    format!("{device}: attack, an old timestamp rightly signed")
+}
+
+/// A step that makes something which the steps after it need.
+fn made<T>(
+    protocol: &mut Protocol,
+    name: &str,
+    make: impl FnOnce() -> Result<(Done, T), Failure>,
+) -> Result<T, Failed> {
+    let mut thing = None;
+    protocol.step(name, || {
+        let (done, made) = make()?;
+        thing = Some(made);
+        Ok(done)
+    })?;
+    thing.ok_or(Failed)
+}
+
+/// A product for Linux devices with all the firmware, one for small devices with the longest of it, and one for the emulated
+/// board with its own.
+fn lines<'p>(bench: &'p Bench, all: &'p [Firmware], boards: Option<&'p Boards>) -> Vec<Line<'p>> {
     let linux = Line {
         bench,
         id: "demo",
         name: "Tuffet demo board",
         profile: "linux",
+        slot_bytes: SLOT_BYTES,
         all: all.iter().collect(),
     };
     let small = Line {
@@ -71,23 +104,69 @@ fn lines<'p>(bench: &'p Bench, all: &'p [Firmware]) -> [Line<'p>; 2] {
         id: "demo-small",
         name: "Tuffet demo board without an operating system",
         profile: "small",
+        slot_bytes: SLOT_BYTES,
         all: all.last().into_iter().collect(),
     };
-    [linux, small]
+    let emulated = boards.map(|boards| Line {
+        bench,
+        id: "demo-board",
+        name: "Tuffet emulated board",
+        profile: "small",
+        slot_bytes: &boards.slot_bytes,
+        all: boards.firmware.iter().collect(),
+    });
+    [linux, small].into_iter().chain(emulated).collect()
+}
+
+/// The emulated board's side.
+struct BoardPlay<'p> {
+    board: EmulatedBoard,
+    boards: &'p Boards,
+    line: &'p Line<'p>,
+}
+
+impl<'p> BoardPlay<'p> {
+    fn begin(play: &Play<'p>, boards: &'p Boards, server: &Server, protocol: &mut Protocol) -> Result<Self, Failed> {
+        let line = play.lines.last().ok_or(Failed)?;
+        let board = made(protocol, &format!("{HARDWARE}: provision with v1, boot"), || {
+            EmulatedBoard::start(play.bench, line, server)
+        })?;
+        Ok(Self { board, boards, line })
+    }
+
+    fn takes_second(&mut self, protocol: &mut Protocol) -> Result<(), Failed> {
+        let Self { board, boards, line } = self;
+        protocol.step(&format!("{HARDWARE}: update to v2"), || board.updates(line, boards))?;
+        protocol.step(&format!("{HARDWARE}: boot v2 on trial, confirm"), || board.confirms())
+    }
+
+    fn survives_third(&mut self, protocol: &mut Protocol) -> Result<(), Failed> {
+        let Self { board, boards, line } = self;
+        protocol.step(&format!("{HARDWARE}: update to v3"), || {
+            board.updates_to_what_hangs(line, boards)
+        })?;
+        protocol.step(&format!("{HARDWARE}: v3 hangs, watchdog, v2 is back"), || {
+            board.reverts()
+        })?;
+        protocol.step(&format!("{HARDWARE}: v3 is not tried again"), || {
+            board.refuses_to_try_again()
+        })
+    }
 }
 
 /// The vendor's side.
 struct Play<'p> {
     bench: &'p Bench,
-    lines: &'p [Line<'p>; 2],
+    lines: &'p [Line<'p>],
 }
 
 impl<'p> Play<'p> {
-    /// The devices: one of each hardware of each product.
+    /// The devices that do what they are told: one of each hardware of the products that are not the emulated board's.
     fn devices(&self) -> Vec<Device<'p>> {
-        let [linux, small] = self.lines;
-        let of = |kind: Kind, line: &'p Line<'p>| line.all.iter().map(move |firmware| Device { kind, line, firmware });
-        of(Kind::Linux, linux).chain(of(Kind::Flash, small)).collect()
+        let kinds = [Kind::Linux, Kind::Flash].into_iter().zip(self.lines);
+        kinds
+            .flat_map(|(kind, line)| line.all.iter().map(move |firmware| Device { kind, line, firmware }))
+            .collect()
     }
 
     fn online_keys(&self) -> PathBuf {
@@ -165,10 +244,8 @@ impl<'p> Play<'p> {
         Ok(())
     }
 
-    fn serve(&self, server: &mut Option<Server>) -> Result<Done, Failure> {
-        let started = self.bench.serve(&self.repository(), &self.online_keys())?;
-        let seen = started.address().to_owned();
-        *server = Some(started);
-        Ok(Done::new(seen))
+    fn serve(&self) -> Result<(Done, Server), Failure> {
+        let server = self.bench.serve(&self.repository(), &self.online_keys())?;
+        Ok((Done::new(server.address()), server))
     }
 }

@@ -56,7 +56,7 @@ pub fn run() -> ! {
     let mut buffer = [0; HTTP_BYTES];
     let mut web = Http::new(Stream::new(network, &settings), HOST, BASE, &mut buffer);
     pass_trial(&flash, &mut web, &clock, verdict(control, block.behaviour()));
-    poll(&flash, &mut web, &clock, &settings, &stack)
+    poll(&flash, &mut web, &clock, control, &settings, &stack)
 }
 
 /// There is nothing to do, and a reset would not help.
@@ -67,18 +67,28 @@ fn stay_there(said: Line) -> ! {
     }
 }
 
-/// What the self test says, apart from the network.
-fn verdict(control: Control, behaviour: Behaviour) -> bool {
-    match control.self_test() {
-        SelfTest::OfImage => behaviour != Behaviour::FailsSelfTest,
-        SelfTest::Passed => true,
-        SelfTest::Failed => false,
+/// What the self test says.
+enum Verdict {
+    Failed,
+    /// It is not over.
+    Pending,
+    Passed,
+    /// It passed if the repository answers.
+    PassedInReach,
+}
+
+fn verdict(control: Control, behaviour: Behaviour) -> Verdict {
+    match (control.self_test(), behaviour) {
+        (SelfTest::Failed, _) | (SelfTest::OfImage, Behaviour::FailsSelfTest) => Verdict::Failed,
+        (SelfTest::Passed, _) => Verdict::Passed,
+        (SelfTest::Pending, _) => Verdict::Pending,
+        (SelfTest::OfImage, _) => Verdict::PassedInReach,
     }
 }
 
 /// On trial: tests itself, and lets the boot record know. Resets if the verdict is bad, or cannot be found.
 #[inline(never)]
-fn pass_trial(flash: &RefCell<Nor>, web: &mut Web<'_>, clock: &Clock, works: bool) {
+fn pass_trial(flash: &RefCell<Nor>, web: &mut Web<'_>, clock: &Clock, verdict: Verdict) {
     let storage = Storage::new(flash, &MAP);
     let Ok(mut records) = storage.boot_records() else {
         return;
@@ -86,15 +96,19 @@ fn pass_trial(flash: &RefCell<Nor>, web: &mut Web<'_>, clock: &Clock, works: boo
     if !matches!(records.state(), State::Trial { .. }) {
         return;
     }
-    if !works {
-        if records.fail().is_ok() {
-            Line::of("failed");
+    match verdict {
+        Verdict::Failed => {
+            if records.fail().is_ok() {
+                Line::of("failed");
+            }
+            restart()
         }
-        restart()
-    }
-    if !reaches_repository(web, clock) {
-        // Nobody knows whose fault it is. The boot is counted.
-        restart()
+        Verdict::Pending => return,
+        Verdict::PassedInReach if !reaches_repository(web, clock) => {
+            // Nobody knows whose fault it is. The boot is counted.
+            restart()
+        }
+        Verdict::Passed | Verdict::PassedInReach => {}
     }
     if records.confirm().is_err() {
         restart()
@@ -124,7 +138,14 @@ fn reaches_repository(web: &mut Web<'_>, clock: &Clock) -> bool {
 
 /// Updates itself for ever.
 #[inline(never)]
-fn poll(flash: &RefCell<Nor>, web: &mut Web<'_>, clock: &Clock, settings: &Settings, stack: &Stack) -> ! {
+fn poll(
+    flash: &RefCell<Nor>,
+    web: &mut Web<'_>,
+    clock: &Clock,
+    control: Control,
+    settings: &Settings,
+    stack: &Stack,
+) -> ! {
     let device = identity::device(settings);
     let storage = Storage::new(flash, &MAP);
     let policy = match clock.seconds() {
@@ -136,19 +157,31 @@ fn poll(flash: &RefCell<Nor>, web: &mut Web<'_>, clock: &Clock, settings: &Setti
     let Ok(mut client) = client else {
         stay_there(Line::of("settings").with("fault", "Misuse"));
     };
-    loop {
-        while now(clock) < client.due_at() {
-            watchdog::pet();
-        }
+    for cycle in 0.. {
+        wait_until_due(control, cycle, clock, client.due_at());
         let (began_us, waited_us) = (clock.uptime_us(), web.stream().waited_us());
-        let outcome = client.turn(web, now(clock), random(clock));
+        let outcome = match control.cycles() {
+            Some(_) => client.update(web, now(clock)),
+            None => client.turn(web, now(clock), random(clock)),
+        };
         let took_us = clock.uptime_us() - began_us;
         report::cost(&flash.borrow(), stack);
         report::time(took_us, web.stream().waited_us() - waited_us);
         report::update(&outcome);
-        if let Ok(Outcome::Installed { .. }) = outcome {
-            restart()
+        if matches!(outcome, Ok(Outcome::Installed { .. })) && control.cycles().is_none() {
+            break;
         }
+    }
+    restart()
+}
+
+/// Waits for the schedule, or for the host, if it counts the cycles.
+fn wait_until_due(control: Control, cycle: u32, clock: &Clock, due_at: UnixSeconds) {
+    while match control.cycles() {
+        Some(cycles) => cycle >= cycles,
+        None => now(clock) < due_at,
+    } {
+        watchdog::pet();
     }
 }
 

@@ -9,8 +9,12 @@ use tuffet_no_std_client::{Outcome, Stop, Way};
 
 /// It started.
 pub fn started(version: &str) {
-    let [_, b] = MAP.slots.addresses();
-    let slot = if own_address() == b { "B" } else { "A" };
+    let [a, b] = MAP.slots.addresses();
+    let slot = match own_address() {
+        address if address == a => "A",
+        address if address == b => "B",
+        _ => "none",
+    };
     Line::of("app").with("version", version).with("slot", slot);
 }
 

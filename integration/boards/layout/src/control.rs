@@ -8,7 +8,8 @@
 //! 16  cut order: the power goes at this operation, counted from 1. 0: it stays
 //! 20  how that operation ends: a tear
 //! 24  seed of the tear
-//! 28  the verdict of the self test: 0 as the image says, 1 passed, 2 failed
+//! 28  the verdict of the self test: 0 as the image says, 1 passed, 2 failed, 3 not yet known; with 1 to 3 the network does not matter
+//! 32  how often the application may look for an update, one more than that; then it stays as it is. 0: it follows its schedule
 //!
 //! trace
 //! 0   number of operations, also of those that found no room
@@ -41,10 +42,12 @@ pub mod word {
     pub const CUT_SEED: u32 = 24;
     /// The verdict of the self test.
     pub const SELF_TEST: u32 = 28;
+    /// How often the application may look for an update, one more than that.
+    pub const CYCLES: u32 = 32;
 }
 
 /// Bytes of the block.
-pub const CONTROL_BYTES: usize = 32;
+pub const CONTROL_BYTES: usize = 36;
 
 /// How an operation ends at which the power goes.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -97,6 +100,8 @@ pub enum SelfTest {
     Passed,
     /// It failed.
     Failed,
+    /// It goes on, and the image stays on trial.
+    Pending,
 }
 
 impl SelfTest {
@@ -106,6 +111,7 @@ impl SelfTest {
             Self::OfImage => 0,
             Self::Passed => 1,
             Self::Failed => 2,
+            Self::Pending => 3,
         }
     }
 
@@ -114,6 +120,7 @@ impl SelfTest {
         match number {
             1 => Self::Passed,
             2 => Self::Failed,
+            3 => Self::Pending,
             _ => Self::OfImage,
         }
     }

@@ -16,7 +16,7 @@
 //! | --- | --- | --- |
 //! | `tuffet boot slot=A why=confirmed` | bootloader | this slot is started: `confirmed`, `fell-back`, `reverted`, or `trial`, then with `attempts_left=2` |
 //! | `tuffet recovery why=mismatch slot=A` | bootloader | nothing may run: `below-counter`, `damaged`, `mismatch`, `unprovisioned`, or `flash` |
-//! | `tuffet app version=1.0.0 slot=A` | application | it started; the version is the one in its image block |
+//! | `tuffet app version=1.0.0 slot=A` | application | it started; the version is the one in its image block, and the slot is where it is linked, or `none` |
 //! | `tuffet settings fault=NAME` | application | the settings page cannot be used; nothing is polled |
 //! | `tuffet network fault=NoChip` | application | there is no network chip; nothing is polled |
 //! | `tuffet confirmed` | application | its self test passed, and the boot record says so |

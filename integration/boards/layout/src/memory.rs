@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! 0x0000_0000  bootloader: 16 KiB, as in a ROM that is written in the factory
+//! 0x0010_0000  the application for boards whose images hold something else than programs
 //! 0x2000_0000  RAM: 64 KiB
 //! 0x2100_0000  16 MiB that outlive a reset, the emulator, and its sudden death: a file of the host
 //!              offset 0                   the flash: the map of the module `flash`
@@ -13,6 +14,11 @@
 pub const BOOTLOADER_ADDRESS: u32 = 0;
 /// Flash that a bootloader may take, in bytes.
 pub const BOOTLOADER_BYTES_MAX: u32 = 16 * 1024;
+
+/// Where the application lies that runs for images which are no programs: their vectors lead here.
+pub const RESIDENT_ADDRESS: u32 = 0x0010_0000;
+/// Bytes of the table of vectors, at the beginning of every program.
+pub const VECTORS_BYTES: usize = 64;
 
 /// Where RAM begins.
 pub const RAM_ADDRESS: u32 = 0x2000_0000;

@@ -33,6 +33,11 @@ impl Control {
         SelfTest::of(self.word(word::SELF_TEST))
     }
 
+    /// How often the application may look for an update; `None`: it follows its schedule.
+    pub fn cycles(self) -> Option<u32> {
+        self.word(word::CYCLES).checked_sub(1)
+    }
+
     /// Counts a flash operation and writes it into the trace. Answers how it ends, if it is the one at which the power goes, and
     /// its number, which begins at 1.
     pub(crate) fn count(self, kind: u32, offset: u32, bytes: u32) -> (Option<(Tear, u32)>, u32) {

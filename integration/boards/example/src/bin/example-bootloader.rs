@@ -1,0 +1,53 @@
+//! The smallest bootloader: it starts what the boot record names, and takes the image again if there is nothing to start.
+#![no_std]
+#![no_main]
+
+use core::cell::RefCell;
+use core::ops::ControlFlow;
+
+use tuffet_example::MAP;
+use tuffet_example::board::{self, Flash, SerialPort};
+use tuffet_no_std_client::boot::Slot;
+use tuffet_no_std_client::bootloader::choose_slot;
+use tuffet_no_std_client::flash::Storage;
+use tuffet_no_std_client::recovery::{BUFFER_BYTES, recover};
+
+tuffet_sizes::start_with!(boot);
+
+/// Reads of the serial port without a byte until the bootloader resets and hashes its slots again.
+const SILENCES_MAX: u32 = 600;
+
+fn boot() {
+    let flash = RefCell::new(Flash);
+    let storage = Storage::new(&flash, &MAP);
+    let [a, b] = MAP.slots.addresses();
+    match choose_slot(&storage, &mut board::pet) {
+        Ok(Ok(run)) => board::leave_to(match run.placed.slot {
+            Slot::A => a,
+            Slot::B => b,
+        }),
+        Ok(Err(recovery)) => {
+            let (mut buffer, mut silences_left) = ([0; BUFFER_BYTES], SILENCES_MAX);
+            let mut wait = || {
+                board::pet();
+                silences_left = silences_left.saturating_sub(1);
+                if silences_left == 0 {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            };
+            let _ = recover(
+                &storage,
+                recovery,
+                &mut SerialPort,
+                &mut buffer,
+                &mut wait,
+                &mut board::pet,
+            );
+        }
+        // The flash failed. It may not the next time.
+        Err(_) => {}
+    }
+    board::reset()
+}

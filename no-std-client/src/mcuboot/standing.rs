@@ -1,0 +1,153 @@
+//! What MCUboot did, and what the boot record says of it. The order of the writes is the table of the module.
+
+use super::strategy::McuBoot;
+use super::trailer::{Flag, Magic, SwapType, next_swap, write_image_ok, write_test};
+use crate::bootloader::holds_at;
+use crate::driver::Stop;
+use crate::failure::Failure;
+use crate::flash::{Region, RegionError, Storage};
+use embedded_storage::nor_flash::NorFlash;
+use tuffet_boot::{BootRecords, Placed, State, Trial};
+
+/// How the application stands.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is the confirmed image, and nothing is due.
+    Confirmed,
+    /// It is the confirmed image, and the trial of another one ended badly: that digest is remembered.
+    Ended,
+    /// It is on trial: it tests itself, and calls [`confirm`] or [`fail`]. Without either, MCUboot reverts at the next reset.
+    OnTrial {
+        /// Attempts left after this one.
+        attempts_left: u8,
+    },
+    /// MCUboot is to swap: reset.
+    ResetDue,
+    /// The primary slot holds neither the confirmed image nor the one on trial: somebody else put something there. Nothing was
+    /// done; only provisioning again helps.
+    Stranger,
+}
+
+/// Reads what MCUboot did, and tells the boot record. To be called when the application starts, and after an installation. It
+/// hashes a slot or two while a trial is open, and none otherwise; `pet` is called meanwhile.
+pub fn start<F: NorFlash>(
+    storage: &Storage<'_, F, McuBoot>,
+    pet: &mut impl FnMut(),
+) -> Result<Standing, Stop<F::Error>> {
+    let mut records = storage.boot_records()?;
+    let (confirmed, trial) = match records.state() {
+        State::Trial { confirmed, trial } => (confirmed, trial),
+        State::Confirmed { .. } => return Ok(settled(storage)?),
+        State::Unprovisioned => return Err(Failure::NotProvisioned.into()),
+        State::Damaged => return Err(Failure::BootRecordDamaged.into()),
+    };
+    let [primary, _] = storage.map().slots.images();
+    if holds_at(storage, &trial.placed.image, primary, pet)? {
+        let [trailer, _] = McuBoot::trailers(storage)?;
+        if trailer.image_ok == Flag::Unset {
+            let attempts_left = trial.attempts_left;
+            return Ok(Standing::OnTrial { attempts_left });
+        }
+        // It was written after the self test, and MCUboot does not go back any more.
+        records.confirm()?;
+        return Ok(Standing::Confirmed);
+    }
+    if !holds_at(storage, &confirmed.image, primary, pet)? {
+        return Ok(Standing::Stranger);
+    }
+    try_again(storage, &mut records, &trial, pet)
+}
+
+/// The self test of an image on trial was passed: MCUboot keeps it, and it becomes the confirmed one.
+pub fn confirm<F: NorFlash>(
+    storage: &Storage<'_, F, McuBoot>,
+    pet: &mut impl FnMut(),
+) -> Result<Placed, Stop<F::Error>> {
+    let mut records = storage.boot_records()?;
+    let slots = &storage.map().slots;
+    let [primary, _] = slots.images();
+    // MCUboot would keep whatever runs.
+    let State::Trial { trial, .. } = records.state() else {
+        return Err(Failure::Misuse.into());
+    };
+    if !holds_at(storage, &trial.placed.image, primary, pet)? {
+        return Err(Failure::Misuse.into());
+    }
+    let [trailer, _] = McuBoot::trailers(storage)?;
+    if trailer.image_ok == Flag::Unset {
+        write_image_ok(&mut storage.region(slots.primary), slots.primary.bytes, slots.max_align)?;
+    }
+    Ok(records.confirm()?)
+}
+
+/// The self test of an image on trial was not passed: its digest is remembered. Reset, and MCUboot reverts.
+pub fn fail<F: NorFlash>(storage: &Storage<'_, F, McuBoot>) -> Result<(), Stop<F::Error>> {
+    end(storage, &mut storage.boot_records()?)
+}
+
+/// No trial is open. MCUboot must not swap in what is not on trial.
+fn settled<F: NorFlash>(storage: &Storage<'_, F, McuBoot>) -> Result<Standing, RegionError<F::Error>> {
+    let [primary, secondary] = McuBoot::trailers(storage)?;
+    match next_swap(&primary, &secondary) {
+        SwapType::None => Ok(Standing::Confirmed),
+        // The trial that runs has failed.
+        SwapType::Revert => Ok(Standing::ResetDue),
+        SwapType::Test | SwapType::Permanent => {
+            McuBoot::unmark(storage)?;
+            Ok(Standing::Confirmed)
+        }
+    }
+}
+
+/// The confirmed image runs though another one is on trial: it was not marked, MCUboot refused it, or it ran and reverted.
+fn try_again<F: NorFlash>(
+    storage: &Storage<'_, F, McuBoot>,
+    records: &mut BootRecords<Region<'_, F>>,
+    trial: &Trial,
+    pet: &mut impl FnMut(),
+) -> Result<Standing, Stop<F::Error>> {
+    let [_, secondary] = storage.map().slots.images();
+    let is_whole = holds_at(storage, &trial.placed.image, secondary, pet)?;
+    if trial.attempts_left == 0 || !is_whole {
+        if trial.attempts_left == trial.attempts {
+            // An image that never ran cannot have failed: its slot is read back wrong, and that counts as a boot.
+            records.boot()?;
+        }
+        end(storage, records)?;
+        return Ok(Standing::Ended);
+    }
+    // Counted before it can run.
+    records.boot()?;
+    mark(storage)?;
+    Ok(Standing::ResetDue)
+}
+
+/// Asks MCUboot to test the image in the secondary slot.
+fn mark<F: NorFlash>(storage: &Storage<'_, F, McuBoot>) -> Result<(), RegionError<F::Error>> {
+    let slots = &storage.map().slots;
+    let [_, trailer] = McuBoot::trailers(storage)?;
+    if trailer.magic == Magic::Good && trailer.image_ok == Flag::Unset {
+        return Ok(());
+    }
+    if !trailer.is_blank {
+        McuBoot::unmark(storage)?;
+    }
+    write_test(
+        &mut storage.region(slots.secondary),
+        slots.secondary.bytes,
+        slots.max_align,
+    )
+}
+
+/// Ends a trial badly. What is still marked goes first, or MCUboot would swap in an image that has failed.
+fn end<F: NorFlash>(
+    storage: &Storage<'_, F, McuBoot>,
+    records: &mut BootRecords<Region<'_, F>>,
+) -> Result<(), Stop<F::Error>> {
+    let [_, trailer] = McuBoot::trailers(storage)?;
+    if !trailer.is_blank {
+        McuBoot::unmark(storage)?;
+    }
+    records.fail()?;
+    Ok(())
+}
