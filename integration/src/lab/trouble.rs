@@ -17,6 +17,9 @@ pub enum Trouble {
         /// What is wrong, with the key.
         reason: String,
     },
+    /// The firmware of the emulated board does not build.
+    #[error("there is no firmware for the emulated board: {0}")]
+    Build(String),
     /// A file operation failed.
     #[error("cannot {operation} {}: {source}", path.display())]
     File {
@@ -125,7 +128,8 @@ impl Trouble {
         match self {
             Self::Firmware { .. } => 1,
             Self::BoardFile { .. } | Self::NoBoard { .. } | Self::Usage(_) => 2,
-            Self::File { .. }
+            Self::Build(_)
+            | Self::File { .. }
             | Self::LogEnded { .. }
             | Self::Silent { .. }
             | Self::ToolMissing { .. }

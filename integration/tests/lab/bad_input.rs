@@ -270,4 +270,7 @@ fn boards_and_suites_are_listed() {
     let suites = said.object["suites"].as_array().unwrap();
     let names: Vec<&str> = suites.iter().filter_map(|suite| suite["name"].as_str()).collect();
     assert_eq!(names, ["smoke", "update", "power", "attack"]);
+    let boards = said.object["boards"].as_array().unwrap();
+    let names: Vec<&str> = boards.iter().filter_map(|board| board["name"].as_str()).collect();
+    assert_eq!(names, ["mps2-an385", "mps2-an386"]);
 }

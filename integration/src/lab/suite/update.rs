@@ -1,6 +1,6 @@
 //! `update`: from the old firmware to the new one.
 
-use super::{Case, Scene, name, since, slot};
+use super::{Case, Scene, is_network, name, since, slot};
 use crate::lab::bench::{Halt, Judgement};
 use crate::lab::pattern::Kind;
 use std::time::Instant;
@@ -42,6 +42,7 @@ fn installed(scene: &mut Scene) -> Result<String, Halt> {
         .wait("the word that the update is installed", limit, |event| {
             match event.kind {
                 Kind::Installed => Judgement::Done,
+                Kind::Error if is_network(event) => Judgement::GoOn,
                 Kind::Refused | Kind::Waiting | Kind::Error => {
                     Judgement::Wrong(format!("the board does not take the release: {}", name(event)))
                 }
@@ -95,6 +96,7 @@ fn nothing_newer(scene: &mut Scene) -> Result<String, Halt> {
         .wait("the word that nothing is newer", limit, |event| match event.kind {
             Kind::UpToDate => Judgement::Done,
             Kind::Installed => Judgement::Wrong("the same release is installed again".to_owned()),
+            Kind::Error if is_network(event) => Judgement::GoOn,
             Kind::Refused | Kind::Waiting | Kind::Error => {
                 Judgement::Wrong(format!("the board ends its cycle otherwise: {}", name(event)))
             }
