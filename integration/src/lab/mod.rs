@@ -238,10 +238,13 @@ fn firmware(board: &Board, choice: &RunChoice) -> Result<[Firmware; 2], Trouble>
         let own = emulator::project_firmware()?;
         return Ok(versions.map(|version| emulator::application(&own, version)));
     }
-    Ok([
-        Firmware::read(board, "--old", &choice.old_version, &choice.old)?,
-        Firmware::read(board, "--new", &choice.new_version, &choice.new)?,
-    ])
+    let old = Firmware::read(board, "--old", &choice.old_version, &choice.old)?;
+    let new = Firmware::read(board, "--new", &choice.new_version, &choice.new)?;
+    if old.images.iter().any(|image| new.images.contains(image)) {
+        let reason = "an image of --old is one of --new, too: a device does not update to what it runs";
+        return Err(Trouble::Usage(reason.to_owned()));
+    }
+    Ok([old, new])
 }
 
 fn tell(report: &Report) {

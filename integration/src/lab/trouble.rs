@@ -39,7 +39,7 @@ pub enum Trouble {
         reason: String,
     },
     /// Somebody ended the run.
-    #[error("the run was interrupted; the power of the board was restored")]
+    #[error("the run was interrupted before its end")]
     Interrupted,
     /// Another run has the board.
     #[error("the board {board} is in use by {holder}; wait until that run has ended ({})", path.display())]

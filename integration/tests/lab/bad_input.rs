@@ -182,6 +182,11 @@ fn wrong_arguments_are_said_before_the_board_is_touched() {
         ),
         ([&run[..], &both, &["--new", &new]].concat(), 2, "needs --new once"),
         (
+            [&run[..], &["--old", &old, "--new", &old]].concat(),
+            2,
+            "an image of --old is one of --new, too",
+        ),
+        (
             [&run[..], &both, &["--old-version", "1.0"]].concat(),
             2,
             "`1.0` is no version",

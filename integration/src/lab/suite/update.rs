@@ -46,12 +46,13 @@ fn installed(scene: &mut Scene) -> Result<String, Halt> {
                 Kind::Refused | Kind::Waiting | Kind::Error => {
                     Judgement::Wrong(format!("the board does not take the release: {}", name(event)))
                 }
+                Kind::NoRelease | Kind::UpToDate => {
+                    Judgement::Wrong(format!("the board finds nothing newer, and {new} is served"))
+                }
                 Kind::App if event.version() == new => {
                     Judgement::Wrong(format!("{new} runs, and nobody said that it was installed"))
                 }
-                Kind::App | Kind::Boot | Kind::Confirmed | Kind::NoRelease | Kind::Recovery | Kind::UpToDate => {
-                    Judgement::GoOn
-                }
+                Kind::App | Kind::Boot | Kind::Confirmed | Kind::Recovery => Judgement::GoOn,
             }
         })?;
     let way = event
