@@ -204,7 +204,7 @@ fn emulated_board(bench: &Bench) -> Outcome {
         Ok(built) => built.folder,
         Err(failure) => return failed(&failure.to_string()),
     };
-    let arguments = ["test", "--workspace", "--test", "board", "--", "--ignored"];
+    let arguments = ["test", "--workspace", "--test", "board*", "--", "--ignored"];
     let tests = with_programs(bench, |cargo| cargo.args(arguments).env("TUFFET_BOARDS", firmware));
     tests.map_or_else(|failure| failed(&failure.to_string()), counted)
 }
