@@ -10,6 +10,7 @@ use tuffet_board_layout::image::Behaviour;
 use tuffet_boot::Slot;
 use tuffet_integration::board::{Board, Cut, Emulator, Firmware, PowerOff, Product, factory, image, range, settings};
 use tuffet_integration::server::Server;
+use tuffet_integration::site::Fault;
 use tuffet_integration::vendor::Vendor;
 
 const NOW: u64 = 1_800_000_000;
@@ -78,6 +79,46 @@ fn image_that_says_that_it_does_not_work_is_reverted_at_once() {
     scene.board.expect("failed");
     scene.board.expect("boot slot=A why=confirmed");
     scene.board.wait_for("update outcome=refused name=FailedBefore");
+}
+
+/// An image that can never be updated again is not kept, though it runs and pets the watchdog.
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn image_that_loses_its_network_is_reverted() {
+    let mut scene = Scene::on(Emulator::An385);
+    scene.release("2.0.0", Slot::B, Behaviour::FindsNoNetwork);
+    scene.board.power_on(None);
+    for attempts_left in [1, 0] {
+        scene
+            .board
+            .wait_for(&format!("boot slot=B why=trial attempts_left={attempts_left}"));
+        scene.board.expect("app version=2.0.0 slot=B");
+        scene.board.expect("network fault=NoChip");
+    }
+    scene.board.expect("boot slot=A why=reverted");
+    scene.board.wait_for("update outcome=refused name=FailedBefore");
+}
+
+/// A server that is away for a while is no failure of the image on trial.
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn trial_waits_for_a_server_that_is_away() {
+    let mut scene = Scene::on(Emulator::An385);
+    scene.release("2.0.0", Slot::B, Behaviour::Good);
+    let mut away = scene.product.repository.site.clone();
+    let busy = Fault::Status {
+        code: 503,
+        retry_after_s: None,
+    };
+    away.fault("metadata/timestamp.json", busy);
+    scene.board.power_on(None);
+    scene.board.wait_for("update outcome=installed version=2.0.0 way=delta");
+    scene.server.serve(away);
+    scene.board.expect("boot slot=B why=trial attempts_left=1");
+    scene.board.expect("app version=2.0.0 slot=B");
+    std::thread::sleep(Duration::from_secs(5));
+    scene.server.serve(scene.product.repository.site.clone());
+    scene.board.expect("confirmed");
 }
 
 /// The same files, on a processor that knows more instructions.

@@ -176,11 +176,11 @@ fn board_without_its_network_resumes_at_a_checkpoint() {
     broken.fault(&patch, Fault::Reset { bytes: 0 });
     scene.server.serve(broken);
     scene.board.power_on(None);
-    scene.board.wait_for("update error=transport");
+    scene.board.wait_for("update error=500 name=Transport");
     let elsewhere = Server::start(sound.clone()).unwrap();
     drop(std::mem::replace(&mut scene.server, elsewhere));
     // Nobody is there any more.
-    scene.board.wait_for("update error=transport");
+    scene.board.wait_for("update error=500 name=Transport");
 
     scene.server = Server::start_at(address, sound, SERVER_LIFETIME).unwrap();
     scene.board.wait_for("update outcome=installed version=2.0.0 way=whole");

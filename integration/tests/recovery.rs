@@ -450,7 +450,7 @@ fn device_answers_each_frame_with_one() {
     let storage = Storage::new(&flash, &MAP);
     let (mut buffer, mut pets) = ([0; BUFFER_BYTES], 0);
     let recovery = Recovery::Mismatch { slot: Slot::A };
-    let mut wait = || ControlFlow::Continue(());
+    let mut wait = |_| ControlFlow::Continue(());
     let recovered = recover(&storage, recovery, &mut wire, &mut buffer, &mut wait, &mut || pets += 1);
     assert_eq!(recovered, Ok(Recovered::Restored));
     let answers: Vec<u8> = exchange.into_iter().flat_map(|(_, answer)| answer).collect();
@@ -496,7 +496,7 @@ fn with_one_link_address_it_comes_back_to_where_it_runs() {
         flash.borrow_mut().erase(start, start + 1_024).unwrap();
         let recovery = boots().unwrap_err();
         assert_eq!(recovery, Recovery::Mismatch { slot });
-        let (mut buffer, mut wait) = ([0; BUFFER_BYTES], || ControlFlow::Continue(()));
+        let (mut buffer, mut wait) = ([0; BUFFER_BYTES], |_| ControlFlow::Continue(()));
         let recovered = recover(
             &storage,
             recovery,
@@ -521,19 +521,22 @@ fn caller_may_leave_and_silence_ends_what_is_done() {
         heard: VecDeque::new(),
         said: Vec::new(),
     };
-    let mut waits_left = 50;
-    let mut wait = || {
-        waits_left -= 1;
-        if waits_left == 0 {
+    // A byte that comes ends a silence.
+    wire.heard.extend([None, Some(b'T'), None, None]);
+    let mut told = Vec::new();
+    let mut wait = |silences| {
+        told.push(silences);
+        if silences == 4 {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
         }
     };
     let recovered = recover(&storage, recovery, &mut wire, &mut buffer, &mut wait, &mut || ());
-    assert_eq!((recovered, wire.said.len(), waits_left), (Ok(Recovered::Left), 0, 0));
+    assert_eq!((recovered, wire.said.len()), (Ok(Recovered::Left), 0));
+    assert_eq!(told, [0, 1, 0, 1, 2, 3, 4]);
     // Nobody says Bye.
-    let mut wait = || ControlFlow::Continue(());
+    let mut wait = |_| ControlFlow::Continue(());
     let recovered = recover(
         &storage,
         recovery,

@@ -14,6 +14,7 @@ mod line;
 mod memory;
 mod power;
 mod product;
+mod serial;
 
 pub use factory::{BoardNor, range};
 pub use firmware::{Emulator, Firmware};
@@ -21,3 +22,4 @@ pub use line::Line;
 pub use memory::{Cut, Memory, Operation};
 pub use power::{Board, PATIENCE, PowerOff, emulator_command};
 pub use product::{Product, address, settings};
+pub use serial::Serial;

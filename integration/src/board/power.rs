@@ -1,10 +1,11 @@
 //! A board with its power supply and its serial port.
 
+use super::serial::Serial;
 use super::{Cut, Emulator, Firmware, Line, Memory};
 use crate::device::scratch_folder;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use embedded_io::Write as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 use tuffet_board_layout::memory::RESIDENT_ADDRESS;
 
@@ -31,8 +32,7 @@ pub struct Board {
 
 struct Running {
     child: Child,
-    serial: ChildStdin,
-    lines: Receiver<String>,
+    serial: Serial,
 }
 
 /// The power went by itself: it was cut as ordered, or the firmware broke a rule of the flash.
@@ -122,18 +122,10 @@ impl Board {
             .stderr(Stdio::inherit())
             .spawn()
             .expect("qemu-system-arm can be started");
-        let output = BufReader::new(child.stdout.take().expect("its output is a pipe"));
-        let serial = child.stdin.take().expect("its input is a pipe");
-        let (sender, lines) = channel();
-        // It ends with the emulator, or when nobody wants the lines any more.
-        std::thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        self.running = Some(Running { child, serial, lines });
+        let output = child.stdout.take().expect("its output is a pipe");
+        let input = child.stdin.take().expect("its input is a pipe");
+        let serial = Serial::over(input, output);
+        self.running = Some(Running { child, serial });
     }
 
     /// Cuts the power, at once and wherever the firmware is. Does nothing to a board that is off.
@@ -142,7 +134,8 @@ impl Board {
             // It may have ended by itself; then there is nothing to end.
             let _ = running.child.kill();
             let _ = running.child.wait();
-            self.said.extend(running.lines.try_iter());
+            self.said
+                .extend(std::iter::from_fn(|| running.serial.text_within(Duration::ZERO).ok()));
             self.said.push("(power off)".to_owned());
         }
     }
@@ -153,9 +146,18 @@ impl Board {
     ///
     /// When the board is off.
     pub fn send(&mut self, bytes: &[u8]) {
-        let running = self.running.as_mut().expect("the power is on");
-        running.serial.write_all(bytes).expect("the port takes bytes");
-        running.serial.flush().expect("the port takes bytes");
+        let serial = self.serial();
+        serial.write_all(bytes).expect("the port takes bytes");
+        serial.flush().expect("the port takes bytes");
+    }
+
+    /// The serial line, for more than lines. What is said there meanwhile is not in [`said`](Self::said).
+    ///
+    /// # Panics
+    ///
+    /// When the board is off.
+    pub fn serial(&mut self) -> &mut Serial {
+        &mut self.running.as_mut().expect("the power is on").serial
     }
 
     /// The next line of the contract.
@@ -167,10 +169,9 @@ impl Board {
         let deadline = Instant::now() + patience;
         let mut last = None;
         loop {
-            let running = self.running.as_ref().expect("the power is on");
-            match running
-                .lines
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            match self
+                .serial()
+                .text_within(deadline.saturating_duration_since(Instant::now()))
             {
                 Ok(text) => {
                     self.said.push(text.clone());
@@ -209,8 +210,7 @@ impl Board {
     ///
     /// When the board is off.
     pub fn listen(&mut self, patience: Duration) -> Result<Option<Line>, PowerOff> {
-        let running = self.running.as_ref().expect("the power is on");
-        match running.lines.recv_timeout(patience) {
+        match self.serial().text_within(patience) {
             Ok(text) => {
                 let line = Line::parse(&text);
                 self.said.push(text);

@@ -100,6 +100,7 @@ pub fn settings(server: SocketAddr) -> Settings {
         backoff_s: 1,
         data_budget_bytes: None,
         seed: [7; 32],
+        self_test_s: 30,
     }
 }
 

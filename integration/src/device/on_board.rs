@@ -201,8 +201,9 @@ fn outcome(line: &Line) -> Outcome {
         ("more-roots", _) => Outcome::Waiting("MoreRoots".to_owned()),
         ("waiting", _) => Outcome::Waiting(name),
         ("refused", _) => Outcome::Refused(name),
-        (_, "transport") => Outcome::Transport,
-        (_, "state") => Outcome::Refused("DamagedStore".to_owned()),
+        (_, "500") => Outcome::Transport,
+        (_, "703") => Outcome::Refused("DamagedStore".to_owned()),
+        (_, "701" | "702") => panic!("the board is broken: {line}"),
         (_, code) if code.parse::<u16>().is_ok() => Outcome::Refused(name),
         _ => panic!("not the outcome of an update: {line}"),
     }

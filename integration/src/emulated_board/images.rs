@@ -32,6 +32,8 @@ enum Word {
     Hangs,
     /// It says of itself that it does not work.
     FailsSelfTest,
+    /// It finds no network chip.
+    FindsNoNetwork,
 }
 
 impl Word {
@@ -40,6 +42,7 @@ impl Word {
             Self::Good => Behaviour::Good,
             Self::Hangs => Behaviour::Hangs,
             Self::FailsSelfTest => Behaviour::FailsSelfTest,
+            Self::FindsNoNetwork => Behaviour::FindsNoNetwork,
         }
     }
 }

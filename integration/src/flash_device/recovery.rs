@@ -85,12 +85,12 @@ pub fn command(folder: &Folder, arguments: &Arguments) -> Result<Told, Trouble> 
     let listener = UnixListener::bind(&arguments.listen).map_err(trouble)?;
     listener.set_nonblocking(true).map_err(trouble)?;
     let ends_at = Instant::now() + Duration::from_secs(arguments.patience);
-    let mut wait = || match Instant::now() < ends_at {
+    let mut wait = |_| match Instant::now() < ends_at {
         true => ControlFlow::Continue(()),
         false => ControlFlow::Break(()),
     };
     let mut recovered = Recovered::Left;
-    while recovered == Recovered::Left && wait().is_continue() {
+    while recovered == Recovered::Left && wait(0).is_continue() {
         match listener.accept() {
             Ok((socket, _)) => {
                 let mut line = Line::over(socket).map_err(trouble)?;

@@ -36,6 +36,19 @@ impl<E> Stop<E> {
             Self::NothingToProvision(_) => 704,
         }
     }
+
+    /// The name that goes with the number.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Failure(failure) => failure.name(),
+            Self::Transport => "Transport",
+            Self::Flash(_) => "Flash",
+            Self::Boot(_) => "BootRecord",
+            Self::State(_) => "State",
+            Self::NothingToProvision(_) => "NothingToProvision",
+        }
+    }
 }
 
 impl<E> From<Failure> for Stop<E> {

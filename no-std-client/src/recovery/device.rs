@@ -181,28 +181,31 @@ impl<'f, 'b, F: NorFlash, S: Strategy> Session<'f, 'b, F, S> {
 ///
 /// `line` is a serial line: a read that brings nothing for some ten or hundred milliseconds ends with an error, or with no
 /// bytes. No error ends the recovery, since a line that is noisy or unplugged may be better later. `wait` is called before each
-/// read, for the watchdog; [`ControlFlow::Break`] ends the recovery: a device that nobody mends should reset now and then, and
-/// hash its slots again. `pet` is called while the slot is hashed.
+/// read, for the watchdog, with the number of reads in a row that brought nothing; [`ControlFlow::Break`] ends the recovery: a
+/// device that nobody mends should reset now and then, and hash its slots again. `pet` is called while the slot is hashed.
 pub fn recover<F: NorFlash, S: Strategy, L: Read + Write>(
     storage: &Storage<'_, F, S>,
     recovery: Recovery,
     line: &mut L,
     buffer: &mut Buffer,
-    wait: &mut impl FnMut() -> ControlFlow<()>,
+    wait: &mut impl FnMut(u32) -> ControlFlow<()>,
     pet: &mut impl FnMut(),
 ) -> Result<Recovered, Stop<F::Error>> {
     let mut session = Session::begin(storage, recovery, buffer)?;
     let (mut silences_left, mut bytes_left) = (SILENCES_MAX, BYTES_AFTER_MAX);
+    let mut silences = 0_u32;
     loop {
         let is_patient = !session.is_over && silences_left > 0 && bytes_left > 0;
-        if wait().is_break() || !is_patient {
+        if wait(silences).is_break() || !is_patient {
             break;
         }
         let mut byte = [0];
         let heard = matches!(line.read(&mut byte), Ok(1..));
         if heard {
+            silences = 0;
             session.push(byte[0]);
         } else {
+            silences = silences.saturating_add(1);
             session.silent();
         }
         if session.is_restored {

@@ -11,7 +11,7 @@ use tuffet_board_layout::image::Behaviour;
 use tuffet_mps2::start::{restart, wait_for_reset};
 use tuffet_mps2::{Clock, Control, Line, Nor, Stack, image_block, watchdog};
 use tuffet_no_std_client::boot::State;
-use tuffet_no_std_client::flash::Storage;
+use tuffet_no_std_client::flash::{Storage, Xip};
 use tuffet_no_std_client::http::Http;
 use tuffet_no_std_client::patch::SmallState;
 use tuffet_no_std_client::transport::{Ask, Opened, Transport};
@@ -27,12 +27,11 @@ const BASE: &str = "/";
 const HTTP_BYTES: usize = 512;
 /// The longest timestamp of a repository, in bytes.
 const TIMESTAMP_BYTES_MAX: u32 = 1_024;
-/// How often the self test tries to reach the repository in one boot.
-const SELF_TEST_TRIES: u32 = 3;
-/// Seconds between two tries.
+/// Seconds between two tries of the self test to reach the repository.
 const SELF_TEST_PAUSE_S: u64 = 1;
 
 type Web<'b> = Http<'b, Stream<'b>>;
+type Updater<'c> = Client<'c, Nor, Xip, SmallState, SmallEd25519>;
 
 /// Runs the application.
 pub fn run() -> ! {
@@ -47,21 +46,43 @@ pub fn run() -> ! {
     let flash = RefCell::new(Nor::new(control));
     let settings = match identity::settings(&mut flash.borrow_mut()) {
         Ok(settings) => settings,
-        Err(fault) => stay_there(Line::of("settings").with("fault", fault.name())),
+        Err(fault) => give_up(&flash, Line::of("settings").with("fault", fault.name())),
     };
     let mut buffers = Buffers::new();
-    let Some(network) = Network::start(&clock, &mut buffers) else {
-        stay_there(Line::of("network").with("fault", "NoChip"));
+    let network = match block.behaviour() {
+        Behaviour::FindsNoNetwork => None,
+        Behaviour::Good | Behaviour::Hangs | Behaviour::FailsSelfTest => {
+            Network::start(&clock, &mut buffers, seed(&settings, &clock))
+        }
+    };
+    let Some(network) = network else {
+        give_up(&flash, Line::of("network").with("fault", "NoChip"));
     };
     let mut buffer = [0; HTTP_BYTES];
     let mut web = Http::new(Stream::new(network, &settings), HOST, BASE, &mut buffer);
-    pass_trial(&flash, &mut web, &clock, verdict(control, block.behaviour()));
-    poll(&flash, &mut web, &clock, control, &settings, &stack)
+    let device = identity::device(&settings);
+    let policy = match clock.seconds() {
+        Some(_) => DeviceClock::Trusted,
+        None => DeviceClock::Uptime,
+    };
+    let rules = identity::client_settings(&settings, policy);
+    let Ok(client) = Client::new(&device, Storage::new(&flash, &MAP), rules, now(&clock)) else {
+        give_up(&flash, Line::of("settings").with("fault", "Misuse"));
+    };
+    // Only an image that can update itself is worth a confirmation.
+    let verdict = verdict(control, block.behaviour());
+    pass_trial(&flash, &mut web, &clock, verdict, settings.self_test_s);
+    poll(client, &flash, &mut web, &clock, control, &stack)
 }
 
-/// There is nothing to do, and a reset would not help.
-fn stay_there(said: Line) -> ! {
+/// There is nothing to do. An image on trial that comes to this is not to be kept: it resets, and its boots are counted. For
+/// another one a reset would not help.
+fn give_up(flash: &RefCell<Nor>, said: Line) -> ! {
     drop(said);
+    let state = Storage::new(flash, &MAP).boot_records().map(|records| records.state());
+    if matches!(state, Ok(State::Trial { .. }) | Err(_)) {
+        restart()
+    }
     loop {
         watchdog::pet();
     }
@@ -88,10 +109,11 @@ fn verdict(control: Control, behaviour: Behaviour) -> Verdict {
 
 /// On trial: tests itself, and lets the boot record know. Resets if the verdict is bad, or cannot be found.
 #[inline(never)]
-fn pass_trial(flash: &RefCell<Nor>, web: &mut Web<'_>, clock: &Clock, verdict: Verdict) {
+fn pass_trial(flash: &RefCell<Nor>, web: &mut Web<'_>, clock: &Clock, verdict: Verdict, patience_s: u32) {
     let storage = Storage::new(flash, &MAP);
     let Ok(mut records) = storage.boot_records() else {
-        return;
+        // The bootloader says what is wrong with it.
+        restart()
     };
     if !matches!(records.state(), State::Trial { .. }) {
         return;
@@ -104,7 +126,7 @@ fn pass_trial(flash: &RefCell<Nor>, web: &mut Web<'_>, clock: &Clock, verdict: V
             restart()
         }
         Verdict::Pending => return,
-        Verdict::PassedInReach if !reaches_repository(web, clock) => {
+        Verdict::PassedInReach if !reaches_repository(web, clock, patience_s) => {
             // Nobody knows whose fault it is. The boot is counted.
             restart()
         }
@@ -116,47 +138,39 @@ fn pass_trial(flash: &RefCell<Nor>, web: &mut Web<'_>, clock: &Clock, verdict: V
     Line::of("confirmed");
 }
 
-/// Whether the repository answers.
-fn reaches_repository(web: &mut Web<'_>, clock: &Clock) -> bool {
+/// Whether the repository answers within so many seconds. A server that is away for a while must not cost a good image its trial.
+fn reaches_repository(web: &mut Web<'_>, clock: &Clock, patience_s: u32) -> bool {
     let ask = Ask {
         path: "metadata/timestamp.json",
         offset: 0,
         bytes_max: TIMESTAMP_BYTES_MAX,
         unless: None,
     };
-    for _ in 0..SELF_TEST_TRIES {
+    let ends_us = clock.uptime_us() + u64::from(patience_s) * 1_000_000;
+    loop {
         if let Ok(Opened::Present { .. }) = web.open(&ask) {
             return true;
+        }
+        if clock.uptime_us() >= ends_us {
+            return false;
         }
         let until = clock.uptime_us() + SELF_TEST_PAUSE_S * 1_000_000;
         while clock.uptime_us() < until {
             watchdog::pet();
         }
     }
-    false
 }
 
 /// Updates itself for ever.
 #[inline(never)]
 fn poll(
+    mut client: Updater<'_>,
     flash: &RefCell<Nor>,
     web: &mut Web<'_>,
     clock: &Clock,
     control: Control,
-    settings: &Settings,
     stack: &Stack,
 ) -> ! {
-    let device = identity::device(settings);
-    let storage = Storage::new(flash, &MAP);
-    let policy = match clock.seconds() {
-        Some(_) => DeviceClock::Trusted,
-        None => DeviceClock::Uptime,
-    };
-    let rules = identity::client_settings(settings, policy);
-    let client = Client::<_, _, SmallState, SmallEd25519>::new(&device, storage, rules, now(clock));
-    let Ok(mut client) = client else {
-        stay_there(Line::of("settings").with("fault", "Misuse"));
-    };
     for cycle in 0.. {
         wait_until_due(control, cycle, clock, client.due_at());
         let (began_us, waited_us) = (clock.uptime_us(), web.stream().waited_us());
@@ -188,6 +202,12 @@ fn wait_until_due(control: Control, cycle: u32, clock: &Clock, due_at: UnixSecon
 /// Seconds since 1970, or since the start.
 fn now(clock: &Clock) -> UnixSeconds {
     UnixSeconds::new(clock.seconds().unwrap_or_else(|| clock.uptime_us() / 1_000_000))
+}
+
+/// For ports and sequence numbers of connections: another one for each device and each start, where there is a clock.
+fn seed(settings: &Settings, clock: &Clock) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = settings.seed;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ clock.seconds().unwrap_or(0) ^ clock.uptime_us() << 32
 }
 
 /// For spreading polls: when the user of a fleet switched this device on, to the microsecond, is as good as any.

@@ -57,11 +57,13 @@ impl Buffers<'_> {
 }
 
 impl<'b> Network<'b> {
-    /// Starts the network chip; `None` if there is none.
-    pub fn start(clock: &'b Clock, buffers: &'b mut Buffers<'b>) -> Option<Self> {
+    /// Starts the network chip; `None` if there is none. The seed should be another one after each start.
+    pub fn start(clock: &'b Clock, buffers: &'b mut Buffers<'b>, seed: u64) -> Option<Self> {
         let mut chip = Lan9118::start()?;
         let address = EthernetAddress(chip.address());
-        let mut interface = Interface::new(Config::new(address.into()), &mut chip, now(clock));
+        let mut config = Config::new(address.into());
+        config.random_seed = seed;
+        let mut interface = Interface::new(config, &mut chip, now(clock));
         interface.update_ip_addrs(|addresses| {
             // There is room for one, and it is the first.
             let _ = addresses.push(IpCidr::Ipv4(OWN_ADDRESS));
@@ -79,8 +81,8 @@ impl<'b> Network<'b> {
             interface,
             sockets,
             connection,
-            // Another one after each start, so that the other side does not take it for the connection before.
-            port: FIRST_PORT + (clock.uptime_us() as u16 & 0x3FFF),
+            // The other side must not take the first connection after a start for one before it.
+            port: FIRST_PORT + ((seed ^ seed >> 32) as u16 & 0x3FFF),
             waited_us: 0,
         })
     }

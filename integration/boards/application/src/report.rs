@@ -23,11 +23,7 @@ pub fn update(outcome: &Result<Outcome, Stop<Infallible>>) {
     let line = Line::of("update");
     match outcome {
         Ok(outcome) => told(line, outcome),
-        Err(Stop::Failure(failure)) => drop(line.with_number("error", failure.code()).with("name", failure.name())),
-        Err(Stop::Boot(_)) => drop(line.with("error", "boot")),
-        Err(Stop::State(_)) => drop(line.with("error", "state")),
-        Err(Stop::Transport) => drop(line.with("error", "transport")),
-        Err(_) => drop(line.with("error", "flash")),
+        Err(stop) => drop(line.with_number("error", stop.code()).with("name", stop.name())),
     }
 }
 

@@ -1,21 +1,27 @@
 //! The bootloader of the board: it starts the slot that the boot record names, and nothing else decides.
 //!
 //! - The watchdog runs from the first instruction on, so an image that hangs comes back here, and its boot was counted.
-//! - What may run is hashed first. The boot record may name another slot then; at the end nothing may run, and [`recover`]
-//!   says why.
+//! - What may run is hashed first. The boot record may name another slot then; at the end nothing may run. Then it says why,
+//!   and takes the confirmed image again over the serial port, byte for byte.
 #![no_std]
 #![no_main]
 
 use core::cell::RefCell;
+use core::ops::ControlFlow;
 
 use tuffet_board_layout::flash::MAP;
-use tuffet_mps2::start::leave;
-use tuffet_mps2::{Control, Line, Nor, start_with, watchdog};
+use tuffet_mps2::start::{leave, restart, wait_for_reset};
+use tuffet_mps2::{Control, Line, Nor, Port, serial, small_memory, start_with, watchdog};
 use tuffet_no_std_client::boot::{Recovery, Run, Slot, Why};
 use tuffet_no_std_client::bootloader::choose_slot;
-use tuffet_no_std_client::flash::Storage;
+use tuffet_no_std_client::flash::{Storage, Xip};
+use tuffet_no_std_client::recovery::{BUFFER_BYTES, Recovered, recover};
+
+/// Tenths of a second without a byte until it resets and hashes its slots again.
+const SILENCES_MAX: u32 = 600;
 
 start_with!(boot);
+small_memory!();
 
 fn boot() -> ! {
     watchdog::arm();
@@ -23,8 +29,12 @@ fn boot() -> ! {
     let storage = Storage::new(&flash, &MAP);
     match choose_slot(&storage, &mut watchdog::pet) {
         Ok(Ok(run)) => start(&run),
-        Ok(Err(why)) => recover(Trouble::Nothing(why)),
-        Err(_) => recover(Trouble::Flash),
+        Ok(Err(why)) => mend(&storage, why),
+        Err(_) => {
+            Line::of("recovery").with("why", "flash");
+            // It may not fail the next time.
+            wait_for_reset()
+        }
     }
 }
 
@@ -43,27 +53,38 @@ fn start(run: &Run) -> ! {
     })
 }
 
-/// Why nothing is started.
-enum Trouble {
-    /// The flash, or the boot record in it, could not be read or written.
-    Flash,
-    /// There is nothing that may run.
-    Nothing(Recovery),
-}
-
-/// Says why nothing is started, and waits for somebody who helps.
-fn recover(trouble: Trouble) -> ! {
+/// Says why nothing is started, and takes the image of whoever helps.
+fn mend(storage: &Storage<'_, Nor, Xip>, why: Recovery) -> ! {
     let line = Line::of("recovery");
-    match trouble {
-        Trouble::Flash => drop(line.with("why", "flash")),
-        Trouble::Nothing(Recovery::Mismatch { slot }) => drop(line.with("why", "mismatch").with("slot", name(slot))),
-        Trouble::Nothing(Recovery::BelowCounter { .. }) => drop(line.with("why", "below-counter")),
-        Trouble::Nothing(Recovery::Unprovisioned) => drop(line.with("why", "unprovisioned")),
-        Trouble::Nothing(Recovery::Damaged | _) => drop(line.with("why", "damaged")),
+    match why {
+        Recovery::Mismatch { slot } => drop(line.with("why", "mismatch").with("slot", name(slot))),
+        Recovery::BelowCounter { .. } => drop(line.with("why", "below-counter")),
+        Recovery::Unprovisioned => drop(line.with("why", "unprovisioned")),
+        _ => drop(line.with("why", "damaged")),
     }
-    loop {
+    let mut buffer = [0; BUFFER_BYTES];
+    let mut wait = |silences| {
         watchdog::pet();
+        if silences < SILENCES_MAX {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    };
+    let ended = recover(
+        storage,
+        why,
+        &mut Port::open(),
+        &mut buffer,
+        &mut wait,
+        &mut watchdog::pet,
+    );
+    // What was said last was no line.
+    serial::send(b'\n');
+    if ended == Ok(Recovered::Restored) {
+        Line::of("recovered");
     }
+    restart()
 }
 
 const fn name(slot: Slot) -> &'static str {

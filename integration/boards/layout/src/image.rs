@@ -4,7 +4,7 @@
 //! ```text
 //! 0     MAGIC (16)
 //! 16    version (16): text, filled up with zeros
-//! 32    behaviour (4): 0 good, 1 hangs at its start, 2 fails its self test
+//! 32    behaviour (4): 0 good, 1 hangs at its start, 2 fails its self test, 3 finds no network chip
 //! 36    zeros (12)
 //! 48    filler (2,000): whatever the host likes, so that a delta has something to bring
 //! ```
@@ -40,6 +40,8 @@ pub enum Behaviour {
     Hangs,
     /// It says of itself that it does not work.
     FailsSelfTest,
+    /// It does not find its network chip, and so can never be updated.
+    FindsNoNetwork,
 }
 
 impl Behaviour {
@@ -49,6 +51,7 @@ impl Behaviour {
             Self::Good => 0,
             Self::Hangs => 1,
             Self::FailsSelfTest => 2,
+            Self::FindsNoNetwork => 3,
         }
     }
 
@@ -56,6 +59,7 @@ impl Behaviour {
         match number {
             1 => Self::Hangs,
             2 => Self::FailsSelfTest,
+            3 => Self::FindsNoNetwork,
             _ => Self::Good,
         }
     }

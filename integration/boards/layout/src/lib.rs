@@ -15,7 +15,8 @@
 //! | line | who | what it says |
 //! | --- | --- | --- |
 //! | `tuffet boot slot=A why=confirmed` | bootloader | this slot is started: `confirmed`, `fell-back`, `reverted`, or `trial`, then with `attempts_left=2` |
-//! | `tuffet recovery why=mismatch slot=A` | bootloader | nothing may run: `below-counter`, `damaged`, `mismatch`, `unprovisioned`, or `flash` |
+//! | `tuffet recovery why=mismatch slot=A` | bootloader | nothing may run: `below-counter`, `damaged`, `mismatch`, `unprovisioned`, or `flash`. A minute without a byte on the line, and it resets and looks again |
+//! | `tuffet recovered` | bootloader | the pinned image stands in its slot again; a reset follows. In between the line carries frames of the recovery |
 //! | `tuffet app version=1.0.0 slot=A` | application | it started; the version is the one in its image block, and the slot is where it is linked, or `none` |
 //! | `tuffet settings fault=NAME` | application | the settings page cannot be used; nothing is polled |
 //! | `tuffet network fault=NoChip` | application | there is no network chip; nothing is polled |
@@ -24,7 +25,7 @@
 //! | `tuffet update outcome=installed version=2.0.0 way=delta` | application | the trial begins with the reset that follows; `fell_back=NAME` if a delta was given up for it |
 //! | `tuffet update outcome=up-to-date` | application | also `no-release`, `more-roots`, `waiting name=NAME`, `refused name=NAME` |
 //! | `tuffet update error=104 name=Expired` | application | the cycle ended with a failure, by its stable code and name |
-//! | `tuffet update error=transport` | application | the repository could not be reached; also `boot`, `flash`, `state` |
+//! | `tuffet update error=500 name=Transport` | application | the repository could not be reached; 701 to 703: the flash, the boot record, the trusted state |
 //! | `tuffet flash erases=8 writes=90 bytes=7300` | application | before `update`: what it did to the flash since its start |
 //! | `tuffet memory statics=9000 stack=30000 left=26000` | application | before `update`, bytes: statics, the deepest stack so far, and what was never used |
 //! | `tuffet time took_us=90000 waited_us=40000` | application | before `update`: how long it took, and how much of that it waited for the network |

@@ -8,7 +8,8 @@
 //! 116   seconds between two polls (4), and to wait after a failure (4)
 //! 124   most bytes that one installation may download (4); all ones: as many as it takes
 //! 128   seed of the device (32)
-//! 160   SHA-256 of all that (32)
+//! 160   seconds for which a new image tries to reach the repository in one boot (4)
+//! 164   SHA-256 of all that (32)
 //! ```
 
 use sha2::{Digest as _, Sha256};
@@ -16,7 +17,7 @@ use tuffet_no_std_client::release::Id;
 
 const MAGIC: [u8; 8] = *b"tuffet-0";
 const ID_BYTES: usize = 25;
-const SEALED_BYTES: usize = 160;
+const SEALED_BYTES: usize = 164;
 const NO_LIMIT: u32 = u32::MAX;
 
 /// Who a device is, and where its repository is.
@@ -44,6 +45,8 @@ pub struct Settings {
     pub data_budget_bytes: Option<u32>,
     /// The seed for waves.
     pub seed: [u8; 32],
+    /// For how many seconds of one boot a new image tries to reach the repository.
+    pub self_test_s: u32,
 }
 
 /// Why a page holds no settings.
@@ -89,6 +92,7 @@ impl Settings {
         page[120..124].copy_from_slice(&self.backoff_s.to_le_bytes());
         page[124..128].copy_from_slice(&self.data_budget_bytes.unwrap_or(NO_LIMIT).to_le_bytes());
         page[128..160].copy_from_slice(&self.seed);
+        page[160..164].copy_from_slice(&self.self_test_s.to_le_bytes());
         let seal = Sha256::digest(&page[..SEALED_BYTES]);
         page[SEALED_BYTES..].copy_from_slice(&seal);
         page
@@ -123,6 +127,7 @@ impl Settings {
             backoff_s: number(120),
             data_budget_bytes: Some(number(124)).filter(|bytes| *bytes != NO_LIMIT),
             seed,
+            self_test_s: number(160),
         })
     }
 }

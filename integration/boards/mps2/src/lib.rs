@@ -2,7 +2,7 @@
 //!
 //! - [`start`](start_with) sets up memory and enters a program; [`leave`](start::leave) enters the next one.
 //! - [`Nor`] is the flash, and holds the program to the rules of NOR flash.
-//! - [`serial`] writes the lines of the contract, [`watchdog`] resets a program that hangs, [`Clock`] counts.
+//! - [`serial`] writes the lines of the contract, [`Port`] is the same port as a stream of bytes, [`watchdog`] resets a program that hangs, [`Clock`] counts.
 //! - [`Control`] is the block by which the host stands in for what the emulator does not have.
 //! - `Lan9118`, with the feature `ethernet`, is the network chip.
 #![no_std]
@@ -11,7 +11,9 @@ mod clock;
 mod control;
 #[cfg(feature = "ethernet")]
 mod lan9118;
+mod memory;
 mod nor;
+mod port;
 mod register;
 pub mod serial;
 mod stack;
@@ -24,5 +26,6 @@ pub use control::Control;
 #[cfg(feature = "ethernet")]
 pub use lan9118::Lan9118;
 pub use nor::Nor;
+pub use port::Port;
 pub use serial::Line;
 pub use stack::Stack;

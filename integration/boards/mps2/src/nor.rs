@@ -8,12 +8,13 @@
 
 use crate::register::Register;
 use crate::serial::Line;
+use crate::start::own_address;
 use crate::tear::Torn;
 use crate::{Control, watchdog};
 use core::convert::Infallible;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use tuffet_board_layout::control::{ERASE, WRITE};
-use tuffet_board_layout::flash::{CAPACITY, ERASE_BYTES, WRITE_BYTES};
+use tuffet_board_layout::flash::{CAPACITY, ERASE_BYTES, MAP, WRITE_BYTES};
 use tuffet_board_layout::memory::PSRAM_ADDRESS;
 use tuffet_emulated::host;
 
@@ -60,6 +61,9 @@ impl Nor {
 
     /// One operation: each word from `offset` on becomes what `wanted` says, or a part of that happens and then nothing more.
     fn operate(&self, kind: u32, offset: u32, words: usize, wanted: impl Fn(usize, u32) -> u32) {
+        if is_running(offset) {
+            violated("running", offset);
+        }
         watchdog::pet();
         let (cut, operation) = self.control.count(kind, offset, (words * WRITE_BYTES) as u32);
         let mut torn = cut.map(|(tear, seed)| Torn::new(tear, words, seed));
@@ -151,6 +155,17 @@ fn checked(offset: u32, bytes: usize, unit_bytes: usize) -> u32 {
     offset
 }
 
+/// Whether the program that runs is in the same slot.
+fn is_running(offset: u32) -> bool {
+    let Some(own) = own_address().checked_sub(PSRAM_ADDRESS) else {
+        return false;
+    };
+    MAP.slots.slots.iter().any(|slot| {
+        let holds = |offset: u32| (slot.start..slot.start + slot.bytes).contains(&offset);
+        holds(own) && holds(offset)
+    })
+}
+
 fn violated(rule: &str, offset: u32) -> ! {
     Line::of("flash").with("violation", rule).with_number("offset", offset);
     host::exit(false)
@@ -158,6 +173,6 @@ fn violated(rule: &str, offset: u32) -> ! {
 
 /// A word of the flash, whose offset was checked.
 fn cell(offset: u32) -> Register {
-    // SAFETY: the flash is memory of the board that programs reach only here, but for the slot that runs, which nobody writes.
+    // SAFETY: the flash is memory of the board that programs reach only here, but for the slot that runs, which is not written.
     unsafe { Register::at((PSRAM_ADDRESS + offset) as usize) }
 }

@@ -1,7 +1,7 @@
 //! The watchdog: it resets the board unless it is petted.
 //!
-//! It counts down twice: the first time it calls the interrupt that cannot be masked, the second time it resets. Our
-//! interrupt does nothing, so a program has twice the time.
+//! It counts down twice. The first time it calls the interrupt that cannot be masked, from which nobody comes back here; the
+//! second time it resets. So a program has one countdown, and the reset comes after two.
 
 use crate::register::Register;
 
@@ -20,8 +20,8 @@ const LOCK: Register = unsafe { Register::at(WATCHDOG + 0xC00) };
 const OPEN: u32 = 0x1ACC_E551;
 const INTERRUPT_AND_RESET: u32 = 3;
 
-/// Half of what a program has, in ticks of 25 MHz: two seconds.
-const TICKS: u32 = 2 * 25_000_000;
+/// What a program has, in ticks of 25 MHz: three seconds, since the emulator may have to wait for its host.
+const TICKS: u32 = 3 * 25_000_000;
 
 /// With more than so many left there is nothing to do.
 const FRESH_TICKS: u32 = TICKS / 8 * 7;

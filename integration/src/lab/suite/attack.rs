@@ -82,11 +82,15 @@ fn judge(event: &Event, refusal: &str, code: Option<u16>) -> Judgement {
     match event.kind {
         Kind::Error if is_network(event) => Judgement::GoOn,
         Kind::Error | Kind::Refused => {
-            let is_named = event.value("name").is_none_or(|said| said == refusal);
+            let is_named = event.value("name").map(|said| said == refusal);
             let said = event.value("error").and_then(|said| said.parse::<u16>().ok());
-            let is_coded = said.is_none() || code.is_none() || said == code;
-            if is_named && is_coded {
-                return Judgement::Done;
+            let is_coded = said.zip(code).map(|(said, code)| said == code);
+            match (is_named, is_coded) {
+                (Some(true), None | Some(true)) | (None, Some(true)) => return Judgement::Done,
+                (None, None) => {
+                    return Judgement::Wrong("the board refuses, and says neither name nor code".to_owned());
+                }
+                (Some(false), _) | (_, Some(false)) => {}
             }
             let code = code.map_or_else(String::new, |code| format!("{code} "));
             Judgement::Wrong(format!(

@@ -183,7 +183,7 @@ fn name(event: &Event) -> String {
 
 /// Whether an update ended because the repository could not be reached: nothing was judged, and the board asks again.
 fn is_network(event: &Event) -> bool {
-    event.kind == Kind::Error && event.value("error") == Some("transport")
+    event.kind == Kind::Error && event.value("error") == Some("500")
 }
 
 fn since(started: Instant) -> String {

@@ -14,7 +14,7 @@ use tuffet_no_std_client::recovery::{BUFFER_BYTES, recover};
 
 tuffet_sizes::start_with!(boot);
 
-/// Reads of the serial port without a byte until the bootloader resets and hashes its slots again.
+/// Reads of the serial port in a row without a byte until the bootloader resets and hashes its slots again.
 const SILENCES_MAX: u32 = 600;
 
 fn boot() {
@@ -27,14 +27,13 @@ fn boot() {
             Slot::B => b,
         }),
         Ok(Err(recovery)) => {
-            let (mut buffer, mut silences_left) = ([0; BUFFER_BYTES], SILENCES_MAX);
-            let mut wait = || {
+            let mut buffer = [0; BUFFER_BYTES];
+            let mut wait = |silences| {
                 board::pet();
-                silences_left = silences_left.saturating_sub(1);
-                if silences_left == 0 {
-                    ControlFlow::Break(())
-                } else {
+                if silences < SILENCES_MAX {
                     ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
                 }
             };
             let _ = recover(

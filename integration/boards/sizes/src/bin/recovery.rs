@@ -47,7 +47,10 @@ fn run() {
         black_box(());
     };
     if let Ok(Err(recovery)) = bootloader::choose_slot(&storage, &mut pet) {
-        let mut wait = || black_box(ControlFlow::Continue(()));
+        let mut wait = |silences| {
+            black_box(silences);
+            black_box(ControlFlow::Continue(()))
+        };
         let mut buffer = [0; BUFFER_BYTES];
         black_box(recover(&storage, recovery, &mut Line, &mut buffer, &mut wait, &mut pet).is_ok());
     }
