@@ -23,6 +23,7 @@ pub mod flash_device;
 pub mod lab;
 pub mod life;
 pub mod nor;
+pub mod powercut;
 pub mod program;
 pub mod server;
 pub mod simulator;

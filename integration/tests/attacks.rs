@@ -9,7 +9,7 @@ use tuffet_integration::attacks::{
     Clock, Findings, Outcome, Row, Runs, follow, is_in_memory, is_over_http, page, run, table,
 };
 use tuffet_integration::device::{
-    Core, Device, Follower, Foreign, Memory, OnBoard, Process, Small, client_binary, conformance_client,
+    Core, Device, Follower, Foreign, Memory, OnBoard, Process, RUNNING_SLOT, Small, client_binary, conformance_client,
 };
 use tuffet_no_std_client::flash::Xip;
 use tuffet_no_std_client::tuf::{Every, Lenient, Strict};
@@ -95,9 +95,22 @@ const BOARD_SAMPLE: usize = 6;
 #[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
 fn every_row_holds_on_the_emulated_board() {
     let all = table();
-    let is_for_board =
-        |row: &&Row| row.runs != Runs::KeepingFiles && row.tamper.is_none_or(|(file, _)| OnBoard::keeps(file));
-    let rows: Vec<&Row> = all.iter().filter(is_for_board).collect();
+    // A bootloader does not start a slot that was edited: what the update would say is never asked.
+    let is_started = |row: &Row| {
+        let is_fine = |(file, _)| OnBoard::keeps(file) && file != RUNNING_SLOT;
+        row.tamper.is_none_or(is_fine)
+    };
+    let (rows, others): (Vec<&Row>, Vec<&Row>) = all
+        .iter()
+        .partition(|row| row.runs != Runs::KeepingFiles && is_started(row));
+    for row in others {
+        let reason = match row.tamper {
+            Some((RUNNING_SLOT, _)) => "its bootloader does not start what was edited",
+            Some(_) => "the file that it edits is not kept there",
+            None => "its fault is in the packed image, or found in the whole file",
+        };
+        println!("{} is not for the board: {reason}", row.name);
+    }
     let sample: Vec<&Row> = match std::env::var_os("TUFFET_DEEP") {
         Some(_) => rows.clone(),
         None => rows.iter().copied().step_by(BOARD_SAMPLE).collect(),

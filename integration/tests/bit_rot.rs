@@ -7,130 +7,60 @@
 use tuffet_boot::{Recovery, Slot, Why};
 use tuffet_integration::device::Small;
 use tuffet_integration::device::small::range;
-use tuffet_integration::life::{Findings, Life, Scenario, delta, long_logs};
+use tuffet_integration::life::{Life, delta};
+use tuffet_integration::powercut::rot::{self, signed_again};
+use tuffet_integration::powercut::{Depth, Sweep};
 use tuffet_no_std_client::DeviceState;
 use tuffet_no_std_client::flash::Xip;
 
-/// Bytes from one record to the next.
-const RECORD_BYTES: usize = 1_024;
-
-/// A device that was updated, and its records, newest first.
-struct Aged {
-    scenario: Scenario<Xip>,
-    contents: Vec<u8>,
-    /// Where the record of each state stands.
-    records: Vec<(usize, DeviceState)>,
+/// How much is tried: `--deep` sets it.
+fn depth() -> Depth {
+    let cases = std::env::var("PROPTEST_CASES").ok();
+    let cases: u32 = cases.and_then(|cases| cases.parse().ok()).unwrap_or(256);
+    if cases > 256 { Depth::Deep } else { Depth::Plain }
 }
 
-/// Right after an update.
-fn updated(scenario: Scenario<Xip>) -> Aged {
-    let mut life = Life::new(&scenario, scenario.start.clone());
-    life.settle().unwrap();
-    let contents = life.into_contents();
-    Aged::of(scenario, contents)
+fn assert_none(sweep: &Sweep, tried_min: usize) {
+    sweep.assert_none();
+    assert!(sweep.sum().tried >= tried_min, "{:?}", sweep.sum());
 }
 
-/// Some time later: the timestamp was signed again.
-fn signed_again(scenario: Scenario<Xip>) -> Aged {
-    let Aged {
-        mut scenario, contents, ..
-    } = updated(scenario);
-    scenario.end.revise();
-    scenario.end.publish_snapshot();
-    let mut life = Life::new(&scenario, contents);
-    life.settle().unwrap();
-    let contents = life.into_contents();
-    let aged = Aged::of(scenario, contents);
-    assert_ne!(aged.records[0].1, aged.records[1].1, "there is an older state");
-    aged
-}
-
-fn all() -> [Aged; 4] {
-    [
-        updated(delta()),
-        updated(long_logs(9)),
-        signed_again(delta()),
-        signed_again(long_logs(9)),
-    ]
-}
-
-impl Aged {
-    fn of(scenario: Scenario<Xip>, contents: Vec<u8>) -> Self {
-        let places = range(scenario.map.state).step_by(RECORD_BYTES);
-        let mut records: Vec<(u32, usize, DeviceState)> = places
-            .filter_map(|place| {
-                let record = &contents[place..place + RECORD_BYTES];
-                let state = DeviceState::decode(&record[8..8 + DeviceState::ENCODED_BYTES]).ok()?;
-                Some((u32::from_le_bytes(record[..4].try_into().unwrap()), place, state))
-            })
-            .collect();
-        records.sort_by_key(|(sequence, _, _)| std::cmp::Reverse(*sequence));
-        let records = records.into_iter().map(|(_, place, state)| (place, state)).collect();
-        Self {
-            scenario,
-            contents,
-            records,
-        }
-    }
-
-    /// A device with these bits flipped.
-    fn flipped(&self, bits: &[usize]) -> Small {
-        let mut contents = self.contents.clone();
-        for bit in bits {
-            contents[bit / 8] ^= 1 << (bit % 8);
-        }
-        Small::with_contents(self.scenario.map, contents, &self.scenario.end)
-    }
-}
-
+/// And what it goes on from is enough to go on.
 #[test]
 fn every_bit_of_the_state_flipped() {
-    for aged in all() {
-        let [(newest_place, newest), (_, older), ..] = &aged.records[..] else {
-            panic!("two records are expected")
-        };
-        let bits: Vec<usize> = range(aged.scenario.map.state)
-            .flat_map(|byte| byte * 8..byte * 8 + 8)
-            .collect();
-        let findings = Findings::of_each(&bits, |bit, findings| {
-            findings.look(
-                || format!("bit {bit}"),
-                || {
-                    let device = aged.flipped(&[*bit]);
-                    let (_, state) = device.storage().state().expect("one of two records is sound");
-                    let is_in_newest = (*newest_place..newest_place + RECORD_BYTES).contains(&(bit / 8));
-                    assert!(
-                        state == *newest || (is_in_newest && state == *older),
-                        "the state is neither the newest nor the one before it: {state:?}"
-                    );
-                },
-            );
-        });
-        findings.assert_none();
-        println!("{} bits, {} records", bits.len(), aged.records.len());
-    }
+    let sweep = rot::of_the_state();
+    assert_none(&sweep, 131_072);
+    assert!(sweep.sum().lived > 500, "{:?}", sweep.sum());
 }
 
-/// What it goes on from is enough to go on.
 #[test]
-fn flipped_bits_of_the_state_cost_nothing_but_a_cycle() {
-    for aged in all() {
-        let (place, _) = aged.records[0];
-        let bits: Vec<usize> = (0..RECORD_BYTES * 8).step_by(61).map(|bit| place * 8 + bit).collect();
-        let findings = Findings::of_each(&bits, |bit, findings| {
-            findings.look(
-                || format!("bit {bit}"),
-                || {
-                    let mut device = aged.flipped(&[*bit]);
-                    let outcome = device.cycle().expect("the repository has what is missing");
-                    assert_eq!(outcome, tuffet_no_std_client::Outcome::UpToDate);
-                    let (_, state) = device.storage().state().expect("the state is sound again");
-                    assert_eq!(state, aged.records[0].1);
-                },
-            );
-        });
-        findings.assert_none();
-    }
+fn every_bit_of_the_boot_record_flipped() {
+    assert_none(&rot::of_the_boot_record(depth()), 100_000);
+}
+
+#[test]
+fn every_bit_of_the_journal_flipped() {
+    assert_none(&rot::of_the_journal(depth()), 50_000);
+}
+
+#[test]
+fn a_cut_in_the_journal_and_then_a_bit_of_it() {
+    assert_none(&rot::of_a_begin_after_a_cut(), 10_000);
+}
+
+#[test]
+fn bits_of_images_flipped() {
+    assert_none(&rot::of_images(), 50_000);
+}
+
+#[test]
+fn bits_of_saved_decoders_flipped() {
+    assert_none(&rot::of_saved_decoders(depth()), 60);
+}
+
+#[test]
+fn bits_of_a_patch_flipped() {
+    assert_none(&rot::of_a_patch(depth()), 1_000);
 }
 
 /// When all records are broken the device says so. It still boots.

@@ -15,6 +15,7 @@ mod failure;
 mod fuzz;
 mod lab;
 mod packages;
+mod powercut;
 mod process;
 mod product;
 mod provision;
@@ -60,6 +61,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Prove a release on a board: flash it, update it, cut its power, attack it.
     Lab(lab::Arguments),
+    /// Cut the power of simulated devices at every flash operation, and say what held.
+    Powercut(powercut::Arguments),
     /// Describe a product in its one file.
     Product(product::Arguments),
     /// Make the factory state of a device.
@@ -112,6 +115,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Lab(arguments) => lab::run(&arguments),
+        Command::Powercut(arguments) => powercut::run(&arguments),
         Command::Product(arguments) => product::run(&arguments),
         Command::Provision(arguments) => provision::run(&arguments),
         Command::Recover(arguments) => recover::run(&arguments),

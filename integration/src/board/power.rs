@@ -12,6 +12,9 @@ use tuffet_board_layout::memory::RESIDENT_ADDRESS;
 /// one or two, on a machine that has nothing else to do.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long it may say other things than what is waited for.
+const LONG_PATIENCE: Duration = Duration::from_secs(180);
+
 /// Events of lines that only tell figures.
 const FIGURES: [&str; 3] = ["flash", "memory", "time"];
 
@@ -221,18 +224,23 @@ impl Board {
         }
     }
 
-    /// Waits for a line that [says](Line::says) this, and answers it with all lines before it.
+    /// Waits for a line that [says](Line::says) this.
     ///
     /// # Panics
     ///
-    /// As [`next_within`](Self::next_within), and when the power goes.
+    /// As [`next_within`](Self::next_within), when the power goes, and when other lines come for too long.
     pub fn wait_for(&mut self, words: &str) -> Line {
+        let deadline = Instant::now() + LONG_PATIENCE;
         loop {
-            match self.next_within(PATIENCE) {
-                Ok(line) if line.says(words) => return line,
-                Ok(_) => {}
-                Err(PowerOff { .. }) => panic!("the power went before the board said `{words}`:\n{}", self.said()),
+            let line = self.next_line();
+            if line.says(words) {
+                return line;
             }
+            assert!(
+                Instant::now() < deadline,
+                "the board does not say `{words}`:\n{}",
+                self.said()
+            );
         }
     }
 

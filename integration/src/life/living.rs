@@ -53,7 +53,7 @@ impl<'s, S: Layout> Life<'s, S> {
     #[must_use]
     pub fn new(scenario: &'s Scenario<S>, contents: Vec<u8>) -> Self {
         let device = Small::with_contents(scenario.map, contents, &scenario.end);
-        let moment = Moment::of(scenario, &device);
+        let moment = Moment::of(&device);
         Self {
             scenario,
             device,
@@ -80,7 +80,7 @@ impl<'s, S: Layout> Life<'s, S> {
     }
 
     fn look(&mut self) {
-        let moment = Moment::of(self.scenario, &self.device);
+        let moment = Moment::of(&self.device);
         moment.assert_not_before(&self.moment);
         self.moment = moment;
     }

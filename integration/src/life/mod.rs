@@ -30,4 +30,5 @@ pub use parallel::Findings;
 pub use recorded::{Recorded, Recovered, recovered, wear_table};
 pub use scenario::{
     Fate, Firmware, Scenario, bad_and_hanging, bad_and_saying_so, delta, full, lifetime, long_logs, resumed, scenarios,
+    short_trial,
 };

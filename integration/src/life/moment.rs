@@ -1,12 +1,12 @@
 //! What a device has at rest: all that must survive a cut.
 
-use super::Scenario;
 use crate::device::Small;
 use crate::device::small::{Layout, range};
+use embedded_storage::nor_flash::NorFlash;
 use sha2::{Digest as _, Sha256};
-use tuffet_boot::{Failed, Other, Placed, State};
+use tuffet_boot::{Failed, Other, Placed, Slot, State};
 use tuffet_no_std_client::DeviceState;
-use tuffet_no_std_client::flash::Span;
+use tuffet_no_std_client::flash::{Map, Span, Storage, Strategy};
 use tuffet_no_std_client::tuf::Pinned;
 
 /// What boot record and trusted state say.
@@ -48,10 +48,27 @@ impl Moment {
     ///
     /// When it is nothing that a device could go on from.
     #[must_use]
-    pub fn of<S: Layout>(scenario: &Scenario<S>, device: &Small<S>) -> Self {
-        let records = device.storage().boot_records().expect("the boot record can be read");
-        let (_, state) = device
-            .storage()
+    pub fn of<S: Layout>(device: &Small<S>) -> Self {
+        let contents = device.flash().borrow().contents().to_vec();
+        Self::read(&device.storage(), &contents, |slot| device.slot_contents(slot))
+    }
+
+    /// What a flash holds; `slot` says what stands in a slot.
+    ///
+    /// # Panics
+    ///
+    /// When it is nothing that a device could go on from.
+    #[must_use]
+    pub fn read<F: NorFlash, S: Strategy>(
+        storage: &Storage<'_, F, S>,
+        contents: &[u8],
+        slot: impl Fn(Slot) -> Vec<u8>,
+    ) -> Self
+    where
+        F::Error: std::fmt::Debug,
+    {
+        let records = storage.boot_records().expect("the boot record can be read");
+        let (_, state) = storage
             .state()
             .unwrap_or_else(|error| panic!("the trusted state is lost: {error:?}"));
         let moment = Self {
@@ -60,12 +77,13 @@ impl Moment {
             failed: records.failed().to_vec(),
             state,
         };
-        moment.assert_sound(scenario, device);
+        moment.assert_slots(slot);
+        moment.assert_kept(storage.map(), contents);
         moment
     }
 
-    /// What holds at any moment, whatever was before it.
-    fn assert_sound<S: Layout>(&self, scenario: &Scenario<S>, device: &Small<S>) {
+    /// What holds of the boot record at any moment, whatever was before it.
+    fn assert_slots(&self, slot: impl Fn(Slot) -> Vec<u8>) {
         let (State::Confirmed { confirmed, .. } | State::Trial { confirmed, .. }) = self.boot else {
             panic!("the boot record is lost: {:?}", self.boot);
         };
@@ -76,18 +94,19 @@ impl Moment {
         );
         let claimed = [Some(confirmed), beside(&self.boot)];
         for placed in claimed.into_iter().flatten() {
-            let slot = device.slot_contents(placed.slot);
             assert_eq!(
-                Sha256::digest(&slot[..placed.image.length as usize]).as_slice(),
+                Sha256::digest(&slot(placed.slot)[..placed.image.length as usize]).as_slice(),
                 placed.image.digest,
                 "slot {:?} does not hold what the boot record says: {:?}",
                 placed.slot,
                 self.boot
             );
         }
+    }
+
+    /// What holds of the trusted state and the files that it names.
+    fn assert_kept<S>(&self, map: &Map<S>, contents: &[u8]) {
         let trusted = &self.state.trusted;
-        let flash = device.flash().borrow();
-        let contents = flash.contents();
         let has = |areas: &[Span; 2], pinned: &Pinned| {
             areas.iter().any(|area| {
                 let file = &contents[range(*area)][..pinned.length as usize];
@@ -95,13 +114,13 @@ impl Moment {
             })
         };
         assert!(
-            has(&scenario.map.roots, &trusted.root.pinned()),
+            has(&map.roots, &trusted.root.pinned()),
             "the state names a root that is in no area: version {}",
             trusted.root.version
         );
         if let Some(snapshot) = trusted.snapshot {
             assert!(
-                has(&scenario.map.snapshots, &snapshot.pinned()),
+                has(&map.snapshots, &snapshot.pinned()),
                 "the state names a snapshot that is in no area: version {}",
                 snapshot.version
             );

@@ -46,6 +46,20 @@ impl Findings {
         findings
     }
 
+    /// Takes over what was found elsewhere.
+    pub fn extend(&self, others: &Self) {
+        let others = others.take();
+        self.lock().extend(others);
+    }
+
+    /// What was found.
+    #[must_use]
+    pub fn take(&self) -> Vec<String> {
+        let mut found = std::mem::take(&mut *self.lock());
+        found.truncate(FINDINGS_MAX);
+        found
+    }
+
     /// Fails with everything that was found.
     ///
     /// # Panics

@@ -2,7 +2,7 @@
 
 use super::{Life, Moment, Scenario, Spent};
 use crate::device::small::{Arrival, Layout, range, regions};
-use crate::nor::{CutPoint, Journal, Tally, Tears};
+use crate::nor::{CutPoint, Journal, Kind, Tally, Tears};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -88,6 +88,12 @@ impl<S: Layout> Recorded<S> {
         let regions = regions(&self.scenario.map);
         let found = regions.iter().find(|region| region.bytes.contains(&offset));
         found.expect("every operation is in a part of the map").name
+    }
+
+    /// Whether an operation is an erase.
+    #[must_use]
+    pub fn is_erase(&self, operation: usize) -> bool {
+        self.journal.operations()[operation].kind == Kind::Erase
     }
 
     /// The operations in a part of the map.

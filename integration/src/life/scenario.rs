@@ -16,6 +16,8 @@ const NOW: u64 = 1_800_000_000;
 const KIB: u32 = 1024;
 /// Bytes of an image: no whole number of anything.
 const IMAGE_BYTES: usize = 7_300;
+/// Of a short one.
+const SHORT_IMAGE_BYTES: usize = 400;
 /// So an image has three checkpoints: both areas for them are used, and one of them again.
 const CHECKPOINT_DISTANCE: u32 = 1_800;
 const SLOT_BYTES: u32 = 16 * KIB;
@@ -146,6 +148,13 @@ fn update<S>(name: &'static str, repository: Simulator, first: Factory<S>, by_de
     }
 }
 
+/// A short image, and another one that is offered.
+#[must_use]
+pub fn short_trial<S: Layout>() -> Scenario<S> {
+    let (repository, first) = factory_of(SHORT_IMAGE_BYTES);
+    update("short trial", repository, first, false)
+}
+
 /// A device that was updated once, and is offered an image that never says that it works.
 #[must_use]
 pub fn bad_and_hanging<S: Layout>() -> Scenario<S> {
@@ -218,7 +227,7 @@ pub fn long_logs<S: Layout>(places_left: usize) -> Scenario<S> {
 pub fn resumed<S: Layout>() -> Scenario<S> {
     let mut scenario = full();
     scenario.name = "resumed";
-    let path = whole_path(&scenario.end);
+    let path = scenario.end.whole_path();
     let bytes = scenario.end.site.file(&path).expect("the patch is served").len();
     let broken = broken_at(&scenario.end, &path, bytes * 4 / 5);
     scenario.stages.push(broken);
@@ -232,12 +241,12 @@ pub fn resumed<S: Layout>() -> Scenario<S> {
 pub fn superseded<S: Layout>() -> Scenario<S> {
     let mut scenario = full();
     scenario.name = "superseded";
-    let path = whole_path(&scenario.end);
+    let path = scenario.end.whole_path();
     let bytes = scenario.end.site.file(&path).expect("the patch is served").len();
     scenario.stages.push(broken_at(&scenario.end, &path, bytes * 4 / 5));
     let other = Firmware::new(firmware_of("3.0.0", IMAGE_BYTES), 2, Fate::Confirms);
     offer(&mut scenario.end, "3.0.0", &other, None);
-    let path = whole_path(&scenario.end);
+    let path = scenario.end.whole_path();
     scenario
         .stages
         .push(broken_at(&scenario.end, &path, 2 * patch::BLOCK_BYTES));
@@ -297,7 +306,11 @@ struct Factory<S> {
 }
 
 fn factory<S: Layout>() -> (Simulator, Factory<S>) {
-    let firmware = Firmware::new(firmware_of("1.0.0", IMAGE_BYTES), 1, Fate::Confirms);
+    factory_of(IMAGE_BYTES)
+}
+
+fn factory_of<S: Layout>(image_bytes: usize) -> (Simulator, Factory<S>) {
+    let firmware = Firmware::new(firmware_of("1.0.0", image_bytes), 1, Fate::Confirms);
     let repository = Simulator::healthy_with(NOW, |release| {
         release.checkpoint_distance = Some(CHECKPOINT_DISTANCE);
         release.carry(firmware.image.clone());
@@ -333,13 +346,6 @@ fn offer(repository: &mut Simulator, version: &str, firmware: &Firmware, delta_f
         release.add_patch(Some(&source.image), Profile::Small);
     }
     repository.publish();
-}
-
-fn whole_path(repository: &Simulator) -> String {
-    let mut whole = repository.clone();
-    whole.release = repository.release.for_all_devices();
-    whole.release.patches.rotate_right(1);
-    whole.patch_path()
 }
 
 /// The same, but for a patch that breaks off after so many bytes, and then at once.

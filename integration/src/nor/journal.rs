@@ -171,6 +171,7 @@ impl Cuts<'_> {
             | Tear::ErasedHead { .. }
             | Tear::ErasedTail { .. }
             | Tear::Bits { .. }
+            | Tear::Unstable { .. }
             | Tear::Any { .. } => {
                 let cells = operation.torn(tear);
                 cells != operation.old && cells != operation.new

@@ -19,7 +19,7 @@
 //! | Operation | Not begun, or done unheard of | First units | One unit half way | Anything |
 //! |---|---|---|---|---|
 //! | write | `Before`, `After` | `Programmed`: whole write units, in order | `Programming`: and in the next unit any of the bits that it was to clear | `Bits`: any of the bits that the write was to clear, as in a part that programs a page at once |
-//! | erase | `Before`, `After` | `ErasedHead`, `ErasedTail`: some bytes are erased, the others old | | `Bits`: any of the bits that the erase was to set |
+//! | erase | `Before`, `After` | `ErasedHead`, `ErasedTail`: some bytes are erased, the others old | | `Bits`: any of the bits that the erase was to set; `Unstable`: they read differently each time until they are erased again, and writing to them is a breach |
 //!
 //! From the cut on every access gives [`NorError::PowerIsOff`] and is counted, so that code which goes on blindly is seen.
 //!
@@ -27,9 +27,19 @@
 //! [`Nor::record`] before the update, then [`Journal::cuts`] gives what every cut would have left, without an update for
 //! each. The wear is counted all the time ([`Nor::tally`]).
 //!
-//! Not modelled: a bit which was left half way and reads differently each time. `Bits` throws its coin once, at the cut.
-//! Code that decides by one reading and relies on another one is not caught here; it has to read once, or to erase what
-//! it has not finished erasing.
+//! What may go wrong while the power stays:
+//!
+//! | | |
+//! |---|---|
+//! | an operation fails and says so ([`Nor::fail`]) | once, or all from one on; it leaves what a tear of it leaves; the error is [`NorError::EraseFailed`] or [`NorError::ProgramFailed`] |
+//! | an erase unit is stuck ([`Nor::stick`]) | erases and writes there say that they are done, and change nothing |
+//! | a bit rots ([`Nor::rot`]) | at any place, written or erased |
+//!
+//! Write units of 4, 8, 16 and 32 bytes are used, and any other power of two may be. Erased cells read as ones. A part whose erased
+//! cells read as zeros is no other model: `NorFlash` promises ones, so its driver inverts every byte on the way, both ways.
+//!
+//! Not modelled: a *write* that was cut and reads differently each time; `Bits` and `Programming` throw their coin once, at the
+//! cut. Words that a part refuses to read because their error correction does not fit. Wear that shows only as time passes.
 //!
 //! ```
 //! use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
@@ -46,6 +56,7 @@
 //! assert_eq!(&bytes, b"1234\xFF\xFF\xFF\xFF");
 //! ```
 
+mod fault;
 mod journal;
 mod part;
 mod random;
@@ -55,6 +66,8 @@ mod tear;
 #[cfg(test)]
 mod tests;
 
+pub use fault::Fault;
+use fault::Unstable;
 pub use journal::{CutPoint, Journal, Operation};
 pub use part::{Nor, NorError};
 pub use random::Random;

@@ -1,8 +1,9 @@
 //! The part: cells, rules, and the power.
 
 use super::tear::are_erased;
-use super::{Cut, ERASED, Journal, Kind, Operation, READ_BYTES, Tally, Tear};
+use super::{Cut, ERASED, Fault, Journal, Kind, Operation, READ_BYTES, Tally, Tear, Unstable};
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -16,15 +17,23 @@ pub struct Nor<const WRITE: usize, const ERASE: usize> {
     writes: Vec<u8>,
     writes_per_unit: u8,
     power: Power,
+    fault: Option<Fault>,
+    /// Erase units that no operation changes any more.
+    stuck: BTreeSet<usize>,
+    unstable: Unstable,
     tally: Tally,
     journal: Option<Journal>,
 }
 
-/// The one way in which a sound access fails.
+/// How a sound access fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NorError {
+    /// The part says that an erase failed.
+    EraseFailed,
     /// The power was cut, now or before.
     PowerIsOff,
+    /// The part says that a write failed.
+    ProgramFailed,
 }
 
 /// The power supply.
@@ -69,6 +78,9 @@ impl<const WRITE: usize, const ERASE: usize> Nor<WRITE, ERASE> {
             writes: vec![0; capacity / WRITE],
             writes_per_unit: 1,
             power: Power::On,
+            fault: None,
+            stuck: BTreeSet::new(),
+            unstable: Unstable::default(),
             tally: Tally::new(capacity, ERASE, WRITE),
             journal: None,
         }
@@ -103,6 +115,21 @@ impl<const WRITE: usize, const ERASE: usize> Nor<WRITE, ERASE> {
     pub fn cut_at(&mut self, cut: Cut) {
         assert!(!self.is_off(), "the power is off");
         self.power = Power::OnUntil(cut);
+    }
+
+    /// Lets operations fail, while the power stays.
+    pub fn fail(&mut self, fault: Fault) {
+        self.fault = Some(fault);
+    }
+
+    /// Wears an erase unit out: from now on erases and writes say that they are done, and change nothing there.
+    pub fn stick(&mut self, unit: usize) {
+        self.stuck.insert(unit);
+    }
+
+    /// Flips a bit.
+    pub fn rot(&mut self, bit: usize) {
+        self.contents[bit / 8] ^= 1 << (bit % 8);
     }
 
     /// Whether the power was cut.
@@ -167,18 +194,34 @@ impl<const WRITE: usize, const ERASE: usize> Nor<WRITE, ERASE> {
     fn operate(&mut self, kind: Kind, range: Range<usize>, change: impl FnOnce(&mut [u8])) -> Result<(), NorError> {
         self.tally.count(kind, &range);
         let tear = self.due();
+        let failure = self.fault.as_mut().and_then(Fault::strikes);
         let offset = range.start;
+        let is_stuck = self.stuck.contains(&(offset / ERASE));
         let cells = &mut self.contents[range];
-        if tear.is_none() && self.journal.is_none() {
+        if tear.is_none() && failure.is_none() && !is_stuck && self.journal.is_none() {
+            self.unstable.settle(offset, cells.len());
             change(cells);
             return Ok(());
         }
         let old = cells.to_vec();
-        change(cells);
+        if !is_stuck {
+            self.unstable.settle(offset, cells.len());
+            change(cells);
+        }
         if let Some(tear) = tear {
+            if let (Tear::Unstable { seed }, Kind::Erase) = (tear, kind) {
+                self.unstable.leave(offset, &old, cells, seed);
+            }
             tear.mix(kind, &old, cells);
             self.power = Power::Off { accesses: 0 };
             return Err(NorError::PowerIsOff);
+        }
+        if let Some(failure) = failure {
+            failure.mix(kind, &old, cells);
+            return Err(match kind {
+                Kind::Erase => NorError::EraseFailed,
+                Kind::Write { .. } => NorError::ProgramFailed,
+            });
         }
         if let Some(journal) = &mut self.journal {
             let new = cells.to_vec();
@@ -215,6 +258,13 @@ impl<const WRITE: usize, const ERASE: usize> Nor<WRITE, ERASE> {
     /// Panics unless the unit at `start` may be written, and with these bytes.
     fn check_unit(&self, start: usize, bytes: &[u8]) {
         let old = &self.contents[start..start + WRITE];
+        assert!(
+            !self.unstable.is_at(start, WRITE),
+            "write unit {start:#x} is written after an erase that was cut, without another erase"
+        );
+        if self.stuck.contains(&(start / ERASE)) {
+            return;
+        }
         let is_used_up = match self.writes[start / WRITE] {
             0 => !are_erased(old),
             writes => writes >= self.writes_per_unit,
@@ -259,6 +309,7 @@ impl<const WRITE: usize, const ERASE: usize> ReadNorFlash for Nor<WRITE, ERASE> 
         let from = offset as usize;
         let range = self.checked("read", from, from + bytes.len(), READ_BYTES);
         bytes.copy_from_slice(&self.contents[range]);
+        self.unstable.read(from, bytes);
         Ok(())
     }
 

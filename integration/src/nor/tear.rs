@@ -58,7 +58,13 @@ pub enum Tear {
         /// Which bits are done.
         seed: u64,
     },
-    /// One of the others, whatever the operation is: for cutting without knowing what comes.
+    /// Of an erase, nothing is done for good: the bits that it was to set read differently each time, until they are erased
+    /// again. Only of a part that is cut live; what a journal leaves is one such reading. A write ends as in `Bits`.
+    Unstable {
+        /// What is read.
+        seed: u64,
+    },
+    /// One of the others that a journal can leave, whatever the operation is: for cutting without knowing what comes.
     Any {
         /// Which one.
         seed: u64,
@@ -128,7 +134,7 @@ impl Tear {
             },
             (Self::ErasedHead { bytes: done }, Kind::Erase) => whole(0..done),
             (Self::ErasedTail { bytes: done }, Kind::Erase) => whole(bytes.saturating_sub(done)..done.max(bytes)),
-            (Self::Bits { seed }, _) => Extent {
+            (Self::Bits { seed } | Self::Unstable { seed }, _) => Extent {
                 whole: 0..0,
                 mixed: 0..bytes,
                 seed,

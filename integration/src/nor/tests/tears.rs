@@ -242,6 +242,7 @@ fn names(tears: Tears, kind: Kind, bytes: usize) -> Vec<String> {
         Tear::ErasedHead { bytes } => format!("ErasedHead {bytes}"),
         Tear::ErasedTail { bytes } => format!("ErasedTail {bytes}"),
         Tear::Bits { .. } => "Bits".to_owned(),
+        Tear::Unstable { .. } => "Unstable".to_owned(),
         Tear::Before | Tear::After | Tear::Any { .. } => format!("{tear:?}"),
     };
     tears.of(kind, bytes, 0).iter().map(name).collect()
