@@ -202,6 +202,8 @@ fn board_in_use_is_left_alone() {
     wait_until("the first run rests", || {
         !fake.has_power() && fake.path("power").is_file()
     });
+    // The second one would not rest, if it came to that.
+    fake.edit("off_s = 3600", "off_s = 0.05");
     let said = fake.run("smoke", &[]);
     assert_eq!(said.exit, 6, "{}", said.text);
     assert!(
