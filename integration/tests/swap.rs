@@ -3,7 +3,7 @@
 
 use tuffet_boot::{Slot, Why};
 use tuffet_integration::device::Small;
-use tuffet_integration::device::small::regions;
+use tuffet_integration::device::small::{range, regions};
 use tuffet_integration::life::{Recorded, bad_and_hanging, delta};
 use tuffet_integration::nor::Tears;
 use tuffet_integration::powercut::SEED;
@@ -80,4 +80,28 @@ fn an_exchange_pets_the_watchdog() {
         "{pets} pets in {operations} operations"
     );
     assert_eq!(longest, 1, "most operations without a pet");
+}
+
+/// A confirmed image that rots gives way to the one before it, which comes back to where it runs.
+#[test]
+fn a_fallback_is_an_exchange_back() {
+    let mut scenario = delta::<Swap>();
+    let (old, new) = (scenario.firmware[0].clone(), scenario.firmware[1].clone());
+    scenario.end.stage("2.0.1");
+    scenario.end.release.carry(new.image);
+    scenario.end.release.set_security_version(old.security_version.into());
+    scenario.end.publish();
+    let mut device = Small::with_contents(scenario.map, scenario.start.clone(), &scenario.end);
+    device.cycle().unwrap();
+    device.boot().unwrap().unwrap();
+    device.storage().boot_records().unwrap().confirm().unwrap();
+    let running = range(scenario.map.slots.running);
+    device.flash().borrow_mut().rot(running.start * 8 + 77);
+    let run = device.boot().unwrap().unwrap();
+    assert_eq!((run.why, run.placed.slot), (Why::FellBack, Slot::A));
+    assert_eq!(
+        device.flash().borrow().contents()[running][..old.image.len()],
+        old.image
+    );
+    assert_eq!(device.boot().unwrap().unwrap().why, Why::Confirmed);
 }

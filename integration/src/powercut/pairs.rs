@@ -60,23 +60,24 @@ pub fn twice(depth: Depth) -> Sweep {
 }
 
 fn twice_on<S: Short>(depth: Depth, tally: &Tally, findings: &Findings) {
-    let tears = |seed| match depth {
-        Depth::Short => Tears::Between,
-        Depth::Plain => Tears::Inside { seed },
-        Depth::Deep => Tears::EveryUnit { seed },
+    // Each cut has a seed of its own, so that two tears of an operation that is done again are not the same.
+    let [seed, then_seed] = [SEED, SEED + 1];
+    let (first_tears, then_tears) = match depth {
+        Depth::Short => (Tears::Between, Tears::Between),
+        Depth::Plain => (Tears::Inside { seed }, Tears::Inside { seed: then_seed }),
+        Depth::Deep => (Tears::EveryUnit { seed }, Tears::Inside { seed: then_seed }),
     };
     for boots in scenarios::<S, 4>() {
         let Some(journal) = findings.look(|| boots.name.clone(), || boots.recorded::<4>(boots.start.clone())) else {
             continue;
         };
-        // The same seed in both: a pair is one of tears, not of random numbers.
-        let firsts: Vec<_> = journal.cuts(tears(SEED)).collect();
+        let firsts: Vec<_> = journal.cuts(first_tears).collect();
         let found = Findings::of_each(&firsts, |(first, contents), findings| {
             let name = || format!("{}, {first}", boots.name);
             let Some(then) = findings.look(name, || boots.recorded::<4>(contents.clone())) else {
                 return;
             };
-            for (second, contents) in then.cuts(tears(SEED + 1)) {
+            for (second, contents) in then.cuts(then_tears) {
                 findings.look(
                     || format!("{}, {first}, then {second}", boots.name),
                     || {

@@ -11,7 +11,7 @@ pub struct Arguments {
     /// Everything, and many more random cuts.
     #[arg(long)]
     deep: bool,
-    /// Only what finds the known bugs of others in seconds.
+    /// Only what finds the known bugs of others in seconds, and no more after the first sweep that found something.
     #[arg(long, conflicts_with = "deep")]
     short: bool,
     /// Only this sweep; may be given more than once.
@@ -44,7 +44,11 @@ pub fn main(arguments: &Arguments) -> bool {
         // What breaks outside of a life is a finding, too.
         let sweep = whole.unwrap_or_else(|| Tally::new(name).end(&findings));
         println!("{}\n", sweep.table());
+        let has_found = !sweep.findings.is_empty();
         sweeps.push(sweep);
+        if has_found && depth == Depth::Short {
+            break;
+        }
     }
     let found: usize = sweeps.iter().map(|sweep| sweep.findings.len()).sum();
     let tried: usize = sweeps.iter().map(|sweep| sweep.sum().tried).sum();

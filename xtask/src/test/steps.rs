@@ -83,6 +83,11 @@ pub const STEPS: &[Step] = &[
     ),
     step("msrv", "the oldest compiler that is promised builds everything", msrv),
     step(
+        "mutants",
+        "known bugs, put into a copy of the tree, are found by the power cuts",
+        mutants,
+    ),
+    step(
         "python-tuf",
         "the reference client of TUF takes our repositories",
         python_tuf,
@@ -300,6 +305,11 @@ fn of_python(test: Tool) -> Outcome {
 /// By way of cargo: the steps before may have built this very program anew, and then the file that runs here is gone.
 fn demo(bench: &Bench) -> Outcome {
     show(bench.cargo().args(["xtask", "demo"]))
+}
+
+/// As its own process, for the same reason.
+fn mutants(bench: &Bench) -> Outcome {
+    show(bench.cargo().args(["xtask", "powercut", "--mutants"]))
 }
 
 fn many_cases(bench: &Bench) -> Outcome {
