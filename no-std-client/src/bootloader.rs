@@ -5,13 +5,14 @@
 //!
 //! Where images run at one place, this brings them there, too: an exchange that was interrupted is finished before anything else.
 //! An image is hashed where it lies before it is moved, and again where it runs. A boot of an image on trial is counted after
-//! the exchange, so a cut in an exchange costs no attempt.
+//! the exchange, so a cut in an exchange costs no attempt. A slot that cannot be brought there counts as one that does not hold its
+//! image: a trial ends, and the confirmed image is started.
 
 use crate::driver::Stop;
 use crate::flash::{FlashFile, RegionError, Span, Storage, Strategy};
 use crate::hashed::Hashed;
 use embedded_storage::nor_flash::NorFlash;
-use tuffet_boot::{Boot, BootRecords, Image, Other, Placed, Recovery, Run, State};
+use tuffet_boot::{Boot, BootRecords, Image, Other, Placed, Recovery, Run, Slot, State};
 use tuffet_wire::Document as _;
 
 /// Asks the boot record what to run until the answer holds. `holds` hashes a slot and says whether it is the pinned image.
@@ -44,12 +45,28 @@ pub fn choose_slot<F: NorFlash, S: Strategy>(
     let mut records = storage.boot_records()?;
     let state = records.state();
     let image_bytes = longest(&state).min(storage.map().slots.slot_bytes());
-    if let Some(placed) = next(&state) {
-        bring(storage, &placed, image_bytes, pet)?;
-    }
+    let given_up = match next(&state) {
+        Some(placed) => prepare(storage, &placed, image_bytes, pet)?,
+        None => None,
+    };
     choose(&mut records, |placed| {
-        Ok(bring(storage, placed, image_bytes, pet)? && holds(storage, placed, pet)?)
+        Ok(given_up != Some(placed.slot) && bring(storage, placed, image_bytes, pet)? && holds(storage, placed, pet)?)
     })
+}
+
+/// Brings a slot to where it runs before its boot is counted. Answers a slot that cannot be brought there.
+fn prepare<F: NorFlash, S: Strategy>(
+    storage: &Storage<'_, F, S>,
+    placed: &Placed,
+    image_bytes: u32,
+    pet: &mut impl FnMut(),
+) -> Result<Option<Slot>, RegionError<F::Error>> {
+    if bring(storage, placed, image_bytes, pet).is_ok() {
+        return Ok(None);
+    }
+    S::settle(storage, pet)?;
+    let is_there = S::place(storage, placed.slot)? == storage.map().slots.runs_at(placed.slot);
+    Ok((!is_there).then_some(placed.slot))
 }
 
 /// Brings a slot to where it runs, if it holds what it must. Says whether it is there.

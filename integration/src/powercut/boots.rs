@@ -1,7 +1,7 @@
 //! A part that only boots: boot record, slots and journal, with two short images. It is small enough for all pairs of cuts, and
 //! its geometry is free.
 
-use crate::life::{Fate, Life, Scenario, short_trial};
+use crate::life::{ACCESSES_MAX, Fate, Life, Scenario, short_trial};
 use crate::nor::{Cut, Journal, Nor, NorError, Tear};
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
@@ -246,7 +246,8 @@ impl<S: Short> Boots<S> {
         flash.borrow_mut().power_on();
         flash.borrow_mut().cut_at(Cut { operation, tear });
         let is_cut = self.live(flash).is_err();
-        assert_eq!(flash.borrow().accesses_after_cut(), 0, "accesses after the power went");
+        let accesses = flash.borrow().accesses_after_cut();
+        assert!(accesses <= ACCESSES_MAX, "{accesses} accesses after the power went");
         flash.borrow_mut().power_on();
         is_cut
     }

@@ -18,7 +18,8 @@ pub trait Strategy: Sized {
     /// Where a slot lies at present. [`RegionError::Unsettled`] where that cannot be said.
     fn place<F: NorFlash>(storage: &Storage<'_, F, Self>, slot: Slot) -> Result<Span, RegionError<F::Error>>;
 
-    /// Finishes the exchange that a reset interrupted, if there is one. The first thing that a bootloader does.
+    /// Finishes the exchange that a reset or an error interrupted, if there is one, or undoes it for the confirmed image. The
+    /// first thing that a bootloader does.
     fn settle<F: NorFlash>(storage: &Storage<'_, F, Self>, pet: &mut impl FnMut())
     -> Result<(), RegionError<F::Error>>;
 

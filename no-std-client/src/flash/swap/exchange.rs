@@ -1,15 +1,16 @@
-//! Moving two images past each other.
+//! Moving two images past each other, and what a step that fails leads to.
 
 use super::journal::{Exchange, Journal};
 use super::{Swap, unit_bytes};
 use crate::flash::{Region, RegionError, Span, Storage};
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
-use tuffet_boot::Slot;
+use tuffet_boot::{Slot, State};
 
 /// Bytes that are copied at once: a multiple of every usual write unit.
 const PIECE_BYTES: usize = 128;
 
-/// Begins an exchange of all units that images of this length occupy, and brings it to its end.
+/// Begins an exchange of all units that images of this length occupy, and brings it to its end. After an error
+/// [`settle`] decides what becomes of it.
 pub(super) fn begin<F: NorFlash>(
     storage: &Storage<'_, F, Swap>,
     mut journal: Journal<'_, F>,
@@ -30,13 +31,14 @@ pub(super) fn begin<F: NorFlash>(
         units: units.ok_or(RegionError::OutOfBounds)?,
     };
     journal.begin(exchange, 0, pet)?;
-    go_on(storage, journal, exchange, 0, pet)
+    go_on(storage, &mut journal, exchange, 0, pet)
 }
 
-/// Does every step from this one on.
+/// Does every step from this one on. The image that leaves may be lost, where the confirmed one comes: what of it cannot be saved
+/// is passed over.
 pub(super) fn go_on<F: NorFlash>(
     storage: &Storage<'_, F, Swap>,
-    mut journal: Journal<'_, F>,
+    journal: &mut Journal<'_, F>,
     exchange: Exchange,
     done: u16,
     pet: &mut impl FnMut(),
@@ -44,10 +46,50 @@ pub(super) fn go_on<F: NorFlash>(
     for step in done..exchange.steps() {
         journal.prepare(pet)?;
         let (from, to) = places(&storage.map().slots, exchange, step, unit_bytes::<F>());
-        copy(&mut storage.region(from), &mut storage.region(to), to.bytes, pet)?;
+        let copied = copy(&mut storage.region(from), &mut storage.region(to), to.bytes, pet);
+        if let Err(error) = copied
+            && !(is_save(step) && confirmed(storage) == Some(exchange.leaves.other()))
+        {
+            return Err(error);
+        }
         journal.note(pet)?;
     }
     Ok(())
+}
+
+/// Finishes an exchange that was interrupted. Where a step fails while the confirmed image leaves, it is brought back.
+pub(super) fn settle<F: NorFlash>(
+    storage: &Storage<'_, F, Swap>,
+    mut journal: Journal<'_, F>,
+    exchange: Exchange,
+    done: u16,
+    pet: &mut impl FnMut(),
+) -> Result<(), RegionError<F::Error>> {
+    let Err(error) = go_on(storage, &mut journal, exchange, done, pet) else {
+        return Ok(());
+    };
+    if confirmed(storage) != Some(exchange.leaves) {
+        return Err(error);
+    }
+    // What stands after the steps of one direction is what stands before the rest of the other.
+    let back = exchange.back();
+    let done = back.steps().saturating_sub(journal.done());
+    journal.begin(back, done, pet)?;
+    go_on(storage, &mut journal, back, done, pet)
+}
+
+/// The slot whose image must not be lost. Asked only where something failed.
+#[inline(never)]
+fn confirmed<F: NorFlash>(storage: &Storage<'_, F, Swap>) -> Option<Slot> {
+    match storage.boot_records().ok()?.state() {
+        State::Confirmed { confirmed, .. } | State::Trial { confirmed, .. } => Some(confirmed.slot),
+        State::Damaged | State::Unprovisioned => None,
+    }
+}
+
+/// Whether a step saves the image that leaves. The others move the one that comes.
+const fn is_save(step: u16) -> bool {
+    step.is_multiple_of(2)
 }
 
 /// What a step copies, and where to. Every second one is the first of its unit.
@@ -64,7 +106,7 @@ fn places(slots: &Swap, exchange: Exchange, step: u16, unit_bytes: u32) -> (Span
     };
     let at = |span: Span, unit: u32| Span::new(span.start.saturating_add(unit.saturating_mul(unit_bytes)), unit_bytes);
     let running = at(slots.running, unit);
-    if step.is_multiple_of(2) {
+    if is_save(step) {
         (running, at(slots.staged, kept))
     } else {
         (at(slots.staged, comes), running)

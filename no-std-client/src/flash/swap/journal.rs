@@ -70,6 +70,14 @@ impl Exchange {
     pub(super) const fn steps(self) -> u16 {
         self.units.saturating_mul(2)
     }
+
+    /// The exchange that undoes this one.
+    pub(super) const fn back(self) -> Self {
+        Self {
+            leaves: self.leaves.other(),
+            units: self.units,
+        }
+    }
 }
 
 /// What lies at the running place.
@@ -140,6 +148,11 @@ impl<'f, F: NorFlash> Journal<'f, F> {
         }
     }
 
+    /// Steps of the newest exchange that are done.
+    pub(super) fn done(&self) -> u16 {
+        self.newest.map_or(0, |newest| newest.done)
+    }
+
     /// Writes into the other area that this exchange begins, or goes on, behind so many steps.
     pub(super) fn begin(
         &mut self,
@@ -178,18 +191,23 @@ impl<'f, F: NorFlash> Journal<'f, F> {
         if is_free && is_firm {
             return Ok(());
         }
-        self.begin(begin.exchange, done, pet)
+        match self.begin(begin.exchange, done, pet) {
+            // The other area is worn. The mark that is to come stands for the one that may be torn.
+            Err(_) if is_free => Ok(()),
+            begun => begun,
+        }
     }
 
-    /// Marks the next step as done.
+    /// Marks the next step as done. A place that does not keep its mark costs the area: the exchange goes on in the other one.
     pub(super) fn note(&mut self, pet: &mut impl FnMut()) -> Result<(), RegionError<F::Error>> {
         let newest = self.newest.ok_or(RegionError::Unsettled)?;
-        let Newest { area, done, .. } = newest;
-        self.write(area, mark_place(done), &MARK, pet)?;
-        self.newest = Some(Newest {
-            done: done.saturating_add(1),
-            ..newest
-        });
+        let Newest { area, begin, done } = newest;
+        let is_marked = self.write(area, mark_place(done), &MARK, pet);
+        let done = done.saturating_add(1);
+        if is_marked.is_err() {
+            return self.begin(begin.exchange, done, pet);
+        }
+        self.newest = Some(Newest { done, ..newest });
         Ok(())
     }
 

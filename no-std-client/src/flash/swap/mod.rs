@@ -15,6 +15,12 @@
 //!   the [`journal`] adds.
 //! - A step erases its target, copies into it and reads back what it wrote. Then a mark says that it is done. So a step that is
 //!   cut is done again, and what it copies from is not touched before that mark stands.
+//! - A step that fails must not cost the confirmed image. While that leaves, the exchange turns round: the journal gets the exchange
+//!   that undoes it, and after `d` of `n` steps of the one, what stands is what stands after `n - d` steps of the other. That holds
+//!   also where the step after them was begun. While the confirmed image comes, a unit of the other one that cannot be saved is
+//!   passed over, and that image is lost. An exchange turns round only towards the confirmed image, so it does once at most. What
+//!   stops the bootloader is a unit of the confirmed image that cannot be moved to where it runs, and a journal that can be
+//!   written in neither area; the next boot tries again.
 //! - Only units that the images occupy are exchanged. Each costs one erase at the running place and one in the staged one. There
 //!   is no scratch unit that wears more than the others.
 
@@ -95,7 +101,7 @@ impl Strategy for Swap {
     ) -> Result<(), RegionError<F::Error>> {
         let journal = Journal::open(storage)?;
         match journal.standing() {
-            Standing::Between(exchange, done) => exchange::go_on(storage, journal, exchange, done, pet),
+            Standing::Between(exchange, done) => exchange::settle(storage, journal, exchange, done, pet),
             Standing::Runs(_) => Ok(()),
         }
     }
