@@ -79,7 +79,7 @@ pub const STEPS: &[Step] = &[
     step(
         "board",
         "the real bootloader and application on an emulated board, over Ethernet",
-        emulated_board,
+        |bench| emulated_board(bench, false),
     ),
     step("msrv", "the oldest compiler that is promised builds everything", msrv),
     step(
@@ -103,10 +103,18 @@ pub const STEPS: &[Step] = &[
         "the same with many more repositories",
         differential_deep,
     ),
+    deep(
+        "board-deep",
+        "every row of the attack table on the board, and hundreds of kills and torn operations",
+        |bench| emulated_board(bench, true),
+    ),
     deep("fuzz", "a minute of fuzzing for every target", |_| {
         in_process(fuzz::each(60))
     }),
 ];
+
+/// The tests that need an emulator; they are ignored where nobody has built the firmware for them.
+const BOARD_TESTS: [&str; 6] = ["--test", "attacks", "--test", "board", "--test", "board_power"];
 
 /// One run of cargo may build everything from nothing on two busy processors.
 const CARGO_LIMIT: Duration = Duration::from_secs(3600);
@@ -195,7 +203,7 @@ fn with_programs(bench: &Bench, arguments: impl FnOnce(Tool) -> Tool) -> Result<
 }
 
 /// The firmware is built first. A machine that has neither emulator nor compiler, and cannot get them, says why.
-fn emulated_board(bench: &Bench) -> Outcome {
+fn emulated_board(bench: &Bench, is_deep: bool) -> Outcome {
     let compiler = match board::find_tools(None) {
         Ok(compiler) => compiler,
         Err(failure) => return lacking(&failure.to_string()),
@@ -204,9 +212,18 @@ fn emulated_board(bench: &Bench) -> Outcome {
         Ok(built) => built.folder,
         Err(failure) => return failed(&failure.to_string()),
     };
-    let arguments = ["test", "--workspace", "--test", "board", "--", "--ignored"];
-    let tests = with_programs(bench, |cargo| cargo.args(arguments).env("TUFFET_BOARDS", firmware));
-    tests.map_or_else(|failure| failed(&failure.to_string()), counted)
+    let tests = with_programs(bench, |cargo| {
+        let cargo = cargo.args(["test", "--workspace", "--no-fail-fast"]).args(BOARD_TESTS);
+        // What a test ran of its rows and kills is part of what it shows.
+        cargo
+            .args(["--", "--ignored", "--nocapture"])
+            .env("TUFFET_BOARDS", firmware)
+    });
+    match tests {
+        Ok(tests) if is_deep => counted(tests.env("TUFFET_DEEP", "1")),
+        Ok(tests) => counted(tests),
+        Err(failure) => failed(&failure.to_string()),
+    }
 }
 
 fn doc_tests(bench: &Bench) -> Outcome {

@@ -187,7 +187,7 @@ fn wait_until_due(control: Control, cycle: u32, clock: &Clock, due_at: UnixSecon
 
 /// Seconds since 1970, or since the start.
 fn now(clock: &Clock) -> UnixSeconds {
-    UnixSeconds::new(clock.seconds().unwrap_or_else(|| clock.uptime_us() / 1_000_000))
+    UnixSeconds::new(clock.seconds().unwrap_or_else(|| clock.uptime_s()))
 }
 
 /// For spreading polls: when the user of a fleet switched this device on, to the microsecond, is as good as any.

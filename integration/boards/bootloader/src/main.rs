@@ -7,25 +7,31 @@
 #![no_main]
 
 use core::cell::RefCell;
+use core::ops::ControlFlow;
 
 use tuffet_board_layout::flash::MAP;
-use tuffet_mps2::start::leave;
-use tuffet_mps2::{Control, Line, Nor, start_with, watchdog};
+use tuffet_mps2::serial::Port;
+use tuffet_mps2::start::{leave, restart, wait_for_reset};
+use tuffet_mps2::{Clock, Control, Line, Nor, start_with, watchdog};
 use tuffet_no_std_client::boot::{Recovery, Run, Slot, Why};
 use tuffet_no_std_client::bootloader::choose_slot;
-use tuffet_no_std_client::flash::Storage;
+use tuffet_no_std_client::flash::{Storage, Xip};
+use tuffet_no_std_client::recovery::{self, BUFFER_BYTES};
 
 start_with!(boot);
 
 fn boot() -> ! {
     watchdog::arm();
-    let flash = RefCell::new(Nor::new(Control::find()));
+    let control = Control::find();
+    let flash = RefCell::new(Nor::new(control));
     let storage = Storage::new(&flash, &MAP);
     match choose_slot(&storage, &mut watchdog::pet) {
         Ok(Ok(run)) => start(&run),
-        Ok(Err(why)) => recover(Trouble::Nothing(why)),
-        Err(_) => recover(Trouble::Flash),
+        Ok(Err(why)) => recover(&storage, control, why),
+        Err(_) => drop(Line::of("recovery").with("why", "flash")),
     }
+    // The flash may answer next time.
+    wait_for_reset()
 }
 
 fn start(run: &Run) -> ! {
@@ -43,28 +49,33 @@ fn start(run: &Run) -> ! {
     })
 }
 
-/// Why nothing is started.
-enum Trouble {
-    /// The flash, or the boot record in it, could not be read or written.
-    Flash,
-    /// There is nothing that may run.
-    Nothing(Recovery),
+/// Says why nothing is started, and takes the confirmed image again over the serial line. Whatever comes of that, a reset
+/// follows; without anybody on the line it does so now and then, and the slots are hashed again.
+fn recover(storage: &Storage<'_, Nor, Xip>, control: Control, why: Recovery) -> ! {
+    let line = Line::of("recovery");
+    match why {
+        Recovery::Mismatch { slot } => drop(line.with("why", "mismatch").with("slot", name(slot))),
+        Recovery::BelowCounter { .. } => drop(line.with("why", "below-counter")),
+        Recovery::Unprovisioned => drop(line.with("why", "unprovisioned")),
+        Recovery::Damaged | _ => drop(line.with("why", "damaged")),
+    }
+    let clock = Clock::start(control);
+    let mut port = Port::new(&clock);
+    let mut buffer = [0; BUFFER_BYTES];
+    let mut wait = || {
+        watchdog::pet();
+        if clock.uptime_us() > LOOK_AGAIN_US {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    };
+    // It says itself on the line what it took.
+    let _ = recovery::recover(storage, why, &mut port, &mut buffer, &mut wait, &mut watchdog::pet);
+    restart()
 }
 
-/// Says why nothing is started, and waits for somebody who helps.
-fn recover(trouble: Trouble) -> ! {
-    let line = Line::of("recovery");
-    match trouble {
-        Trouble::Flash => drop(line.with("why", "flash")),
-        Trouble::Nothing(Recovery::Mismatch { slot }) => drop(line.with("why", "mismatch").with("slot", name(slot))),
-        Trouble::Nothing(Recovery::BelowCounter { .. }) => drop(line.with("why", "below-counter")),
-        Trouble::Nothing(Recovery::Unprovisioned) => drop(line.with("why", "unprovisioned")),
-        Trouble::Nothing(Recovery::Damaged | _) => drop(line.with("why", "damaged")),
-    }
-    loop {
-        watchdog::pet();
-    }
-}
+/// How long a recovery waits before it looks at the slots again, in microseconds.
+const LOOK_AGAIN_US: u64 = 60_000_000;
 
 const fn name(slot: Slot) -> &'static str {
     match slot {

@@ -9,6 +9,7 @@
 
 mod clock;
 mod control;
+mod copying;
 #[cfg(feature = "ethernet")]
 mod lan9118;
 mod nor;

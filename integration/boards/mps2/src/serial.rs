@@ -2,7 +2,10 @@
 //!
 //! Numbers are written here without `core::fmt`, which a bootloader of 16 KiB would feel.
 
+use crate::Clock;
 use crate::register::Register;
+use core::convert::Infallible;
+use embedded_io::{ErrorType, Read, Write};
 
 /// A UART of the CMSDK: data, state, control, and the divider of its clock.
 const UART: usize = 0x4000_4000;
@@ -20,6 +23,9 @@ const HAS_RECEIVED: u32 = 2;
 const SEND_AND_RECEIVE: u32 = 3;
 /// The smallest that the port takes: the emulator sends at once in any case.
 const FASTEST: u32 = 16;
+
+/// How long a silence is, in microseconds.
+const SILENCE_US: u64 = 100_000;
 
 /// Decimal digits of the largest number.
 const DIGITS_MAX: usize = 10;
@@ -39,6 +45,46 @@ pub fn send(byte: u8) {
 /// A byte that came, if one did.
 pub fn receive() -> Option<u8> {
     (STATE.read() & HAS_RECEIVED != 0).then(|| DATA.read().to_le_bytes()[0])
+}
+
+/// The port as a stream of bytes: a read that brings nothing for a tenth of a second ends with none.
+pub struct Port<'c>(&'c Clock);
+
+impl<'c> Port<'c> {
+    /// The port; the clock tells how long it is silent.
+    pub const fn new(clock: &'c Clock) -> Self {
+        Self(clock)
+    }
+}
+
+impl ErrorType for Port<'_> {
+    type Error = Infallible;
+}
+
+impl Read for Port<'_> {
+    fn read(&mut self, space: &mut [u8]) -> Result<usize, Infallible> {
+        let until_us = self.0.uptime_us() + SILENCE_US;
+        loop {
+            if let Some(byte) = receive() {
+                space[0] = byte;
+                return Ok(1);
+            }
+            if self.0.uptime_us() > until_us {
+                return Ok(0);
+            }
+        }
+    }
+}
+
+impl Write for Port<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        bytes.iter().copied().for_each(send);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
 }
 
 /// A line. It ends when it is dropped.
