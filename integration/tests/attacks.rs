@@ -9,7 +9,7 @@ use tuffet_integration::attacks::{
     Clock, Findings, Outcome, Row, Runs, follow, is_in_memory, is_over_http, page, run, table,
 };
 use tuffet_integration::device::{
-    Core, Device, Follower, Foreign, Memory, OnBoard, Process, Small, client_binary, conformance_client,
+    Core, Device, Follower, Foreign, Memory, OnBoard, Process, RUNNING_SLOT, Small, client_binary, conformance_client,
 };
 use tuffet_no_std_client::flash::Xip;
 use tuffet_no_std_client::tuf::{Every, Lenient, Strict};

@@ -10,14 +10,16 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use tuffet_boot::{Recovery, Slot, Why};
-use tuffet_integration::device::small::{MAP, capacity, identity};
+use tuffet_integration::device::small::{MAP, capacity, identity, map_of};
 use tuffet_integration::nor::{Cut, Random, SmallNor, Tear};
 use tuffet_integration::simulator::Simulator;
-use tuffet_no_std_client::bootloader;
-use tuffet_no_std_client::flash::{Storage, Xip};
+use tuffet_integration::simulator::release::SLOT_BYTES;
+use tuffet_no_std_client::flash::{Storage, Swap, Xip};
+use tuffet_no_std_client::patch::SmallState;
 use tuffet_no_std_client::recovery::{
     BUFFER_BYTES, Recovered, RecoveryNak, SendError, Session, Unwilling, ask, recover, send,
 };
+use tuffet_no_std_client::{Client, Settings, bootloader};
 
 /// Silences in a row after which a host gives up; lines that lose much need more.
 const SILENCES_MAX: u32 = 60;
@@ -58,6 +60,8 @@ struct Line<'f> {
     to_host: VecDeque<u8>,
     /// Bytes on their way to the device, counted down; none goes through behind them.
     bytes_left: usize,
+    /// How often the device's replies come.
+    repeats: usize,
     boots: u32,
 }
 
@@ -70,6 +74,7 @@ impl<'f> Line<'f> {
             random: Random::new(seed),
             to_host: VecDeque::new(),
             bytes_left: usize::MAX,
+            repeats: 1,
             boots: 0,
         };
         line.boot();
@@ -122,7 +127,7 @@ impl<'f> Line<'f> {
             self.boot();
             return;
         }
-        for byte in replies {
+        for byte in replies.repeat(self.repeats) {
             let carried = self.carry(byte);
             self.to_host.extend(carried);
         }
@@ -230,6 +235,17 @@ fn line_that_loses_repeats_and_changes_bytes_only_takes_longer() {
 }
 
 #[test]
+fn replies_that_come_twice_do_not_double_what_is_sent() {
+    let (flash, image) = damaged();
+    let mut line = Line::to(&flash, Faults::default(), 0);
+    line.repeats = 2;
+    line.bytes_left = 10 * image.len();
+    send(&mut line, &image, SILENCES_MAX, &mut |_| ()).unwrap();
+    let sent = 10 * image.len() - line.bytes_left;
+    assert!(sent < image.len() * 5 / 4, "{sent} bytes for {}", image.len());
+}
+
+#[test]
 fn host_that_begins_again_goes_on_where_the_device_is() {
     let (flash, image) = damaged();
     let mut line = Line::to(&flash, Faults::default(), 0);
@@ -265,7 +281,8 @@ fn power_may_be_cut_in_every_operation() {
         } else {
             Tear::Programmed { units: 3 }
         };
-        for tear in [Tear::Before, inside, Tear::Bits { seed: 5 }, Tear::After] {
+        // What is before an operation is after the one in front of it.
+        for tear in [inside, Tear::Bits { seed: 5 }, Tear::After] {
             let flash = RefCell::new(whole.borrow().clone());
             let mut line = Line::to(&flash, Faults::default(), 0);
             flash.borrow_mut().cut_at(Cut { operation, tear });
@@ -442,6 +459,59 @@ fn device_answers_each_frame_with_one() {
     assert_eq!(chosen(&flash), Ok((Slot::A, Why::Confirmed)));
 }
 
+/// What a host says that brings an image, without listening.
+fn brought(image: &[u8]) -> Wire {
+    let pieces = image.chunks(256).enumerate();
+    let frames = pieces.flat_map(|(at, piece)| frame(2, at as u32 * 256, piece));
+    Wire {
+        heard: frames.map(Some).collect(),
+        said: Vec::new(),
+    }
+}
+
+#[test]
+fn with_one_link_address_it_comes_back_to_where_it_runs() {
+    let (map, healthy, identity) = (map_of::<Swap>(SLOT_BYTES, 2_048), Simulator::healthy(NOW), identity());
+    let next = with_delta(&healthy);
+    let flash = RefCell::new(SmallNor::new(capacity(&map)));
+    let storage = Storage::new(&flash, &map);
+    let mut client = Client::<_, Swap, SmallState>::new(&identity, storage, Settings::DEFAULT, at(0)).unwrap();
+    let root = healthy.site.file("metadata/1.root.json").unwrap();
+    client.provision_root(root).unwrap();
+    client.provision(&mut Lines::to(&healthy.site), at(0)).unwrap();
+    let boots = || {
+        let chosen = bootloader::choose_slot(&storage, &mut || ()).unwrap();
+        chosen.map(|run| run.placed.slot)
+    };
+    for (slot, image) in [(Slot::A, &healthy.release.image), (Slot::B, &next.release.image)] {
+        if slot == Slot::B {
+            client.update(&mut Lines::to(&next.site), at(0)).unwrap();
+            // The bootloader moves it to where it runs.
+            assert_eq!(boots(), Ok(Slot::B));
+            let mut records = storage.boot_records().unwrap();
+            records.confirm().unwrap();
+            records.mark_empty(Slot::A).unwrap();
+        }
+        let start = map.slots.running.start;
+        flash.borrow_mut().erase(start, start + 1_024).unwrap();
+        let recovery = boots().unwrap_err();
+        assert_eq!(recovery, Recovery::Mismatch { slot });
+        let (mut buffer, mut wait) = ([0; BUFFER_BYTES], || ControlFlow::Continue(()));
+        let recovered = recover(
+            &storage,
+            recovery,
+            &mut brought(image),
+            &mut buffer,
+            &mut wait,
+            &mut || (),
+        );
+        assert_eq!(recovered, Ok(Recovered::Restored));
+        assert_eq!(boots(), Ok(slot));
+        let contents = flash.borrow().contents()[start as usize..].to_vec();
+        assert!(contents.starts_with(image), "slot {slot:?}");
+    }
+}
+
 #[test]
 fn caller_may_leave_and_silence_ends_what_is_done() {
     let (flash, image) = damaged();
@@ -463,12 +533,15 @@ fn caller_may_leave_and_silence_ends_what_is_done() {
     let recovered = recover(&storage, recovery, &mut wire, &mut buffer, &mut wait, &mut || ());
     assert_eq!((recovered, wire.said.len(), waits_left), (Ok(Recovered::Left), 0, 0));
     // Nobody says Bye.
-    for (at, piece) in image.chunks(256).enumerate() {
-        wire.heard
-            .extend(frame(2, at as u32 * 256, piece).into_iter().map(Some));
-    }
     let mut wait = || ControlFlow::Continue(());
-    let recovered = recover(&storage, recovery, &mut wire, &mut buffer, &mut wait, &mut || ());
+    let recovered = recover(
+        &storage,
+        recovery,
+        &mut brought(&image),
+        &mut buffer,
+        &mut wait,
+        &mut || (),
+    );
     assert_eq!(recovered, Ok(Recovered::Restored));
 }
 

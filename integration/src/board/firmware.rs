@@ -1,6 +1,7 @@
 //! What runs on the board, and what runs the board.
 
 use crate::program::program;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -53,17 +54,24 @@ impl Firmware {
         static BUILT: OnceLock<Firmware> = OnceLock::new();
         BUILT.get_or_init(|| {
             let folder = std::env::var_os(READY).map_or_else(build, PathBuf::from);
-            let read = |name: &str| {
-                let path = folder.join(name);
-                std::fs::read(&path).unwrap_or_else(|error| panic!("no firmware in {}: {error}", path.display()))
-            };
-            let resident = "application-resident.bin";
-            Self {
-                vectors: read(resident)[..VECTORS_BYTES].to_vec(),
-                resident: folder.join(resident),
-                applications: ["application-a.bin", "application-b.bin"].map(read),
-                bootloader: folder.join("bootloader.elf"),
-            }
+            Self::in_folder(&folder).unwrap_or_else(|error| panic!("no firmware in {}: {error}", folder.display()))
+        })
+    }
+
+    /// The firmware that the command `cargo xtask board` put into a folder.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there.
+    pub fn in_folder(folder: &Path) -> io::Result<Self> {
+        let [a, b] = ["application-a.bin", "application-b.bin"].map(|name| std::fs::read(folder.join(name)));
+        let resident = folder.join("application-resident.bin");
+        let vectors = std::fs::read(&resident)?;
+        Ok(Self {
+            vectors: vectors.into_iter().take(VECTORS_BYTES).collect(),
+            resident,
+            applications: [a?, b?],
+            bootloader: folder.join("bootloader.elf"),
         })
     }
 }

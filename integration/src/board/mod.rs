@@ -19,5 +19,5 @@ pub use factory::{BoardNor, range};
 pub use firmware::{Emulator, Firmware};
 pub use line::Line;
 pub use memory::{Cut, Memory, Operation};
-pub use power::{Board, PATIENCE, PowerOff};
+pub use power::{Board, PATIENCE, PowerOff, emulator_command};
 pub use product::{Product, address, settings};

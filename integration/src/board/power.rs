@@ -112,17 +112,8 @@ impl Board {
         assert!(self.running.is_none(), "the power is on");
         self.memory.begin(cut).expect("the memory can be written");
         self.said.push("(power on)".to_owned());
-        let memory = format!(
-            "memory-backend-file,id=nv,size=16M,mem-path={},share=on",
-            self.memory.path().display()
-        );
-        let machine = format!("{},memory-backend=nv", self.emulator.machine());
-        let mut child = Command::new("qemu-system-arm")
-            .args(["-machine", &machine, "-object", &memory])
-            .args([
-                "-nic", "user", "-display", "none", "-monitor", "none", "-serial", "stdio",
-            ])
-            .args(["-semihosting-config", "enable=on,target=native"])
+        let mut child = emulator_command(self.emulator, &self.memory)
+            .args(["-monitor", "none"])
             .args(&self.programs)
             .args(arguments)
             .current_dir(self.folder.path())
@@ -270,6 +261,23 @@ impl Board {
             return line;
         }
     }
+}
+
+/// The emulator of a board with this memory, its serial port on standard input and output. Which programs it loads, and
+/// whether it has a monitor, is its owner's to say.
+#[must_use]
+pub fn emulator_command(emulator: Emulator, memory: &Memory) -> Command {
+    let backend = format!(
+        "memory-backend-file,id=nv,size=16M,mem-path={},share=on",
+        memory.path().display()
+    );
+    let machine = format!("{},memory-backend=nv", emulator.machine());
+    let mut command = Command::new("qemu-system-arm");
+    command
+        .args(["-machine", &machine, "-object", &backend])
+        .args(["-nic", "user", "-display", "none", "-serial", "stdio"])
+        .args(["-semihosting-config", "enable=on,target=native"]);
+    command
 }
 
 impl Drop for Board {

@@ -116,6 +116,7 @@ impl Bench {
         ]);
         let adapter: Box<dyn Adapter> = match &board.adapter {
             AdapterKind::Command(commands) => Box::new(commands.board(board.folder(), known)),
+            AdapterKind::Emulator(table) => Box::new(table.board(board, address, folder.path())?),
         };
         let (sink, heard) = channel();
         let mut bench = Self {

@@ -14,11 +14,13 @@
 //! [command]                      # a line for each verb
 //! [command.timeouts]             # seconds for each verb
 //! [values]                       # placeholders of one's own
+//! [emulator]                     # which machine it is
 //! ```
 //!
 //! Every mistake is said with the line and the key.
 
 use super::command::{CommandTable, Commands};
+use super::emulator::EmulatorTable;
 use super::flash_map::{FlashMap, FlashTable};
 use super::pattern::{LogTable, Patterns};
 use super::trouble::Trouble;
@@ -71,7 +73,9 @@ pub struct Board {
 #[derive(Debug)]
 pub enum AdapterKind {
     /// By command lines.
-    Command(Commands),
+    Command(Box<Commands>),
+    /// By the emulator.
+    Emulator(EmulatorTable),
 }
 
 /// How to tell a firmware file of another board.
@@ -119,6 +123,7 @@ pub struct Timing {
 #[serde(rename_all = "kebab-case")]
 enum AdapterWord {
     Command,
+    Emulator,
 }
 
 #[derive(Debug, Deserialize)]
@@ -138,6 +143,7 @@ struct BoardFile {
     #[serde(default)]
     log: LogTable,
     command: Option<Spanned<CommandTable>>,
+    emulator: Option<EmulatorTable>,
     #[serde(default)]
     values: BTreeMap<String, String>,
 }
@@ -206,9 +212,19 @@ impl Board {
         let mut all = file.values.clone();
         all.extend(values.iter().cloned());
         let adapter = match file.adapter.get_ref() {
-            AdapterWord::Command => {
-                AdapterKind::Command(Commands::of(file.command.as_ref(), &file.adapter.span(), &all, &place)?)
-            }
+            AdapterWord::Command => AdapterKind::Command(Box::new(Commands::of(
+                file.command.as_ref(),
+                &file.adapter.span(),
+                &all,
+                &place,
+            )?)),
+            AdapterWord::Emulator => match &file.emulator {
+                Some(table) => AdapterKind::Emulator(table.clone()),
+                None => {
+                    let reason = "`adapter` is \"emulator\", and there is no [emulator]";
+                    return Err(place.wrong(file.adapter.span(), reason));
+                }
+            },
         };
         let name = path
             .file_stem()

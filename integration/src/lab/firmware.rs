@@ -42,11 +42,7 @@ impl Firmware {
     ///
     /// When they are not for this board.
     pub fn read(board: &Board, option: &str, version: &str, files: &[PathBuf]) -> Result<Self, Trouble> {
-        if Version::parse(version).is_none() {
-            return Err(Trouble::Usage(format!(
-                "`{version}` is no version: three numbers with dots between them, as in 1.4.0"
-            )));
-        }
+        Self::check_version(version)?;
         let needed = if board.flash.is_linked { 2 } else { 1 };
         if files.len() != needed {
             let slots = if board.flash.is_linked {
@@ -69,6 +65,20 @@ impl Firmware {
             version: version.to_owned(),
             images: images?,
         })
+    }
+
+    /// Refuses what is no version.
+    ///
+    /// # Errors
+    ///
+    /// When it is none.
+    pub fn check_version(version: &str) -> Result<(), Trouble> {
+        if Version::parse(version).is_some() {
+            return Ok(());
+        }
+        Err(Trouble::Usage(format!(
+            "`{version}` is no version: three numbers with dots between them, as in 1.4.0"
+        )))
     }
 
     /// The image for a slot.

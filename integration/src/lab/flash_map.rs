@@ -128,6 +128,7 @@ fn sentence(error: MapError) -> String {
         MapError::Overlap(part) => format!("`{}` shares bytes with another part", key(part)),
         MapError::TooShort(Part::Slots) => "`slots` must be two of the same length".to_owned(),
         MapError::TooShort(part) => format!("`{}` is shorter than what it must hold", key(part)),
+        MapError::TooLong(part) => format!("`{}` is longer than it may be", key(part)),
         MapError::WriteUnit => "`write_bytes` must divide 64".to_owned(),
         other => format!("does not fit the part: {other:?}"),
     }

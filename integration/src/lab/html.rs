@@ -36,6 +36,7 @@ summary::-webkit-details-marker { display: none; }
 .seen { grid-column: 2; color: var(--soft); overflow-wrap: anywhere; }
 .failed .seen { color: var(--bad); }
 .seconds { grid-column: 3; grid-row: 1; color: var(--soft); font-variant-numeric: tabular-nums; }
+.seconds::after { content: \"\\25b8\" / \"\"; margin-left: .75rem; } [open] .seconds::after { content: \"\\25be\" / \"\"; }
 pre { margin: 0; padding: 1rem; background: var(--log); border-top: 1px solid var(--line); overflow-x: auto;
   font: .85rem/1.55 ui-monospace, monospace; border-radius: 0 0 .5rem .5rem; }
 .at { color: var(--soft); } .lab { color: var(--accent); }
@@ -101,7 +102,7 @@ fn summary(page: &mut String, report: &Report) {
         ("Board", Some(report.board.clone())),
         ("Suite", Some(report.suite.to_owned())),
         ("Firmware", Some(format!("{old} → {new}"))),
-        ("Began", Some(report.began.clone())),
+        ("Began", Some(report.began.replace('T', " ").replace('Z', " UTC"))),
         ("Took", Some(format!("{:.1} s", report.seconds()))),
         ("Seed of the cuts", report.seed.map(|seed| seed.to_string())),
     ];

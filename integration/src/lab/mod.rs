@@ -1,7 +1,8 @@
 //! The lab: proves a release on a board before the fleet sees it.
 //!
 //! - A board is a TOML file ([`board`]) and an [`adapter`] with its verbs: flash, reset, power off, power on, serial log. With the
-//!   adapter [`command`] each verb is a command line, and a real board needs no code.
+//!   adapter [`command`] each verb is a command line, and a real board needs no code; with the adapter [`emulator`] the board is
+//!   the project's own firmware in QEMU.
 //! - The lab signs a throw-away repository for the vendor's two firmware files ([`releases`]), makes the factory's flash
 //!   ([`factory`]), serves the repository, and puts the board through a [`suite`]. It goes by what the board prints
 //!   ([`pattern`]).
@@ -12,6 +13,7 @@ pub mod adapter;
 pub mod bench;
 pub mod board;
 pub mod command;
+pub mod emulator;
 pub mod factory;
 pub mod firmware;
 pub mod flash_map;
@@ -81,7 +83,8 @@ struct RunChoice {
     /// What to put it through.
     #[arg(long, value_enum)]
     suite: Suite,
-    /// The old firmware, a plain image; where images are linked for their slots: first that for slot A, then that for slot B.
+    /// The old firmware, a plain image; where images are linked for their slots: first that for slot A, then that for slot B. An
+    /// emulated board has firmware of its own.
     #[arg(long, value_name = "FILE")]
     old: Vec<PathBuf>,
     /// The new firmware, in the same way.
@@ -166,6 +169,7 @@ fn check(choice: &BoardChoice) -> Result<(u8, Value), Trouble> {
 fn check_tools(board: &Board) -> Result<(), Trouble> {
     match &board.adapter {
         AdapterKind::Command(commands) => commands.check_tools(),
+        AdapterKind::Emulator(_) => emulator::check_tools(),
     }
 }
 
@@ -203,8 +207,7 @@ fn run(choice: &RunChoice) -> Result<(u8, Value), Trouble> {
             "both versions are {version}: the lab could not tell them apart"
         )));
     }
-    let old = Firmware::read(&board, "--old", &choice.old_version, &choice.old)?;
-    let new = Firmware::read(&board, "--new", &choice.new_version, &choice.new)?;
+    let [old, new] = firmware(&board, choice)?;
     // A report that cannot be written is found before the board is touched.
     for file in choice.junit.iter().chain(&choice.html) {
         write(file, "")?;
@@ -222,6 +225,26 @@ fn run(choice: &RunChoice) -> Result<(u8, Value), Trouble> {
     }
     tell(&report);
     Ok((exit_code, report.json(exit_code)))
+}
+
+/// The vendor's files, or, for an emulated board, the project's own application as two versions.
+fn firmware(board: &Board, choice: &RunChoice) -> Result<[Firmware; 2], Trouble> {
+    let versions = [&choice.old_version, &choice.new_version];
+    let is_own = matches!(board.adapter, AdapterKind::Emulator(_)) && choice.old.is_empty() && choice.new.is_empty();
+    if is_own {
+        for version in versions {
+            Firmware::check_version(version)?;
+        }
+        let own = emulator::project_firmware()?;
+        return Ok(versions.map(|version| emulator::application(&own, version)));
+    }
+    let old = Firmware::read(board, "--old", &choice.old_version, &choice.old)?;
+    let new = Firmware::read(board, "--new", &choice.new_version, &choice.new)?;
+    if old.images.iter().any(|image| new.images.contains(image)) {
+        let reason = "an image of --old is one of --new, too: a device does not update to what it runs";
+        return Err(Trouble::Usage(reason.to_owned()));
+    }
+    Ok([old, new])
 }
 
 fn tell(report: &Report) {

@@ -17,6 +17,9 @@ pub enum Trouble {
         /// What is wrong, with the key.
         reason: String,
     },
+    /// The firmware of the emulated board does not build.
+    #[error("there is no firmware for the emulated board: {0}")]
+    Build(String),
     /// A file operation failed.
     #[error("cannot {operation} {}: {source}", path.display())]
     File {
@@ -36,7 +39,7 @@ pub enum Trouble {
         reason: String,
     },
     /// Somebody ended the run.
-    #[error("the run was interrupted; the power of the board was restored")]
+    #[error("the run was interrupted before its end")]
     Interrupted,
     /// Another run has the board.
     #[error("the board {board} is in use by {holder}; wait until that run has ended ({})", path.display())]
@@ -125,7 +128,8 @@ impl Trouble {
         match self {
             Self::Firmware { .. } => 1,
             Self::BoardFile { .. } | Self::NoBoard { .. } | Self::Usage(_) => 2,
-            Self::File { .. }
+            Self::Build(_)
+            | Self::File { .. }
             | Self::LogEnded { .. }
             | Self::Silent { .. }
             | Self::ToolMissing { .. }

@@ -182,6 +182,11 @@ fn wrong_arguments_are_said_before_the_board_is_touched() {
         ),
         ([&run[..], &both, &["--new", &new]].concat(), 2, "needs --new once"),
         (
+            [&run[..], &["--old", &old, "--new", &old]].concat(),
+            2,
+            "an image of --old is one of --new, too",
+        ),
+        (
             [&run[..], &both, &["--old-version", "1.0"]].concat(),
             2,
             "`1.0` is no version",
@@ -270,4 +275,7 @@ fn boards_and_suites_are_listed() {
     let suites = said.object["suites"].as_array().unwrap();
     let names: Vec<&str> = suites.iter().filter_map(|suite| suite["name"].as_str()).collect();
     assert_eq!(names, ["smoke", "update", "power", "attack"]);
+    let boards = said.object["boards"].as_array().unwrap();
+    let names: Vec<&str> = boards.iter().filter_map(|board| board["name"].as_str()).collect();
+    assert_eq!(names, ["mps2-an385", "mps2-an386"]);
 }

@@ -80,6 +80,26 @@ fn board_that_never_updates_fails() {
     );
 }
 
+/// Nobody waits for what will not come.
+#[test]
+fn board_that_finds_nothing_newer_fails_at_once() {
+    let fake = Fake::talking();
+    let says = std::fs::read_to_string(fake.path("say.sh")).unwrap();
+    fake.write(
+        "say.sh",
+        &format!("{says}echo 'tuffet update outcome=up-to-date' >> serial\n"),
+    );
+    let started = Instant::now();
+    let said = fake.run("update", &[]);
+    assert!(started.elapsed() < Duration::from_secs(30), "{}", said.text);
+    assert_eq!((said.exit, said.verdicts().as_str()), (1, "pfsss"), "{}", said.text);
+    assert!(
+        said.seen(1).contains("finds nothing newer, and 2.0.0 is served"),
+        "{}",
+        said.text
+    );
+}
+
 #[test]
 fn board_in_recovery_fails_at_once() {
     let fake = Fake::talking();

@@ -25,11 +25,18 @@ impl<S: Connect> Http<'_, S> {
         loop {
             let space = self.exchange.space();
             let count = text.fill(space);
-            let piece = space.get(..count).unwrap_or_default();
-            if piece.is_empty() {
+            if count == 0 {
                 break;
             }
-            self.stream.write_all(piece).map_err(HttpError::Stream)?;
+            // Not `write_all`, which panics where a stream takes nothing.
+            let mut rest = space.get(..count).unwrap_or_default();
+            while !rest.is_empty() {
+                let taken = self.stream.write(rest).map_err(HttpError::Stream)?;
+                if taken == 0 {
+                    return Err(HttpError::EndedEarly);
+                }
+                rest = rest.get(taken..).unwrap_or_default();
+            }
         }
         self.stream.flush().map_err(HttpError::Stream)?;
         self.exchange.sent();

@@ -392,6 +392,14 @@ fn stream_that_fails_is_said_so() {
 }
 
 #[test]
+fn stream_that_takes_nothing_is_at_its_end() {
+    let deaf = || Script::of(b"HTTP/1.1 200 OK\r\n\r\n", 0);
+    let waited = fetch(deaf(), 16, 5, &ask(0));
+    assert_eq!(waited.failed, Some(HttpError::EndedEarly));
+    assert_eq!(fetch_awaited(deaf(), 16, 5, &ask(0)), waited);
+}
+
+#[test]
 fn misuse_is_an_error() {
     assert_eq!(
         fetch(Script::of(b"", 1), 0, 1, &ask(0)).failed,

@@ -212,10 +212,8 @@ pub fn recover<F: NorFlash, S: Strategy, L: Read + Write>(
         while let Some(reply) = session.reply(pet) {
             let repeats = if reply.is_done() { DONE_REPEATS } else { 1 };
             for _ in 0..repeats {
-                // Who did not hear it says it once more.
-                let _ = line.write_all(reply.bytes());
+                say(line, reply.bytes());
             }
-            let _ = line.flush();
         }
     }
     Ok(if session.is_restored {
@@ -223,6 +221,19 @@ pub fn recover<F: NorFlash, S: Strategy, L: Read + Write>(
     } else {
         Recovered::Left
     })
+}
+
+/// Says it, if the line takes it. Who does not hear it says the last word once more. Not `write_all`, which panics where a line
+/// takes nothing.
+fn say<L: Write>(line: &mut L, bytes: &[u8]) {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match line.write(rest) {
+            Ok(taken @ 1..) => rest = rest.get(taken..).unwrap_or_default(),
+            Ok(_) | Err(_) => return,
+        }
+    }
+    let _ = line.flush();
 }
 
 /// Why data was not taken.

@@ -197,8 +197,14 @@ impl<L: Read + Write> Host<'_, '_, L> {
 
     fn say(&mut self, kind: u8, offset: u32, payload: &[u8]) -> Result<(), SendError<L::Error>> {
         let mut buffer: Buffer = [0; BUFFER_BYTES];
-        let bytes = encode(&mut buffer, &Frame { kind, offset, payload });
-        self.line.write_all(bytes).map_err(SendError::Line)?;
+        let mut rest = encode(&mut buffer, &Frame { kind, offset, payload });
+        while !rest.is_empty() {
+            match self.line.write(rest).map_err(SendError::Line)? {
+                // It takes nothing now; what is lost of the frame is said again.
+                0 => return Ok(()),
+                taken => rest = rest.get(taken..).unwrap_or_default(),
+            }
+        }
         self.line.flush().map_err(SendError::Line)
     }
 

@@ -79,7 +79,7 @@ pub const STEPS: &[Step] = &[
     step(
         "board",
         "the real bootloader and application on an emulated board, over Ethernet",
-        |bench| emulated_board(bench, false),
+        emulated_board,
     ),
     step("msrv", "the oldest compiler that is promised builds everything", msrv),
     step(
@@ -105,16 +105,13 @@ pub const STEPS: &[Step] = &[
     ),
     deep(
         "board-deep",
-        "every row of the attack table on the board, and hundreds of kills and torn operations",
-        |bench| emulated_board(bench, true),
+        "every row of the attack table on the emulated board, and hundreds of kills",
+        emulated_board_deep,
     ),
     deep("fuzz", "a minute of fuzzing for every target", |_| {
         in_process(fuzz::each(60))
     }),
 ];
-
-/// The tests that need an emulator; they are ignored where nobody has built the firmware for them.
-const BOARD_TESTS: [&str; 6] = ["--test", "attacks", "--test", "board", "--test", "board_power"];
 
 /// One run of cargo may build everything from nothing on two busy processors.
 const CARGO_LIMIT: Duration = Duration::from_secs(3600);
@@ -202,8 +199,21 @@ fn with_programs(bench: &Bench, arguments: impl FnOnce(Tool) -> Tool) -> Result<
     Ok(arguments(bench.cargo().env("TUFFET_PROGRAMS", programs)))
 }
 
+/// The files of the integration tests in which some need an emulated board.
+const BOARD_TESTS: &[&str] = &["attacks", "board", "board_power", "lab"];
+/// Those of them which do more if they are asked to.
+const BOARD_TESTS_DEEP: &[&str] = &["attacks", "board_power"];
+
+fn emulated_board(bench: &Bench) -> Outcome {
+    on_board(bench, BOARD_TESTS, |cargo| cargo)
+}
+
+fn emulated_board_deep(bench: &Bench) -> Outcome {
+    on_board(bench, BOARD_TESTS_DEEP, |cargo| cargo.env("TUFFET_DEEP", "1"))
+}
+
 /// The firmware is built first. A machine that has neither emulator nor compiler, and cannot get them, says why.
-fn emulated_board(bench: &Bench, is_deep: bool) -> Outcome {
+fn on_board(bench: &Bench, tests: &[&str], adjusted: impl FnOnce(Tool) -> Tool) -> Outcome {
     let compiler = match board::find_tools(None) {
         Ok(compiler) => compiler,
         Err(failure) => return lacking(&failure.to_string()),
@@ -212,18 +222,14 @@ fn emulated_board(bench: &Bench, is_deep: bool) -> Outcome {
         Ok(built) => built.folder,
         Err(failure) => return failed(&failure.to_string()),
     };
+    let tests = tests.iter().flat_map(|test| ["--test", test]);
     let tests = with_programs(bench, |cargo| {
-        let cargo = cargo.args(["test", "--workspace", "--no-fail-fast"]).args(BOARD_TESTS);
-        // What a test ran of its rows and kills is part of what it shows.
-        cargo
-            .args(["--", "--ignored", "--nocapture"])
-            .env("TUFFET_BOARDS", firmware)
+        let cargo = cargo.args(["test", "--workspace", "--no-fail-fast"]).args(tests);
+        // What was run of rows and kills is part of what is shown.
+        let cargo = cargo.args(["--", "--ignored", "--nocapture"]);
+        adjusted(cargo.env("TUFFET_BOARDS", firmware))
     });
-    match tests {
-        Ok(tests) if is_deep => counted(tests.env("TUFFET_DEEP", "1")),
-        Ok(tests) => counted(tests),
-        Err(failure) => failed(&failure.to_string()),
-    }
+    tests.map_or_else(|failure| failed(&failure.to_string()), counted)
 }
 
 fn doc_tests(bench: &Bench) -> Outcome {
@@ -396,6 +402,30 @@ mod tests {
     fn missing_tool_is_a_skip_with_its_name() {
         let skipped = show(Tool::new("tuffet-no-such-program"));
         assert_eq!(skipped, lacking("`tuffet-no-such-program`"));
+    }
+
+    /// An ignored test that no step names is never run.
+    #[test]
+    fn every_test_that_needs_a_board_is_in_its_step() {
+        let folder = workspace::root().unwrap().join("integration/tests");
+        let needs_board = |path: &std::path::Path| {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            text.contains("--only board\"]")
+        };
+        let mut found = std::collections::BTreeSet::new();
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let files = if path.is_dir() {
+                let inside = std::fs::read_dir(&path).unwrap();
+                inside.map(|entry| entry.unwrap().path()).collect()
+            } else {
+                vec![path.clone()]
+            };
+            if files.iter().any(|file| needs_board(file)) {
+                found.insert(path.file_stem().unwrap().to_string_lossy().into_owned());
+            }
+        }
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), BOARD_TESTS);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Each begins in the factory. The board takes note of the healthy repository, then it meets the attack, which it must refuse by
 //! the row's name, and then an honest release, which it must take.
 
-use super::{Case, Scene, name};
+use super::{Case, Scene, is_network, name};
 use crate::attacks::{Outcome, Row, table};
 use crate::lab::bench::{Halt, Judgement};
 use crate::lab::pattern::{Event, Kind};
@@ -42,6 +42,7 @@ fn attack(scene: &mut Scene, row: &Row, code: Option<u16>) -> Result<String, Hal
         .bench
         .wait("the word that nothing is newer", limit, |event| match event.kind {
             Kind::UpToDate => Judgement::Done,
+            Kind::Error if is_network(event) => Judgement::GoOn,
             Kind::Error | Kind::Refused => {
                 Judgement::Wrong(format!("before the attack the board refuses: {}", name(event)))
             }
@@ -79,6 +80,7 @@ fn attack(scene: &mut Scene, row: &Row, code: Option<u16>) -> Result<String, Hal
 
 fn judge(event: &Event, refusal: &str, code: Option<u16>) -> Judgement {
     match event.kind {
+        Kind::Error if is_network(event) => Judgement::GoOn,
         Kind::Error | Kind::Refused => {
             let is_named = event.value("name").is_none_or(|said| said == refusal);
             let said = event.value("error").and_then(|said| said.parse::<u16>().ok());

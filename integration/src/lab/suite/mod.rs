@@ -181,6 +181,11 @@ fn name(event: &Event) -> String {
     }
 }
 
+/// Whether an update ended because the repository could not be reached: nothing was judged, and the board asks again.
+fn is_network(event: &Event) -> bool {
+    event.kind == Kind::Error && event.value("error") == Some("transport")
+}
+
 fn since(started: Instant) -> String {
     format!("{:.1} s", started.elapsed().as_secs_f32())
 }

@@ -1,6 +1,6 @@
 //! `update`: from the old firmware to the new one.
 
-use super::{Case, Scene, name, since, slot};
+use super::{Case, Scene, is_network, name, since, slot};
 use crate::lab::bench::{Halt, Judgement};
 use crate::lab::pattern::Kind;
 use std::time::Instant;
@@ -42,15 +42,17 @@ fn installed(scene: &mut Scene) -> Result<String, Halt> {
         .wait("the word that the update is installed", limit, |event| {
             match event.kind {
                 Kind::Installed => Judgement::Done,
+                Kind::Error if is_network(event) => Judgement::GoOn,
                 Kind::Refused | Kind::Waiting | Kind::Error => {
                     Judgement::Wrong(format!("the board does not take the release: {}", name(event)))
+                }
+                Kind::NoRelease | Kind::UpToDate => {
+                    Judgement::Wrong(format!("the board finds nothing newer, and {new} is served"))
                 }
                 Kind::App if event.version() == new => {
                     Judgement::Wrong(format!("{new} runs, and nobody said that it was installed"))
                 }
-                Kind::App | Kind::Boot | Kind::Confirmed | Kind::NoRelease | Kind::Recovery | Kind::UpToDate => {
-                    Judgement::GoOn
-                }
+                Kind::App | Kind::Boot | Kind::Confirmed | Kind::Recovery => Judgement::GoOn,
             }
         })?;
     let way = event
@@ -95,6 +97,7 @@ fn nothing_newer(scene: &mut Scene) -> Result<String, Halt> {
         .wait("the word that nothing is newer", limit, |event| match event.kind {
             Kind::UpToDate => Judgement::Done,
             Kind::Installed => Judgement::Wrong("the same release is installed again".to_owned()),
+            Kind::Error if is_network(event) => Judgement::GoOn,
             Kind::Refused | Kind::Waiting | Kind::Error => {
                 Judgement::Wrong(format!("the board ends its cycle otherwise: {}", name(event)))
             }
