@@ -165,9 +165,7 @@ fn board_without_its_network_resumes_at_a_checkpoint() {
     scene.product.repository.publish();
     let address = scene.server.address();
     let sound = scene.product.repository.site.clone();
-    let patch = sound
-        .paths()
-        .find(|path| path.contains("2.0.0") && path.ends_with(".patch"));
+    let patch = sound.paths().find(|path| path.ends_with("2.0.0_c3_small_whole.patch"));
     let patch = patch.expect("the image is a patch from nothing").to_owned();
     let whole = sound.file(&patch).unwrap().len();
     // The line breaks off in the middle, and brings nothing whenever the board asks again.

@@ -229,8 +229,10 @@ fn on_board(bench: &Bench, tests: &[&str], adjusted: impl FnOnce(Tool) -> Tool) 
     };
     let tests = tests.iter().flat_map(|test| ["--test", test]);
     let tests = with_programs(bench, |cargo| {
-        let cargo = cargo.args(["test", "--workspace"]).args(tests);
-        adjusted(cargo.args(["--", "--ignored"]).env("TUFFET_BOARDS", firmware))
+        let cargo = cargo.args(["test", "--workspace", "--no-fail-fast"]).args(tests);
+        // What was run of rows and kills is part of what is shown.
+        let cargo = cargo.args(["--", "--ignored", "--nocapture"]);
+        adjusted(cargo.env("TUFFET_BOARDS", firmware))
     });
     tests.map_or_else(|failure| failed(&failure.to_string()), counted)
 }
