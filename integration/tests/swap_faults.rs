@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
 use tuffet_integration::nor::{Fault, Nor, Tear};
-use tuffet_no_std_client::boot::{Image, Placed, Run, Slot, VerifiedImage, Why};
+use tuffet_no_std_client::boot::{Image, Placed, Recovery, Run, Slot, VerifiedImage, Why};
 use tuffet_no_std_client::bootloader::choose_slot;
 use tuffet_no_std_client::flash::{Map, Span, Storage, Swap, Units};
 
@@ -137,6 +137,21 @@ fn a_stuck_unit_does_not_stop_a_revert() {
         let flash = to_revert();
         flash.borrow_mut().stick(unit);
         assert_ends_at_the_confirmed(&flash, 1, &format!("unit {unit}"));
+    }
+}
+
+/// The confirmed image cannot be noted as coming back, so it stays where it is whole: recovery, which can write over what runs.
+#[test]
+fn a_stuck_journal_ends_a_revert_in_recovery() {
+    let flash = to_revert();
+    // The exchange before the trial took the first area.
+    for unit in units(JOURNAL).skip(1) {
+        flash.borrow_mut().stick(unit);
+    }
+    for _ in 0..3 {
+        flash.borrow_mut().power_on();
+        let chosen = choose_slot(&Storage::new(&flash, &MAP), &mut || ()).unwrap();
+        assert_eq!(chosen, Err(Recovery::Mismatch { slot: Slot::A }));
     }
 }
 

@@ -6,7 +6,8 @@
 //! Where images run at one place, this brings them there, too: an exchange that was interrupted is finished before anything else.
 //! An image is hashed where it lies before it is moved, and again where it runs. A boot of an image on trial is counted after
 //! the exchange, so a cut in an exchange costs no attempt. A slot that cannot be brought there counts as one that does not hold its
-//! image: a trial ends, and the confirmed image is started.
+//! image: a trial ends, and the confirmed image is started. So does a slot that the driver fails twice to read. An error of the boot
+//! record stops: what it says is not guessed.
 
 use crate::driver::Stop;
 use crate::flash::{FlashFile, RegionError, Span, Storage, Strategy};
@@ -50,7 +51,7 @@ pub fn choose_slot<F: NorFlash, S: Strategy>(
         None => None,
     };
     choose(&mut records, |placed| {
-        Ok(given_up != Some(placed.slot) && bring(storage, placed, image_bytes, pet)? && holds(storage, placed, pet)?)
+        Ok(given_up != Some(placed.slot) && bring(storage, placed, image_bytes, pet)? && stands(storage, placed, pet)?)
     })
 }
 
@@ -79,7 +80,7 @@ fn bring<F: NorFlash, S: Strategy>(
     if S::place(storage, placed.slot)? == storage.map().slots.runs_at(placed.slot) {
         return Ok(true);
     }
-    if !holds(storage, placed, pet)? {
+    if !stands(storage, placed, pet)? {
         return Ok(false);
     }
     S::exchange(storage, image_bytes, pet)?;
@@ -112,6 +113,23 @@ fn longest(state: &State) -> u32 {
         } => confirmed.image.length,
         State::Trial { confirmed, trial } => confirmed.image.length.max(trial.placed.image.length),
         State::Damaged | State::Unprovisioned => 0,
+    }
+}
+
+/// Like [`holds`]. Where the driver fails twice to read a slot, no image stands there: a part that corrects errors refuses a word
+/// for good, and another image may still run.
+fn stands<F: NorFlash, S: Strategy>(
+    storage: &Storage<'_, F, S>,
+    placed: &Placed,
+    pet: &mut impl FnMut(),
+) -> Result<bool, RegionError<F::Error>> {
+    let first = holds(storage, placed, pet);
+    let Err(RegionError::Flash(_)) = first else {
+        return first;
+    };
+    match holds(storage, placed, pet) {
+        Err(RegionError::Flash(_)) => Ok(false),
+        second => second,
     }
 }
 

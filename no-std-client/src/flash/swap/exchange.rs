@@ -54,7 +54,7 @@ pub(super) fn go_on<F: NorFlash>(
         }
         journal.note(pet)?;
     }
-    Ok(())
+    journal.close(pet)
 }
 
 /// Finishes an exchange that was interrupted. Where a step fails while the confirmed image leaves, it is brought back.

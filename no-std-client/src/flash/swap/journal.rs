@@ -6,7 +6,7 @@
 //! | Begin | Begin | saved   | moved   | saved   | moved   | ... |      | the exchange before, or       |
 //! |       |       | mark 0  | mark 1  | mark 2  | mark 3  |     |      | the one after                 |
 //! +-------+-------+---------+---------+---------+---------+-----+      +-------------------------------+
-//!   0       1       2 ..                        up to 1 + 2 * units      each place 16 bytes, or a longer write unit
+//!   0       1       2 ..                        up to 2 + 2 * units      each place 16 bytes, or a longer write unit
 //!
 //! Begin, little-endian                              mark
 //!  0..2   sequence                                   0..16  zero
@@ -19,17 +19,18 @@
 //! - An exchange has an area of its own. The area with the newer sequence counts; of two neighbours that is plain also
 //!   where the sequence begins again at 0. So which slot lies at the running place is never erased: the other area is.
 //! - A *Begin* is read exactly. Of each bit and its inverted one exactly one is cleared, so neither a write that was cut, which
-//!   clears too few, nor a single flipped bit makes another Begin. Both copies must stand before the first mark does; from then on
-//!   one is enough. Until the first mark nothing but the free unit was touched, so an exchange that is forgotten there never
-//!   began.
+//!   clears too few, nor a single flipped bit makes another Begin. Both copies must stand before the first mark of the area does; from
+//!   then on one is enough, or of each bit one, so a bit may rot in either. Until that mark nothing was touched but the target of the
+//!   first step, which is the free unit where the exchange begins, and what the area before says is true as well.
 //! - A *mark* is read by majority: it is nearer to zeros or nearer to ones. A single flipped bit does not change that. A mark
 //!   that was cut may be read either way. It was begun after its step was done and read back, so "done" is true; and nothing
 //!   after it was begun, so doing the step again finds what it copies from. A mark stands for all before it.
 //! - A place is written once. Before a step begins, the place of its mark must be erased, and the mark before it whole. Where
 //!   a cut or a flipped bit left something else, the exchange goes on in the other area, whose Begin says how many steps were
 //!   done.
-//! - After its last mark an exchange is complete, and the other slot lies at the running place. A device without a Begin never
-//!   exchanged anything: slot A does.
+//! - After its last mark an exchange is complete, and the other slot lies at the running place. One more mark closes it, so that
+//!   the last one need not stand for good: before anything else is done to the slots, the closing mark is whole. A device without a
+//!   Begin never exchanged anything: slot A lies there.
 
 use super::{Swap, unit_bytes};
 use crate::flash::{Region, RegionError, Span, Storage};
@@ -53,9 +54,9 @@ pub(super) const fn stride(write_bytes: u32) -> u32 {
     if write_bytes > 16 { write_bytes } else { 16 }
 }
 
-/// Places for an exchange of so many units.
+/// Places for an exchange of so many units, with the closing mark.
 pub(super) const fn places(units: u32) -> u32 {
-    units.saturating_mul(2).saturating_add(BEGINS)
+    units.saturating_mul(2).saturating_add(BEGINS).saturating_add(1)
 }
 
 /// An exchange: from the slot that leaves the running place to the other one.
@@ -119,7 +120,7 @@ struct Begin {
 
 impl<'f, F: NorFlash> Journal<'f, F> {
     /// Reads both areas.
-    pub(super) fn open(storage: &Storage<'f, F, Swap>) -> Result<Self, RegionError<F::Error>> {
+    pub(super) fn open(storage: &Storage<'f, F, Swap>, pet: &mut impl FnMut()) -> Result<Self, RegionError<F::Error>> {
         let Span { start, bytes } = storage.map().slots.journal;
         let mut journal = Self {
             region: storage.region(Span::new(start, bytes)),
@@ -128,7 +129,7 @@ impl<'f, F: NorFlash> Journal<'f, F> {
         };
         let units_max = storage.map().slots.running.bytes.checked_div(unit_bytes::<F>());
         for area in [Area::First, Area::Second] {
-            let found = journal.read_area(area, units_max.unwrap_or(0))?;
+            let found = journal.read_area(area, units_max.unwrap_or(0), pet)?;
             journal.newest = match (journal.newest, found) {
                 (Some(known), Some(found)) if found.begin.is_after(&known.begin) => Some(found),
                 (known, found) => known.or(found),
@@ -163,9 +164,7 @@ impl<'f, F: NorFlash> Journal<'f, F> {
         let (area, sequence) = self.newest.map_or((Area::First, 0), |newest| {
             (newest.area.other(), newest.begin.sequence.wrapping_add(1))
         });
-        let from = self.start(area);
-        self.region.erase(from, from.saturating_add(self.area_bytes))?;
-        pet();
+        self.erase(area, pet)?;
         let begin = Begin {
             sequence,
             exchange,
@@ -211,22 +210,45 @@ impl<'f, F: NorFlash> Journal<'f, F> {
         Ok(())
     }
 
-    /// What an area says, if it counts.
-    fn read_area(&mut self, area: Area, units_max: u32) -> Result<Option<Newest>, RegionError<F::Error>> {
-        let copies = [self.read_word(area, 0)?, self.read_word(area, 1)?].map(|word| Begin::decode(&word));
-        let (begin, are_both) = match copies {
-            [Some(begin), Some(_)] => (begin, true),
-            [Some(begin), None] | [None, Some(begin)] => (begin, false),
-            [None, None] => return Ok(None),
+    /// Sees to it that a complete exchange has its closing mark.
+    pub(super) fn close(&mut self, pet: &mut impl FnMut()) -> Result<(), RegionError<F::Error>> {
+        let Some(Newest { area, begin, .. }) = self.newest else {
+            return Ok(());
         };
+        let place = mark_place(begin.exchange.steps());
+        if self.read_word(area, place)? == MARK {
+            return Ok(());
+        }
+        let is_free = is_blank(self.read(area, place)?.as_slice());
+        if is_free && self.write(area, place, &MARK, pet).is_ok() {
+            return Ok(());
+        }
+        self.begin(begin.exchange, begin.exchange.steps(), pet)?;
+        self.write(area.other(), place, &MARK, pet)
+    }
+
+    /// What an area says, if it counts.
+    fn read_area(
+        &mut self,
+        area: Area,
+        units_max: u32,
+        pet: &mut impl FnMut(),
+    ) -> Result<Option<Newest>, RegionError<F::Error>> {
+        let copies = [self.read_word(area, 0)?, self.read_word(area, 1)?];
+        let Some(begin) = Begin::decode(&mended(copies)) else {
+            return Ok(None);
+        };
+        let are_both = copies.iter().all(|copy| *copy == begin.encode());
         let steps = begin.exchange.steps();
         if u32::from(begin.exchange.units) > units_max || begin.done > steps {
             return Ok(None);
         }
-        for step in (begin.done..steps).rev() {
+        // The closing mark is the first that is looked at.
+        for step in (begin.done..=steps).rev() {
             let mark = self.read_word(area, mark_place(step))?;
+            pet();
             if mark.iter().map(|byte| byte.count_zeros()).sum::<u32>() > HALF_BITS {
-                let done = step.saturating_add(1);
+                let done = step.saturating_add(1).min(steps);
                 return Ok(Some(Newest { area, begin, done }));
             }
         }
@@ -267,6 +289,18 @@ impl<'f, F: NorFlash> Journal<'f, F> {
         pet();
         if self.read(area, place)? != bytes {
             return Err(RegionError::NotKept);
+        }
+        Ok(())
+    }
+
+    /// Erases an area unit by unit: each is as long as a watchdog may have to wait.
+    fn erase(&mut self, area: Area, pet: &mut impl FnMut()) -> Result<(), RegionError<F::Error>> {
+        let start = self.start(area);
+        let unit_bytes = unit_bytes::<F>();
+        for unit in 0..self.area_bytes.checked_div(unit_bytes).unwrap_or(0) {
+            let from = start.saturating_add(unit.saturating_mul(unit_bytes));
+            self.region.erase(from, from.saturating_add(unit_bytes))?;
+            pet();
         }
         Ok(())
     }
@@ -332,6 +366,13 @@ impl Begin {
         };
         (begin.encode() == *word).then_some(begin)
     }
+}
+
+/// Each bit of a Begin from a copy where that and its inverted one differ.
+fn mended(copies: [Word; 2]) -> Word {
+    let [first, second] = copies.map(u128::from_le_bytes);
+    let sound = first ^ first.rotate_right(64);
+    ((first & sound) | (second & !sound)).to_le_bytes()
 }
 
 /// The place of a step's mark.

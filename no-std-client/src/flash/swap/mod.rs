@@ -88,7 +88,7 @@ impl Strategy for Swap {
     }
 
     fn place<F: NorFlash>(storage: &Storage<'_, F, Self>, slot: Slot) -> Result<Span, RegionError<F::Error>> {
-        match Journal::open(storage)?.standing() {
+        match Journal::open(storage, &mut || ())?.standing() {
             Standing::Between(..) => Err(RegionError::Unsettled),
             Standing::Runs(runs) => Ok(storage.map().slots.place_beside(runs, slot, unit_bytes::<F>())),
         }
@@ -99,10 +99,14 @@ impl Strategy for Swap {
         storage: &Storage<'_, F, Self>,
         pet: &mut impl FnMut(),
     ) -> Result<(), RegionError<F::Error>> {
-        let journal = Journal::open(storage)?;
+        let mut journal = Journal::open(storage, pet)?;
         match journal.standing() {
             Standing::Between(exchange, done) => exchange::settle(storage, journal, exchange, done, pet),
-            Standing::Runs(_) => Ok(()),
+            // Where no mark is kept any more, what stands whole at the running place is started.
+            Standing::Runs(_) => match journal.close(pet) {
+                Err(RegionError::NotKept | RegionError::Flash(_)) => Ok(()),
+                closed => closed,
+            },
         }
     }
 
@@ -112,7 +116,7 @@ impl Strategy for Swap {
         image_bytes: u32,
         pet: &mut impl FnMut(),
     ) -> Result<(), RegionError<F::Error>> {
-        let journal = Journal::open(storage)?;
+        let journal = Journal::open(storage, pet)?;
         match journal.standing() {
             Standing::Between(..) => Err(RegionError::Unsettled),
             Standing::Runs(runs) => exchange::begin(storage, journal, runs, image_bytes, pet),
