@@ -17,7 +17,7 @@ const HEAD_BYTES: usize = 8;
 pub fn files<F: NorFlash, S: Strategy>(storage: &Storage<'_, F, S>, contents: Vec<u8>) -> BTreeMap<String, Vec<u8>> {
     let map = storage.map();
     let bytes = |span: Span| contents[span.start as usize..][..span.bytes as usize].to_vec();
-    let slot = |slot| bytes(S::place(storage, slot).ok().expect("no exchange is open"));
+    let slot = |slot| bytes(S::place(storage, slot).expect("no exchange is open"));
     let mut files = BTreeMap::from([
         (BOOT_RECORD.to_owned(), bytes(map.boot_record)),
         (RUNNING_SLOT.to_owned(), slot(Slot::A)),
