@@ -435,6 +435,50 @@ fn two_cuts_cost_no_more_than_attempts() {
     }
 }
 
+/// The record of an attempt is the last one; a bit of it falls over while the image is tried.
+#[test]
+fn trial_whose_attempt_is_forgotten_can_be_confirmed() {
+    let scene = Scene::<8>::new(MaxAlign::Eight);
+    let flash = RefCell::new(Flash::<8>::with_contents(scene.contents.clone()));
+    assert_eq!(
+        start(&Storage::new(&flash, &scene.map), &mut || ()),
+        Ok(Standing::ResetDue)
+    );
+    let mut contents = flash.into_inner().into_contents();
+    assert_eq!(Bootloader::of(&scene.map).boot(&mut contents), Swapped::Test);
+    let record = &mut contents[Bootloader::range(scene.map.boot_record)];
+    let last = record.chunks_mut(64).filter(|record| record[0] != 0xFF).last().unwrap();
+    last[20] ^= 1;
+    let flash = RefCell::new(Flash::<8>::with_contents(contents));
+    let storage = Storage::new(&flash, &scene.map);
+    assert!(matches!(start(&storage, &mut || ()), Ok(Standing::OnTrial { .. })));
+    confirm(&storage, &mut || ()).unwrap();
+    scene.assert_rests(flash.into_inner().into_contents(), &scene.new, 0);
+}
+
+/// MCUboot keeps an image on trial, and says so, when there is nothing to go back to. Nobody has tested that image.
+#[test]
+fn image_that_mcuboot_had_to_keep_is_tested_first() {
+    let scene = Scene::<8>::new(MaxAlign::Eight);
+    let flash = RefCell::new(Flash::<8>::with_contents(scene.contents.clone()));
+    assert_eq!(
+        start(&Storage::new(&flash, &scene.map), &mut || ()),
+        Ok(Standing::ResetDue)
+    );
+    let mut contents = flash.into_inner().into_contents();
+    let bootloader = Bootloader::of(&scene.map);
+    assert_eq!(bootloader.boot(&mut contents), Swapped::Test);
+    let McuBoot { primary, secondary, .. } = scene.map.slots;
+    contents[Bootloader::range(secondary)].fill(0xFF);
+    let [image_ok, ..] = bootloader.fields;
+    *bootloader.byte(&mut contents, primary, image_ok) = 1;
+    let flash = RefCell::new(Flash::<8>::with_contents(contents));
+    let storage = Storage::new(&flash, &scene.map);
+    assert!(matches!(start(&storage, &mut || ()), Ok(Standing::OnTrial { .. })));
+    confirm(&storage, &mut || ()).unwrap();
+    scene.assert_rests(flash.into_inner().into_contents(), &scene.new, 0);
+}
+
 #[test]
 fn next_update_goes_to_the_other_slot() {
     let scene = Scene::<8>::new(MaxAlign::Eight);

@@ -21,8 +21,8 @@ pub(super) enum Body {
 pub(super) enum Frame {
     /// So many bytes of a chunk.
     Data(u32),
-    /// The end of the line behind a chunk.
-    DataEnd,
+    /// The end of the line behind a chunk, of two bytes or one.
+    DataEnd { is_half: bool },
     /// The line with the length of the next chunk.
     Length(Length),
     /// Lines behind the last chunk; the last of them is empty.
@@ -56,7 +56,7 @@ impl Body {
             Self::Done => Some(0),
             Self::Sized(left) | Self::Chunked(Frame::Data(left)) => Some(*left),
             Self::UntilClose => Some(u32::MAX),
-            Self::Chunked(Frame::DataEnd | Frame::Length(_) | Frame::Trailer { .. }) => None,
+            Self::Chunked(Frame::DataEnd { .. } | Frame::Length(_) | Frame::Trailer { .. }) => None,
         }
     }
 
@@ -67,7 +67,7 @@ impl Body {
             Self::Chunked(Frame::Data(left)) => {
                 *left = left.saturating_sub(count);
                 if *left == 0 {
-                    *self = Self::Chunked(Frame::DataEnd);
+                    *self = Self::Chunked(Frame::DataEnd { is_half: false });
                 }
             }
             Self::Done | Self::UntilClose | Self::Chunked(_) => {}
@@ -81,8 +81,8 @@ impl Body {
         };
         match frame {
             Frame::Data(_) => {}
-            Frame::DataEnd => match byte {
-                b'\r' => {}
+            Frame::DataEnd { is_half } => match byte {
+                b'\r' if !*is_half => *is_half = true,
                 b'\n' => *self = Self::CHUNKED,
                 _ => return Err(Unclear::ChunkEnd.into()),
             },

@@ -353,6 +353,7 @@ fn chunks_that_are_not_understood_are_refused() {
         ("\r\n", HttpError::Unclear(Unclear::ChunkLength)),
         ("100000000\r\n", HttpError::Unclear(Unclear::ChunkLength)),
         ("3\r\nabcdef\r\n", HttpError::Unclear(Unclear::ChunkEnd)),
+        ("3\r\nabc\r\r\n0\r\n\r\n", HttpError::Unclear(Unclear::ChunkEnd)),
         ("3\r\nabc\r\n0\r\n", HttpError::EndedEarly),
     ] {
         assert_eq!(

@@ -6,7 +6,8 @@
 //!   bytes like others. The client installs into the secondary slot, whichever of our two slots that is.
 //! - Nobody but these functions writes trailers while the application runs. A second agent that confirms images would do so
 //!   without a self test of this one.
-//! - MCUboot is built for swapping (scratch, move or offset), with erased flash that reads 0xFF. Overwriting keeps nothing to go
+//! - MCUboot is built for swapping by scratch or move, with erased flash that reads 0xFF. Swapping by offset wants the image one
+//!   sector further on, where this does not put it. Overwriting keeps nothing to go
 //!   back to, and is no trial.
 //!
 //! An application calls
@@ -32,6 +33,7 @@
 //! | MCUboot swaps | not yet | MCUboot's own: it goes on | the image is on trial until the next reset |
 //! | primary: `image_ok`, after the self test | MCUboot reverts; another attempt | not set: MCUboot reverts. Anything else: MCUboot keeps it, and `start` confirms | MCUboot keeps it, and `start` confirms |
 //! | boot record: confirmed, with the counter | `start` confirms | one or the other | confirmed |
+//! | MCUboot cannot go back: the image before is damaged. It sets `image_ok` itself | - | - | `start` finds no image to go back to, and has the self test done |
 //! | boot record: failed, after a self test that failed | MCUboot reverts; another attempt | one or the other | MCUboot reverts; the digest is remembered |
 //! | secondary: trailer erased, when the last attempt is over | still marked | a magic that is not good | not marked |
 //! | boot record: failed, then | `start` does it again | one or the other | the digest is remembered |

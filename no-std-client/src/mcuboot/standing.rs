@@ -41,11 +41,12 @@ pub fn start<F: NorFlash>(
         State::Unprovisioned => return Err(Failure::NotProvisioned.into()),
         State::Damaged => return Err(Failure::BootRecordDamaged.into()),
     };
-    let [primary, _] = storage.map().slots.images();
+    let [primary, secondary] = storage.map().slots.images();
     if holds_at(storage, &trial.placed.image, primary, pet)? {
+        let attempts_left = counted(&mut records, &trial)?;
         let [trailer, _] = McuBoot::trailers(storage)?;
-        if trailer.image_ok == Flag::Unset {
-            let attempts_left = trial.attempts_left;
+        // MCUboot writes it, too, when it cannot go back: then nobody has tested this image.
+        if trailer.image_ok == Flag::Unset || !holds_at(storage, &confirmed.image, secondary, pet)? {
             return Ok(Standing::OnTrial { attempts_left });
         }
         // It was written after the self test, and MCUboot does not go back any more.
@@ -73,6 +74,8 @@ pub fn confirm<F: NorFlash>(
     if !holds_at(storage, &trial.placed.image, primary, pet)? {
         return Err(Failure::Misuse.into());
     }
+    // First what may be refused.
+    counted(&mut records, &trial)?;
     let [trailer, _] = McuBoot::trailers(storage)?;
     if trailer.image_ok == Flag::Unset {
         write_image_ok(&mut storage.region(slots.primary), slots.primary.bytes, slots.max_align)?;
@@ -83,6 +86,19 @@ pub fn confirm<F: NorFlash>(
 /// The self test of an image on trial was not passed: its digest is remembered. Reset, and MCUboot reverts.
 pub fn fail<F: NorFlash>(storage: &Storage<'_, F, McuBoot>) -> Result<(), Stop<F::Error>> {
     end(storage, &mut storage.boot_records()?)
+}
+
+/// The attempts left to an image that runs. Its boot was counted before it was marked; a record of that which broke since is
+/// written again, or nobody could confirm the image.
+fn counted<F: NorFlash>(
+    records: &mut BootRecords<Region<'_, F>>,
+    trial: &Trial,
+) -> Result<u8, tuffet_boot::Error<RegionError<F::Error>>> {
+    if trial.attempts_left == trial.attempts {
+        records.boot()?;
+        return Ok(trial.attempts_left.saturating_sub(1));
+    }
+    Ok(trial.attempts_left)
 }
 
 /// No trial is open. MCUboot must not swap in what is not on trial.

@@ -23,11 +23,11 @@ pub struct McuBoot {
 
 impl McuBoot {
     /// What MCUboot needs at the end of a slot: its trailer, in whole erase units. `sectors_max` is its `BOOT_MAX_IMG_SECTORS`.
-    /// Swapping by move needs one erase unit more, and swapping by offset one in the secondary slot: add it.
+    /// Swapping by move needs one erase unit more: add it.
     #[must_use]
     pub const fn trailer_bytes(sectors_max: u32, write_bytes: u32, max_align: MaxAlign, erase_bytes: u32) -> u32 {
         let status_bytes = sectors_max.saturating_mul(write_bytes).saturating_mul(3);
-        // The fields, and one more that swapping by offset has.
+        // The fields, and one more that some ways of swapping have.
         let fields_bytes = max_align.bytes().saturating_mul(5);
         let magic_bytes = 16_u32.next_multiple_of(max_align.bytes());
         status_bytes
