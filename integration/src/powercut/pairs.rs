@@ -98,7 +98,7 @@ pub fn often(depth: Depth) -> Sweep {
     let lives = match depth {
         Depth::Short => 500,
         Depth::Plain => 5_000,
-        Depth::Deep => 60_000,
+        Depth::Deep => 70_000,
     };
     often_on::<Swap>(lives, &tally, &findings);
     often_on::<Xip>(lives / 10, &tally, &findings);
