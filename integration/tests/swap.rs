@@ -4,12 +4,14 @@
 use tuffet_boot::{Slot, Why};
 use tuffet_integration::device::Small;
 use tuffet_integration::device::small::{range, regions};
-use tuffet_integration::life::{Recorded, bad_and_hanging, delta};
+use tuffet_integration::life::{Recorded, bad_and_hanging, bad_and_saying_so, delta};
 use tuffet_integration::nor::Tears;
 use tuffet_integration::powercut::SEED;
 use tuffet_integration::powercut::swap::interrupted_swap;
+use tuffet_integration::simulator::release::successor;
 use tuffet_no_std_client::bootloader::choose_slot;
-use tuffet_no_std_client::flash::{Strategy as _, Swap};
+use tuffet_no_std_client::flash::{RegionError, Strategy as _, Swap};
+use tuffet_no_std_client::{Outcome, Stop};
 
 /// A boot of an image on trial is counted after its exchange.
 #[test]
@@ -53,10 +55,38 @@ fn half_exchanged_slots_lie_nowhere() {
     let device = Small::with_contents(scenario.map, scenario.start.clone(), &scenario.end);
     for slot in [Slot::A, Slot::B] {
         let place = Swap::place(&device.storage(), slot);
-        assert_eq!(place, Err(tuffet_no_std_client::flash::RegionError::Unsettled));
+        assert_eq!(place, Err(RegionError::Unsettled));
     }
     device.boot().unwrap().unwrap();
     assert_eq!(device.place(Slot::B), scenario.map.slots.running);
+}
+
+/// An image on trial says that it has failed, goes on without a reset, and asks for an update: its own slot is the free one now.
+#[test]
+fn a_failed_trial_that_goes_on_is_not_written_over() {
+    let scenario = bad_and_saying_so::<Swap>();
+    let mut device = Small::with_contents(scenario.map, scenario.start.clone(), &scenario.end);
+    assert!(matches!(device.cycle(), Ok(Outcome::Installed { .. })));
+    let failing = device.boot().unwrap().unwrap().placed.slot;
+    device.storage().boot_records().unwrap().fail().unwrap();
+    let mut repository = scenario.end.clone();
+    repository.stage("4.0.0");
+    let newest = successor("4.0.0", &scenario.firmware[1].image);
+    repository.release.carry(newest);
+    repository.release.set_security_version(3);
+    repository.publish();
+    let contents = device.flash().borrow().contents().to_vec();
+    let mut device = Small::with_contents(scenario.map, contents, &repository);
+    let runs = device.slot_contents(failing);
+    assert_eq!(device.cycle(), Err(Stop::Flash(RegionError::Unsettled)));
+    assert_eq!(device.place(failing), scenario.map.slots.running);
+    assert!(
+        device.slot_contents(failing) == runs,
+        "the program that runs is written over"
+    );
+    // The reset brings the confirmed image back, and the update comes.
+    assert_ne!(device.boot().unwrap().unwrap().placed.slot, failing);
+    assert!(matches!(device.cycle(), Ok(Outcome::Installed { .. })));
 }
 
 /// A watchdog is petted at every operation of an exchange, and while images are hashed.

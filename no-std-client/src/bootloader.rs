@@ -16,6 +16,9 @@ use embedded_storage::nor_flash::NorFlash;
 use tuffet_boot::{Boot, BootRecords, Image, Other, Placed, Recovery, Run, Slot, State};
 use tuffet_wire::Document as _;
 
+/// How often a slot is brought to where it runs: one error of the flash alone ends no trial.
+const TRIES_MAX: u8 = 2;
+
 /// Asks the boot record what to run until the answer holds. `holds` hashes a slot and says whether it is the pinned image.
 /// The boot of an image on trial is written down before this answers.
 pub fn choose<F: NorFlash, E: From<tuffet_boot::Error<F::Error>>>(
@@ -62,10 +65,12 @@ fn prepare<F: NorFlash, S: Strategy>(
     image_bytes: u32,
     pet: &mut impl FnMut(),
 ) -> Result<Option<Slot>, RegionError<F::Error>> {
-    if bring(storage, placed, image_bytes, pet).is_ok() {
-        return Ok(None);
+    for _ in 0..TRIES_MAX {
+        if bring(storage, placed, image_bytes, pet).is_ok() {
+            return Ok(None);
+        }
+        S::settle(storage, pet)?;
     }
-    S::settle(storage, pet)?;
     let is_there = S::place(storage, placed.slot)? == storage.map().slots.runs_at(placed.slot);
     Ok((!is_there).then_some(placed.slot))
 }

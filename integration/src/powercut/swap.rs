@@ -33,7 +33,8 @@ pub fn interrupted_swap() -> Scenario<Swap> {
 #[must_use]
 pub fn interrupted_revert() -> Scenario<Swap> {
     interrupted("interrupted revert", bad_and_hanging(), |journal| {
-        journal[journal.len() - HALF]
+        // Behind the last step stands the closing mark.
+        journal[journal.len() - HALF - 1]
     })
 }
 

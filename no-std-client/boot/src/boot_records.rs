@@ -269,7 +269,8 @@ impl<F: NorFlash> BootRecords<F> {
     }
 
     /// The image on trial does not work: its digest is remembered, and the device is back at the confirmed image, which is the
-    /// answer. In one record. An image that never ran cannot have failed.
+    /// answer. In one record. An image that never ran cannot have failed. Whoever calls this from the image on trial resets next,
+    /// and installs nothing before: its own slot is free from now on, and an installation would erase the program that runs.
     pub fn fail(&mut self) -> Result<Placed, Error<F::Error>> {
         self.reread()?;
         let Slots { confirmed, .. } = self.slots()?;

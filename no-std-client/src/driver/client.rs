@@ -86,6 +86,10 @@ pub enum Outcome {
 
 /// A device with its flash, the decoder `D` of its profile, and the signatures `A` that it counts. The transport is lent to each
 /// call, so that the client can stand in a static and the network come and go.
+///
+/// After [`BootRecords::fail`](tuffet_boot::BootRecords::fail) an image on trial resets, and lets no client work before. With
+/// [`Swap`](crate::flash::Swap) an installation is refused until then ([`RegionError::Unsettled`](crate::flash::RegionError));
+/// with [`Xip`](crate::flash::Xip) nothing says which slot the program runs from, and an installation would erase it.
 pub struct Client<'c, F, S, D, A = Ed25519> {
     device: &'c Device,
     storage: Storage<'c, F, S>,

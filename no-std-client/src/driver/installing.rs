@@ -11,7 +11,7 @@ use crate::transport::{Ask, Opened, Path};
 use crate::update::{Installation, Request};
 use core::fmt::Write as _;
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
-use tuffet_boot::{BootRecords, Slot, VerifiedImage};
+use tuffet_boot::{BootRecords, Slot, State, VerifiedImage};
 use tuffet_patch::{BlockRange, Decoder, Progress, Refusal};
 use tuffet_release::FileRef;
 use tuffet_wire::hex::Hex;
@@ -135,6 +135,23 @@ impl<'f, 'd, 'w, F: NorFlash, S: Strategy, D: Decoder> Installing<'f, 'd, 'w, F,
             .receive_bytes(piece.get(..count).unwrap_or_default())?)
     }
 
+    /// Refuses to write while the confirmed image lies elsewhere than it runs: what lies in the other slot may be the program that
+    /// runs, whose trial has failed. The next reset brings the confirmed image back.
+    #[inline(never)]
+    fn check_confirmed_runs(&self) -> Result<(), Stop<F::Error>> {
+        let (State::Confirmed { confirmed, .. } | State::Trial { confirmed, .. }) =
+            self.storage.boot_records()?.state()
+        else {
+            return Ok(());
+        };
+        let slot = confirmed.slot;
+        if S::place(&self.storage, slot)? == self.storage.map().slots.runs_at(slot) {
+            Ok(())
+        } else {
+            Err(RegionError::Unsettled.into())
+        }
+    }
+
     /// Sets the decoder to this patch, at its start or at the newest checkpoint.
     #[inline(never)]
     fn begin_decoding(&mut self) -> Result<Result<(), ImageFault>, Stop<F::Error>> {
@@ -142,6 +159,7 @@ impl<'f, 'd, 'w, F: NorFlash, S: Strategy, D: Decoder> Installing<'f, 'd, 'w, F,
             return Err(Failure::Misuse.into());
         };
         let pinned = decoding.pinned;
+        self.check_confirmed_runs()?;
         if usize::try_from(pinned.block_bytes).map_or(true, |bytes| bytes > self.block.len()) {
             let block_bytes = pinned.block_bytes;
             return Ok(Err(ImageFault::Patch(Refusal::BlockSize { block_bytes })));

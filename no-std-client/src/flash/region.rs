@@ -23,7 +23,7 @@ pub enum RegionError<E> {
     NotKept,
     /// The access reaches outside the part.
     OutOfBounds,
-    /// Slots lie half exchanged, and the bootloader has not run since.
+    /// Slots lie half exchanged, or the confirmed image lies elsewhere than it runs, and the bootloader has not run since.
     Unsettled,
 }
 
