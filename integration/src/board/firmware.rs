@@ -4,7 +4,9 @@ use crate::program::program;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use tuffet_board_layout::flash::Mapped;
 use tuffet_board_layout::memory::VECTORS_BYTES;
+use tuffet_no_std_client::flash::{Swap, Xip};
 
 /// The folder of firmware that was built already, by whoever runs all tests.
 const READY: &str = "TUFFET_BOARDS";
@@ -13,7 +15,7 @@ const READY: &str = "TUFFET_BOARDS";
 pub struct Firmware {
     /// The bootloader, as the emulator loads it.
     pub bootloader: PathBuf,
-    /// The application, linked for slots A and B.
+    /// The application, linked for slots A and B; where slots are exchanged, the same twice.
     pub applications: [Vec<u8>; 2],
     /// The application for images that are no programs, as the emulator loads it.
     pub resident: PathBuf,
@@ -41,8 +43,34 @@ impl Emulator {
     }
 }
 
+/// A strategy for which there is firmware.
+pub trait Built: Mapped + Copy + Sync {
+    /// The name of its bootloader, and of the application for each slot.
+    const FILES: (&str, [&str; 2]);
+    /// Its firmware, built.
+    fn firmware() -> &'static Firmware;
+}
+
+impl Built for Xip {
+    const FILES: (&str, [&str; 2]) = ("bootloader.elf", ["application-a.bin", "application-b.bin"]);
+
+    fn firmware() -> &'static Firmware {
+        static BUILT: OnceLock<Firmware> = OnceLock::new();
+        BUILT.get_or_init(Firmware::of::<Self>)
+    }
+}
+
+impl Built for Swap {
+    const FILES: (&str, [&str; 2]) = ("bootloader-swap.elf", ["application-swap.bin"; 2]);
+
+    fn firmware() -> &'static Firmware {
+        static BUILT: OnceLock<Firmware> = OnceLock::new();
+        BUILT.get_or_init(Firmware::of::<Self>)
+    }
+}
+
 impl Firmware {
-    /// The firmware: ready if the variable `TUFFET_BOARDS` names a folder, else built once by whoever asks first. What builds it
+    /// The firmware for slots that run where they lie: ready if the variable `TUFFET_BOARDS` names a folder, else built once by whoever asks first. What builds it
     /// also finds the emulator.
     ///
     /// # Panics
@@ -50,21 +78,24 @@ impl Firmware {
     /// When it cannot be built, or the emulator is neither there nor can be installed. The reason is in the message.
     #[must_use]
     pub fn built() -> &'static Self {
-        static BUILT: OnceLock<Firmware> = OnceLock::new();
-        BUILT.get_or_init(|| {
-            let folder = std::env::var_os(READY).map_or_else(build, PathBuf::from);
-            let read = |name: &str| {
-                let path = folder.join(name);
-                std::fs::read(&path).unwrap_or_else(|error| panic!("no firmware in {}: {error}", path.display()))
-            };
-            let resident = "application-resident.bin";
-            Self {
-                vectors: read(resident)[..VECTORS_BYTES].to_vec(),
-                resident: folder.join(resident),
-                applications: ["application-a.bin", "application-b.bin"].map(read),
-                bootloader: folder.join("bootloader.elf"),
-            }
-        })
+        Xip::firmware()
+    }
+
+    fn of<S: Built>() -> Self {
+        static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+        let folder = FOLDER.get_or_init(|| std::env::var_os(READY).map_or_else(build, PathBuf::from));
+        let read = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read(&path).unwrap_or_else(|error| panic!("no firmware in {}: {error}", path.display()))
+        };
+        let (bootloader, applications) = S::FILES;
+        let resident = "application-resident.bin";
+        Self {
+            vectors: read(resident)[..VECTORS_BYTES].to_vec(),
+            resident: folder.join(resident),
+            applications: applications.map(read),
+            bootloader: folder.join(bootloader),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{identity, report};
 use core::cell::RefCell;
 use tuffet_board_layout::Settings;
 use tuffet_board_layout::control::SelfTest;
-use tuffet_board_layout::flash::MAP;
+use tuffet_board_layout::flash::Mapped;
 use tuffet_board_layout::image::Behaviour;
 use tuffet_mps2::start::{restart, wait_for_reset};
 use tuffet_mps2::{Clock, Control, Line, Nor, Stack, image_block, watchdog};
@@ -34,11 +34,11 @@ const SELF_TEST_PAUSE_S: u64 = 1;
 
 type Web<'b> = Http<'b, Stream<'b>>;
 
-/// Runs the application.
-pub fn run() -> ! {
+/// Runs the application, on a board with slots of this strategy.
+pub fn run<S: Mapped>() -> ! {
     let stack = Stack::paint();
     let block = image_block!();
-    report::started(block.version());
+    report::started::<S>(block.version());
     if block.behaviour() == Behaviour::Hangs {
         wait_for_reset()
     }
@@ -55,8 +55,8 @@ pub fn run() -> ! {
     };
     let mut buffer = [0; HTTP_BYTES];
     let mut web = Http::new(Stream::new(network, &settings), HOST, BASE, &mut buffer);
-    pass_trial(&flash, &mut web, &clock, verdict(control, block.behaviour()));
-    poll(&flash, &mut web, &clock, control, &settings, &stack)
+    pass_trial::<S>(&flash, &mut web, &clock, verdict(control, block.behaviour()));
+    poll::<S>(&flash, &mut web, &clock, control, &settings, &stack)
 }
 
 /// There is nothing to do, and a reset would not help.
@@ -88,8 +88,8 @@ fn verdict(control: Control, behaviour: Behaviour) -> Verdict {
 
 /// On trial: tests itself, and lets the boot record know. Resets if the verdict is bad, or cannot be found.
 #[inline(never)]
-fn pass_trial(flash: &RefCell<Nor>, web: &mut Web<'_>, clock: &Clock, verdict: Verdict) {
-    let storage = Storage::new(flash, &MAP);
+fn pass_trial<S: Mapped>(flash: &RefCell<Nor>, web: &mut Web<'_>, clock: &Clock, verdict: Verdict) {
+    let storage = Storage::new(flash, S::MAP);
     let Ok(mut records) = storage.boot_records() else {
         return;
     };
@@ -138,7 +138,7 @@ fn reaches_repository(web: &mut Web<'_>, clock: &Clock) -> bool {
 
 /// Updates itself for ever.
 #[inline(never)]
-fn poll(
+fn poll<S: Mapped>(
     flash: &RefCell<Nor>,
     web: &mut Web<'_>,
     clock: &Clock,
@@ -146,14 +146,14 @@ fn poll(
     settings: &Settings,
     stack: &Stack,
 ) -> ! {
-    let device = identity::device(settings);
-    let storage = Storage::new(flash, &MAP);
+    let device = identity::device::<S>(settings);
+    let storage = Storage::new(flash, S::MAP);
     let policy = match clock.seconds() {
         Some(_) => DeviceClock::Trusted,
         None => DeviceClock::Uptime,
     };
     let rules = identity::client_settings(settings, policy);
-    let client = Client::<_, _, SmallState, SmallEd25519>::new(&device, storage, rules, now(clock));
+    let client = Client::<_, S, SmallState, SmallEd25519>::new(&device, storage, rules, now(clock));
     let Ok(mut client) = client else {
         stay_there(Line::of("settings").with("fault", "Misuse"));
     };
