@@ -1,6 +1,6 @@
 //! `cargo xtask board`: the firmware of the emulated board `mps2-an385`, as tests and the demo want it.
 //!
-//! - It is built for a Cortex-M3 in the boards' workspace, and put into `target/boards`: the bootloader as a program that the
+//! - It is built for a Cortex-M3 in the boards' workspace, and put into `target/boards`: the bootloaders as programs that the
 //!   emulator loads, the application as it stands in each slot.
 //! - The emulator is installed where it is missing and we may.
 
@@ -14,18 +14,24 @@ use crate::bench::emulator;
 use crate::failure::{Failure, conclude};
 use crate::workspace;
 
-/// The programs, as cargo names them.
-pub const BOOTLOADER: &str = "tuffet-bootloader";
-/// One for each slot, and one for images that are no programs.
-pub const APPLICATIONS: [&str; 3] = [
+/// The programs, as cargo names them: for slots that run where they lie, and for exchanged ones.
+pub const BOOTLOADERS: [&str; 2] = ["tuffet-bootloader", "tuffet-bootloader-swap"];
+/// One for each slot, one for exchanged slots, and one for images that are no programs.
+pub const APPLICATIONS: [&str; 4] = [
     "tuffet-application-a",
     "tuffet-application-b",
+    "tuffet-application-swap",
     "tuffet-application-resident",
 ];
 
 /// What the files are called that this writes.
-const BOOTLOADER_FILE: &str = "bootloader.elf";
-const APPLICATION_FILES: [&str; 3] = ["application-a.bin", "application-b.bin", "application-resident.bin"];
+const BOOTLOADER_FILES: [&str; 2] = ["bootloader.elf", "bootloader-swap.elf"];
+const APPLICATION_FILES: [&str; 4] = [
+    "application-a.bin",
+    "application-b.bin",
+    "application-swap.bin",
+    "application-resident.bin",
+];
 
 /// Build the firmware of the emulated board.
 #[derive(Debug, clap::Args)]
@@ -73,9 +79,11 @@ pub fn build_with(toolchain: &Toolchain) -> Result<Built, Failure> {
     let programs = bare_metal::build_boards_for(toolchain, bare_metal::CORTEX_M3, packages)?;
     let folder = workspace::target_dir(&workspace::root()?).join("boards");
     std::fs::create_dir_all(&folder).map_err(|error| Failure::file("cannot make", &folder, &error))?;
-    let bootloader = folder.join(BOOTLOADER_FILE);
-    std::fs::copy(programs.join(BOOTLOADER), &bootloader)
-        .map_err(|error| Failure::file("cannot write", &bootloader, &error))?;
+    for (program, file) in BOOTLOADERS.into_iter().zip(BOOTLOADER_FILES) {
+        let bootloader = folder.join(file);
+        std::fs::copy(programs.join(program), &bootloader)
+            .map_err(|error| Failure::file("cannot write", &bootloader, &error))?;
+    }
     for (program, file) in APPLICATIONS.into_iter().zip(APPLICATION_FILES) {
         write(&folder.join(file), &elf::in_flash(&programs.join(program))?)?;
     }

@@ -1,15 +1,15 @@
-//! Links the application for each of the two slots, and for a place of its own.
+//! Links the application for each of the two slots, for the one place of exchanged ones, and for a place of its own.
 use std::path::PathBuf;
 use std::{env, fs};
-use tuffet_board_layout::flash::{MAP, SLOT_BYTES};
+use tuffet_board_layout::flash::{MAP, SLOT_BYTES, SWAP_MAP};
 use tuffet_board_layout::memory::{RAM_ADDRESS, RAM_BYTES_MAX, RESIDENT_ADDRESS};
 
 const SCRIPT: &str = include_str!("../mps2/program.ld");
 
 fn main() {
     let folder = PathBuf::from(env::var("OUT_DIR").expect("cargo names a folder for what this writes"));
-    let [a, b] = MAP.slots.addresses();
-    for (name, address) in [("a", a), ("b", b), ("resident", RESIDENT_ADDRESS)] {
+    let ([a, b], [swap, _]) = (MAP.slots.addresses(), SWAP_MAP.slots.addresses());
+    for (name, address) in [("a", a), ("b", b), ("swap", swap), ("resident", RESIDENT_ADDRESS)] {
         let script = SCRIPT
             .replace("@FLASH_ADDRESS@", &address.to_string())
             .replace("@FLASH_BYTES@", &SLOT_BYTES.to_string())

@@ -5,7 +5,7 @@ use crate::nor::Nor;
 use std::cell::RefCell;
 use std::ops::Range;
 use tuffet_board_layout::Settings;
-use tuffet_board_layout::flash::{CAPACITY, ERASE_BYTES, MAP, SETTINGS, SLOT_BYTES, WRITE_BYTES};
+use tuffet_board_layout::flash::{CAPACITY, ERASE_BYTES, MAP, Mapped, SETTINGS, SLOT_BYTES, WRITE_BYTES};
 use tuffet_no_std_client::flash::{Span, Storage, Xip};
 use tuffet_no_std_client::patch::SmallState;
 use tuffet_no_std_client::release::{Profile, Seed};
@@ -23,9 +23,9 @@ pub const fn range(span: Span) -> Range<usize> {
     span.start as usize..(span.start + span.bytes) as usize
 }
 
-/// Who a device with these settings is.
+/// Who a device with these settings and slots of this strategy is.
 #[must_use]
-pub fn identity(settings: &Settings) -> Device {
+pub fn identity<S: Mapped>(settings: &Settings) -> Device {
     Device {
         product: settings.product,
         hardware: settings.hardware,
@@ -34,7 +34,7 @@ pub fn identity(settings: &Settings) -> Device {
         slot_bytes: SLOT_BYTES,
         seed: Seed::new(settings.seed),
         limits: Limits::DEFAULT,
-        slot_addresses: Some(MAP.slots.addresses()),
+        slot_addresses: Some(S::MAP.slots.addresses()),
         intake: Intake::Streamed(Profile::Small),
         data_budget_bytes: settings.data_budget_bytes,
     }
@@ -53,11 +53,27 @@ pub const fn storage(flash: &RefCell<BoardNor>) -> Storage<'_, BoardNor, Xip> {
 /// When the repository has no first image for such a device.
 #[must_use]
 pub fn provision(settings: &Settings, root: &[u8], repository: &mut impl Transport, now: u64) -> Vec<u8> {
+    provision_with::<Xip>(settings, root, repository, now)
+}
+
+/// The same for slots of another strategy.
+///
+/// # Panics
+///
+/// As [`provision`].
+#[must_use]
+pub fn provision_with<S: Mapped>(
+    settings: &Settings,
+    root: &[u8],
+    repository: &mut impl Transport,
+    now: u64,
+) -> Vec<u8> {
     let flash = RefCell::new(BoardNor::new(CAPACITY as usize));
-    let identity = identity(settings);
+    let identity = identity::<S>(settings);
     let now = UnixSeconds::new(now);
     let mut client: Client<'_, _, _, SmallState, SmallEd25519> =
-        Client::new(&identity, storage(&flash), client::Settings::DEFAULT, now).expect("the map is the board's");
+        Client::new(&identity, Storage::new(&flash, S::MAP), client::Settings::DEFAULT, now)
+            .expect("the map is the board's");
     client.provision_root(root).expect("the first root is sound");
     client.provision(repository, now).expect("there is a first image");
     let mut bytes = flash.into_inner().into_contents();

@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use tuffet_board_layout::flash::Mapped;
 use tuffet_board_layout::memory::VECTORS_BYTES;
+use tuffet_no_std_client::flash::{Swap, Xip};
 
 /// The folder of firmware that was built already, by whoever runs all tests.
 const READY: &str = "TUFFET_BOARDS";
@@ -14,7 +16,7 @@ const READY: &str = "TUFFET_BOARDS";
 pub struct Firmware {
     /// The bootloader, as the emulator loads it.
     pub bootloader: PathBuf,
-    /// The application, linked for slots A and B.
+    /// The application, linked for slots A and B; where slots are exchanged, the same twice.
     pub applications: [Vec<u8>; 2],
     /// The application for images that are no programs, as the emulator loads it.
     pub resident: PathBuf,
@@ -42,20 +44,48 @@ impl Emulator {
     }
 }
 
+/// A strategy for which there is firmware.
+pub trait Built: Mapped + Copy + Sync {
+    /// The name of its bootloader, and of the application for each slot.
+    const FILES: (&str, [&str; 2]);
+    /// Its firmware, built.
+    fn firmware() -> &'static Firmware;
+}
+
+impl Built for Xip {
+    const FILES: (&str, [&str; 2]) = ("bootloader.elf", ["application-a.bin", "application-b.bin"]);
+
+    fn firmware() -> &'static Firmware {
+        static BUILT: OnceLock<Firmware> = OnceLock::new();
+        BUILT.get_or_init(Firmware::of::<Self>)
+    }
+}
+
+impl Built for Swap {
+    const FILES: (&str, [&str; 2]) = ("bootloader-swap.elf", ["application-swap.bin"; 2]);
+
+    fn firmware() -> &'static Firmware {
+        static BUILT: OnceLock<Firmware> = OnceLock::new();
+        BUILT.get_or_init(Firmware::of::<Self>)
+    }
+}
+
 impl Firmware {
-    /// The firmware: ready if the variable `TUFFET_BOARDS` names a folder, else built once by whoever asks first. What builds it
-    /// also finds the emulator.
+    /// The firmware for slots that run where they lie: ready if the variable `TUFFET_BOARDS` names a folder, else built once by
+    /// whoever asks first. What builds it also finds the emulator.
     ///
     /// # Panics
     ///
     /// When it cannot be built, or the emulator is neither there nor can be installed. The reason is in the message.
     #[must_use]
     pub fn built() -> &'static Self {
-        static BUILT: OnceLock<Firmware> = OnceLock::new();
-        BUILT.get_or_init(|| {
-            let folder = std::env::var_os(READY).map_or_else(build, PathBuf::from);
-            Self::in_folder(&folder).unwrap_or_else(|error| panic!("no firmware in {}: {error}", folder.display()))
-        })
+        Xip::firmware()
+    }
+
+    fn of<S: Built>() -> Self {
+        static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+        let folder = FOLDER.get_or_init(|| std::env::var_os(READY).map_or_else(build, PathBuf::from));
+        Self::in_folder::<S>(folder).unwrap_or_else(|error| panic!("no firmware in {}: {error}", folder.display()))
     }
 
     /// The firmware that the command `cargo xtask board` put into a folder.
@@ -63,15 +93,16 @@ impl Firmware {
     /// # Errors
     ///
     /// When it is not there.
-    pub fn in_folder(folder: &Path) -> io::Result<Self> {
-        let [a, b] = ["application-a.bin", "application-b.bin"].map(|name| std::fs::read(folder.join(name)));
+    pub fn in_folder<S: Built>(folder: &Path) -> io::Result<Self> {
+        let (bootloader, applications) = S::FILES;
+        let [a, b] = applications.map(|name| std::fs::read(folder.join(name)));
         let resident = folder.join("application-resident.bin");
         let vectors = std::fs::read(&resident)?;
         Ok(Self {
             vectors: vectors.into_iter().take(VECTORS_BYTES).collect(),
             resident,
             applications: [a?, b?],
-            bootloader: folder.join("bootloader.elf"),
+            bootloader: folder.join(bootloader),
         })
     }
 }

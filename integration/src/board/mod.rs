@@ -15,11 +15,13 @@ mod memory;
 mod power;
 mod product;
 mod serial;
+mod wear;
 
 pub use factory::{BoardNor, range};
-pub use firmware::{Emulator, Firmware};
+pub use firmware::{Built, Emulator, Firmware};
 pub use line::Line;
 pub use memory::{Cut, Memory, Operation};
 pub use power::{Board, PATIENCE, PowerOff, emulator_command};
 pub use product::{Product, address, settings};
 pub use serial::Serial;
+pub use wear::erases_max;

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use tuffet_board_layout::Settings;
 use tuffet_board_layout::image::Behaviour;
 use tuffet_no_std_client::boot::Slot;
+use tuffet_no_std_client::flash::Xip;
 use tuffet_no_std_client::release::Id;
 
 /// The emulator.
@@ -85,7 +86,7 @@ pub fn project_firmware() -> Result<board::Firmware, Trouble> {
         Some(folder) => PathBuf::from(folder),
         None => built()?,
     };
-    board::Firmware::in_folder(&folder)
+    board::Firmware::in_folder::<Xip>(&folder)
         .map_err(|error| Trouble::file("read the firmware of the board in", &folder, error))
 }
 

@@ -166,12 +166,10 @@ impl<'f, 'b, F: NorFlash, S: Strategy> Session<'f, 'b, F, S> {
             ),
             None => (u8::MAX, 0, [0; 32]),
         };
-        let start = [reason(self.recovery), slot, 0, 0];
         let mut payload = [0; OFFER_BYTES];
-        let parts = start.into_iter().chain(length.to_le_bytes()).chain(digest);
-        for (to, from) in payload.iter_mut().zip(parts) {
-            *to = from;
-        }
+        let [reason_at, slot_at, _, _, l0, l1, l2, l3, digest_at @ ..] = &mut payload;
+        (*reason_at, *slot_at, *digest_at) = (reason(self.recovery), slot, digest);
+        [*l0, *l1, *l2, *l3] = length.to_le_bytes();
         Reply::new(OFFER, self.fill.came(), &payload)
     }
 }

@@ -39,16 +39,20 @@ pub(super) fn encode<'b>(buffer: &'b mut [u8], frame: &Frame<'_>) -> &'b [u8] {
     let [m0, m1] = MAGIC;
     let header = [m0, m1, frame.kind, VERSION, o0, o1, o2, o3, l0, l1];
     let body_bytes = HEADER_BYTES.saturating_add(frame.payload.len());
-    let mut target = buffer.iter_mut();
-    for (to, from) in target.by_ref().zip(header.iter().chain(frame.payload)) {
-        *to = *from;
-    }
+    fill(buffer, 0, &header);
+    fill(buffer, HEADER_BYTES, frame.payload);
     let checksum = crc32(buffer.get(..body_bytes).unwrap_or_default()).to_le_bytes();
-    for (to, from) in buffer.iter_mut().skip(body_bytes).zip(checksum) {
-        *to = from;
-    }
+    fill(buffer, body_bytes, &checksum);
     let bytes = body_bytes.saturating_add(CHECKSUM_BYTES);
     buffer.get(..bytes).unwrap_or_default()
+}
+
+/// Puts bytes where there is room for them.
+fn fill(buffer: &mut [u8], from: usize, bytes: &[u8]) {
+    let room = buffer.get_mut(from..).and_then(|room| room.get_mut(..bytes.len()));
+    if let Some(room) = room {
+        room.copy_from_slice(bytes);
+    }
 }
 
 /// What a buffer begins with.

@@ -1,7 +1,7 @@
 //! Who the device is: what the factory wrote into the settings page, and what the firmware knows of itself.
 
 use embedded_storage::nor_flash::ReadNorFlash as _;
-use tuffet_board_layout::flash::{MAP, SETTINGS, SLOT_BYTES};
+use tuffet_board_layout::flash::{Mapped, SETTINGS, SLOT_BYTES};
 use tuffet_board_layout::{BadSettings, Settings};
 use tuffet_mps2::Nor;
 use tuffet_no_std_client::poll::Schedule;
@@ -17,7 +17,7 @@ pub fn settings(flash: &mut Nor) -> Result<Settings, BadSettings> {
 }
 
 /// The device with these settings.
-pub fn device(settings: &Settings) -> Device {
+pub fn device<S: Mapped>(settings: &Settings) -> Device {
     Device {
         product: settings.product,
         hardware: settings.hardware,
@@ -26,7 +26,7 @@ pub fn device(settings: &Settings) -> Device {
         slot_bytes: SLOT_BYTES,
         seed: Seed::new(settings.seed),
         limits: Limits::DEFAULT,
-        slot_addresses: Some(MAP.slots.addresses()),
+        slot_addresses: Some(S::MAP.slots.addresses()),
         intake: Intake::Streamed(Profile::Small),
         data_budget_bytes: settings.data_budget_bytes,
     }

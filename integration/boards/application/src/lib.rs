@@ -13,3 +13,5 @@ mod report;
 mod stream;
 
 pub use life::run;
+
+tuffet_mps2::tell_panics!();

@@ -6,12 +6,12 @@ use crate::{identity, report};
 use core::cell::RefCell;
 use tuffet_board_layout::Settings;
 use tuffet_board_layout::control::SelfTest;
-use tuffet_board_layout::flash::MAP;
+use tuffet_board_layout::flash::Mapped;
 use tuffet_board_layout::image::Behaviour;
 use tuffet_mps2::start::{restart, wait_for_reset};
 use tuffet_mps2::{Clock, Control, Line, Nor, Stack, image_block, watchdog};
 use tuffet_no_std_client::boot::State;
-use tuffet_no_std_client::flash::{Storage, Xip};
+use tuffet_no_std_client::flash::Storage;
 use tuffet_no_std_client::http::Http;
 use tuffet_no_std_client::patch::SmallState;
 use tuffet_no_std_client::transport::{Ask, Opened, Transport};
@@ -31,13 +31,13 @@ const TIMESTAMP_BYTES_MAX: u32 = 1_024;
 const SELF_TEST_PAUSE_S: u64 = 1;
 
 type Web<'b> = Http<'b, Stream<'b>>;
-type Updater<'c> = Client<'c, Nor, Xip, SmallState, SmallEd25519>;
+type Updater<'c, S> = Client<'c, Nor, S, SmallState, SmallEd25519>;
 
-/// Runs the application.
-pub fn run() -> ! {
+/// Runs the application, on a board with slots of this strategy.
+pub fn run<S: Mapped>() -> ! {
     let stack = Stack::paint();
     let block = image_block!();
-    report::started(block.version());
+    report::started::<S>(block.version());
     if block.behaviour() == Behaviour::Hangs {
         wait_for_reset()
     }
@@ -46,7 +46,7 @@ pub fn run() -> ! {
     let flash = RefCell::new(Nor::new(control));
     let settings = match identity::settings(&mut flash.borrow_mut()) {
         Ok(settings) => settings,
-        Err(fault) => give_up(&flash, Line::of("settings").with("fault", fault.name())),
+        Err(fault) => give_up::<S>(&flash, Line::of("settings").with("fault", fault.name())),
     };
     let mut buffers = Buffers::new();
     let network = match block.behaviour() {
@@ -56,30 +56,32 @@ pub fn run() -> ! {
         }
     };
     let Some(network) = network else {
-        give_up(&flash, Line::of("network").with("fault", "NoChip"));
+        give_up::<S>(&flash, Line::of("network").with("fault", "NoChip"));
     };
     let mut buffer = [0; HTTP_BYTES];
     let mut web = Http::new(Stream::new(network, &settings), HOST, BASE, &mut buffer);
-    let device = identity::device(&settings);
+    let device = identity::device::<S>(&settings);
     let policy = match clock.seconds() {
         Some(_) => DeviceClock::Trusted,
         None => DeviceClock::Uptime,
     };
     let rules = identity::client_settings(&settings, policy);
-    let Ok(client) = Client::new(&device, Storage::new(&flash, &MAP), rules, now(&clock)) else {
-        give_up(&flash, Line::of("settings").with("fault", "Misuse"));
+    let Ok(client) = Updater::<S>::new(&device, Storage::new(&flash, S::MAP), rules, now(&clock)) else {
+        give_up::<S>(&flash, Line::of("settings").with("fault", "Misuse"));
     };
     // Only an image that can update itself is worth a confirmation.
     let verdict = verdict(control, block.behaviour());
-    pass_trial(&flash, &mut web, &clock, verdict, settings.self_test_s);
+    pass_trial::<S>(&flash, &mut web, &clock, verdict, settings.self_test_s);
     poll(client, &flash, &mut web, &clock, control, &stack)
 }
 
 /// There is nothing to do. An image on trial that comes to this is not to be kept: it resets, and its boots are counted. For
 /// another one a reset would not help.
-fn give_up(flash: &RefCell<Nor>, said: Line) -> ! {
+fn give_up<S: Mapped>(flash: &RefCell<Nor>, said: Line) -> ! {
     drop(said);
-    let state = Storage::new(flash, &MAP).boot_records().map(|records| records.state());
+    let state = Storage::new(flash, S::MAP)
+        .boot_records()
+        .map(|records| records.state());
     if matches!(state, Ok(State::Trial { .. }) | Err(_)) {
         restart()
     }
@@ -109,8 +111,8 @@ fn verdict(control: Control, behaviour: Behaviour) -> Verdict {
 
 /// On trial: tests itself, and lets the boot record know. Resets if the verdict is bad, or cannot be found.
 #[inline(never)]
-fn pass_trial(flash: &RefCell<Nor>, web: &mut Web<'_>, clock: &Clock, verdict: Verdict, patience_s: u32) {
-    let storage = Storage::new(flash, &MAP);
+fn pass_trial<S: Mapped>(flash: &RefCell<Nor>, web: &mut Web<'_>, clock: &Clock, verdict: Verdict, patience_s: u32) {
+    let storage = Storage::new(flash, S::MAP);
     let Ok(mut records) = storage.boot_records() else {
         // The bootloader says what is wrong with it.
         restart()
@@ -163,8 +165,8 @@ fn reaches_repository(web: &mut Web<'_>, clock: &Clock, patience_s: u32) -> bool
 
 /// Updates itself for ever.
 #[inline(never)]
-fn poll(
-    mut client: Updater<'_>,
+fn poll<S: Mapped>(
+    mut client: Updater<'_, S>,
     flash: &RefCell<Nor>,
     web: &mut Web<'_>,
     clock: &Clock,

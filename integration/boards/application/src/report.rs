@@ -2,15 +2,16 @@
 
 use core::convert::Infallible;
 
-use tuffet_board_layout::flash::MAP;
+use tuffet_board_layout::flash::Mapped;
 use tuffet_mps2::start::own_address;
 use tuffet_mps2::{Line, Nor, Stack};
 use tuffet_no_std_client::{Outcome, Stop, Way};
 
 /// It started.
-pub fn started(version: &str) {
-    let [a, b] = MAP.slots.addresses();
+pub fn started<S: Mapped>(version: &str) {
+    let [a, b] = S::MAP.slots.addresses();
     let slot = match own_address() {
+        address if address == a && address == b => "any",
         address if address == a => "A",
         address if address == b => "B",
         _ => "none",

@@ -1,7 +1,7 @@
-//! The map of the flash.
+//! The map of the flash, for each of the two strategies.
 
 use crate::memory::{APPLICATION_BYTES_MAX, CONTROL_OFFSET, PSRAM_ADDRESS};
-use tuffet_no_std_client::flash::{Map, Span, Units, Xip};
+use tuffet_no_std_client::flash::{Map, Span, Strategy, Swap, Units, Xip};
 use tuffet_no_std_client::patch::SmallState;
 
 const KIB: u32 = 1024;
@@ -31,6 +31,36 @@ pub const MAP: Map<Xip> = Map {
     },
 };
 
+/// The same flash with one place where images run. All but the slots lies as in the other map.
+pub const SWAP_MAP: Map<Swap> = Map {
+    boot_record: MAP.boot_record,
+    state: MAP.state,
+    roots: MAP.roots,
+    snapshots: MAP.snapshots,
+    document: MAP.document,
+    checkpoints: MAP.checkpoints,
+    slots: Swap {
+        running: Span::new(248 * KIB, SLOT_BYTES),
+        staged: Span::new(248 * KIB + SLOT_BYTES, SLOT_BYTES + ERASE_BYTES as u32),
+        journal: Span::new(68 * KIB, 8 * KIB),
+        base: PSRAM_ADDRESS,
+    },
+};
+
+/// A strategy for which the board has a map.
+pub trait Mapped: Strategy + 'static {
+    /// The map.
+    const MAP: &'static Map<Self>;
+}
+
+impl Mapped for Xip {
+    const MAP: &'static Map<Self> = &MAP;
+}
+
+impl Mapped for Swap {
+    const MAP: &'static Map<Self> = &SWAP_MAP;
+}
+
 /// The page of the settings, which only the factory writes.
 pub const SETTINGS: Span = Span::new(64 * KIB, 4 * KIB);
 
@@ -45,6 +75,8 @@ pub const UNITS: Units = Units {
 };
 
 const _: () = assert!(MAP.check(UNITS, SmallState::SNAPSHOT_BYTES).is_ok());
+const _: () = assert!(SWAP_MAP.check(UNITS, SmallState::SNAPSHOT_BYTES).is_ok());
 const _: () = assert!(SETTINGS.start >= MAP.checkpoints[1].start + MAP.checkpoints[1].bytes);
 const _: () = assert!(SETTINGS.start + SETTINGS.bytes <= MAP.slots.slots[0].start);
+const _: () = assert!(SETTINGS.start + SETTINGS.bytes <= SWAP_MAP.slots.journal.start);
 const _: () = assert!(CAPACITY <= CONTROL_OFFSET && APPLICATION_BYTES_MAX <= SLOT_BYTES);

@@ -1,7 +1,7 @@
 //! What the firmware of the board `mps2-an385` and its host agree on. Nothing here is said a second time anywhere.
 //!
 //! - [`memory`]: what the processor sees where, and what the programs may take of it.
-//! - [`flash`]: the map of the flash, checked when this crate is built.
+//! - [`flash`]: the maps of the flash, checked when this crate is built.
 //! - [`Settings`]: the page of flash that makes a device of one product out of a board.
 //! - [`image`]: the block in an image by which the host makes another version, or a bad one, of the same program.
 //! - [`control`]: a block of memory beside the flash, for what the emulator does not have: a battery clock, a power supply
@@ -17,7 +17,7 @@
 //! | `tuffet boot slot=A why=confirmed` | bootloader | this slot is started: `confirmed`, `fell-back`, `reverted`, or `trial`, then with `attempts_left=2` |
 //! | `tuffet recovery why=mismatch slot=A` | bootloader | nothing may run: `below-counter`, `damaged`, `mismatch`, `unprovisioned`, or `flash`. A minute without a byte on the line, and it resets and looks again |
 //! | `tuffet recovered` | bootloader | the pinned image stands in its slot again; a reset follows. In between the line carries frames of the recovery |
-//! | `tuffet app version=1.0.0 slot=A` | application | it started; the version is the one in its image block, and the slot is where it is linked, or `none` |
+//! | `tuffet app version=1.0.0 slot=A` | application | it started; the version is the one in its image block, and the slot is where it is linked, `any` if both are at its place, or `none` |
 //! | `tuffet settings fault=NAME` | application | the settings page cannot be used; nothing is polled |
 //! | `tuffet network fault=NoChip` | application | there is no network chip; nothing is polled |
 //! | `tuffet confirmed` | application | its self test passed, and the boot record says so |
@@ -31,7 +31,7 @@
 //! | `tuffet time took_us=90000 waited_us=40000` | application | before `update`: how long it took, and how much of that it waited for the network |
 //! | `tuffet flash violation=NAME offset=4096` | any | the program broke a rule of NOR flash; the machine stops |
 //! | `tuffet cut operation=17` | any | the power was cut as ordered; the machine stops |
-//! | `tuffet panic file=NAME line=7` | any | a bug; the watchdog resets the board |
+//! | `tuffet panic file=NAME line=7` | any | a bug; the watchdog resets the board. A bootloader does not say where |
 //! | `tuffet fault` | any | a fault of the processor; the watchdog resets the board |
 #![no_std]
 

@@ -1,6 +1,6 @@
-//! Copying and filling memory, for a program that has to be small.
+//! Copying, filling and comparing memory, for a program that has to be small.
 
-/// Copies and fills memory in few bytes of flash, byte by byte: those of the compiler's library are faster, and take three
+/// Copies, fills and compares memory in few bytes of flash, byte by byte: those of the compiler's library are faster, and take three
 /// thousand.
 #[macro_export]
 macro_rules! small_memory {
@@ -56,6 +56,20 @@ macro_rules! small_memory {
             "strb r2, [r3], #1",
             "b 2b",
             "3: bx lr",
+            ".section .text.memory_compare",
+            ".global memcmp, bcmp",
+            ".thumb_func\nmemcmp:",
+            ".thumb_func\nbcmp:",
+            "1: subs r2, #1",
+            "bmi 2f",
+            "ldrb r3, [r0], #1",
+            "ldrb r12, [r1], #1",
+            "subs r3, r3, r12",
+            "beq 1b",
+            "mov r0, r3",
+            "bx lr",
+            "2: movs r0, #0",
+            "bx lr",
         );
     };
 }

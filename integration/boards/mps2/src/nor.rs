@@ -14,7 +14,7 @@ use crate::{Control, watchdog};
 use core::convert::Infallible;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use tuffet_board_layout::control::{ERASE, WRITE};
-use tuffet_board_layout::flash::{CAPACITY, ERASE_BYTES, MAP, WRITE_BYTES};
+use tuffet_board_layout::flash::{CAPACITY, ERASE_BYTES, SLOT_BYTES, WRITE_BYTES};
 use tuffet_board_layout::memory::PSRAM_ADDRESS;
 use tuffet_emulated::host;
 
@@ -59,18 +59,21 @@ impl Nor {
         }
     }
 
-    /// One operation: each word from `offset` on becomes what `wanted` says, or a part of that happens and then nothing more.
-    fn operate(&self, kind: u32, offset: u32, words: usize, wanted: impl Fn(usize, u32) -> u32) {
+    /// One operation: these words are written from `offset` on, or as many are erased, or a part of that happens and then
+    /// nothing more.
+    #[inline(never)]
+    fn operate(&self, offset: u32, words: usize, written: Option<&[[u8; WRITE_BYTES]]>) {
         if is_running(offset) {
             violated("running", offset);
         }
         watchdog::pet();
+        let kind = if written.is_some() { WRITE } else { ERASE };
         let (cut, operation) = self.control.count(kind, offset, (words * WRITE_BYTES) as u32);
         let mut torn = cut.map(|(tear, seed)| Torn::new(tear, words, seed));
         for index in 0..words {
             let cell = cell(offset + (index * WRITE_BYTES) as u32);
             let old = cell.read();
-            let new = wanted(index, old);
+            let new = written.map_or(ERASED, |written| old & u32::from_le_bytes(written[index]));
             let done = torn.as_mut().map_or(u32::MAX, |torn| torn.mask(index));
             cell.write((new & done) | (old & !done));
         }
@@ -118,7 +121,7 @@ impl NorFlash for Nor {
         checked(from, bytes as usize, ERASE_BYTES);
         for unit in (from..to).step_by(ERASE_BYTES) {
             self.erases += 1;
-            self.operate(ERASE, unit, ERASE_BYTES / WRITE_BYTES, |_, _| ERASED);
+            self.operate(unit, ERASE_BYTES / WRITE_BYTES, None);
         }
         Ok(())
     }
@@ -137,9 +140,7 @@ impl NorFlash for Nor {
         }
         self.writes += 1;
         self.bytes += bytes.len() as u32;
-        self.operate(WRITE, offset, words.len(), |index, old| {
-            old & u32::from_le_bytes(words[index])
-        });
+        self.operate(offset, words.len(), Some(words));
         Ok(())
     }
 }
@@ -155,15 +156,10 @@ fn checked(offset: u32, bytes: usize, unit_bytes: usize) -> u32 {
     offset
 }
 
-/// Whether the program that runs is in the same slot.
+/// Whether it is in the slot of the program that runs.
 fn is_running(offset: u32) -> bool {
-    let Some(own) = own_address().checked_sub(PSRAM_ADDRESS) else {
-        return false;
-    };
-    MAP.slots.slots.iter().any(|slot| {
-        let holds = |offset: u32| (slot.start..slot.start + slot.bytes).contains(&offset);
-        holds(own) && holds(offset)
-    })
+    let own = own_address().checked_sub(PSRAM_ADDRESS);
+    own.is_some_and(|own| (own..own + SLOT_BYTES).contains(&offset))
 }
 
 fn violated(rule: &str, offset: u32) -> ! {

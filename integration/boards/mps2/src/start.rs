@@ -2,7 +2,7 @@
 
 use crate::serial::{self, Line};
 use core::arch::{asm, global_asm};
-use core::panic::PanicInfo;
+use core::panic::Location;
 use tuffet_emulated::host;
 
 use crate::register::Register;
@@ -133,13 +133,35 @@ extern "C" fn fault() -> ! {
     wait_for_reset()
 }
 
-#[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
+/// Lets a program that panics say where, and wait for the watchdog.
+#[macro_export]
+macro_rules! tell_panics {
+    () => {
+        #[panic_handler]
+        fn panic(info: &::core::panic::PanicInfo<'_>) -> ! {
+            $crate::start::panicked(info.location())
+        }
+    };
+}
+
+/// The same for a program that has to be small: it says only that it panicked. Then the texts of all panics, the code that
+/// makes them and the names of files go; they take two thousand bytes.
+#[macro_export]
+macro_rules! shorten_panics {
+    () => {
+        #[panic_handler]
+        fn panic(_: &::core::panic::PanicInfo<'_>) -> ! {
+            $crate::start::panicked(None)
+        }
+    };
+}
+
+/// Says that the program panicked, and waits for the watchdog.
+pub fn panicked(place: Option<&Location<'_>>) -> ! {
     serial::send(b'\n');
-    if let Some(place) = info.location() {
-        Line::of("panic")
-            .with("file", place.file())
-            .with_number("line", place.line());
+    let line = Line::of("panic");
+    if let Some(place) = place {
+        line.with("file", place.file()).with_number("line", place.line());
     }
     wait_for_reset()
 }

@@ -339,13 +339,11 @@ impl Begin {
             Slot::A => 0,
             Slot::B => 1,
         };
-        let fields = [self.sequence, self.exchange.units, self.done, leaves];
-        let fields = fields.into_iter().chain(fields.map(|field| !field));
-        let mut word = [0; WORD_BYTES];
-        for (place, byte) in word.iter_mut().zip(fields.flat_map(u16::to_le_bytes)) {
-            *place = byte;
-        }
-        word
+        let fields = u64::from(self.sequence)
+            | u64::from(self.exchange.units) << 16
+            | u64::from(self.done) << 32
+            | u64::from(leaves) << 48;
+        (u128::from(fields) | u128::from(!fields) << 64).to_le_bytes()
     }
 
     fn decode(word: &Word) -> Option<Self> {

@@ -2,4 +2,6 @@
 #![no_std]
 #![no_main]
 
-tuffet_mps2::start_with!(tuffet_application::run);
+use tuffet_no_std_client::flash::Xip;
+
+tuffet_mps2::start_with!(tuffet_application::run::<Xip>);

@@ -4,31 +4,31 @@
 //! - What may run is hashed first. The boot record may name another slot then; at the end nothing may run. Then it says why,
 //!   and takes the confirmed image again over the serial port, byte for byte.
 #![no_std]
-#![no_main]
 
 use core::cell::RefCell;
 use core::ops::ControlFlow;
 
-use tuffet_board_layout::flash::MAP;
+use tuffet_board_layout::flash::Mapped;
 use tuffet_mps2::start::{leave, restart, wait_for_reset};
-use tuffet_mps2::{Control, Line, Nor, Port, serial, small_memory, start_with, watchdog};
+use tuffet_mps2::{Control, Line, Nor, Port, serial, shorten_panics, small_memory, watchdog};
 use tuffet_no_std_client::boot::{Recovery, Run, Slot, Why};
 use tuffet_no_std_client::bootloader::choose_slot;
-use tuffet_no_std_client::flash::{Storage, Xip};
+use tuffet_no_std_client::flash::Storage;
 use tuffet_no_std_client::recovery::{BUFFER_BYTES, Recovered, recover};
 
 /// Tenths of a second without a byte until it resets and hashes its slots again.
 const SILENCES_MAX: u32 = 600;
 
-start_with!(boot);
+shorten_panics!();
 small_memory!();
 
-fn boot() -> ! {
+/// Runs the bootloader, for slots of this strategy.
+pub fn boot<S: Mapped>() -> ! {
     watchdog::arm();
     let flash = RefCell::new(Nor::new(Control::find()));
-    let storage = Storage::new(&flash, &MAP);
+    let storage = Storage::new(&flash, S::MAP);
     match choose_slot(&storage, &mut watchdog::pet) {
-        Ok(Ok(run)) => start(&run),
+        Ok(Ok(run)) => start::<S>(&run),
         Ok(Err(why)) => mend(&storage, why),
         Err(_) => {
             Line::of("recovery").with("why", "flash");
@@ -38,7 +38,7 @@ fn boot() -> ! {
     }
 }
 
-fn start(run: &Run) -> ! {
+fn start<S: Mapped>(run: &Run) -> ! {
     let line = Line::of("boot").with("slot", name(run.placed.slot));
     match run.why {
         Why::Confirmed => drop(line.with("why", "confirmed")),
@@ -46,7 +46,7 @@ fn start(run: &Run) -> ! {
         Why::Reverted { .. } => drop(line.with("why", "reverted")),
         Why::Trial { attempts_left } => drop(line.with("why", "trial").with_number("attempts_left", attempts_left)),
     }
-    let [a, b] = MAP.slots.addresses();
+    let [a, b] = S::MAP.slots.addresses();
     leave(match run.placed.slot {
         Slot::A => a,
         Slot::B => b,
@@ -54,7 +54,7 @@ fn start(run: &Run) -> ! {
 }
 
 /// Says why nothing is started, and takes the image of whoever helps.
-fn mend(storage: &Storage<'_, Nor, Xip>, why: Recovery) -> ! {
+fn mend<S: Mapped>(storage: &Storage<'_, Nor, S>, why: Recovery) -> ! {
     let line = Line::of("recovery");
     match why {
         Recovery::Mismatch { slot } => drop(line.with("why", "mismatch").with("slot", name(slot))),
