@@ -240,7 +240,7 @@ fn operations_of_the_board_are_those_of_the_model() {
 /// The same life on the host.
 fn model(scene: &Scene) -> Vec<Operation> {
     let settings = settings(scene.server.address());
-    let identity = identity(&settings);
+    let identity = identity::<Xip>(&settings);
     let mut nor = BoardNor::with_contents(scene.factory.clone());
     nor.record();
     let flash = RefCell::new(nor);
