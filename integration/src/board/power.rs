@@ -316,7 +316,15 @@ mod tests {
         let started = std::thread::spawn(|| {
             let mut command = bound_to_this_process("sleep");
             let is_bound = command.get_program() == BINDER[0];
-            (is_bound, command.arg("600").spawn().unwrap())
+            let child = command.arg("600").spawn().unwrap();
+            // It is bound from the moment at which it is the program.
+            let name = format!("/proc/{}/comm", child.id());
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while is_bound && std::fs::read_to_string(&name).unwrap().trim() != "sleep" {
+                assert!(Instant::now() < deadline, "the program does not start");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            (is_bound, child)
         });
         let (is_bound, mut child) = started.join().unwrap();
         if !is_bound {
