@@ -5,6 +5,7 @@ use super::{Cut, Emulator, Firmware, Line, Memory};
 use crate::device::scratch_folder;
 use embedded_io::Write as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 use tuffet_board_layout::memory::RESIDENT_ADDRESS;
@@ -15,6 +16,9 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long it may say other things than what is waited for.
 const LONG_PATIENCE: Duration = Duration::from_secs(180);
+
+/// Starts a program that ends with the one which started it; a part of util-linux.
+const BINDER: [&str; 3] = ["setpriv", "--pdeathsig", "KILL"];
 
 /// Events of lines that only tell figures.
 const FIGURES: [&str; 3] = ["flash", "memory", "time"];
@@ -272,7 +276,7 @@ pub fn emulator_command(emulator: Emulator, memory: &Memory) -> Command {
         memory.path().display()
     );
     let machine = format!("{},memory-backend=nv", emulator.machine());
-    let mut command = Command::new("qemu-system-arm");
+    let mut command = bound_to_this_process("qemu-system-arm");
     command
         .args(["-machine", &machine, "-object", &backend])
         .args(["-nic", "user", "-display", "none", "-serial", "stdio"])
@@ -280,8 +284,67 @@ pub fn emulator_command(emulator: Emulator, memory: &Memory) -> Command {
     command
 }
 
+/// A program that does not outlive the thread which starts it, where the system has a way: a run that is killed leaves no board
+/// running. It is the same process, so whoever ends it by its number ends the program.
+fn bound_to_this_process(program: &str) -> Command {
+    static CAN_BE_BOUND: OnceLock<bool> = OnceLock::new();
+    let can_be_bound = *CAN_BE_BOUND.get_or_init(|| {
+        let tried = Command::new(BINDER[0]).args(&BINDER[1..]).arg("true").output();
+        tried.is_ok_and(|output| output.status.success())
+    });
+    if !can_be_bound {
+        return Command::new(program);
+    }
+    let mut command = Command::new(BINDER[0]);
+    command.args(&BINDER[1..]).arg(program);
+    command
+}
+
 impl Drop for Board {
     fn drop(&mut self) {
         self.power_off();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt as _;
+
+    #[test]
+    fn program_ends_with_what_started_it() {
+        let started = std::thread::spawn(|| {
+            let mut command = bound_to_this_process("sleep");
+            let is_bound = command.get_program() == BINDER[0];
+            let child = command.arg("600").spawn().unwrap();
+            // It is bound from the moment at which it is the program.
+            let name = format!("/proc/{}/comm", child.id());
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while is_bound && std::fs::read_to_string(&name).unwrap().trim() != "sleep" {
+                assert!(Instant::now() < deadline, "the program does not start");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            (is_bound, child)
+        });
+        let (is_bound, mut child) = started.join().unwrap();
+        if !is_bound {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert!(std::env::var_os("CI").is_none(), "setpriv of util-linux is missing");
+            eprintln!("skipped: this machine has no setpriv with --pdeathsig");
+            return;
+        }
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if Instant::now() > deadline {
+                child.kill().unwrap();
+                panic!("the program lives on");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        assert_eq!(status.signal(), Some(9));
     }
 }

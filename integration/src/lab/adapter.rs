@@ -2,12 +2,15 @@
 
 use super::stop::Stop;
 use super::trouble::Trouble;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 
-/// Where the lines of a board go.
-pub type Sink = Sender<String>;
+/// The longest line that is taken as one; a longer one comes in pieces. A line without an end is no reason to run out of memory.
+const LINE_BYTES_MAX: u64 = 2_000;
+
+/// Where the lines of a board go. It holds a number of them: who says more than anybody reads has to wait.
+pub type Sink = SyncSender<String>;
 
 /// The verbs of a board. Each is bounded in time, and leaves nothing running when it fails.
 pub trait Adapter {
@@ -48,7 +51,7 @@ pub fn pass_on(from: impl Read + Send + 'static, sink: Sink) {
     std::thread::spawn(move || {
         let mut from = BufReader::new(from);
         let mut line = Vec::new();
-        while from.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+        while read_line(&mut from, &mut line).is_ok_and(|count| count > 0) {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
             if sink.send(text).is_err() {
                 // Nobody listens any more.
@@ -57,4 +60,23 @@ pub fn pass_on(from: impl Read + Send + 'static, sink: Sink) {
             line.clear();
         }
     });
+}
+
+fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
+    from.take(LINE_BYTES_MAX).read_until(b'\n', line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_without_an_end_comes_in_pieces() {
+        let text = [&b"first\r\n"[..], &[b'x'; 4_500], b"\nlast"].concat();
+        let (sink, heard) = std::sync::mpsc::sync_channel(1);
+        pass_on(std::io::Cursor::new(text), sink);
+        let heard: Vec<String> = heard.iter().collect();
+        let lengths: Vec<usize> = heard.iter().map(String::len).collect();
+        assert_eq!(lengths, [5, 2_000, 2_000, 500, 4]);
+    }
 }

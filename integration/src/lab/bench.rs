@@ -13,13 +13,25 @@ use crate::site::Site;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 /// How long the server lives, even if the lab forgets it.
 const SERVER_LIFETIME_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// How long a log that ended is left alone before it is tried again: the port of a board may come with its power.
 const LOG_PAUSE: Duration = Duration::from_millis(200);
+/// Lines that wait to be read.
+const LINES_WAITING_MAX: usize = 10_000;
+/// Lines that the log of one case holds; of a longer one the middle is left out.
+const LOG_LINES_MAX: usize = 4_000;
+/// Lines at the beginning of a log that are never left out.
+const LOG_LINES_FIRST: usize = 1_000;
+/// A line that was said before now takes no longer than this to come, whatever program brings it.
+const LATE_MAX: Duration = Duration::from_millis(50);
+/// How often the lab tries to give power before it leaves a board without.
+const LEAVE_TRIES: usize = 3;
+/// What lies between two of these tries.
+const LEAVE_PAUSE: Duration = Duration::from_millis(300);
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,6 +93,8 @@ pub struct Bench {
     sink: Sink,
     heard: Receiver<String>,
     log: Vec<Line>,
+    /// How many lines of the log were left out.
+    left_out: usize,
     has_heard: bool,
     power: Power,
     started: Instant,
@@ -118,7 +132,7 @@ impl Bench {
             AdapterKind::Command(commands) => Box::new(commands.board(board.folder(), known)),
             AdapterKind::Emulator(table) => Box::new(table.board(board, address, folder.path())?),
         };
-        let (sink, heard) = channel();
+        let (sink, heard) = sync_channel(LINES_WAITING_MAX);
         let mut bench = Self {
             adapter,
             patterns: board.patterns.clone(),
@@ -130,6 +144,7 @@ impl Bench {
             sink,
             heard,
             log: Vec::new(),
+            left_out: 0,
             has_heard: false,
             power: Power::Unknown,
             started: Instant::now(),
@@ -155,45 +170,44 @@ impl Bench {
             self.power_off()?;
         }
         self.note(format!("flash {} bytes", contents.len()));
-        self.adapter.flash(&self.image, &self.stop)?;
+        let image = self.image.clone();
+        self.drive(self.power, |adapter, stop| adapter.flash(&image, stop))?;
         if self.power != Power::Off {
             self.power_off()?;
         }
-        self.rest()?;
-        // What ran before is no concern of what follows.
-        self.read_rest();
-        Ok(())
+        self.rest()
     }
 
     /// Gives the board power.
     pub fn power_on(&mut self) -> Result<(), Trouble> {
+        // What was said before counts as before.
+        self.read_rest();
         self.note("power on");
-        self.adapter.power_on(&self.stop)?;
-        self.power = Power::On;
-        Ok(())
+        self.drive(Power::On, |adapter, stop| adapter.power_on(stop))
     }
 
     /// Takes the power of the board, at once.
     pub fn power_off(&mut self) -> Result<(), Trouble> {
-        // A verb that fails half way may have done it: whoever leaves the bench gives power again.
-        self.power = Power::Unknown;
-        self.adapter.power_off(&self.stop)?;
-        self.power = Power::Off;
+        self.drive(Power::Off, |adapter, stop| adapter.power_off(stop))?;
         self.read_rest();
         self.note("power off");
         Ok(())
     }
 
     /// Waits as long as the power has to stay off.
-    pub fn rest(&self) -> Result<(), Trouble> {
-        self.stop.sleep(self.off)
+    pub fn rest(&mut self) -> Result<(), Trouble> {
+        self.stop.sleep(self.off)?;
+        // What ran before is no concern of what follows.
+        self.read_rest();
+        Ok(())
     }
 
     /// Restarts the processor of the board.
     pub fn reset(&mut self) -> Result<(), Trouble> {
-        self.read_rest();
+        // A fast board says its version before the verb is over, so all that is old has to be read before it begins.
+        self.read_late();
         self.note("reset");
-        self.adapter.reset(&self.stop)
+        self.drive(self.power, |adapter, stop| adapter.reset(stop))
     }
 
     /// Serves another site from now on.
@@ -248,6 +262,11 @@ impl Bench {
         let mut log_again_at = Instant::now() + LOG_PAUSE;
         loop {
             self.stop.check()?;
+            // Looked at before each line: a board that never keeps silent has no more time than others.
+            if Instant::now() > until {
+                let ended = self.adapter.log_ended();
+                return Err(ended.map_or_else(|| self.missing(what, limit), Halt::Trouble));
+            }
             match self.heard.recv_timeout(LOOK_EVERY) {
                 Ok(text) => {
                     let event = self.hear(text);
@@ -264,13 +283,10 @@ impl Bench {
                         Judgement::Wrong(reason) => return Err(Halt::Unmet(reason)),
                     }
                 }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                // Nothing was said meanwhile.
+                Err(_) => {
                     let now = Instant::now();
-                    let ended = self.adapter.log_ended();
-                    if now > until {
-                        return Err(ended.map_or_else(|| self.missing(what, limit), Halt::Trouble));
-                    }
-                    if ended.is_some() && now > log_again_at {
+                    if now > log_again_at && now <= until && self.adapter.log_ended().is_some() {
                         log_again_at = now + LOG_PAUSE;
                         self.adapter.listen(self.sink.clone())?;
                     }
@@ -282,17 +298,22 @@ impl Bench {
     /// What was said and done since the last call.
     pub fn take_log(&mut self) -> Vec<Line> {
         self.read_rest();
-        std::mem::take(&mut self.log)
+        let mut log = std::mem::take(&mut self.log);
+        let left_out = std::mem::take(&mut self.left_out);
+        if let Some(behind) = log.get(LOG_LINES_FIRST).filter(|_| left_out > 0) {
+            let line = Line {
+                at_s: behind.at_s,
+                speaker: Speaker::Lab,
+                text: format!("{left_out} lines are left out here"),
+            };
+            log.insert(LOG_LINES_FIRST, line);
+        }
+        log
     }
 
     /// Writes down what the lab does.
     pub fn note(&mut self, text: impl Into<String>) {
-        let at_s = self.started.elapsed().as_secs_f64();
-        self.log.push(Line {
-            at_s,
-            speaker: Speaker::Lab,
-            text: text.into(),
-        });
+        self.write_down(Speaker::Lab, text.into());
     }
 
     /// Leaves the board with power.
@@ -302,26 +323,66 @@ impl Bench {
     /// When the power cannot be restored.
     pub fn leave(&mut self) -> Result<(), Trouble> {
         let has_power = self.power == Power::On;
-        // Once, whatever comes of it: who drops the bench afterwards need not try again.
+        // Whatever comes of it: who drops the bench afterwards need not try again.
         self.power = Power::On;
-        self.adapter.leave(has_power)
+        let mut left = self.adapter.leave(has_power);
+        for _ in 1..LEAVE_TRIES {
+            if left.is_ok() {
+                break;
+            }
+            std::thread::sleep(LEAVE_PAUSE);
+            left = self.adapter.leave(has_power);
+        }
+        left
+    }
+
+    /// Does a verb after which the power is like this. One that fails may have done anything to it half way: whoever leaves the
+    /// bench gives power again.
+    fn drive(
+        &mut self,
+        after: Power,
+        verb: impl FnOnce(&mut dyn Adapter, &Stop) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        self.power = Power::Unknown;
+        verb(self.adapter.as_mut(), &self.stop)?;
+        self.power = after;
+        Ok(())
     }
 
     fn hear(&mut self, text: String) -> Option<Event> {
         self.has_heard = true;
         let event = self.patterns.read(&text);
-        let at_s = self.started.elapsed().as_secs_f64();
-        self.log.push(Line {
-            at_s,
-            speaker: Speaker::Board,
-            text,
-        });
+        self.write_down(Speaker::Board, text);
         event
     }
 
+    fn write_down(&mut self, speaker: Speaker, text: String) {
+        if self.log.len() >= LOG_LINES_MAX {
+            // Half of what can go goes at once, so that not every line moves all others.
+            let last = usize::midpoint(LOG_LINES_FIRST, LOG_LINES_MAX);
+            self.left_out += self.log.drain(LOG_LINES_FIRST..last).len();
+        }
+        let at_s = self.started.elapsed().as_secs_f64();
+        self.log.push(Line { at_s, speaker, text });
+    }
+
+    /// Reads what was said until now, and no more than can have waited: a board may say more than anybody reads.
     fn read_rest(&mut self) {
-        while let Ok(text) = self.heard.try_recv() {
+        for _ in 0..LINES_WAITING_MAX {
+            let Ok(text) = self.heard.try_recv() else { return };
             self.hear(text);
+        }
+    }
+
+    /// The same, with what is still on its way.
+    fn read_late(&mut self) {
+        let until = Instant::now() + LATE_MAX;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.heard.recv_timeout(left) {
+                Ok(text) if !left.is_zero() => self.hear(text),
+                Ok(_) | Err(_) => return,
+            };
         }
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! description = "…"
 //! adapter = "command"            # or "emulator"
-//! lock = "/run/lock/relay-1"     # boards that share a relay or a port name one file
+//! lock = "/run/lock/relay-1"     # boards that share a relay or a port name one file; from the folder of the board file on
 //!
 //! [identity]                     # what the firmware goes by
 //! [flash]                        # what lies where: the map of the firmware
@@ -19,7 +19,7 @@
 //!
 //! Every mistake is said with the line and the key.
 
-use super::command::{CommandTable, Commands};
+use super::command::{CommandTable, Commands, PLACEHOLDERS};
 use super::emulator::EmulatorTable;
 use super::flash_map::{FlashMap, FlashTable};
 use super::pattern::{LogTable, Patterns};
@@ -145,7 +145,7 @@ struct BoardFile {
     command: Option<Spanned<CommandTable>>,
     emulator: Option<EmulatorTable>,
     #[serde(default)]
-    values: BTreeMap<String, String>,
+    values: BTreeMap<String, Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -209,8 +209,7 @@ impl Board {
             let reason = error.message().replace('\n', " ");
             place.wrong(error.span().unwrap_or_default(), reason)
         })?;
-        let mut all = file.values.clone();
-        all.extend(values.iter().cloned());
+        let all = file.all_values(values, &place)?;
         let adapter = match file.adapter.get_ref() {
             AdapterWord::Command => AdapterKind::Command(Box::new(Commands::of(
                 file.command.as_ref(),
@@ -226,6 +225,7 @@ impl Board {
                 }
             },
         };
+        file.check_use(values, &adapter)?;
         let name = path
             .file_stem()
             .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
@@ -234,7 +234,7 @@ impl Board {
             path: path.to_owned(),
             description: file.description.clone(),
             adapter,
-            lock: file.lock.clone(),
+            lock: file.lock.as_ref().map(|lock| folder_of(path).join(lock)),
             names: file.identity.names(&place)?,
             profile: file.identity.profile.profile(),
             flash: FlashMap::of(&file.flash, file.identity.profile.profile(), &place)?,
@@ -248,10 +248,49 @@ impl Board {
     /// The folder in which its commands run: that of its file.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
+        folder_of(&self.path)
+    }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+impl BoardFile {
+    /// The placeholders of the file, and those that are given in their place.
+    fn all_values(&self, given: &[(String, String)], place: &Text<'_>) -> Result<BTreeMap<String, String>, Trouble> {
+        for (name, value) in &self.values {
+            if PLACEHOLDERS.contains(&name.as_str()) {
+                let reason = format!("`{name}` in [values] is what the lab fills in itself: take another name");
+                return Err(place.wrong(value.span(), reason));
+            }
         }
+        let own = self.values.iter();
+        let own = own.map(|(name, value)| (name.clone(), value.get_ref().clone()));
+        Ok(own.chain(given.iter().cloned()).collect())
+    }
+
+    /// Refuses a value that is given for nothing: its name is misspelt.
+    fn check_use(&self, given: &[(String, String)], adapter: &AdapterKind) -> Result<(), Trouble> {
+        for (name, _) in given {
+            if PLACEHOLDERS.contains(&name.as_str()) {
+                let reason = format!("--set {name}: the lab fills that in itself");
+                return Err(Trouble::Usage(reason));
+            }
+            let is_used = match adapter {
+                AdapterKind::Command(commands) => commands.hold(name),
+                AdapterKind::Emulator(_) => false,
+            };
+            if !is_used && !self.values.contains_key(name) {
+                let reason =
+                    format!("--set {name}: the board file has no `{name}` in [values], nor in a line of [command]");
+                return Err(Trouble::Usage(reason));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -151,11 +151,18 @@ impl Commands {
         &self.tools
     }
 
+    /// Whether a line holds this placeholder.
+    #[must_use]
+    pub fn hold(&self, name: &str) -> bool {
+        let verbs = [&self.flash, &self.reset, &self.power_off, &self.power_on];
+        let mut texts = verbs.into_iter().map(|line| &line.text).chain([&self.log]);
+        texts.any(|text| text.contains(&format!("{{{name}}}")))
+    }
+
     /// The board that these lines drive, with what the lab knows.
     #[must_use]
     pub fn board(&self, folder: &Path, known: BTreeMap<String, String>) -> CommandBoard {
         let mut commands = self.clone();
-        // What the lab knows has the last word: a value of the same name would be a mistake that nobody sees.
         commands.values.extend(known);
         CommandBoard {
             commands,

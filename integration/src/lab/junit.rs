@@ -7,9 +7,11 @@ use std::fmt::Write as _;
 #[must_use]
 pub fn document(report: &Report) -> String {
     let counts = report.counts();
+    // What ended the run is a test of its own: without it, trouble at the very end would leave only green ones.
+    let errors = usize::from(report.trouble.is_some());
+    let tests = report.cases.len() + errors;
     let totals = format!(
-        "tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\" time=\"{:.3}\"",
-        report.cases.len(),
+        "tests=\"{tests}\" failures=\"{}\" errors=\"{errors}\" skipped=\"{}\" time=\"{:.3}\"",
         counts.failed,
         counts.skipped,
         report.seconds()
@@ -18,8 +20,7 @@ pub fn document(report: &Report) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(
         text,
-        "<testsuites name=\"tuffet-lab\" tests=\"{}\" failures=\"{}\" errors=\"0\" time=\"{:.3}\">",
-        report.cases.len(),
+        "<testsuites name=\"tuffet-lab\" tests=\"{tests}\" failures=\"{}\" errors=\"{errors}\" time=\"{:.3}\">",
         counts.failed,
         report.seconds()
     );
@@ -66,6 +67,14 @@ pub fn document(report: &Report) -> String {
         }
         let _ = writeln!(text, "      <system-out>{}</system-out>", escaped(&log.join("\n")));
         text.push_str("    </testcase>\n");
+    }
+    if let Some(trouble) = &report.trouble {
+        let trouble = escaped(trouble);
+        let _ = writeln!(
+            text,
+            "    <testcase name=\"the run comes to its end\" classname=\"{name}\" time=\"0.000\">\n      \
+             <error message=\"{trouble}\" type=\"trouble\">{trouble}</error>\n    </testcase>"
+        );
     }
     text.push_str("  </testsuite>\n</testsuites>\n");
     text

@@ -23,6 +23,7 @@ pub mod lock;
 pub mod pattern;
 pub mod releases;
 pub mod report;
+pub mod report_file;
 pub mod run;
 pub mod shell;
 pub mod stop;
@@ -34,6 +35,7 @@ use self::board::{AdapterKind, Board};
 use self::firmware::Firmware;
 use self::releases::Releases;
 use self::report::Report;
+use self::report_file::ReportFile;
 use self::stop::Stop;
 use self::suite::{Cuts, Suite};
 use self::trouble::Trouble;
@@ -209,21 +211,20 @@ fn run(choice: &RunChoice) -> Result<(u8, Value), Trouble> {
     }
     let [old, new] = firmware(&board, choice)?;
     // A report that cannot be written is found before the board is touched.
-    for file in choice.junit.iter().chain(&choice.html) {
-        write(file, "")?;
-    }
+    let [xml, page] = [&choice.junit, &choice.html].map(|path| path.as_deref().map(ReportFile::prepare).transpose());
+    let (xml, page) = (xml?, page?);
     let cuts = Cuts {
         count: choice.cuts,
         seed: choice.seed.unwrap_or_else(random_seed),
     };
-    let (report, exit_code) = run::run(&board, choice.suite, Releases::new(&board, old, new), cuts, &stop)?;
-    if let Some(file) = &choice.junit {
-        write(file, &junit::document(&report))?;
-    }
-    if let Some(file) = &choice.html {
-        write(file, &html::page(&report))?;
-    }
+    let (report, exit_code) = run::run(&board, choice.suite, Releases::new(&board, old, new), cuts, &stop);
     tell(&report);
+    if let Some(file) = xml {
+        file.write(&junit::document(&report))?;
+    }
+    if let Some(file) = page {
+        file.write(&html::page(&report))?;
+    }
     Ok((exit_code, report.json(exit_code)))
 }
 
@@ -248,15 +249,13 @@ fn firmware(board: &Board, choice: &RunChoice) -> Result<[Firmware; 2], Trouble>
 }
 
 fn tell(report: &Report) {
-    print!("{}", report.table());
-    println!("{}", report.sentence());
+    if !report.cases.is_empty() {
+        print!("{}", report.table());
+        println!("{}", report.sentence());
+    }
     if let Some(trouble) = &report.trouble {
         eprintln!("error: {trouble}");
     }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Trouble> {
-    std::fs::write(path, text).map_err(|error| Trouble::file("write", path, error))
 }
 
 /// A seed that nobody chose; short, so that a person can type it again.

@@ -12,19 +12,9 @@ use super::trouble::Trouble;
 use crate::simulator::time::utc;
 use std::time::Instant;
 
-/// Runs a suite. Trouble before the first case is an error; what ends it later stands in the report, with its exit code.
-///
-/// # Errors
-///
-/// When the board cannot be had, or nothing can be put on it.
-pub fn run(board: &Board, suite: Suite, releases: Releases, cuts: Cuts, stop: &Stop) -> Result<(Report, u8), Trouble> {
-    let path = board.lock.clone().unwrap_or_else(|| Lock::usual_path(&board.name));
-    let lock = Lock::take(&board.name, &path)?;
-    if let Some(dead) = lock.left_by() {
-        eprintln!("took {} over from {dead}, which is dead", board.name);
-    }
-    let repository = releases.factory();
-    let contents = factory::flash_contents(board, &repository).map_err(Trouble::Usage)?;
+/// Runs a suite. What ends it early, before the first case or later, stands in the report; the number is the exit code.
+#[must_use]
+pub fn run(board: &Board, suite: Suite, releases: Releases, cuts: Cuts, stop: &Stop) -> (Report, u8) {
     let mut report = Report {
         board: board.name.clone(),
         description: board.description.clone(),
@@ -35,6 +25,29 @@ pub fn run(board: &Board, suite: Suite, releases: Releases, cuts: Cuts, stop: &S
         cases: Vec::new(),
         trouble: None,
     };
+    let trouble = try_cases(board, suite.cases(cuts), releases, stop, &mut report.cases).err();
+    let exit_code = match &trouble {
+        Some(trouble) => trouble.exit_code(),
+        None => u8::from(!report.is_ok()),
+    };
+    report.trouble = trouble.map(|trouble| trouble.to_string());
+    (report, exit_code)
+}
+
+fn try_cases(
+    board: &Board,
+    cases: Vec<Case>,
+    releases: Releases,
+    stop: &Stop,
+    done: &mut Vec<Tried>,
+) -> Result<(), Trouble> {
+    let path = board.lock.clone().unwrap_or_else(|| Lock::usual_path(&board.name));
+    let lock = Lock::take(&board.name, &path)?;
+    if let Some(dead) = lock.left_by() {
+        eprintln!("took {} over from {dead}, which is dead", board.name);
+    }
+    let repository = releases.factory();
+    let contents = factory::flash_contents(board, &repository).map_err(Trouble::Usage)?;
     let mut scene = Scene {
         bench: Bench::set_up(board, stop.clone())?,
         releases,
@@ -44,26 +57,23 @@ pub fn run(board: &Board, suite: Suite, releases: Releases, cuts: Cuts, stop: &S
         undisturbed: None,
     };
     let mut trouble = None;
-    for case in suite.cases(cuts) {
+    for case in cases {
         eprintln!("… {}", case.name);
-        let (tried, halted) = attempt(&mut scene, case, &report.cases, trouble.as_ref());
+        let (tried, halted) = attempt(&mut scene, case, done, trouble.as_ref());
         if let Verdict::Failed(reason) = &tried.verdict {
             eprintln!("  failed: {reason}");
         }
-        report.cases.push(tried);
+        done.push(tried);
         trouble = trouble.or(halted);
     }
-    let left = scene.bench.leave();
-    if let Err(again) = &left {
-        eprintln!("the power of the board could not be restored: {again}");
+    match (trouble, scene.bench.leave()) {
+        (before, Err(cause)) => Err(Trouble::NoPower {
+            before: before.map(Box::new),
+            cause: Box::new(cause),
+        }),
+        (Some(trouble), Ok(())) => Err(trouble),
+        (None, Ok(())) => Ok(()),
     }
-    trouble = trouble.or(left.err());
-    let exit_code = match &trouble {
-        Some(trouble) => trouble.exit_code(),
-        None => u8::from(!report.is_ok()),
-    };
-    report.trouble = trouble.map(|trouble| trouble.to_string());
-    Ok((report, exit_code))
 }
 
 fn attempt(scene: &mut Scene, case: Case, before: &[Tried], trouble: Option<&Trouble>) -> (Tried, Option<Trouble>) {

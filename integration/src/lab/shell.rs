@@ -44,6 +44,8 @@ pub enum ShellFailure {
 pub struct Running {
     child: Child,
     errors: File,
+    /// How it ended, once that was seen. Its number is free from then on, and may be that of a stranger.
+    status: Option<ExitStatus>,
 }
 
 /// Runs a line to its end.
@@ -97,7 +99,11 @@ impl Running {
             .stdout(Stdio::piped())
             .stderr(errors.try_clone().map_err(ShellFailure::NotRun)?);
         let child = command.spawn().map_err(ShellFailure::NotRun)?;
-        Ok(Self { child, errors })
+        Ok(Self {
+            child,
+            errors,
+            status: None,
+        })
     }
 
     /// Its standard output; once.
@@ -105,9 +111,13 @@ impl Running {
         self.child.stdout.take()
     }
 
-    /// How it ended, if it did.
+    /// How it ended, if it did. What it left running is killed then.
     pub fn ended(&mut self) -> Option<ShellFailure> {
-        let status = self.child.try_wait().ok().flatten()?;
+        if self.status.is_none() {
+            self.status = Some(self.child.try_wait().ok().flatten()?);
+            end(&mut self.child);
+        }
+        let status = self.status?;
         let errors = self.errors.try_clone().ok()?;
         Some(ended(status, errors))
     }
@@ -115,7 +125,9 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        end(&mut self.child);
+        if self.status.is_none() {
+            end(&mut self.child);
+        }
     }
 }
 
@@ -219,6 +231,21 @@ mod tests {
         let pid = std::fs::read_to_string(&pid_file).unwrap().trim().to_owned();
         assert!(!is_gone(&pid));
         run_here(&format!("kill {pid}"), 5_000).unwrap();
+    }
+
+    #[test]
+    fn what_a_log_left_running_is_killed_when_its_end_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = Running::start("sleep 600 & echo $! > pid; exit 4", folder.path()).unwrap();
+        let failure = (0..2_000).find_map(|_| {
+            std::thread::sleep(Duration::from_millis(5));
+            log.ended()
+        });
+        assert_eq!(failure.unwrap().to_string(), "ended with 4");
+        let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();
+        assert!(is_gone(pid.trim()), "the child {pid} lives on");
+        // The end is seen once, and told as often as somebody asks.
+        assert!(log.ended().is_some());
     }
 
     #[test]

@@ -77,6 +77,14 @@ pub enum Trouble {
         /// The boards that there are.
         known: String,
     },
+    /// The board was left without power.
+    #[error("{}the power of the board could not be restored: {cause}", before.as_ref().map_or_else(String::new, |before| format!("{before}; and ")))]
+    NoPower {
+        /// What ended the run before.
+        before: Option<Box<Self>>,
+        /// Why giving power failed at last.
+        cause: Box<Self>,
+    },
     /// Nothing ever came over the serial line.
     #[error(
         "the serial line is dead: nothing came in {} s from `{line}`. Check the cable, the port and its speed, and that nobody \
@@ -131,6 +139,7 @@ impl Trouble {
             Self::Build(_)
             | Self::File { .. }
             | Self::LogEnded { .. }
+            | Self::NoPower { .. }
             | Self::Silent { .. }
             | Self::ToolMissing { .. }
             | Self::Verb { .. } => 3,

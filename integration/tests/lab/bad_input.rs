@@ -78,6 +78,11 @@ const WRONG_BOARDS: &[(&str, &str, &str)] = &[
         "[log]\nboot = \"{a\"\n[command]",
         "[log] `boot`: a `{` has no `}`",
     ),
+    (
+        "[command]",
+        "[values]\nserial = \"x\"\nport = \"/dev/ttyACM0\"\n[command]",
+        "board.toml:33: `port` in [values] is what the lab fills in itself",
+    ),
     ("[command]", "[commands]", "unknown field `commands`"),
     ("description", "description", ""),
 ];
@@ -202,6 +207,16 @@ fn wrong_arguments_are_said_before_the_board_is_touched() {
             "cannot write /no/such/folder/x",
         ),
         ([&run[..], &both, &["--set", "x"]].concat(), 2, "expected NAME=VALUE"),
+        (
+            [&run[..], &both, &["--set", "seriel=x"]].concat(),
+            2,
+            "--set seriel: the board file has no `seriel`",
+        ),
+        (
+            [&run[..], &both, &["--set", "url=x"]].concat(),
+            2,
+            "--set url: the lab fills that in itself",
+        ),
     ];
     for (arguments, exit, expected) in cases {
         let said = Said::of(&mut lab(&arguments));
@@ -215,6 +230,27 @@ fn wrong_arguments_are_said_before_the_board_is_touched() {
         );
         assert!(!fake.path("power").exists(), "{arguments:?}: the board was touched");
     }
+}
+
+#[test]
+fn values_are_given_in_place_of_those_of_the_file() {
+    let fake = Fake::talking();
+    fake.edit("cp {image} flashed", "cp {image} flashed; echo {serial} {hub} > used");
+    fake.edit("[command]", "[values]\nserial = \"of the file\"\n[command]");
+    let said = fake.run("smoke", &["--set", "serial=given", "--set", "hub=7"]);
+    assert_eq!(said.exit, 0, "{}", said.text);
+    assert_eq!(std::fs::read_to_string(fake.path("used")).unwrap(), "given 7\n");
+}
+
+/// Two runs have one lock, from wherever they are started.
+#[test]
+fn lock_lies_beside_the_board_file() {
+    let fake = Fake::talking();
+    let text = std::fs::read_to_string(fake.path("board.toml")).unwrap();
+    let absolute = fake.path("lock").display().to_string();
+    let text = text.replace(&absolute, "relay.lock");
+    let board = Board::parse(&fake.path("board.toml"), &text, &[]).unwrap();
+    assert_eq!(board.lock, Some(fake.path("relay.lock")));
 }
 
 #[test]

@@ -66,7 +66,7 @@ flash = "sh flash.sh {image} {url}"
 reset = "sh off.sh && sh on.sh"
 power_off = "sh off.sh"
 power_on = "sh on.sh"
-log = "exec tail -n 0 -f serial"
+log = "exec tail -n +1 -f serial"
 "#;
 
 /// The verbs of one that only talks.
@@ -76,7 +76,7 @@ flash = "cp {image} flashed"
 reset = "sh say.sh"
 power_off = "echo off > power"
 power_on = "echo on > power; sh say.sh"
-log = "exec tail -n 0 -f serial"
+log = "exec tail -n +1 -f serial"
 "#;
 
 const FLASH: &str = r#"
@@ -197,6 +197,8 @@ impl Fake {
     }
 
     fn command(&self, suite: &str, more: &[&str]) -> Command {
+        // The log is read from the beginning of this file, so that no line can come too early; what an earlier run left is gone.
+        self.write("serial", "");
         let mut command = lab(&["run", "--json", "--suite", suite, "--board"]);
         command.arg(self.path("board.toml"));
         command.arg("--old").arg(self.path("old.bin"));

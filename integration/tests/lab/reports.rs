@@ -68,11 +68,23 @@ fn junit_is_well_formed_and_counts() {
     let count = |name: &str| tags.iter().filter(|tag| *tag == name).count();
     assert_eq!(
         [count("testcase"), count("failure"), count("skipped"), count("script")],
-        [3, 1, 1, 0]
+        [4, 1, 1, 0]
     );
     assert!(
-        document.contains("tests=\"3\" failures=\"1\" errors=\"0\" skipped=\"1\" time=\"4.500\""),
+        document.contains("tests=\"4\" failures=\"1\" errors=\"1\" skipped=\"1\" time=\"4.500\""),
         "{document}"
+    );
+    assert!(
+        document.contains("<error message=\"it&apos;s over\" type=\"trouble\">it&apos;s over</error>"),
+        "{document}"
+    );
+    let quiet = junit::document(&Report {
+        trouble: None,
+        ..report()
+    });
+    assert!(
+        quiet.contains("tests=\"3\" failures=\"1\" errors=\"0\" skipped"),
+        "{quiet}"
     );
     assert!(document.contains("timestamp=\"2026-11-30T00:00:00\""), "{document}");
     assert!(document.contains("message=\"]]&gt; &amp; worse\""), "{document}");
@@ -132,4 +144,40 @@ fn run_writes_what_it_was_asked_for() {
             .map(|line| line.trim_start().len() > 5),
         Some(true)
     );
+}
+
+/// The report of another run is whole until there is a new one; a run that did not come to its first case has one, too.
+#[test]
+fn report_is_replaced_at_the_end_and_has_early_trouble() {
+    let fake = Fake::talking();
+    let xml = fake.path("junit.xml");
+    let xml_text = xml.display().to_string();
+    std::fs::write(&xml, "the report of another run").unwrap();
+    // The report must not be touched when the board is; a verb sees that.
+    fake.edit("power_off = \"", "power_off = \"cp junit.xml seen; ");
+    let said = fake.run("smoke", &["--junit", &xml_text]);
+    assert_eq!(said.exit, 0, "{}", said.text);
+    assert_eq!(
+        std::fs::read_to_string(fake.path("seen")).unwrap(),
+        "the report of another run"
+    );
+    assert!(std::fs::read_to_string(&xml).unwrap().contains("tests=\"4\""));
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("[network]\nlisten = \"{}\"\n[command]", taken.local_addr().unwrap());
+    fake.edit("[command]", &listen);
+    let said = fake.run("smoke", &["--junit", &xml_text]);
+    assert_eq!(said.exit, 5, "{}", said.text);
+    let report = std::fs::read_to_string(&xml).unwrap();
+    assert!(
+        report.contains("tests=\"1\" failures=\"0\" errors=\"1\"") && report.contains("Change `listen`"),
+        "{report}"
+    );
+    let names = std::fs::read_dir(xml.parent().unwrap()).unwrap();
+    let hidden = names.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.'));
+    assert_eq!(hidden.count(), 0, "something is left");
+    // What is no file is written to, and stays what it is.
+    let said = fake.run("smoke", &["--junit", "/dev/null"]);
+    assert_eq!(said.exit, 5, "{}", said.text);
+    assert!(!std::path::Path::new("/dev/null").metadata().unwrap().is_file());
 }

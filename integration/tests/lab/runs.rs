@@ -158,6 +158,117 @@ fn verb_that_hangs_or_fails_ends_the_run() {
     }
 }
 
+/// A verb that is killed half way may have done anything to the power, and what fails once may work again.
+#[test]
+fn power_is_given_again_after_verbs_that_fail_half_way() {
+    let once = "test -f tried || { touch tried; FAIL; }; echo on > power; sh say.sh";
+    let rows = [
+        (
+            "flash = \"cp {image} flashed\"",
+            "flash = \"echo off > power; sleep 600\"\ntimeouts.flash = 0.5".to_owned(),
+        ),
+        (
+            "reset = \"sh say.sh\"",
+            "reset = \"echo off > power; exit 1\"".to_owned(),
+        ),
+        (
+            "power_on = \"echo on > power; sh say.sh\"",
+            format!("power_on = \"{}\"", once.replace("FAIL", "exit 1")),
+        ),
+        (
+            "power_on = \"echo on > power; sh say.sh\"",
+            format!(
+                "power_on = \"{}\"\ntimeouts.power_on = 2",
+                once.replace("FAIL", "sleep 600")
+            ),
+        ),
+    ];
+    for (from, to) in rows {
+        let fake = Fake::talking();
+        fake.edit(from, &to);
+        let said = fake.run("smoke", &[]);
+        assert_eq!(said.exit, 3, "{}", said.text);
+        assert!(fake.has_power(), "{to}: {}", said.text);
+        assert!(!said.text.contains("could not be restored"), "{}", said.text);
+    }
+}
+
+#[test]
+fn board_that_stays_without_power_is_said() {
+    let fake = Fake::talking();
+    fake.edit("power_on = \"echo on > power", "power_on = \"echo x >> tries; exit 7");
+    let said = fake.run("smoke", &[]);
+    assert_eq!(said.exit, 3, "{}", said.text);
+    let error = said.object["error"].as_str().unwrap_or_default();
+    assert!(
+        error.starts_with("`power_on` failed") && error.contains("; and the power of the board could not be restored"),
+        "{}",
+        said.text
+    );
+    // Once for the case, and three times to leave it with power.
+    let tries = std::fs::read_to_string(fake.path("tries")).unwrap();
+    assert_eq!(tries.lines().count(), 4, "{}", said.text);
+}
+
+#[test]
+fn interrupted_run_says_that_the_board_has_no_power() {
+    let fake = Fake::talking();
+    fake.edit("off_s = 0.05", "off_s = 3600");
+    fake.edit("power_on = \"", "power_on = \"test -f dead && exit 7; ");
+    let first = fake.begin("smoke");
+    wait_until("the run rests", || !fake.has_power() && fake.path("power").is_file());
+    fake.write("dead", "");
+    let killed = Command::new("kill").arg(first.id().to_string()).status().unwrap();
+    assert!(killed.success());
+    let output = first.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(
+        text.contains("interrupted before its end; and the power of the board could not be restored"),
+        "{text}"
+    );
+}
+
+/// A board in a loop says more than anybody reads; its time ends as that of any other, and nobody keeps all of it.
+#[test]
+fn board_that_never_keeps_silent_has_no_more_time() {
+    let fake = Fake::talking();
+    fake.edit("boot_s = 20", "boot_s = 0.5");
+    fake.edit("log = \"exec tail -n +1 -f serial\"", "log = \"exec yes\"");
+    let started = Instant::now();
+    let said = fake.run("smoke", &[]);
+    assert!(started.elapsed() < Duration::from_secs(60));
+    let seen = said.seen(1);
+    assert_eq!((said.exit, said.verdicts().as_str()), (1, "pfss"), "{seen}");
+    assert!(seen.contains("did not come in 0.5 s; the last line is `y`"), "{seen}");
+    let log = said.object["cases"][1]["log"].as_array().unwrap();
+    assert!(log.len() <= 4_001, "{} lines", log.len());
+    assert!(
+        log[1_000].as_str().unwrap().contains("lines are left out here"),
+        "{}",
+        log[1_000]
+    );
+}
+
+/// What a board said before a cut does not count as after it, even if it comes late.
+#[test]
+fn late_lines_from_before_a_cut_do_not_count() {
+    let fake = Fake::talking();
+    fake.edit("boot_s = 20", "boot_s = 4");
+    fake.edit("off_s = 0.05", "off_s = 1.5");
+    fake.edit("reset = \"", "reset = \"touch last; ");
+    fake.edit(
+        "power_off = \"echo off > power\"",
+        "power_off = \"echo off > power; (sleep 0.2; sh say.sh) > late 2>&1 &\"",
+    );
+    fake.edit(
+        "power_on = \"echo on > power; sh",
+        "power_on = \"echo on > power; test -f last || sh",
+    );
+    let said = fake.run("smoke", &[]);
+    assert_eq!((said.exit, said.verdicts().as_str()), (1, "pppf"), "{}", said.text);
+}
+
 #[test]
 fn dead_serial_line_is_said() {
     let fake = Fake::talking();
@@ -167,7 +278,7 @@ fn dead_serial_line_is_said() {
     assert_eq!(said.exit, 3, "{}", said.text);
     assert!(
         said.seen(1)
-            .contains("nothing came in 0.3 s from `exec tail -n 0 -f serial`"),
+            .contains("nothing came in 0.3 s from `exec tail -n +1 -f serial`"),
         "{}",
         said.text
     );
@@ -179,7 +290,7 @@ fn log_that_ends_is_opened_again_and_then_said() {
     let fake = Fake::talking();
     fake.edit("boot_s = 20", "boot_s = 0.7");
     fake.edit(
-        "log = \"exec tail -n 0 -f serial\"",
+        "log = \"exec tail -n +1 -f serial\"",
         "log = \"echo x >> tries; cat absent\"",
     );
     let said = fake.run("smoke", &[]);
