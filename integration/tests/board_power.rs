@@ -18,6 +18,7 @@ use tuffet_integration::life::Moment;
 use tuffet_integration::nor::{Kind, Random};
 use tuffet_integration::server::Server;
 use tuffet_integration::site::Fault;
+use tuffet_no_std_client::flash::Xip;
 use tuffet_no_std_client::patch::SmallState;
 use tuffet_no_std_client::tuf::SmallEd25519;
 use tuffet_no_std_client::wire::UnixSeconds;
