@@ -1,6 +1,6 @@
 //! A report as JUnit XML, for machines that show tests.
 
-use super::report::{Report, Verdict};
+use super::report::{Report, Tried, Verdict};
 use std::fmt::Write as _;
 
 /// The report as a document with one suite.
@@ -42,31 +42,7 @@ pub fn document(report: &Report) -> String {
     }
     text.push_str("    </properties>\n");
     for case in &report.cases {
-        let _ = writeln!(
-            text,
-            "    <testcase name=\"{}\" classname=\"{name}\" time=\"{:.3}\">",
-            escaped(&case.name),
-            case.seconds
-        );
-        match &case.verdict {
-            Verdict::Passed(_) => {}
-            Verdict::Failed(reason) => {
-                let reason = escaped(reason);
-                let _ = writeln!(
-                    text,
-                    "      <failure message=\"{reason}\" type=\"failed\">{reason}</failure>"
-                );
-            }
-            Verdict::Skipped(reason) => {
-                let _ = writeln!(text, "      <skipped message=\"{}\"/>", escaped(reason));
-            }
-        }
-        let mut log: Vec<String> = case.log.iter().map(ToString::to_string).collect();
-        if let Verdict::Passed(seen) = &case.verdict {
-            log.insert(0, seen.clone());
-        }
-        let _ = writeln!(text, "      <system-out>{}</system-out>", escaped(&log.join("\n")));
-        text.push_str("    </testcase>\n");
+        test_case(&mut text, &name, case);
     }
     if let Some(trouble) = &report.trouble {
         let trouble = escaped(trouble);
@@ -78,6 +54,34 @@ pub fn document(report: &Report) -> String {
     }
     text.push_str("  </testsuite>\n</testsuites>\n");
     text
+}
+
+fn test_case(text: &mut String, name: &str, case: &Tried) {
+    let _ = writeln!(
+        text,
+        "    <testcase name=\"{}\" classname=\"{name}\" time=\"{:.3}\">",
+        escaped(&case.name),
+        case.seconds
+    );
+    match &case.verdict {
+        Verdict::Passed(_) => {}
+        Verdict::Failed(reason) => {
+            let reason = escaped(reason);
+            let _ = writeln!(
+                text,
+                "      <failure message=\"{reason}\" type=\"failed\">{reason}</failure>"
+            );
+        }
+        Verdict::Skipped(reason) => {
+            let _ = writeln!(text, "      <skipped message=\"{}\"/>", escaped(reason));
+        }
+    }
+    let mut log: Vec<String> = case.log.iter().map(ToString::to_string).collect();
+    if let Verdict::Passed(seen) = &case.verdict {
+        log.insert(0, seen.clone());
+    }
+    let _ = writeln!(text, "      <system-out>{}</system-out>", escaped(&log.join("\n")));
+    text.push_str("    </testcase>\n");
 }
 
 /// Text as XML holds it: a serial line may bring any character, and XML does not allow all of them, not even escaped.
