@@ -116,8 +116,7 @@ fn operations_of(start: &RefCell<Part>) -> usize {
     let flash = start.clone();
     flash.borrow_mut().take_tally();
     boot(&flash).unwrap();
-    let operations = flash.borrow().tally().operations();
-    operations
+    flash.into_inner().tally().operations()
 }
 
 /// A unit that is stuck from the beginning on, whichever of the staged place or the journal it is.

@@ -71,9 +71,8 @@ impl<const WRITE: usize> Device<WRITE> {
         let bytes = image(1, units);
         contents[map.slots.running.start as usize..][..bytes.len()].copy_from_slice(&bytes);
         let device = Self::with_contents(contents);
-        let mut records = device.storage().boot_records().unwrap();
-        records.provision(placed(Slot::A, &bytes)).unwrap();
-        drop(records);
+        let records = device.storage().boot_records();
+        records.unwrap().provision(placed(Slot::A, &bytes)).unwrap();
         device
     }
 
