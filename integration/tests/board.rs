@@ -14,6 +14,8 @@ use tuffet_integration::site::Fault;
 use tuffet_integration::vendor::Vendor;
 
 const NOW: u64 = 1_800_000_000;
+/// Lines that the board may say until the power goes as ordered.
+const LINES_MAX: usize = 200;
 
 /// A product at release 1.0.0, its server, and a board that runs it.
 struct Scene {
@@ -177,12 +179,8 @@ fn power_cut_inside_a_flash_operation_costs_no_more_than_time() {
         let operation = 5 + 317 * index as u32;
         let seed = 1 + index as u32;
         scene.board.power_on(Some(Cut { operation, tear, seed }));
-        let off = loop {
-            if let Err(off) = scene.board.next_within(Duration::from_secs(60)) {
-                break off;
-            }
-        };
-        let PowerOff { last } = off;
+        let off = (0..LINES_MAX).find_map(|_| scene.board.next_within(Duration::from_secs(60)).err());
+        let PowerOff { last } = off.unwrap_or_else(|| panic!("the power stays:\n{}", scene.board.said()));
         assert_eq!(
             last.unwrap().number("operation"),
             u64::from(operation),

@@ -64,13 +64,18 @@ const MUTANTS: &[Mutant] = &[
         name: "progress-before-page",
         what: "a step of an exchange is marked as done before it is",
         file: (CLIENT, "flash/swap/exchange.rs"),
-        edits: &[(
-            "        copy(&mut storage.region(from), &mut storage.region(to), to.bytes, pet)?;\n        journal.note(pet)?;\n",
-            "        let early = crate::is_mutant(\"progress-before-page\");\n        if early {\n            \
-             journal.note(pet)?;\n        }\n        \
-             copy(&mut storage.region(from), &mut storage.region(to), to.bytes, pet)?;\n        \
-             if !early {\n            journal.note(pet)?;\n        }\n",
-        )],
+        edits: &[
+            (
+                "        let copied = copy(",
+                "        if crate::is_mutant(\"progress-before-page\") {\n            journal.note(pet)?;\n        }\n        \
+                 let copied = copy(",
+            ),
+            (
+                "        journal.note(pet)?;\n    }\n    journal.close(pet)\n",
+                "        if !crate::is_mutant(\"progress-before-page\") {\n            journal.note(pet)?;\n        }\n    }\n    \
+                 journal.close(pet)\n",
+            ),
+        ],
     },
     Mutant {
         name: "magic-without-checksum",
@@ -260,5 +265,23 @@ impl Told {
             tried: number("tried"),
             first: first.next().unwrap_or_default().replace('\n', " "),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Noticed by the unit tests, and not after a whole build.
+    #[test]
+    fn what_is_edited_stands_once_in_the_tree() {
+        let root = workspace::root().unwrap();
+        for mutant in MUTANTS {
+            let (folder, name) = mutant.file;
+            let text = std::fs::read_to_string(root.join(folder).join(name)).unwrap();
+            for (old, _) in mutant.edits {
+                assert_eq!(text.matches(old).count(), 1, "{}: {old:?}", mutant.name);
+            }
+        }
     }
 }
