@@ -249,7 +249,9 @@ impl<S: Layout> Device for Small<S> {
     }
 
     fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        at_rest::files(&self.storage(), self.flash.borrow().contents().to_vec())
+        // The flash is free again when its files are looked for.
+        let contents = self.flash.borrow().contents().to_vec();
+        at_rest::files(&self.storage(), contents)
     }
 
     fn tamper(&mut self, file: &str, edit: &dyn Fn(&mut Vec<u8>)) {
