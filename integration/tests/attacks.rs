@@ -88,7 +88,7 @@ fn every_row_holds_on_a_small_device() {
 }
 
 /// Of how many rows one is run on the board, if nobody asks for more: a row takes seconds.
-const BOARD_SAMPLE: usize = 6;
+const BOARD_SAMPLE: usize = 12;
 
 /// The rows that a small device can have, with faults of HTTP, which the board has too. All of them if `TUFFET_DEEP` is set.
 #[test]
