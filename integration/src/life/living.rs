@@ -13,10 +13,6 @@ use tuffet_no_std_client::{Outcome, Stop};
 /// Boots in which a device must come to rest.
 const BOOTS_MAX: usize = 16;
 
-/// Accesses after the power went. An exchange that fails asks the boot record once which image is to be kept, and tries to note in
-/// the journal that it goes on elsewhere; all of that fails, and that is the end.
-pub const ACCESSES_MAX: usize = 4;
-
 /// The power is off.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Off;
@@ -78,7 +74,7 @@ impl<'s, S: Layout> Life<'s, S> {
     /// When something is not as it must be.
     pub fn power_on(&mut self) {
         let accesses = self.device.flash().borrow().accesses_after_cut();
-        assert!(accesses <= ACCESSES_MAX, "{accesses} accesses after the power went");
+        assert!(accesses <= S::ACCESSES_MAX, "{accesses} accesses after the power went");
         self.device.flash().borrow_mut().power_on();
         self.look();
     }

@@ -24,7 +24,7 @@ mod parallel;
 mod recorded;
 mod scenario;
 
-pub use living::{ACCESSES_MAX, Life, Off, Rest, Spent};
+pub use living::{Life, Off, Rest, Spent};
 pub use moment::Moment;
 pub use parallel::Findings;
 pub use recorded::{Recorded, Recovered, recovered, wear_table};

@@ -1,7 +1,8 @@
 //! A part that only boots: boot record, slots and journal, with two short images. It is small enough for all pairs of cuts, and
 //! its geometry is free.
 
-use crate::life::{ACCESSES_MAX, Fate, Life, Scenario, short_trial};
+use crate::device::small::Layout;
+use crate::life::{Fate, Life, Scenario, short_trial};
 use crate::nor::{Cut, Journal, Nor, NorError, Tear};
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
@@ -29,6 +30,8 @@ type Records<'f, const WRITE: usize> = BootRecords<Region<'f, Part<WRITE>>>;
 pub trait Short: Strategy + Copy + Send + Sync + 'static {
     /// Its name.
     const NAME: &str;
+    /// Accesses that may follow the power's going.
+    const ACCESSES_MAX: usize;
 
     /// Behind the boot record.
     fn laid_out(write_bytes: u32) -> Self;
@@ -39,6 +42,7 @@ pub trait Short: Strategy + Copy + Send + Sync + 'static {
 
 impl Short for Xip {
     const NAME: &str = "xip";
+    const ACCESSES_MAX: usize = <Self as Layout>::ACCESSES_MAX;
 
     fn laid_out(_: u32) -> Self {
         let bytes = SLOT_UNITS * UNIT;
@@ -56,6 +60,7 @@ impl Short for Xip {
 
 impl Short for Swap {
     const NAME: &str = "swap";
+    const ACCESSES_MAX: usize = <Self as Layout>::ACCESSES_MAX;
 
     fn laid_out(write_bytes: u32) -> Self {
         let bytes = SLOT_UNITS * UNIT;
@@ -247,7 +252,7 @@ impl<S: Short> Boots<S> {
         flash.borrow_mut().cut_at(Cut { operation, tear });
         let is_cut = self.live(flash).is_err();
         let accesses = flash.borrow().accesses_after_cut();
-        assert!(accesses <= ACCESSES_MAX, "{accesses} accesses after the power went");
+        assert!(accesses <= S::ACCESSES_MAX, "{accesses} accesses after the power went");
         flash.borrow_mut().power_on();
         is_cut
     }

@@ -16,6 +16,9 @@ pub const MAP: Map<Xip> = map(SLOT_BYTES, 2 * KIB);
 
 /// A strategy, laid out on the simulated part.
 pub trait Layout: Strategy + Copy + Send + Sync + 'static {
+    /// Accesses that may follow the power's going.
+    const ACCESSES_MAX: usize;
+
     /// Slots of this length, from here on.
     fn laid_out(start: u32, slot_bytes: u32) -> Self;
 
@@ -27,6 +30,8 @@ pub trait Layout: Strategy + Copy + Send + Sync + 'static {
 }
 
 impl Layout for Xip {
+    const ACCESSES_MAX: usize = 0;
+
     fn laid_out(start: u32, slot_bytes: u32) -> Self {
         beside_each_other(start, slot_bytes)
     }
@@ -41,6 +46,10 @@ impl Layout for Xip {
 }
 
 impl Layout for Swap {
+    /// An exchange that fails asks the boot record once which image is to be kept, and tries to note in the journal that it goes on
+    /// elsewhere; all of that fails, and that is the end.
+    const ACCESSES_MAX: usize = 4;
+
     fn laid_out(start: u32, slot_bytes: u32) -> Self {
         let staged = Span::new(start + slot_bytes, slot_bytes + KIB);
         Self {
