@@ -31,7 +31,7 @@
 //! | `tuffet time took_us=90000 waited_us=40000` | application | before `update`: how long it took, and how much of that it waited for the network |
 //! | `tuffet flash violation=NAME offset=4096` | any | the program broke a rule of NOR flash; the machine stops |
 //! | `tuffet cut operation=17` | any | the power was cut as ordered; the machine stops |
-//! | `tuffet panic file=NAME line=7` | any | a bug; the watchdog resets the board. A bootloader does not say where |
+//! | `tuffet panic in=21053c58 in=2104e0f2` | any | a bug; the watchdog resets the board. The addresses are in the functions that called each other, the innermost first; the program's symbols name them. A bootloader does not say where |
 //! | `tuffet fault` | any | a fault of the processor; the watchdog resets the board |
 #![no_std]
 

@@ -66,6 +66,16 @@ impl Line {
         self
     }
 
+    /// A name and an address, in eight hexadecimal digits.
+    pub fn with_address(self, name: &str, address: u32) -> Self {
+        self.name(name);
+        for shift in (0..u32::BITS).step_by(4).rev() {
+            let digit = (address >> shift & 0xF) as u8;
+            send(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
+        }
+        self
+    }
+
     /// A name and a version.
     pub fn with_version(self, name: &str, numbers: [u32; 3]) -> Self {
         self.name(name);

@@ -1,5 +1,6 @@
-//! How much of its RAM a program uses: the stack is painted at the start, and looked at later.
+//! How much of its RAM a program uses: the stack is painted at the start, and looked at later. And who called whom.
 
+use core::arch::asm;
 use tuffet_emulated::gauge::stack_pointer;
 
 const PAINT: u32 = 0xC0DE_C0DE;
@@ -47,6 +48,49 @@ impl Stack {
     pub fn left(&self) -> u32 {
         let top = &raw const stack_top as usize;
         (top - bottom()) as u32 - self.deepest()
+    }
+}
+
+/// Most callers that are looked for.
+const CALLERS_MAX: u8 = 8;
+
+/// Where the functions go on that called this one, the nearest first. The compiler keeps on this processor, in every function that
+/// calls one, the frame pointer of its caller and the address behind the call.
+pub struct Callers {
+    frame: usize,
+    left: u8,
+}
+
+impl Callers {
+    /// The callers of the function in which this stands.
+    #[inline(always)]
+    pub fn of_this() -> Self {
+        let frame;
+        // SAFETY: reads a register.
+        unsafe {
+            asm!("mov {}, r7", out(reg) frame, options(nomem, nostack, preserves_flags));
+        }
+        Self {
+            frame,
+            left: CALLERS_MAX,
+        }
+    }
+}
+
+impl Iterator for Callers {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let frame = self.frame;
+        self.left = self.left.checked_sub(1)?;
+        // Whoever called first may have left anything there.
+        if !frame.is_multiple_of(4) || !(stack_pointer()..&raw const stack_top as usize - 4).contains(&frame) {
+            return None;
+        }
+        // SAFETY: two words of the stack.
+        let [caller, address] = unsafe { (frame as *const [u32; 2]).read_volatile() };
+        self.frame = caller as usize;
+        Some(address)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Where a program begins, and how it hands over to another one.
 
 use crate::serial::{self, Line};
+use crate::stack::Callers;
 use core::arch::{asm, global_asm};
-use core::panic::Location;
 use tuffet_emulated::host;
 
 use crate::register::Register;
@@ -133,36 +133,41 @@ extern "C" fn fault() -> ! {
     wait_for_reset()
 }
 
-/// Lets a program that panics say where, and wait for the watchdog.
+/// Lets a program that panics say which functions it was in, and wait for the watchdog. The text of a panic and its line in the
+/// source would stand in flash for every place that may panic, with the code that hands them over: nine thousand bytes of an
+/// application, for what an address says too.
 #[macro_export]
 macro_rules! tell_panics {
     () => {
         #[panic_handler]
-        fn panic(info: &::core::panic::PanicInfo<'_>) -> ! {
-            $crate::start::panicked(info.location())
+        fn panic(_: &::core::panic::PanicInfo<'_>) -> ! {
+            $crate::start::panicked(true)
         }
     };
 }
 
-/// The same for a program that has to be small: it says only that it panicked. Then the texts of all panics, the code that
-/// makes them and the names of files go; they take two thousand bytes.
+/// The same for a program that has to be small: it says only that it panicked.
 #[macro_export]
 macro_rules! shorten_panics {
     () => {
         #[panic_handler]
         fn panic(_: &::core::panic::PanicInfo<'_>) -> ! {
-            $crate::start::panicked(None)
+            $crate::start::panicked(false)
         }
     };
 }
 
-/// Says that the program panicked, and waits for the watchdog.
-pub fn panicked(place: Option<&Location<'_>>) -> ! {
+/// Says that the program panicked, and where if it `tells`, and waits for the watchdog.
+#[inline(always)]
+pub fn panicked(tells: bool) -> ! {
     serial::send(b'\n');
-    let line = Line::of("panic");
-    if let Some(place) = place {
-        line.with("file", place.file()).with_number("line", place.line());
+    let mut line = Line::of("panic");
+    if tells {
+        for address in Callers::of_this() {
+            line = line.with_address("in", address);
+        }
     }
+    drop(line);
     wait_for_reset()
 }
 
