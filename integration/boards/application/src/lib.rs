@@ -14,4 +14,5 @@ mod stream;
 
 pub use life::run;
 
+tuffet_mps2::small_memory!();
 tuffet_mps2::tell_panics!();
