@@ -14,5 +14,6 @@ mod stream;
 
 pub use life::run;
 
+tuffet_mps2::small_division!();
 tuffet_mps2::small_memory!();
 tuffet_mps2::tell_panics!();

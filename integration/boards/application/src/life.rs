@@ -203,7 +203,7 @@ fn wait_until_due(control: Control, cycle: u32, clock: &Clock, due_at: UnixSecon
 
 /// Seconds since 1970, or since the start.
 fn now(clock: &Clock) -> UnixSeconds {
-    UnixSeconds::new(clock.seconds().unwrap_or_else(|| clock.uptime_us() / 1_000_000))
+    UnixSeconds::new(clock.seconds().unwrap_or_else(|| u64::from(clock.uptime_s())))
 }
 
 /// For ports and sequence numbers of connections: another one for each device and each start, where there is a clock.

@@ -9,6 +9,7 @@
 
 mod clock;
 mod control;
+mod division;
 #[cfg(feature = "ethernet")]
 mod lan9118;
 mod memory;
