@@ -97,19 +97,20 @@ impl<'b> Network<'b> {
         self.sockets.get_mut(self.connection)
     }
 
-    /// Moves packets until the connection has something to say.
-    fn wait<T>(&mut self, mut ready: impl FnMut(&mut tcp::Socket<'b>) -> Option<T>) -> Result<T, Broken> {
+    /// Moves packets until the connection is ready.
+    fn wait(&mut self, is_ready: fn(&tcp::Socket<'_>) -> bool) -> Result<&mut tcp::Socket<'b>, Broken> {
         let began = self.clock.uptime_us();
         loop {
             self.poll();
-            let now = self.clock.uptime_us();
-            if let Some(answer) = ready(self.socket()) {
-                self.waited_us += now - began;
-                return Ok(answer);
-            }
-            if now - began > PATIENCE_US {
-                self.waited_us += now - began;
-                self.socket().abort();
+            let went_by_us = self.clock.uptime_us() - began;
+            let is_over = is_ready(self.socket());
+            if is_over || went_by_us > PATIENCE_US {
+                self.waited_us += went_by_us;
+                let socket = self.socket();
+                if is_over {
+                    return Ok(socket);
+                }
+                socket.abort();
                 return Err(Broken::Silent);
             }
         }
@@ -128,11 +129,11 @@ impl<'b> Network<'b> {
         let socket = self.sockets.get_mut::<tcp::Socket<'b>>(self.connection);
         let begun = socket.connect(self.interface.context(), server, port);
         begun.map_err(|_| Broken::Closed)?;
-        self.wait(|socket| match socket.state() {
-            tcp::State::SynSent | tcp::State::SynReceived => None,
-            tcp::State::Closed => Some(Err(Broken::Closed)),
-            _ => Some(Ok(())),
-        })?
+        let socket = self.wait(|socket| !matches!(socket.state(), tcp::State::SynSent | tcp::State::SynReceived))?;
+        match socket.state() {
+            tcp::State::Closed => Err(Broken::Closed),
+            _ => Ok(()),
+        }
     }
 
     /// Closes the connection at once.
@@ -144,30 +145,21 @@ impl<'b> Network<'b> {
 
     /// Brings bytes, at least one; 0 when the other side has said all.
     pub fn receive(&mut self, space: &mut [u8]) -> Result<usize, Broken> {
-        self.wait(|socket| {
-            if socket.can_recv() {
-                return Some(socket.recv_slice(space).map_err(|_| Broken::Closed));
-            }
-            if socket.may_recv() {
-                return None;
-            }
-            // The other side is done in good order, or it has broken off.
-            let is_done = matches!(
-                socket.state(),
-                tcp::State::CloseWait | tcp::State::LastAck | tcp::State::TimeWait
-            );
-            Some(if is_done { Ok(0) } else { Err(Broken::Closed) })
-        })?
+        let socket = self.wait(|socket| socket.can_recv() || !socket.may_recv())?;
+        if socket.can_recv() {
+            return socket.recv_slice(space).map_err(|_| Broken::Closed);
+        }
+        // The other side is done in good order, or it has broken off.
+        match socket.state() {
+            tcp::State::CloseWait | tcp::State::LastAck | tcp::State::TimeWait => Ok(0),
+            _ => Err(Broken::Closed),
+        }
     }
 
     /// Takes bytes to be sent, and says how many.
     pub fn send(&mut self, bytes: &[u8]) -> Result<usize, Broken> {
-        self.wait(|socket| {
-            if socket.can_send() {
-                return Some(socket.send_slice(bytes).map_err(|_| Broken::Closed));
-            }
-            (!socket.may_send()).then_some(Err(Broken::Closed))
-        })?
+        let socket = self.wait(|socket| socket.can_send() || !socket.may_send())?;
+        socket.send_slice(bytes).map_err(|_| Broken::Closed)
     }
 }
 
