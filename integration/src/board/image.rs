@@ -7,8 +7,6 @@ use tuffet_boot::Slot;
 
 /// Images are filled up to whole units of so many bytes.
 const UNIT_BYTES: usize = 16;
-/// How much of the filler is another one in each version.
-const NEWS_BYTES: usize = 1_536;
 
 /// The application for a slot, as this version, behaving so.
 ///
@@ -31,7 +29,7 @@ pub fn image(firmware: &Firmware, slot: Slot, version: &str, behaviour: Behaviou
     text[..version.len()].copy_from_slice(version.as_bytes());
     block[field::BEHAVIOUR].copy_from_slice(&behaviour.number().to_le_bytes());
     let news = (0_u32..).flat_map(|block| Sha256::digest(format!("{version} {block}")));
-    for (place, byte) in block[field::FILLER][..NEWS_BYTES].iter_mut().zip(news) {
+    for (place, byte) in block[field::FILLER].iter_mut().zip(news) {
         *place = byte;
     }
     image

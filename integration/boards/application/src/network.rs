@@ -47,11 +47,12 @@ pub enum Broken {
 
 impl Buffers<'_> {
     /// Empty ones.
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             receive: [0; RECEIVE_BYTES],
             send: [0; SEND_BYTES],
-            sockets: [SocketStorage::EMPTY; 1],
+            // Not the constant: that would stand in flash, with all the room for a socket.
+            sockets: [SocketStorage::default()],
         }
     }
 }

@@ -6,14 +6,14 @@
 //! 16    version (16): text, filled up with zeros
 //! 32    behaviour (4): 0 good, 1 hangs at its start, 2 fails its self test, 3 finds no network chip
 //! 36    zeros (12)
-//! 48    filler (2,000): whatever the host likes, so that a delta has something to bring
+//! 48    filler (1,536): whatever the host likes, so that a delta has something to bring
 //! ```
 
 /// At the beginning of a block.
 pub const MAGIC: [u8; 16] = *b"tuffet-image-00\n";
 
 /// Bytes of a block.
-pub const BLOCK_BYTES: usize = 2048;
+pub const BLOCK_BYTES: usize = 1_584;
 
 /// Where fields stand in a block.
 pub mod field {
