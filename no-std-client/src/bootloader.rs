@@ -10,12 +10,13 @@
 //! record stops: what it says is not guessed.
 
 use crate::driver::Stop;
-use crate::flash::{FlashFile, RegionError, Span, Storage, Strategy};
-use crate::hashed::Hashed;
-use embedded_storage::nor_flash::NorFlash;
+use crate::flash::{RegionError, Span, Storage, Strategy};
+use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
+use sha2::{Digest as _, Sha256};
 use tuffet_boot::{Boot, BootRecords, Image, Other, Placed, Recovery, Run, Slot, State};
-use tuffet_wire::Document as _;
 
+/// Bytes that are hashed at once.
+const PIECE_BYTES: usize = 128;
 /// How often a slot is brought to where it runs: one error of the flash alone ends no trial.
 const TRIES_MAX: u8 = 2;
 
@@ -158,13 +159,19 @@ pub(crate) fn holds_at<F: NorFlash, S>(
     if image.length > span.bytes {
         return Ok(false);
     }
-    let mut file = FlashFile::new(storage.region(span), image.length);
-    let mut hashed = Hashed::new(&mut file);
+    let mut region = storage.region(span);
+    let mut hasher = Sha256::new();
+    let mut piece = [0; PIECE_BYTES];
     let mut offset = 0_u32;
     while offset < image.length {
-        let read_bytes = hashed.chunk(offset)?.len();
-        offset = offset.saturating_add(u32::try_from(read_bytes).unwrap_or(u32::MAX));
+        let left = usize::try_from(image.length.saturating_sub(offset)).unwrap_or(PIECE_BYTES);
+        let count = left.min(PIECE_BYTES);
+        // A read unit that does not divide a piece is longer than any part has.
+        let target = piece.get_mut(..count.next_multiple_of(F::READ_SIZE.max(1)));
+        region.read(offset, target.ok_or(RegionError::OutOfBounds)?)?;
+        hasher.update(piece.get(..count).unwrap_or_default());
+        offset = offset.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         pet();
     }
-    Ok(hashed.finish()? == image.digest)
+    Ok(hasher.finalize().as_slice() == image.digest)
 }

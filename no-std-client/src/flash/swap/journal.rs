@@ -120,7 +120,7 @@ struct Begin {
 
 impl<'f, F: NorFlash> Journal<'f, F> {
     /// Reads both areas.
-    pub(super) fn open(storage: &Storage<'f, F, Swap>, pet: &mut impl FnMut()) -> Result<Self, RegionError<F::Error>> {
+    pub(super) fn open(storage: &Storage<'f, F, Swap>, pet: &mut dyn FnMut()) -> Result<Self, RegionError<F::Error>> {
         let Span { start, bytes } = storage.map().slots.journal;
         let mut journal = Self {
             region: storage.region(Span::new(start, bytes)),
@@ -159,7 +159,7 @@ impl<'f, F: NorFlash> Journal<'f, F> {
         &mut self,
         exchange: Exchange,
         done: u16,
-        pet: &mut impl FnMut(),
+        pet: &mut dyn FnMut(),
     ) -> Result<(), RegionError<F::Error>> {
         let (area, sequence) = self.newest.map_or((Area::First, 0), |newest| {
             (newest.area.other(), newest.begin.sequence.wrapping_add(1))
@@ -179,7 +179,7 @@ impl<'f, F: NorFlash> Journal<'f, F> {
 
     /// Sees to it that the next mark can be written, and that the one before it stands for good. Before the step, so that
     /// what is read of the old area cannot be older than what is done.
-    pub(super) fn prepare(&mut self, pet: &mut impl FnMut()) -> Result<(), RegionError<F::Error>> {
+    pub(super) fn prepare(&mut self, pet: &mut dyn FnMut()) -> Result<(), RegionError<F::Error>> {
         let newest = self.newest.ok_or(RegionError::Unsettled)?;
         let Newest { area, begin, done } = newest;
         let is_free = is_blank(self.read(area, mark_place(done))?.as_slice());
@@ -198,7 +198,7 @@ impl<'f, F: NorFlash> Journal<'f, F> {
     }
 
     /// Marks the next step as done. A place that does not keep its mark costs the area: the exchange goes on in the other one.
-    pub(super) fn note(&mut self, pet: &mut impl FnMut()) -> Result<(), RegionError<F::Error>> {
+    pub(super) fn note(&mut self, pet: &mut dyn FnMut()) -> Result<(), RegionError<F::Error>> {
         let newest = self.newest.ok_or(RegionError::Unsettled)?;
         let Newest { area, begin, done } = newest;
         let is_marked = self.write(area, mark_place(done), &MARK, pet);
@@ -211,7 +211,7 @@ impl<'f, F: NorFlash> Journal<'f, F> {
     }
 
     /// Sees to it that a complete exchange has its closing mark.
-    pub(super) fn close(&mut self, pet: &mut impl FnMut()) -> Result<(), RegionError<F::Error>> {
+    pub(super) fn close(&mut self, pet: &mut dyn FnMut()) -> Result<(), RegionError<F::Error>> {
         let Some(Newest { area, begin, .. }) = self.newest else {
             return Ok(());
         };
@@ -232,7 +232,7 @@ impl<'f, F: NorFlash> Journal<'f, F> {
         &mut self,
         area: Area,
         units_max: u32,
-        pet: &mut impl FnMut(),
+        pet: &mut dyn FnMut(),
     ) -> Result<Option<Newest>, RegionError<F::Error>> {
         let copies = [self.read_word(area, 0)?, self.read_word(area, 1)?];
         let Some(begin) = Begin::decode(&mended(copies)) else {
@@ -277,7 +277,7 @@ impl<'f, F: NorFlash> Journal<'f, F> {
         area: Area,
         place: u32,
         word: &Word,
-        pet: &mut impl FnMut(),
+        pet: &mut dyn FnMut(),
     ) -> Result<(), RegionError<F::Error>> {
         let mut bytes = [0xFF; STRIDE_MAX];
         for (place, byte) in bytes.iter_mut().zip(word) {
@@ -294,7 +294,7 @@ impl<'f, F: NorFlash> Journal<'f, F> {
     }
 
     /// Erases an area unit by unit: each is as long as a watchdog may have to wait.
-    fn erase(&mut self, area: Area, pet: &mut impl FnMut()) -> Result<(), RegionError<F::Error>> {
+    fn erase(&mut self, area: Area, pet: &mut dyn FnMut()) -> Result<(), RegionError<F::Error>> {
         let start = self.start(area);
         let unit_bytes = unit_bytes::<F>();
         for unit in 0..self.area_bytes.checked_div(unit_bytes).unwrap_or(0) {
