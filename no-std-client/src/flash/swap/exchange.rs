@@ -13,10 +13,10 @@ const PIECE_BYTES: usize = 128;
 /// [`settle`] decides what becomes of it.
 pub(super) fn begin<F: NorFlash>(
     storage: &Storage<'_, F, Swap>,
-    mut journal: Journal<'_, F>,
+    journal: &mut Journal<'_, F>,
     leaves: Slot,
     image_bytes: u32,
-    pet: &mut impl FnMut(),
+    pet: &mut dyn FnMut(),
 ) -> Result<(), RegionError<F::Error>> {
     let unit_bytes = unit_bytes::<F>();
     let units = image_bytes.checked_next_multiple_of(unit_bytes).unwrap_or(u32::MAX);
@@ -31,19 +31,21 @@ pub(super) fn begin<F: NorFlash>(
         units: units.ok_or(RegionError::OutOfBounds)?,
     };
     journal.begin(exchange, 0, pet)?;
-    go_on(storage, &mut journal, exchange, 0, pet)
+    go_on(storage, journal, pet)
 }
 
-/// Does every step from this one on. The image that leaves may be lost, where the confirmed one comes: what of it cannot be saved
+/// Does every step that is not done. The image that leaves may be lost, where the confirmed one comes: what of it cannot be saved
 /// is passed over.
-pub(super) fn go_on<F: NorFlash>(
+fn go_on<F: NorFlash>(
     storage: &Storage<'_, F, Swap>,
     journal: &mut Journal<'_, F>,
-    exchange: Exchange,
-    done: u16,
-    pet: &mut impl FnMut(),
+    pet: &mut dyn FnMut(),
 ) -> Result<(), RegionError<F::Error>> {
-    for step in done..exchange.steps() {
+    loop {
+        let (exchange, step) = journal.newest()?;
+        if step >= exchange.steps() {
+            break;
+        }
         journal.prepare(pet)?;
         let (from, to) = places(&storage.map().slots, exchange, step, unit_bytes::<F>());
         let copied = copy(&mut storage.region(from), &mut storage.region(to), to.bytes, pet);
@@ -60,12 +62,11 @@ pub(super) fn go_on<F: NorFlash>(
 /// Finishes an exchange that was interrupted. Where a step fails while the confirmed image leaves, it is brought back.
 pub(super) fn settle<F: NorFlash>(
     storage: &Storage<'_, F, Swap>,
-    mut journal: Journal<'_, F>,
-    exchange: Exchange,
-    done: u16,
-    pet: &mut impl FnMut(),
+    journal: &mut Journal<'_, F>,
+    pet: &mut dyn FnMut(),
 ) -> Result<(), RegionError<F::Error>> {
-    let Err(error) = go_on(storage, &mut journal, exchange, done, pet) else {
+    let (exchange, _) = journal.newest()?;
+    let Err(error) = go_on(storage, journal, pet) else {
         return Ok(());
     };
     if confirmed(storage) != Some(exchange.leaves) {
@@ -73,9 +74,9 @@ pub(super) fn settle<F: NorFlash>(
     }
     // What stands after the steps of one direction is what stands before the rest of the other.
     let back = exchange.back();
-    let done = back.steps().saturating_sub(journal.done());
-    journal.begin(back, done, pet)?;
-    go_on(storage, &mut journal, back, done, pet)
+    let (_, done) = journal.newest()?;
+    journal.begin(back, back.steps().saturating_sub(done), pet)?;
+    go_on(storage, journal, pet)
 }
 
 /// The slot whose image must not be lost. Asked only where something failed.
@@ -88,13 +89,13 @@ fn confirmed<F: NorFlash>(storage: &Storage<'_, F, Swap>) -> Option<Slot> {
 }
 
 /// Whether a step saves the image that leaves. The others move the one that comes.
-const fn is_save(step: u16) -> bool {
+const fn is_save(step: u32) -> bool {
     step.is_multiple_of(2)
 }
 
 /// What a step copies, and where to. Every second one is the first of its unit.
-fn places(slots: &Swap, exchange: Exchange, step: u16, unit_bytes: u32) -> (Span, Span) {
-    let index = u32::from(step).wrapping_div(2);
+fn places(slots: &Swap, exchange: Exchange, step: u32, unit_bytes: u32) -> (Span, Span) {
+    let index = step.wrapping_div(2);
     let above = |unit: u32| unit.saturating_add(1);
     // The unit at the running place, where it is kept, and where that comes from which takes its place.
     let (unit, kept, comes) = match exchange.leaves {
@@ -118,7 +119,7 @@ fn copy<F: NorFlash>(
     from: &mut Region<'_, F>,
     to: &mut Region<'_, F>,
     unit_bytes: u32,
-    pet: &mut impl FnMut(),
+    pet: &mut dyn FnMut(),
 ) -> Result<(), RegionError<F::Error>> {
     to.erase(0, unit_bytes)?;
     pet();

@@ -43,11 +43,13 @@ const WORD_BYTES: usize = 16;
 const STRIDE_MAX: usize = 64;
 /// Places before the first mark.
 const BEGINS: u32 = 2;
-/// Bits of a mark beyond which it says "done".
+/// Bits of a mark, and those of them beyond which it says "done".
+const WORD_BITS: u32 = 128;
 const HALF_BITS: u32 = 64;
 
-type Word = [u8; WORD_BYTES];
-const MARK: Word = [0; WORD_BYTES];
+/// A Begin or a mark, as little-endian numbers.
+type Word = [u32; 4];
+const MARK: Word = [0; 4];
 
 /// Bytes from one place to the next on a part with this write unit.
 pub(super) const fn stride(write_bytes: u32) -> u32 {
@@ -68,8 +70,8 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Steps of the whole exchange.
-    pub(super) const fn steps(self) -> u16 {
-        self.units.saturating_mul(2)
+    pub(super) fn steps(self) -> u32 {
+        u32::from(self.units).saturating_mul(2)
     }
 
     /// The exchange that undoes this one.
@@ -79,15 +81,6 @@ impl Exchange {
             units: self.units,
         }
     }
-}
-
-/// What lies at the running place.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Parts of both slots: so many steps of this exchange are done.
-    Between(Exchange, u16),
-    /// This slot.
-    Runs(Slot),
 }
 
 /// The journal of a part.
@@ -101,7 +94,7 @@ pub(super) struct Journal<'f, F> {
 struct Newest {
     area: Area,
     begin: Begin,
-    done: u16,
+    done: u32,
 }
 
 #[derive(Copy, Clone, PartialEq, Eq)]
@@ -114,8 +107,20 @@ enum Area {
 struct Begin {
     sequence: u16,
     exchange: Exchange,
-    /// Steps that were done before it.
-    done: u16,
+    /// Steps that were done before it: 16 bits of them.
+    done: u32,
+}
+
+/// What stands at the place of a mark.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Mark {
+    /// Nothing was ever written there.
+    Free,
+    /// A part of its bits, or one that flipped. By majority it says that its step is done, or that it is not.
+    Torn {
+        says_done: bool,
+    },
+    Whole,
 }
 
 impl<'f, F: NorFlash> Journal<'f, F> {
@@ -129,36 +134,37 @@ impl<'f, F: NorFlash> Journal<'f, F> {
         };
         let units_max = storage.map().slots.running.bytes.checked_div(unit_bytes::<F>());
         for area in [Area::First, Area::Second] {
-            let found = journal.read_area(area, units_max.unwrap_or(0), pet)?;
-            journal.newest = match (journal.newest, found) {
-                (Some(known), Some(found)) if found.begin.is_after(&known.begin) => Some(found),
-                (known, found) => known.or(found),
-            };
+            if let Some(found) = journal.read_area(area, units_max.unwrap_or(0), pet)?
+                && journal.newest.is_none_or(|known| found.begin.is_after(&known.begin))
+            {
+                journal.newest = Some(found);
+            }
         }
         Ok(journal)
     }
 
-    /// What lies at the running place.
-    pub(super) const fn standing(&self) -> Standing {
-        match self.newest {
-            None => Standing::Runs(Slot::A),
-            Some(Newest { begin, done, .. }) if done >= begin.exchange.steps() => {
-                Standing::Runs(begin.exchange.leaves.other())
+    /// The slot that lies at the running place; `None`: parts of both do.
+    pub(super) fn runs(&self) -> Option<Slot> {
+        match &self.newest {
+            None => Some(Slot::A),
+            Some(newest) => {
+                let exchange = newest.begin.exchange;
+                (newest.done >= exchange.steps()).then(|| exchange.leaves.other())
             }
-            Some(Newest { begin, done, .. }) => Standing::Between(begin.exchange, done),
         }
     }
 
-    /// Steps of the newest exchange that are done.
-    pub(super) fn done(&self) -> u16 {
-        self.newest.map_or(0, |newest| newest.done)
+    /// The newest exchange, and how many of its steps are done.
+    pub(super) fn newest(&self) -> Result<(Exchange, u32), RegionError<F::Error>> {
+        let newest = self.newest.as_ref().ok_or(RegionError::Unsettled)?;
+        Ok((newest.begin.exchange, newest.done))
     }
 
     /// Writes into the other area that this exchange begins, or goes on, behind so many steps.
     pub(super) fn begin(
         &mut self,
         exchange: Exchange,
-        done: u16,
+        done: u32,
         pet: &mut dyn FnMut(),
     ) -> Result<(), RegionError<F::Error>> {
         let (area, sequence) = self.newest.map_or((Area::First, 0), |newest| {
@@ -182,11 +188,8 @@ impl<'f, F: NorFlash> Journal<'f, F> {
     pub(super) fn prepare(&mut self, pet: &mut dyn FnMut()) -> Result<(), RegionError<F::Error>> {
         let newest = self.newest.ok_or(RegionError::Unsettled)?;
         let Newest { area, begin, done } = newest;
-        let is_free = is_blank(self.read(area, mark_place(done))?.as_slice());
-        let is_firm = match done.checked_sub(1) {
-            Some(last) if last >= begin.done => self.read_word(area, mark_place(last))? == MARK,
-            Some(_) | None => true,
-        };
+        let is_free = self.mark(area, done)? == Mark::Free;
+        let is_firm = done <= begin.done || self.mark(area, done.saturating_sub(1))? == Mark::Whole;
         if is_free && is_firm {
             return Ok(());
         }
@@ -215,16 +218,16 @@ impl<'f, F: NorFlash> Journal<'f, F> {
         let Some(Newest { area, begin, .. }) = self.newest else {
             return Ok(());
         };
-        let place = mark_place(begin.exchange.steps());
-        if self.read_word(area, place)? == MARK {
+        let steps = begin.exchange.steps();
+        let closing = self.mark(area, steps)?;
+        if closing == Mark::Whole {
             return Ok(());
         }
-        let is_free = is_blank(self.read(area, place)?.as_slice());
-        if is_free && self.write(area, place, &MARK, pet).is_ok() {
+        if closing == Mark::Free && self.write(area, mark_place(steps), &MARK, pet).is_ok() {
             return Ok(());
         }
-        self.begin(begin.exchange, begin.exchange.steps(), pet)?;
-        self.write(area.other(), place, &MARK, pet)
+        self.begin(begin.exchange, steps, pet)?;
+        self.write(area.other(), mark_place(steps), &MARK, pet)
     }
 
     /// What an area says, if it counts.
@@ -235,31 +238,53 @@ impl<'f, F: NorFlash> Journal<'f, F> {
         pet: &mut dyn FnMut(),
     ) -> Result<Option<Newest>, RegionError<F::Error>> {
         let copies = [self.read_word(area, 0)?, self.read_word(area, 1)?];
-        let Some(begin) = Begin::decode(&mended(copies)) else {
+        let word = mended(&copies);
+        let Some(begin) = Begin::decode(&word) else {
             return Ok(None);
         };
-        let are_both = copies.iter().all(|copy| *copy == begin.encode());
-        let steps = begin.exchange.steps();
-        if u32::from(begin.exchange.units) > units_max || begin.done > steps {
+        let are_both = copies == [word; 2];
+        let mut step = begin.exchange.steps();
+        if u32::from(begin.exchange.units) > units_max || begin.done > step {
             return Ok(None);
         }
         // The closing mark is the first that is looked at.
-        for step in (begin.done..=steps).rev() {
-            let mark = self.read_word(area, mark_place(step))?;
+        loop {
+            let mark = self.mark(area, step)?;
             pet();
-            if mark.iter().map(|byte| byte.count_zeros()).sum::<u32>() > HALF_BITS {
-                let done = step.saturating_add(1).min(steps);
+            if mark.says_done() {
+                let done = step.saturating_add(1).min(begin.exchange.steps());
                 return Ok(Some(Newest { area, begin, done }));
             }
+            if step == begin.done {
+                break;
+            }
+            step = step.saturating_sub(1);
         }
         let done = begin.done;
         Ok(are_both.then_some(Newest { area, begin, done }))
     }
 
+    /// What stands at the place of a step's mark.
+    fn mark(&mut self, area: Area, step: u32) -> Result<Mark, RegionError<F::Error>> {
+        let bytes = self.read(area, mark_place(step))?;
+        let (word, behind) = bytes.split_at(WORD_BYTES);
+        let cleared = word.iter().map(|byte| byte.count_zeros()).sum::<u32>();
+        Ok(match cleared {
+            0 if behind.iter().all(|byte| *byte == 0xFF) => Mark::Free,
+            WORD_BITS => Mark::Whole,
+            _ => Mark::Torn {
+                says_done: cleared > HALF_BITS,
+            },
+        })
+    }
+
     fn read_word(&mut self, area: Area, place: u32) -> Result<Word, RegionError<F::Error>> {
         let bytes = self.read(area, place)?;
-        let word = bytes.first_chunk().copied();
-        word.ok_or(RegionError::OutOfBounds)
+        let mut word = Word::default();
+        for (number, bytes) in word.iter_mut().zip(bytes.as_chunks().0) {
+            *number = u32::from_le_bytes(*bytes);
+        }
+        Ok(word)
     }
 
     /// A whole place, with erased bytes behind it.
@@ -280,8 +305,8 @@ impl<'f, F: NorFlash> Journal<'f, F> {
         pet: &mut dyn FnMut(),
     ) -> Result<(), RegionError<F::Error>> {
         let mut bytes = [0xFF; STRIDE_MAX];
-        for (place, byte) in bytes.iter_mut().zip(word) {
-            *place = *byte;
+        for (bytes, number) in bytes.as_chunks_mut().0.iter_mut().zip(word) {
+            *bytes = number.to_le_bytes();
         }
         let source = bytes.get(..stride_of::<F>()).ok_or(RegionError::OutOfBounds)?;
         let offset = self.offset(area, place);
@@ -328,6 +353,16 @@ impl Area {
     }
 }
 
+impl Mark {
+    const fn says_done(self) -> bool {
+        match self {
+            Self::Free => false,
+            Self::Torn { says_done } => says_done,
+            Self::Whole => true,
+        }
+    }
+}
+
 impl Begin {
     const fn is_after(&self, other: &Self) -> bool {
         let ahead = self.sequence.wrapping_sub(other.sequence);
@@ -335,58 +370,52 @@ impl Begin {
     }
 
     fn encode(&self) -> Word {
-        let leaves: u16 = match self.exchange.leaves {
+        let leaves = match self.exchange.leaves {
             Slot::A => 0,
             Slot::B => 1,
         };
-        let fields = u64::from(self.sequence)
-            | u64::from(self.exchange.units) << 16
-            | u64::from(self.done) << 32
-            | u64::from(leaves) << 48;
-        (u128::from(fields) | u128::from(!fields) << 64).to_le_bytes()
+        let first = u32::from(self.sequence) | u32::from(self.exchange.units) << 16;
+        let second = (self.done & 0xFFFF) | leaves << 16;
+        [first, second, !first, !second]
     }
 
     fn decode(word: &Word) -> Option<Self> {
-        let mut fields = word.as_chunks::<2>().0.iter().map(|field| u16::from_le_bytes(*field));
-        let mut next = || fields.next();
-        let (sequence, units, done, leaves) = (next()?, next()?, next()?, next()?);
+        let [first, second, ..] = *word;
+        let [s0, s1, u0, u1] = first.to_le_bytes();
         let begin = Self {
-            sequence,
+            sequence: u16::from_le_bytes([s0, s1]),
             exchange: Exchange {
-                leaves: match leaves {
-                    0 => Slot::A,
-                    1 => Slot::B,
-                    _ => return None,
-                },
-                units,
+                leaves: if second >> 16 == 0 { Slot::A } else { Slot::B },
+                units: u16::from_le_bytes([u0, u1]),
             },
-            done,
+            done: second & 0xFFFF,
         };
         (begin.encode() == *word).then_some(begin)
     }
 }
 
 /// Each bit of a Begin from a copy where that and its inverted one differ.
-fn mended(copies: [Word; 2]) -> Word {
-    let [first, second] = copies.map(u128::from_le_bytes);
-    let sound = first ^ first.rotate_right(64);
-    ((first & sound) | (second & !sound)).to_le_bytes()
+fn mended(copies: &[Word; 2]) -> Word {
+    let [[a, b, not_a, not_b], other] = *copies;
+    let (sound_a, sound_b) = (a ^ not_a, b ^ not_b);
+    let [other_a, other_b, other_not_a, other_not_b] = other;
+    let of = |sound: u32, one: u32, other: u32| (one & sound) | (other & !sound);
+    [
+        of(sound_a, a, other_a),
+        of(sound_b, b, other_b),
+        of(sound_a, not_a, other_not_a),
+        of(sound_b, not_b, other_not_b),
+    ]
 }
 
 /// The place of a step's mark.
-const fn mark_place(step: u16) -> u32 {
-    // Widening.
-    #[allow(clippy::as_conversions)]
-    BEGINS.saturating_add(step as u32)
+const fn mark_place(step: u32) -> u32 {
+    BEGINS.saturating_add(step)
 }
 
 /// [`stride`] of this part, as a length.
 fn stride_of<F: NorFlash>() -> usize {
     F::WRITE_SIZE.max(WORD_BYTES)
-}
-
-fn is_blank(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| *byte == 0xFF)
 }
 
 #[cfg(test)]
@@ -404,8 +433,9 @@ mod tests {
 
     #[test]
     fn the_layout_is_what_is_drawn() {
-        let word = [2, 1, 90, 0, 3, 0, 1, 0, 0xFD, 0xFE, 0xA5, 0xFF, 0xFC, 0xFF, 0xFE, 0xFF];
-        assert_eq!(BEGIN.encode(), word);
+        let bytes = [2, 1, 90, 0, 3, 0, 1, 0, 0xFD, 0xFE, 0xA5, 0xFF, 0xFC, 0xFF, 0xFE, 0xFF];
+        let word = BEGIN.encode();
+        assert_eq!(word.map(u32::to_le_bytes).as_flattened(), bytes);
         assert!(Begin::decode(&word).is_some_and(|begin| begin == BEGIN));
     }
 
@@ -413,11 +443,11 @@ mod tests {
     #[test]
     fn a_begin_is_itself_or_none() {
         let word = BEGIN.encode();
-        let cleared: std::vec::Vec<usize> = (0..128).filter(|bit| word[bit / 8] >> (bit % 8) & 1 == 0).collect();
+        let cleared: std::vec::Vec<usize> = (0..128).filter(|bit| word[bit / 32] >> (bit % 32) & 1 == 0).collect();
         assert_eq!(cleared.len(), 64);
         for bit in 0..128 {
             let mut flipped = word;
-            flipped[bit / 8] ^= 1 << (bit % 8);
+            flipped[bit / 32] ^= 1 << (bit % 32);
             assert!(Begin::decode(&flipped).is_none(), "bit {bit}");
         }
         for pair in cleared
@@ -426,9 +456,23 @@ mod tests {
         {
             let mut torn = word;
             for bit in pair {
-                torn[bit / 8] |= 1 << (bit % 8);
+                torn[bit / 32] |= 1 << (bit % 32);
             }
             assert!(Begin::decode(&torn).is_none(), "bits {pair:?} are not cleared");
+        }
+    }
+
+    /// Of two copies with a flipped bit each, wherever they are, the Begin comes out, if they are not the two of one bit.
+    #[test]
+    fn bits_rot_in_either_copy() {
+        let word = BEGIN.encode();
+        for (first, second) in (0..128).flat_map(|first| (0..128).map(move |second| (first, second))) {
+            let mut copies = [word; 2];
+            for (copy, bit) in copies.iter_mut().zip([first, second]) {
+                copy[bit / 32] ^= 1 << (bit % 32);
+            }
+            let is_one_bit = first % 64 == second % 64;
+            assert_eq!(mended(&copies) == word, !is_one_bit, "bits {first} and {second}");
         }
     }
 

@@ -29,7 +29,7 @@ mod journal;
 
 use super::{RegionError, Span, Storage, Strategy, Units};
 use embedded_storage::nor_flash::NorFlash;
-use journal::{Journal, Standing};
+use journal::Journal;
 use tuffet_boot::Slot;
 
 /// The slots of a part whose images all run at one address.
@@ -88,10 +88,10 @@ impl Strategy for Swap {
     }
 
     fn place<F: NorFlash>(storage: &Storage<'_, F, Self>, slot: Slot) -> Result<Span, RegionError<F::Error>> {
-        match Journal::open(storage, &mut || ())?.standing() {
-            Standing::Between(..) => Err(RegionError::Unsettled),
-            Standing::Runs(runs) => Ok(storage.map().slots.place_beside(runs, slot, unit_bytes::<F>())),
-        }
+        let runs = Journal::open(storage, &mut || ())?
+            .runs()
+            .ok_or(RegionError::Unsettled)?;
+        Ok(storage.map().slots.place_beside(runs, slot, unit_bytes::<F>()))
     }
 
     #[inline(never)]
@@ -100,13 +100,13 @@ impl Strategy for Swap {
         pet: &mut impl FnMut(),
     ) -> Result<(), RegionError<F::Error>> {
         let mut journal = Journal::open(storage, pet)?;
-        match journal.standing() {
-            Standing::Between(exchange, done) => exchange::settle(storage, journal, exchange, done, pet),
-            // Where no mark is kept any more, what stands whole at the running place is started.
-            Standing::Runs(_) => match journal.close(pet) {
-                Err(RegionError::NotKept | RegionError::Flash(_)) => Ok(()),
-                closed => closed,
-            },
+        if journal.runs().is_none() {
+            return exchange::settle(storage, &mut journal, pet);
+        }
+        // Where no mark is kept any more, what stands whole at the running place is started.
+        match journal.close(pet) {
+            Err(RegionError::NotKept | RegionError::Flash(_)) => Ok(()),
+            closed => closed,
         }
     }
 
@@ -116,11 +116,9 @@ impl Strategy for Swap {
         image_bytes: u32,
         pet: &mut impl FnMut(),
     ) -> Result<(), RegionError<F::Error>> {
-        let journal = Journal::open(storage, pet)?;
-        match journal.standing() {
-            Standing::Between(..) => Err(RegionError::Unsettled),
-            Standing::Runs(runs) => exchange::begin(storage, journal, runs, image_bytes, pet),
-        }
+        let mut journal = Journal::open(storage, pet)?;
+        let leaves = journal.runs().ok_or(RegionError::Unsettled)?;
+        exchange::begin(storage, &mut journal, leaves, image_bytes, pet)
     }
 }
 
