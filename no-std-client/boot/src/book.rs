@@ -144,29 +144,27 @@ impl Book {
         }
     }
 
-    /// What a fresh page must say so that reading it gives this book again, in this order.
-    pub(crate) fn carried(&self) -> [Option<Entry>; Self::CARRIED_MAX] {
-        let [oldest, older, newer, newest] = self.failures.newest_last().map(|failed| failed.map(Entry::Failed));
-        let Some(Slots { confirmed, beside }) = self.slots else {
-            return [None, None, oldest, older, newer, newest, None];
-        };
-        let (previous, trial) = match beside {
-            Beside::Nothing => (None, None),
-            Beside::Previous(image) => {
-                let slot = confirmed.slot.other();
-                (Some(Entry::Confirmed(Placed { slot, image })), None)
+    /// What a fresh page must say so that reading it gives this book again, for each index below [`CARRIED_MAX`](Self::CARRIED_MAX).
+    /// One by one: a bootloader has no room for code that fills a list with them.
+    pub(crate) fn carried(&self, index: usize) -> Option<Entry> {
+        match (index, self.slots.as_ref()) {
+            (0, Some(Slots { confirmed, beside })) => match beside {
+                Beside::Previous(image) => Some(Entry::Confirmed(Placed {
+                    slot: confirmed.slot.other(),
+                    image: *image,
+                })),
+                Beside::Nothing | Beside::Trial(_) => None,
+            },
+            (1, Some(Slots { confirmed, .. })) => Some(Entry::Confirmed(*confirmed)),
+            (6, Some(Slots { beside, .. })) => match beside {
+                Beside::Trial(trial) => Some(Entry::Trial(*trial)),
+                Beside::Nothing | Beside::Previous(_) => None,
+            },
+            _ => {
+                let failed = self.failures.as_slice().get(index.checked_sub(2)?);
+                failed.map(|failed| Entry::Failed(*failed))
             }
-            Beside::Trial(trial) => (None, Some(Entry::Trial(trial))),
-        };
-        [
-            previous,
-            Some(Entry::Confirmed(confirmed)),
-            oldest,
-            older,
-            newer,
-            newest,
-            trial,
-        ]
+        }
     }
 
     fn confirm(&mut self, placed: Placed) {
@@ -258,24 +256,20 @@ impl Failures {
         known.map(|failed| failed.attempt)
     }
 
-    fn newest_last(&self) -> [Option<Failed>; FAILED_MAX] {
-        let mut known = self.as_slice().iter().copied();
-        [(); FAILED_MAX].map(|()| known.next())
-    }
-
     /// A digest stands in the list once, with the highest attempt, at the place of its last failure.
     fn remember(&mut self, failed: Failed) {
         let attempt = self
             .attempt_of(&failed.digest)
             .map_or(failed.attempt, |known| known.max(failed.attempt));
-        let old = *self;
-        let others = || old.as_slice().iter().filter(|known| known.digest != failed.digest);
-        let surplus = usize::from(others().count() == FAILED_MAX);
-        let latest = Failed { attempt, ..failed };
-        let kept = others().skip(surplus).chain(core::iter::once(&latest));
-        *self = Self::default();
-        for (to, from) in self.entries.iter_mut().zip(kept) {
-            *to = *from;
+        let known = self.as_slice().iter().position(|known| known.digest == failed.digest);
+        // Where there is no room, the oldest one goes.
+        let gone = known.or((self.count == FAILED_MAX).then_some(0));
+        if let Some(gone) = gone {
+            self.entries.copy_within(gone.saturating_add(1).., gone);
+            self.count = self.count.saturating_sub(1);
+        }
+        if let Some(place) = self.entries.get_mut(self.count) {
+            *place = Failed { attempt, ..failed };
             self.count = self.count.saturating_add(1);
         }
     }

@@ -175,10 +175,10 @@ impl<F: NorFlash> Log<F> {
 
         let header_sequence = self.next_sequence()?;
         let mut position = 0_u32;
-        for entry in book.carried().iter().flatten() {
+        for entry in (0..Book::CARRIED_MAX).filter_map(|index| book.carried(index)) {
             position = position.saturating_add(1);
             let sequence = self.next_sequence()?;
-            self.write(page, position, &carried(sequence, book, *entry))?;
+            self.write(page, position, &carried(sequence, book, entry))?;
         }
         self.write(page, 0, &carried(header_sequence, book, Entry::Header))?;
         let end = position.saturating_add(1);
