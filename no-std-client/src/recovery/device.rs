@@ -114,12 +114,12 @@ impl<'f, 'b, F: NorFlash, S: Strategy> Session<'f, 'b, F, S> {
                 HELLO | DATA if self.is_restored => return Some(self.done()),
                 HELLO => return Some(self.offer()),
                 DATA => {
-                    let Some((placed, span)) = self.wanted else {
+                    let Some((placed, span)) = &self.wanted else {
                         return Some(nak(0, RecoveryNak::TakesNothing));
                     };
-                    let mut region = self.storage.region(span);
-                    let taken = take(&mut self.fill, &mut region, &placed, offset, frame.payload);
-                    return Some(self.taken(taken, &placed, pet));
+                    let mut region = self.storage.region(*span);
+                    let taken = take(&mut self.fill, &mut region, placed, offset, frame.payload);
+                    return Some(self.taken(taken, pet));
                 }
                 // The device's own words, come back, or another protocol's.
                 _ => {}
@@ -129,7 +129,10 @@ impl<'f, 'b, F: NorFlash, S: Strategy> Session<'f, 'b, F, S> {
     }
 
     /// What to say to data.
-    fn taken(&mut self, taken: Result<(), Refused<F::Error>>, placed: &Placed, pet: &mut impl FnMut()) -> Reply {
+    fn taken(&mut self, taken: Result<(), Refused<F::Error>>, pet: &mut impl FnMut()) -> Reply {
+        let Some((placed, _)) = &self.wanted else {
+            return nak(0, RecoveryNak::TakesNothing);
+        };
         let held = match taken {
             Ok(()) if self.fill.came() < placed.image.length => {
                 return Reply::new(ACK, self.fill.came(), &[]);

@@ -61,8 +61,8 @@ enum Begins {
     Noise,
     /// With what could become a frame.
     Part,
-    /// With a frame of so many bytes.
-    Frame(usize),
+    /// With a frame of this kind, with this offset and so many bytes of payload.
+    Frame(u8, u32, usize),
 }
 
 /// Finds frames in what comes, byte by byte.
@@ -97,20 +97,19 @@ impl<'b> Receiver<'b> {
 
     /// The next frame in what came. Behind noise it looks from its second byte on: a frame may begin anywhere.
     pub fn next(&mut self) -> Option<Frame<'_>> {
-        let length = loop {
+        let (kind, offset, length) = loop {
             let done = core::mem::take(&mut self.done).min(self.held);
             self.buffer.copy_within(done..self.held, 0);
             self.held = self.held.saturating_sub(done);
             match begins(self.buffer.get(..self.held)?) {
                 Begins::Noise => self.done = 1,
                 Begins::Part => return None,
-                Begins::Frame(length) => break length,
+                Begins::Frame(kind, offset, length) => break (kind, offset, length),
             }
         };
-        self.done = length;
-        let payload_end = length.saturating_sub(CHECKSUM_BYTES);
+        let payload_end = HEADER_BYTES.saturating_add(length);
+        self.done = payload_end.saturating_add(CHECKSUM_BYTES);
         let payload = self.buffer.get(HEADER_BYTES..payload_end)?;
-        let (kind, offset, _) = header(self.buffer.get(..HEADER_BYTES)?)?;
         Some(Frame { kind, offset, payload })
     }
 }
@@ -133,7 +132,7 @@ fn begins(held: &[u8]) -> Begins {
     let Some(first) = held.get(..HEADER_BYTES) else {
         return Begins::Part;
     };
-    let Some((_, _, length)) = header(first) else {
+    let Some((kind, offset, length)) = header(first) else {
         return Begins::Noise;
     };
     let body_bytes = HEADER_BYTES.saturating_add(length);
@@ -144,7 +143,7 @@ fn begins(held: &[u8]) -> Begins {
     if checksum != crc32(body).to_le_bytes() {
         return Begins::Noise;
     }
-    Begins::Frame(bytes)
+    Begins::Frame(kind, offset, length)
 }
 
 #[cfg(test)]
