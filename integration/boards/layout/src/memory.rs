@@ -13,7 +13,7 @@
 /// Where the bootloader lies.
 pub const BOOTLOADER_ADDRESS: u32 = 0;
 /// Flash that a bootloader may take, in bytes.
-pub const BOOTLOADER_BYTES_MAX: u32 = 24 * 1024;
+pub const BOOTLOADER_BYTES_MAX: u32 = 16 * 1024;
 
 /// Where the application lies that runs for images which are no programs: their vectors lead here.
 pub const RESIDENT_ADDRESS: u32 = 0x0010_0000;
