@@ -15,7 +15,13 @@ use crate::{
 use arrayvec::ArrayVec;
 use core::fmt;
 use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Container, Document, Path, Scalar, Segment::Index, Segment::Key, Sink};
+use tuffet_wire::{
+    Container, Document, Path, Scalar,
+    Segment::Index,
+    Segment::Key,
+    Sink,
+    record::{Reader, Writer},
+};
 
 /// Longest rollout file in bytes.
 pub const ROLLOUT_BYTES_MAX: u32 = 2 * 1024;
@@ -232,7 +238,6 @@ impl RolloutExtract {
     pub const ENCODED_BYTES: usize = 132;
 
     const LAYOUT_VERSION: u8 = 0;
-    const WAVE_BYTES: usize = 12;
 
     /// Reads a rollout file whose digest was already compared with the signed one.
     pub fn parse<D: Document>(document: &mut D) -> Result<Self, ReadError<D::Error>> {
@@ -256,35 +261,32 @@ impl RolloutExtract {
             RolloutState::Paused => 2,
         };
         let count = u8::try_from(self.waves.len()).unwrap_or(u8::MAX);
-        let head = [Self::LAYOUT_VERSION, state, count, 0].into_iter().chain(self.release);
-        let waves = self.waves.iter().flat_map(|wave| {
-            let start = wave.start.as_secs().to_le_bytes();
-            wave.share_ppm.to_le_bytes().into_iter().chain(start)
-        });
         let mut bytes = [0; Self::ENCODED_BYTES];
-        bytes
-            .iter_mut()
-            .zip(head.chain(waves))
-            .for_each(|(to, from)| *to = from);
+        let mut out = Writer::new(&mut bytes);
+        out.put(&[Self::LAYOUT_VERSION, state, count, 0]);
+        out.put(&self.release);
+        for wave in &self.waves {
+            out.put(&wave.share_ppm.to_le_bytes());
+            out.put(&wave.start.as_secs().to_le_bytes());
+        }
         bytes
     }
 
     /// Reads stored bytes; `None` if they are not exactly what [`Self::encode`] writes.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let (&[_, state, count, _], rest) = bytes.split_first_chunk()?;
-        let (&release, rest) = rest.split_first_chunk()?;
-        let state = match state {
-            1 => RolloutState::Active,
-            2 => RolloutState::Paused,
-            _ => return None,
+        let mut input = Reader::new(bytes);
+        let [_, state, count, _] = input.take();
+        let state = if state == 2 {
+            RolloutState::Paused
+        } else {
+            RolloutState::Active
         };
+        let release = input.take();
         let mut waves = ArrayVec::new();
-        for wave in rest.chunks_exact(Self::WAVE_BYTES).take(count.into()) {
-            let (&share, start) = wave.split_first_chunk()?;
-            let (&start, _) = start.split_first_chunk()?;
+        for _ in 0..count {
             let wave = Wave {
-                share_ppm: u32::from_le_bytes(share),
-                start: UnixSeconds::new(u64::from_le_bytes(start)),
+                share_ppm: u32::from_le_bytes(input.take()),
+                start: UnixSeconds::new(u64::from_le_bytes(input.take())),
             };
             push_wave(&mut waves, wave).ok()?;
         }

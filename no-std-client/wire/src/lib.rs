@@ -1,4 +1,5 @@
-//! What Tuffet's signed files are written in: strict canonical JSON, hexadecimal bytes and UTC times.
+//! What Tuffet's signed files are written in: strict canonical JSON, hexadecimal bytes and UTC times; and the records that a
+//! device keeps of them.
 //!
 //! - It is a leaf: two cores read strict JSON and must not know each other, so the reading lives below both.
 //! - Reading takes no memory but its own struct, does no I/O and never recurses on input.
@@ -32,6 +33,7 @@ extern crate std;
 
 mod document;
 pub mod hex;
+pub mod record;
 mod scan;
 mod scanner;
 mod time;
