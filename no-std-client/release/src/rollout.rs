@@ -10,16 +10,14 @@
 
 use crate::{
     Class, Digest, Malformed, ReadError, Rule, UnixSeconds, What,
+    known::{Place, Spot, Step},
     read::{FieldCounts, Meaning as _, read},
 };
 use arrayvec::ArrayVec;
 use core::fmt;
 use sha2::{Digest as _, Sha256};
 use tuffet_wire::{
-    Container, Document, Path, Scalar,
-    Segment::Index,
-    Segment::Key,
-    Sink,
+    Container, Document, Path, Scalar, Sink,
     record::{Reader, Writer},
 };
 
@@ -319,35 +317,38 @@ struct RolloutReader {
     start: Option<UnixSeconds>,
 }
 
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a place that needs nothing done, or is not one of a rollout file"
+)]
 impl Sink for RolloutReader {
     type Refusal = What;
 
     fn open(&mut self, path: &Path<'_>, kind: Container) -> Result<(), What> {
         self.fields.open(path);
-        match (path.segments(), kind) {
-            ([], Container::Object) | ([Key("waves")], Container::Array) => Ok(()),
-            ([Key("waves"), Index(_)], Container::Object) => Ok(()),
+        match (Spot::of(path).place, kind) {
+            (Place::Document | Place::Wave, Container::Object) | (Place::Waves, Container::Array) => Ok(()),
             _ => Err(What::UnknownField),
         }
     }
 
     fn value(&mut self, path: &Path<'_>, value: Scalar<'_>) -> Result<(), What> {
         self.fields.value(path);
-        match path.segments() {
-            [Key("_type")] => value.must_be(TYPE, What::WrongType)?,
-            [Key("format")] if value == Scalar::Integer(0) => {}
-            [Key("format")] => return Err(What::UnknownFormat),
-            [Key("release")] => self.release = Some(value.digest()?),
-            [Key("state")] => {
+        let spot = Spot::of(path);
+        match (spot.around, spot.step) {
+            (Place::Document, Step::Type) => value.must_be(TYPE, What::WrongType)?,
+            (Place::Document, Step::Format) => value.must_be_format_0()?,
+            (Place::Document, Step::Release) => self.release = Some(value.digest()?),
+            (Place::Document, Step::State) => {
                 self.state = Some(match value.text()? {
                     "active" => RolloutState::Active,
                     "paused" => RolloutState::Paused,
                     _ => return Err(What::BadValue),
                 });
             }
-            [Key("waves"), Index(_), Key("share_ppm")] => self.share_ppm = Some(value.number()?),
-            [Key("waves"), Index(_), Key("start")] => self.start = Some(value.time()?),
-            [Key("waves"), ..] => return Err(What::BadValue),
+            (Place::Wave, Step::SharePpm) => self.share_ppm = Some(value.number()?),
+            (Place::Wave, Step::Start) => self.start = Some(value.time()?),
+            (Place::Document, Step::Waves) | (Place::Waves | Place::Wave, _) => return Err(What::BadValue),
             _ => return Err(What::UnknownField),
         }
         Ok(())
@@ -355,9 +356,9 @@ impl Sink for RolloutReader {
 
     fn close(&mut self, path: &Path<'_>, _: Container) -> Result<(), What> {
         let count = self.fields.of(path);
-        match path.segments() {
-            [] if count != FIELDS => Err(What::MissingField),
-            [Key("waves"), Index(_)] => match (self.share_ppm.take(), self.start.take()) {
+        match Spot::of(path).place {
+            Place::Document if count != FIELDS => Err(What::MissingField),
+            Place::Wave => match (self.share_ppm.take(), self.start.take()) {
                 (Some(share_ppm), Some(start)) if count == WAVE_FIELDS => {
                     push_wave(&mut self.waves, Wave { share_ppm, start })
                 }

@@ -38,6 +38,7 @@ mod scan;
 mod scanner;
 mod time;
 mod utf8;
+mod words;
 
 #[cfg(feature = "emit")]
 pub mod emit;
@@ -51,6 +52,7 @@ pub use scan::{
 };
 pub use scanner::{Scanner, scan};
 pub use time::UnixSeconds;
+pub use words::{Words, packed_bytes};
 
 /// A SHA-256 digest.
 pub type Digest = [u8; 32];

@@ -11,76 +11,40 @@ pub(crate) enum Segment<'a> {
     Key(Known, &'a str),
 }
 
-/// What a key is known as, wherever it stands.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
-    ConsistentSnapshot,
-    Custom,
-    Delegations,
-    Expires,
-    Hashes,
-    Keyid,
-    Keyids,
-    Keys,
-    Keytype,
-    Keyval,
-    Length,
-    Meta,
-    Name,
-    Other,
-    PathHashPrefixes,
-    Paths,
-    Public,
-    Roles,
-    Scheme,
-    Signatures,
-    Signed,
-    SignedAt,
-    SnapshotFile,
-    SpecVersion,
-    Targets,
-    Terminating,
-    Threshold,
-    Type,
-    Version,
-}
-
-const KEYS: [(&str, Known); 28] = [
-    ("consistent_snapshot", Known::ConsistentSnapshot),
-    ("custom", Known::Custom),
-    ("delegations", Known::Delegations),
-    ("expires", Known::Expires),
-    ("hashes", Known::Hashes),
-    ("keyid", Known::Keyid),
-    ("keyids", Known::Keyids),
-    ("keys", Known::Keys),
-    ("keytype", Known::Keytype),
-    ("keyval", Known::Keyval),
-    ("length", Known::Length),
-    ("meta", Known::Meta),
-    ("name", Known::Name),
-    ("path_hash_prefixes", Known::PathHashPrefixes),
-    ("paths", Known::Paths),
-    ("public", Known::Public),
-    ("roles", Known::Roles),
-    ("scheme", Known::Scheme),
-    ("signatures", Known::Signatures),
-    ("signed", Known::Signed),
-    ("x-tuffet-signed-at", Known::SignedAt),
-    ("snapshot.json", Known::SnapshotFile),
-    ("spec_version", Known::SpecVersion),
-    ("targets", Known::Targets),
-    ("terminating", Known::Terminating),
-    ("threshold", Known::Threshold),
-    ("_type", Known::Type),
-    ("version", Known::Version),
-];
-
-impl Known {
-    fn of(text: &str) -> Self {
-        let mut keys = KEYS.iter();
-        keys.find(|(key, _)| *key == text)
-            .map_or(Self::Other, |(_, known)| *known)
+tuffet_wire::words! {
+    /// What a key is known as, wherever it stands.
+    #[derive(Copy, Clone, Debug, PartialEq, Eq)]
+    pub(crate) enum Known {
+        "consistent_snapshot" => ConsistentSnapshot,
+        "custom" => Custom,
+        "delegations" => Delegations,
+        "expires" => Expires,
+        "hashes" => Hashes,
+        "keyid" => Keyid,
+        "keyids" => Keyids,
+        "keys" => Keys,
+        "keytype" => Keytype,
+        "keyval" => Keyval,
+        "length" => Length,
+        "meta" => Meta,
+        "name" => Name,
+        "path_hash_prefixes" => PathHashPrefixes,
+        "paths" => Paths,
+        "public" => Public,
+        "roles" => Roles,
+        "scheme" => Scheme,
+        "signatures" => Signatures,
+        "signed" => Signed,
+        "x-tuffet-signed-at" => SignedAt,
+        "snapshot.json" => SnapshotFile,
+        "spec_version" => SpecVersion,
+        "targets" => Targets,
+        "terminating" => Terminating,
+        "threshold" => Threshold,
+        "_type" => Type,
+        "version" => Version,
+        ;
+        Other,
     }
 }
 
@@ -91,7 +55,7 @@ pub(super) fn steps<'a>(path: &Path<'a>) -> [Segment<'a>; DEPTH_MAX] {
     for (place, segment) in steps.iter_mut().zip(path.segments()) {
         *place = match *segment {
             tuffet_wire::Segment::Index(index) => Segment::Index(index),
-            tuffet_wire::Segment::Key(key) => Segment::Key(Known::of(key), key),
+            tuffet_wire::Segment::Key(key) => Segment::Key(Known::of(key).unwrap_or(Known::Other), key),
         };
     }
     steps
