@@ -2,8 +2,14 @@
 //!
 //! - Length and digests, where they are known, are checked before a byte of the file is parsed.
 //! - Every pass is hashed, and all passes over one file must agree.
-//! - Known fields have to be there and be of the right kind; unknown fields are skipped, as the specification asks.
+//! - Known fields have to be there and be of the right kind, which a table says for each role; unknown fields are skipped, as
+//!   the specification asks.
 //! - What comes out is a claim. `signatures` makes it a proof.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a reader names the places that it takes something out of; the others are not its own"
+)]
 
 pub(crate) mod delegation;
 #[cfg(test)]
@@ -27,25 +33,28 @@ use crate::{
 use sha2::{Digest as _, Sha256};
 use tuffet_wire::{Container, Digest, Document, Path, Scalar, ScanError, Scanner, Sink, Text, UnixSeconds};
 
-pub(crate) use known::{Known, Segment};
+use known::Kind;
+pub(crate) use known::{Inside, Place, Spot, Step};
 
-/// A path, from a role's `signed` on or from further inside.
-pub(crate) type Field<'a> = &'a [Segment<'a>];
-
-/// What one role takes out of its file. Paths begin below `signed`.
+/// What one role takes out of its file. It is told of its places only, and each holds what it must.
 pub(crate) trait Body {
     /// The value of `_type`.
     const TYPE: &'static str;
+    /// The places that it takes something out of, below [`Place::Signed`].
+    const PLACES: &'static [Inside];
     /// What was taken out.
     type Content;
 
-    fn open(&mut self, _path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
-        Ok(())
+    /// The key of [`Step::Wanted`].
+    fn wanted(&self) -> &str {
+        ""
     }
 
-    fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed>;
+    fn open(&mut self, _spot: &Spot<'_>) {}
 
-    fn close(&mut self, _path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
+    fn value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed>;
+
+    fn close(&mut self, _spot: &Spot<'_>) -> Result<(), Flawed> {
         Ok(())
     }
 
@@ -57,28 +66,33 @@ pub(crate) trait Body {
 
 /// A [`Body`] while its file is read. The code that reads exists once for all roles, as it costs a device most of its flash.
 trait Fields {
+    fn spot<'a>(&self, path: &Path<'a>) -> Spot<'a>;
     fn kind(&self) -> &'static str;
-    fn open_field(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed>;
-    fn take_value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed>;
-    fn close_field(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed>;
+    fn open_field(&mut self, spot: &Spot<'_>);
+    fn take_value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed>;
+    fn close_field(&mut self, spot: &Spot<'_>) -> Result<(), Flawed>;
     fn canonical_bytes(&mut self, bytes: &[u8]);
 }
 
 impl<B: Body> Fields for B {
+    fn spot<'a>(&self, path: &Path<'a>) -> Spot<'a> {
+        Spot::of(path, B::PLACES, self.wanted())
+    }
+
     fn kind(&self) -> &'static str {
         B::TYPE
     }
 
-    fn open_field(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-        self.open(path, kind)
+    fn open_field(&mut self, spot: &Spot<'_>) {
+        self.open(spot);
     }
 
-    fn take_value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        self.value(path, value)
+    fn take_value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        self.value(spot, value)
     }
 
-    fn close_field(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-        self.close(path, kind)
+    fn close_field(&mut self, spot: &Spot<'_>) -> Result<(), Flawed> {
+        self.close(spot)
     }
 
     fn canonical_bytes(&mut self, bytes: &[u8]) {
@@ -310,73 +324,49 @@ impl<R: Reading> Sink for Envelope<'_, R> {
     type Refusal = Flawed;
 
     fn open(&mut self, path: &Path<'_>, kind: Container) -> Result<(), Flawed> {
-        use Segment::{Index, Key};
-        let steps = known::steps(path);
-        match (known::inside(&steps, path), kind) {
-            ([] | [Key(Known::Signatures, _), Index(_)], Container::Object)
-            | ([Key(Known::Signatures, _)], Container::Array) => Ok(()),
-            ([Key(Known::Signed, _)], Container::Object) => {
-                self.has_signed = true;
-                Ok(())
-            }
-            (
-                [
-                    Key(Known::Signed, _),
-                    Key(Known::Type | Known::Expires | Known::SpecVersion | Known::Version | Known::SignedAt, _),
-                ],
-                _,
-            )
-            | ([] | [Key(Known::Signatures | Known::Signed, _)] | [Key(Known::Signatures, _), ..], _) => {
-                Err(Flawed::WRONG_KIND)
-            }
-            ([Key(Known::Signed, _), inner @ ..], kind) => self.fields.open_field(inner, kind),
-            _ => Ok(()),
+        let spot = self.fields.spot(path);
+        match spot.place.kind() {
+            Kind::Container(known) if known == kind => {}
+            Kind::Container(_) | Kind::Value => return Err(Flawed::WRONG_KIND),
+            Kind::Free => return Ok(()),
         }
+        self.has_signed |= spot.place == Place::Signed;
+        self.fields.open_field(&spot);
+        Ok(())
     }
 
     fn value(&mut self, path: &Path<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        use Segment::{Index, Key};
-        let steps = known::steps(path);
-        match known::inside(&steps, path) {
-            [Key(Known::Signatures, _), Index(_), Key(Known::Keyid, _)] => self.signature(key_id::<R>(value)?),
-            [Key(Known::Signatures, _), Index(_), Key(..)] => Ok(()),
-            [] | [Key(Known::Signatures | Known::Signed, _)] | [Key(Known::Signatures, _), ..] => {
-                Err(Flawed::WRONG_KIND)
-            }
-            [Key(Known::Signed, _), Key(Known::Type, _)] => {
+        let spot = self.fields.spot(path);
+        if let Kind::Container(_) = spot.place.kind() {
+            return Err(Flawed::WRONG_KIND);
+        }
+        match spot.place {
+            Place::SignatureKeyid => return self.signature(key_id::<R>(value)?),
+            Place::Type => {
                 // The type decides what all other fields mean, and it is their first.
                 self.header.has_type = true;
-                if text(value)? == self.fields.kind() {
-                    Ok(())
-                } else {
-                    Err(Flawed::Flaw(Flaw::WrongType))
+                if text(value)? != self.fields.kind() {
+                    return Err(Flawed::Flaw(Flaw::WrongType));
                 }
             }
-            [Key(Known::Signed, _), Key(Known::Expires, _)] => time(value).map(|time| self.header.expires = Some(time)),
-            [Key(Known::Signed, _), Key(Known::SpecVersion, _)] => {
+            Place::Expires => self.header.expires = Some(time(value)?),
+            Place::SpecVersion => {
                 self.header.has_spec_version = true;
-                let is_known = text(value)?.starts_with("1.");
-                if is_known {
-                    Ok(())
-                } else {
-                    Err(Flawed::Flaw(Flaw::UnknownSpecVersion))
+                if !text(value)?.starts_with("1.") {
+                    return Err(Flawed::Flaw(Flaw::UnknownSpecVersion));
                 }
             }
-            [Key(Known::Signed, _), Key(Known::Version, _)] => {
-                version(value).map(|version| self.header.version = Some(version))
-            }
-            [Key(Known::Signed, _), Key(Known::SignedAt, _)] => time(value).map(|time| self.header.signed_at = time),
-            [Key(Known::Signed, _), inner @ ..] => self.fields.take_value(inner, value),
-            _ => Ok(()),
+            Place::FileVersion => self.header.version = Some(version(value)?),
+            Place::SignedAt => self.header.signed_at = time(value)?,
+            Place::SignatureField | Place::Unknown => {}
+            _ => return self.fields.take_value(&spot, value),
         }
+        Ok(())
     }
 
-    fn close(&mut self, path: &Path<'_>, kind: Container) -> Result<(), Flawed> {
-        let steps = known::steps(path);
-        match known::inside(&steps, path) {
-            [Segment::Key(Known::Signed, _), inner @ ..] => self.fields.close_field(inner, kind),
-            _ => Ok(()),
-        }
+    fn close(&mut self, path: &Path<'_>, _kind: Container) -> Result<(), Flawed> {
+        let spot = self.fields.spot(path);
+        self.fields.close_field(&spot)
     }
 
     fn canonical(&mut self, bytes: &[u8]) {
