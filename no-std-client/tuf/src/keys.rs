@@ -7,7 +7,7 @@ use crate::{
     read::{Flawed, Inside, Place, Step},
     reading::{KeyIdCheck as _, Parts, Reading},
     state::SignersId,
-    whose::{Rejected, Whose},
+    whose::{Refusals, Refused, Rejected, Whose},
 };
 use sha2::{Digest as _, Sha256};
 use tuffet_wire::{Digest, Scalar, Text};
@@ -111,9 +111,13 @@ impl<R: Reading> Counted<R> {
 
 /// Refuses keys that are no keys, and those for which anybody can make signatures.
 #[inline(never)]
-pub(crate) fn check_strength<R: Reading>(role: Whose, keys: &[KnownKey<R>]) -> Result<(), Rejected> {
+pub(crate) fn check_strength<R: Reading>(
+    refusals: &Refusals,
+    role: Whose,
+    keys: &[KnownKey<R>],
+) -> Result<(), Refused> {
     if keys.iter().any(|key| key.public.is_weak()) {
-        return Err(Rejected::WeakKey { role });
+        return Err(refusals.refuse(Rejected::WeakKey { role }));
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::{
         BadState, DelegatedFacts, Pinned, TimestampFacts, TrustedState, check_layout, put_delegated, put_facts,
         put_optional_facts, put_time, take_delegated, take_facts, take_optional_facts, take_time, take_version,
     },
-    whose::{Error, Rejected, Whose},
+    whose::{Error, Refusals, Rejected, Whose},
 };
 use alloc::{boxed::Box, string::String, vec, vec::Vec};
 use core::{fmt::Debug, ops::Deref};
@@ -270,24 +270,25 @@ impl Parts for Lenient {
         })
     }
 
-    fn open<D: Document>(document: &mut D, wanted: &Wanted<Self>) -> Result<Opening<InMemory>, Error<D::Error>> {
+    fn open<D: Document>(document: &mut D, wanted: &Wanted<'_, Self>) -> Result<Opening<InMemory>, Error<D::Error>> {
         let Wanted {
             role,
-            bytes_max,
             ref listed,
+            refusals,
+            ..
         } = *wanted;
         let length = document.length();
         let listed_length = listed.as_ref().and_then(|listed| listed.length);
-        check_length(length, role, bytes_max, listed_length)?;
+        check_length(length, wanted, listed_length)?;
         let mut bytes = Vec::new();
         feed(document, role, |chunk| {
             bytes.extend_from_slice(chunk);
             Ok(())
         })?;
         if listed.as_ref().is_some_and(|listed| !listed.hashes.are_of(&bytes)) {
-            return Err(Rejected::WrongDigest { role }.into());
+            return Err(refusals.refuse(Rejected::WrongDigest { role }).into());
         }
-        let tree = Tree::parse(&bytes).map_err(|error| rejected(role, error))?;
+        let tree = Tree::parse(&bytes).map_err(|error| refusals.refuse(rejected(role, error)))?;
         let digest = Sha256::digest(&bytes).into();
         Ok(Opening {
             opened: InMemory { tree, digest },
@@ -298,9 +299,11 @@ impl Parts for Lenient {
     fn pass<D: Document>(
         opened: &mut InMemory,
         role: Whose,
+        refusals: &Refusals,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>> {
-        opened.tree.walk(sink).map_err(|error| rejected(role, error))?;
+        let walked = opened.tree.walk(sink);
+        walked.map_err(|error| refusals.refuse(rejected(role, error)))?;
         Ok(opened.digest)
     }
 }

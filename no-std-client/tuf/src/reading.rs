@@ -16,7 +16,7 @@ use crate::{
     names::{RoleVersion, TargetName},
     read::{Flawed, Wanted, check_length, digest, hash},
     state::{DelegatedFacts, Pinned},
-    whose::{Error, Rejected, Whose},
+    whose::{Error, Refusals, Rejected, Whose},
 };
 use arrayvec::ArrayVec;
 use core::{fmt::Debug, marker::PhantomData};
@@ -79,13 +79,14 @@ pub trait Parts: Copy + Debug + Default + Eq + 'static {
     /// §5.3.3, §5.4.1, §5.5.1, §5.5.2, §5.6.1, §5.6.2: checks length and digests before anything is parsed.
     fn open<'d, D: Document>(
         document: &'d mut D,
-        wanted: &Wanted<Self>,
+        wanted: &Wanted<'_, Self>,
     ) -> Result<Opening<Self::Opened<'d, D>>, Error<D::Error>>;
 
     /// One pass over the canonical form; gives the SHA-256 of the bytes as received.
     fn pass<D: Document>(
         opened: &mut Self::Opened<'_, D>,
         role: Whose,
+        refusals: &Refusals,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>>;
 }
@@ -178,15 +179,10 @@ impl<A: Algorithms> Parts for Strict<A> {
 
     fn open<'d, D: Document>(
         document: &'d mut D,
-        wanted: &Wanted<Self>,
+        wanted: &Wanted<'_, Self>,
     ) -> Result<Opening<&'d mut D>, Error<D::Error>> {
         let Wanted { role, listed, .. } = *wanted;
-        check_length(
-            document.length(),
-            role,
-            wanted.bytes_max,
-            listed.map(|listed| listed.length),
-        )?;
+        check_length(document.length(), wanted, listed.map(|listed| listed.length))?;
         let Some(listed) = listed else {
             return Ok(Opening {
                 opened: document,
@@ -194,7 +190,7 @@ impl<A: Algorithms> Parts for Strict<A> {
             });
         };
         if hash(document, role)? != listed.digest {
-            return Err(Rejected::WrongDigest { role }.into());
+            return Err(wanted.refusals.refuse(Rejected::WrongDigest { role }).into());
         }
         Ok(Opening {
             opened: document,
@@ -205,9 +201,10 @@ impl<A: Algorithms> Parts for Strict<A> {
     fn pass<D: Document>(
         opened: &mut &mut D,
         role: Whose,
+        refusals: &Refusals,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>> {
-        A::scan(*opened, role, sink)
+        A::scan(*opened, role, refusals, sink)
     }
 }
 

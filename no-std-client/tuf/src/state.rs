@@ -57,9 +57,9 @@ impl Pinned {
         match read::hash(document, Whose::Root) {
             Ok(digest) => Ok(digest == self.digest),
             Err(Error::Storage(error)) => Err(error),
-            Err(
-                Error::DamagedStore { .. } | Error::Misuse(_) | Error::Rejected(_) | Error::UnstableDocument { .. },
-            ) => Ok(false),
+            Err(Error::DamagedStore { .. } | Error::Misuse(_) | Error::Refused(_) | Error::UnstableDocument { .. }) => {
+                Ok(false)
+            }
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     names::RoleVersion,
     reading::{Opening, Reading},
     state::{FileFacts, Pinned},
-    whose::{Error, Rejected, Whose},
+    whose::{Error, Refusals, Refused, Rejected, Whose},
 };
 use sha2::{Digest as _, Sha256};
 use tuffet_wire::{Container, Digest, Document, Path, Scalar, ScanError, Scanner, Sink, Text, UnixSeconds};
@@ -128,29 +128,33 @@ impl Flawed {
 
 /// Which file is being read, and how much of it at most.
 #[derive(Clone, Debug)]
-pub struct Wanted<R: Reading> {
+pub struct Wanted<'a, R: Reading> {
     pub role: Whose,
     pub bytes_max: u32,
     /// What the file above says of it.
     pub listed: Option<R::Listed>,
+    /// Where a refusal goes.
+    pub refusals: &'a Refusals,
 }
 
-impl<R: Reading> Wanted<R> {
+impl<'a, R: Reading> Wanted<'a, R> {
     /// A file that nothing is known about.
-    pub fn unlisted(role: Whose, bytes_max: u32) -> Self {
+    pub fn unlisted(refusals: &'a Refusals, role: Whose, bytes_max: u32) -> Self {
         Self {
             role,
             bytes_max,
             listed: None,
+            refusals,
         }
     }
 
     /// Exactly the bytes that were verified before.
-    pub fn exactly(role: Whose, bytes_max: u32, pinned: Pinned) -> Self {
+    pub fn exactly(refusals: &'a Refusals, role: Whose, bytes_max: u32, pinned: Pinned) -> Self {
         Self {
             role,
             bytes_max,
             listed: Some(R::exactly(pinned)),
+            refusals,
         }
     }
 }
@@ -162,10 +166,11 @@ pub(crate) struct Received<'d, R: Reading, D: Document + 'd> {
     opened: R::Opened<'d, D>,
     /// SHA-256 of the bytes that were seen so far.
     digest: Option<Digest>,
+    refusals: &'d Refusals,
 }
 
 impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
-    pub fn open(document: &'d mut D, wanted: &Wanted<R>) -> Result<Self, Error<D::Error>> {
+    pub fn open(document: &'d mut D, wanted: &Wanted<'d, R>) -> Result<Self, Error<D::Error>> {
         let length = document.length();
         let Opening { opened, digest } = R::open(document, wanted)?;
         Ok(Self {
@@ -173,6 +178,7 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
             length,
             opened,
             digest,
+            refusals: wanted.refusals,
         })
     }
 
@@ -180,10 +186,15 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
         self.role
     }
 
+    /// Keeps a refusal of it.
+    pub fn refuse(&self, rejected: Rejected) -> Refused {
+        self.refusals.refuse(rejected)
+    }
+
     /// Shows the file to `sink`, and makes sure that it is the one that was seen before.
     #[inline(never)]
     pub fn pass(&mut self, sink: &mut dyn Sink<Refusal = Flawed>) -> Result<Digest, Error<D::Error>> {
-        let digest = R::pass(&mut self.opened, self.role, sink)?;
+        let digest = R::pass(&mut self.opened, self.role, self.refusals, sink)?;
         if *self.digest.get_or_insert(digest) == digest {
             Ok(digest)
         } else {
@@ -195,7 +206,7 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
     pub fn read<B: Body>(&mut self, mut body: B) -> Result<(FileFacts, B::Content), Error<D::Error>> {
         let facts = self.read_fields(&mut body)?;
         let content = body.finish();
-        let content = content.map_err(|flawed| flawed.rejected(self.role, facts.length))?;
+        let content = content.map_err(|flawed| self.refuse(flawed.rejected(self.role, facts.length)))?;
         Ok((facts, content))
     }
 
@@ -213,7 +224,8 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
         } else {
             Err(Flawed::MISSING)
         };
-        let (version, expires, signed_at) = finished.map_err(|flawed| flawed.rejected(self.role, self.length))?;
+        let (version, expires, signed_at) =
+            finished.map_err(|flawed| self.refuse(flawed.rejected(self.role, self.length)))?;
         Ok(FileFacts {
             version,
             length: self.length,
@@ -225,22 +237,26 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
 }
 
 /// §5.3.3, §5.4.1, §5.5.1, §5.6.1: never more than the limit, and exactly the length that is listed.
-pub(crate) fn check_length(length: u32, role: Whose, bytes_max: u32, listed: Option<u32>) -> Result<(), Rejected> {
-    if length > bytes_max {
-        return Err(Rejected::TooLong {
+pub(crate) fn check_length<R: Reading>(
+    length: u32,
+    wanted: &Wanted<'_, R>,
+    listed: Option<u32>,
+) -> Result<(), Refused> {
+    let (role, bytes_max) = (wanted.role, wanted.bytes_max);
+    let rejected = match listed {
+        _ if length > bytes_max => Rejected::TooLong {
             role,
             length,
             bytes_max,
-        });
-    }
-    match listed {
-        Some(expected) if expected != length => Err(Rejected::WrongLength {
+        },
+        Some(expected) if expected != length => Rejected::WrongLength {
             role,
             expected,
             offered: length,
-        }),
-        _ => Ok(()),
-    }
+        },
+        _ => return Ok(()),
+    };
+    Err(wanted.refusals.refuse(rejected))
 }
 
 /// Hands all bytes of a document to `take`, in order.
@@ -284,6 +300,7 @@ pub(crate) fn hash<D: Document>(document: &mut D, role: Whose) -> Result<Digest,
 pub(crate) fn scan<const TEXT: usize, D: Document>(
     document: &mut D,
     role: Whose,
+    refusals: &Refusals,
     sink: &mut dyn Sink<Refusal = Flawed>,
 ) -> Result<Digest, Error<D::Error>> {
     let mut scanner = Scanner::<TEXT>::with_room();
@@ -291,9 +308,10 @@ pub(crate) fn scan<const TEXT: usize, D: Document>(
     feed(document, role, |chunk| {
         hash.update(chunk);
         let scanned = scanner.push(chunk, sink);
-        scanned.map_err(|error| rejected(role, error).into())
+        scanned.map_err(|error| refusals.refuse(rejected(role, error)).into())
     })?;
-    scanner.finish().map_err(|error| rejected(role, error))?;
+    let finished = scanner.finish();
+    finished.map_err(|error| refusals.refuse(rejected(role, error)))?;
     Ok(hash.finalize().into())
 }
 
