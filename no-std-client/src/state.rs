@@ -83,7 +83,7 @@ impl Standing {
 }
 
 /// What a device trusts, and what its slots hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct DeviceState {
     /// The verified versions, digests and times of the TUF metadata.
     pub trusted: TrustedState,
@@ -92,6 +92,18 @@ pub struct DeviceState {
     /// What the rollout file said that was found for it.
     pub rollout: Option<RolloutExtract>,
     installed: [Option<Installed>; 2],
+}
+
+/// In whole parts: a derived one goes through all fields of the trusted state.
+impl Clone for DeviceState {
+    fn clone(&self) -> Self {
+        Self {
+            trusted: self.trusted,
+            release: self.release,
+            rollout: self.rollout.clone(),
+            installed: self.installed,
+        }
+    }
 }
 
 /// Why stored bytes are not a state.
