@@ -144,29 +144,24 @@ impl Book {
         }
     }
 
-    /// What a fresh page must say so that reading it gives this book again, in this order.
-    pub(crate) fn carried(&self) -> [Option<Entry>; Self::CARRIED_MAX] {
-        let [oldest, older, newer, newest] = self.failures.newest_last().map(|failed| failed.map(Entry::Failed));
-        let Some(Slots { confirmed, beside }) = self.slots else {
-            return [None, None, oldest, older, newer, newest, None];
-        };
-        let (previous, trial) = match beside {
-            Beside::Nothing => (None, None),
-            Beside::Previous(image) => {
-                let slot = confirmed.slot.other();
-                (Some(Entry::Confirmed(Placed { slot, image })), None)
-            }
-            Beside::Trial(trial) => (None, Some(Entry::Trial(trial))),
-        };
-        [
-            previous,
-            Some(Entry::Confirmed(confirmed)),
-            oldest,
-            older,
-            newer,
-            newest,
-            trial,
-        ]
+    /// What a fresh page must say so that reading it gives this book again, one after another: previous, confirmed, the failed
+    /// digests, a trial.
+    pub(crate) fn carried(&self, place: usize) -> Option<Entry> {
+        if let Some(place) = place.checked_sub(2)
+            && place < FAILED_MAX
+        {
+            return self.failures.as_slice().get(place).copied().map(Entry::Failed);
+        }
+        let Slots { confirmed, beside } = self.slots.as_ref()?;
+        match (place, beside) {
+            (0, Beside::Previous(image)) => Some(Entry::Confirmed(Placed {
+                slot: confirmed.slot.other(),
+                image: *image,
+            })),
+            (1, _) => Some(Entry::Confirmed(*confirmed)),
+            (_, Beside::Trial(trial)) if place > 1 => Some(Entry::Trial(*trial)),
+            (_, _) => None,
+        }
     }
 
     fn confirm(&mut self, placed: Placed) {
@@ -256,11 +251,6 @@ impl Failures {
     pub(crate) fn attempt_of(&self, digest: &Digest) -> Option<u32> {
         let known = self.as_slice().iter().find(|failed| failed.digest == *digest);
         known.map(|failed| failed.attempt)
-    }
-
-    fn newest_last(&self) -> [Option<Failed>; FAILED_MAX] {
-        let mut known = self.as_slice().iter().copied();
-        [(); FAILED_MAX].map(|()| known.next())
     }
 
     /// A digest stands in the list once, with the highest attempt, at the place of its last failure.
