@@ -101,14 +101,14 @@ pub(super) fn check_remembered(device: &Device, state: &DeviceState, clock: Cloc
     let trusted = &state.trusted;
     let now = clock.started_at(trusted.floor);
     let product = DelegatedName::new(device.product.as_str()).ok_or(Failure::Misuse)?;
-    let facts = [
-        Some(trusted.root),
-        trusted.timestamp.map(|timestamp| timestamp.file),
-        trusted.snapshot,
-        trusted.targets,
-        trusted.delegated(&product).map(|known| known.file),
+    let facts: [Option<&FileFacts>; 5] = [
+        Some(&trusted.root),
+        trusted.timestamp.as_ref().map(|timestamp| &timestamp.file),
+        trusted.snapshot.as_ref(),
+        trusted.targets.as_ref(),
+        trusted.delegated(&product).map(|known| &known.file),
     ];
-    let is_valid = |facts: &Option<FileFacts>| facts.is_some_and(|facts| facts.expires > now);
+    let is_valid = |facts: &Option<&FileFacts>| facts.is_some_and(|facts| facts.expires > now);
     match state.release {
         Standing::Known(_) | Standing::NoRelease if facts.iter().all(is_valid) => Ok(()),
         Standing::Known(_) | Standing::NoRelease | Standing::Unknown => Err(Failure::StoredTooOld),

@@ -16,7 +16,7 @@ use crate::{
         BadState, DelegatedFacts, Pinned, TimestampFacts, TrustedState, check_layout, put_delegated, put_facts,
         put_optional_facts, put_time, take_delegated, take_facts, take_optional_facts, take_time, take_version,
     },
-    whose::{Error, Refusals, Rejected, Whose},
+    whose::{Error, Rejected},
 };
 use alloc::{boxed::Box, string::String, vec, vec::Vec};
 use core::{fmt::Debug, ops::Deref};
@@ -200,7 +200,7 @@ impl Parts for Lenient {
     type DigestsDraft = HashesDraft;
     type Digests = Hashes;
     type KeyIdCheck = Opaque;
-    type Opened<'d, D: Document + 'd> = InMemory;
+    type Opened = InMemory;
 
     const NEEDS_CONSISTENT_SNAPSHOT: bool = false;
 
@@ -297,13 +297,13 @@ impl Parts for Lenient {
     }
 
     fn pass<D: Document>(
+        _: &mut D,
         opened: &mut InMemory,
-        role: Whose,
-        refusals: &Refusals,
+        wanted: &Wanted<'_, Self>,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>> {
         let walked = opened.tree.walk(sink);
-        walked.map_err(|error| refusals.refuse(rejected(role, error)))?;
+        walked.map_err(|error| wanted.refusals.refuse(rejected(wanted.role, error)))?;
         Ok(opened.digest)
     }
 }

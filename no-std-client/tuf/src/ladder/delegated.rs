@@ -211,7 +211,7 @@ fn verify_role<R: Reading, D: Document>(
         listed: Some(listed.clone()),
         refusals: &context.refusals,
     };
-    let mut received = Received::open(document, &wanted)?;
+    let mut received = Received::new(document, wanted);
     let (file, content) = read_targets(&mut received, context.wanted_name())?;
     // §5.6.3
     let claim = Unverified {
@@ -285,7 +285,7 @@ fn read_delegation<R: Reading, D: Document>(
         bytes_max(&context.limits, role),
         known.pinned(),
     );
-    let mut received = Received::open(document, &wanted)?;
+    let mut received = Received::new(document, wanted);
     let mut ids = RoleKeyIds::<R>::default();
     let (_, content) = received.read(DelegationBody::<R>::at(position, &mut ids))?;
     let (file, ()) = received.read(KeysBody::<R>::new(&ids, table))?;
@@ -309,7 +309,7 @@ fn read_listing<R: Reading, D: Document>(
     let bytes_max = context.limits.snapshot_bytes_max;
     let wanted = Wanted::<R>::exactly(&context.refusals, Whose::Snapshot, bytes_max, known.pinned());
     let mut nothing = OldFiles::default();
-    let mut received = Received::open(document, &wanted)?;
+    let mut received = Received::new(document, wanted);
     let (file, content) = received.read(SnapshotBody::<R>::new(&role, &mut nothing))?;
     let (_, content) = Unverified {
         received: &mut received,

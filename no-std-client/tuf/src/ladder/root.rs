@@ -59,7 +59,7 @@ fn read_kept<'k, R: Reading, D: Document>(
 ) -> Result<Verified<&'k RootKeys<R>>, Error<D::Error>> {
     let role = Whose::Root;
     let wanted = Wanted::<R>::exactly(&context.refusals, role, context.limits.root_bytes_max, known.pinned());
-    let mut received = Received::open(document, &wanted)?;
+    let mut received = Received::new(document, wanted);
     let (file, ()) = received.read(RootBody::new(keys))?;
     if file != *known {
         return Err(Error::DamagedStore { role });
@@ -95,7 +95,7 @@ impl<R: Reading> TrustedState<R> {
         refusals: &Refusals,
     ) -> Result<Self, Error<D::Error>> {
         let wanted = Wanted::<R>::unlisted(refusals, Whose::Root, limits.root_bytes_max);
-        let mut received = Received::open(document, &wanted)?;
+        let mut received = Received::new(document, wanted);
         let mut own = RootKeys::none();
         let (file, ()) = received.read(RootBody::new(&mut own))?;
         keys::check_strength(refusals, Whose::Root, own.table())?;
@@ -156,7 +156,7 @@ impl ExpectRoot {
     ) -> Result<Verified<&'k RootKeys<R>>, Error<D::Error>> {
         let role = Whose::Root;
         let wanted = Wanted::unlisted(&context.refusals, role, context.limits.root_bytes_max);
-        let mut received = Received::open(document, &wanted)?;
+        let mut received = Received::new(document, wanted);
         let (file, ()) = received.read(RootBody::new(own))?;
         let own = &*own;
         keys::check_strength(&context.refusals, role, own.table())?;

@@ -124,7 +124,7 @@ fn read_old<R: Reading, D: Document>(
         context.limits.snapshot_bytes_max,
         old.pinned(),
     );
-    let mut received = Received::open(document, &wanted)?;
+    let mut received = Received::new(document, wanted);
     let (file, _) = received.read(SnapshotBody::old(files))?;
     Unverified {
         received: &mut received,
@@ -152,7 +152,7 @@ fn verify<R: Reading, D: Document>(
         listed: Some(listed.clone()),
         refusals: &context.refusals,
     };
-    let mut received = Received::open(document, &wanted)?;
+    let mut received = Received::new(document, wanted);
     let (file, content) = received.read(SnapshotBody::new(&RoleName::Targets, files))?;
     // §5.5.3
     let new = Unverified {

@@ -89,7 +89,7 @@ impl<R: Reading> ExpectTargets<R> {
             listed: Some(listed.clone()),
             refusals: &context.refusals,
         };
-        let mut received = Received::open(document, &wanted)?;
+        let mut received = Received::new(document, wanted);
         let (file, content) = read_targets(&mut received, context.wanted_name())?;
         // §5.6.3
         let verified = Unverified {

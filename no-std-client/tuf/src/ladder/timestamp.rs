@@ -39,7 +39,7 @@ impl ExpectTimestamp {
         let role = Whose::Timestamp;
         let document = present(context, answer, role)?;
         let wanted = Wanted::unlisted(&context.refusals, role, context.limits.timestamp_bytes_max);
-        let mut received = Received::open(document, &wanted)?;
+        let mut received = Received::new(document, wanted);
         let (file, content) = received.read(TimestampBody::<R>::default())?;
         // §5.4.2
         let offered = Unverified {

@@ -93,7 +93,7 @@ fn answer<R: Reading, B: Body>(bytes: &[u8], piece: usize, body: B) -> Result<Fi
     let refusals = Refusals::default();
     let wanted = Wanted::<R>::unlisted(&refusals, Whose::Root, 2048);
     let mut pieces = Pieces(bytes, piece);
-    let read = Received::open(&mut pieces, &wanted).and_then(|mut received| received.read(body));
+    let read = Received::new(&mut pieces, wanted).read(body);
     read.map(|(facts, _)| facts)
         .map_err(|error| error.named(&refusals, None))
 }

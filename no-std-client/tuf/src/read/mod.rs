@@ -159,46 +159,45 @@ impl<'a, R: Reading> Wanted<'a, R> {
     }
 }
 
-/// A file whose length and digests are as listed, and of which nothing else is believed yet.
-pub(crate) struct Received<'d, R: Reading, D: Document + 'd> {
-    role: Whose,
-    length: u32,
-    opened: R::Opened<'d, D>,
-    /// SHA-256 of the bytes that were seen so far.
-    digest: Option<Digest>,
-    refusals: &'d Refusals,
+/// A file that was received. Nothing is read out of it before its length and digests were found to be as listed, and nothing
+/// else is believed of it yet.
+pub(crate) struct Received<'d, R: Reading, D: Document> {
+    document: &'d mut D,
+    wanted: Wanted<'d, R>,
+    /// What is left of the check, with the SHA-256 of the bytes that were seen so far; nothing before the first reading.
+    opened: Option<Opening<R::Opened>>,
 }
 
-impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
-    pub fn open(document: &'d mut D, wanted: &Wanted<'d, R>) -> Result<Self, Error<D::Error>> {
-        let length = document.length();
-        let Opening { opened, digest } = R::open(document, wanted)?;
-        Ok(Self {
-            role: wanted.role,
-            length,
-            opened,
-            digest,
-            refusals: wanted.refusals,
-        })
+impl<'d, R: Reading, D: Document> Received<'d, R, D> {
+    pub fn new(document: &'d mut D, wanted: Wanted<'d, R>) -> Self {
+        Self {
+            document,
+            wanted,
+            opened: None,
+        }
     }
 
     pub fn role(&self) -> Whose {
-        self.role
+        self.wanted.role
     }
 
     /// Keeps a refusal of it.
     pub fn refuse(&self, rejected: Rejected) -> Refused {
-        self.refusals.refuse(rejected)
+        self.wanted.refusals.refuse(rejected)
     }
 
     /// Shows the file to `sink`, and makes sure that it is the one that was seen before.
     #[inline(never)]
     pub fn pass(&mut self, sink: &mut dyn Sink<Refusal = Flawed>) -> Result<Digest, Error<D::Error>> {
-        let digest = R::pass(&mut self.opened, self.role, self.refusals, sink)?;
-        if *self.digest.get_or_insert(digest) == digest {
+        let Opening { opened, digest: seen } = match &mut self.opened {
+            Some(opened) => opened,
+            before => before.insert(R::open(self.document, &self.wanted)?),
+        };
+        let digest = R::pass(self.document, opened, &self.wanted, sink)?;
+        if *seen.get_or_insert(digest) == digest {
             Ok(digest)
         } else {
-            Err(Error::UnstableDocument { role: self.role })
+            Err(Error::UnstableDocument { role: self.wanted.role })
         }
     }
 
@@ -206,7 +205,7 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
     pub fn read<B: Body>(&mut self, mut body: B) -> Result<(FileFacts, B::Content), Error<D::Error>> {
         let facts = self.read_fields(&mut body)?;
         let content = body.finish();
-        let content = content.map_err(|flawed| self.refuse(flawed.rejected(self.role, facts.length)))?;
+        let content = content.map_err(|flawed| self.refuse(flawed.rejected(self.role(), facts.length)))?;
         Ok((facts, content))
     }
 
@@ -225,10 +224,10 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
             Err(Flawed::MISSING)
         };
         let (version, expires, signed_at) =
-            finished.map_err(|flawed| self.refuse(flawed.rejected(self.role, self.length)))?;
+            finished.map_err(|flawed| self.refuse(flawed.rejected(self.role(), self.document.length())))?;
         Ok(FileFacts {
             version,
-            length: self.length,
+            length: self.document.length(),
             digest,
             expires,
             signed_at,
