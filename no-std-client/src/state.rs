@@ -20,7 +20,10 @@ use sha2::{Digest as _, Sha256};
 use tuffet_boot::Slot;
 use tuffet_release::{Class, Pointer, RolloutExtract, Version};
 use tuffet_tuf::TrustedState;
-use tuffet_wire::Digest;
+use tuffet_wire::{
+    Digest,
+    record::{Reader, Writer},
+};
 
 /// The magic number at the start of the record.
 const MAGIC: &[u8; 8] = b"TUFSTATE";
@@ -35,6 +38,9 @@ const REMEMBERED_BYTES: usize = 1 + DIGEST_BYTES + 4 + 3 * 4 + 4 + 1;
 
 /// Whether a rollout was found (1), and its extract.
 const ROLLOUT_BYTES: usize = 1 + RolloutExtract::ENCODED_BYTES;
+
+/// All that is kept of images.
+const IMAGE_FACTS_BYTES: usize = 2 * INSTALLED_BYTES + REMEMBERED_BYTES + ROLLOUT_BYTES;
 
 /// What an installed image is: the boot record pins its digest, this names its version.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -77,7 +83,7 @@ impl Standing {
 }
 
 /// What a device trusts, and what its slots hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct DeviceState {
     /// The verified versions, digests and times of the TUF metadata.
     pub trusted: TrustedState,
@@ -86,6 +92,18 @@ pub struct DeviceState {
     /// What the rollout file said that was found for it.
     pub rollout: Option<RolloutExtract>,
     installed: [Option<Installed>; 2],
+}
+
+/// In whole parts: a derived one goes through all fields of the trusted state.
+impl Clone for DeviceState {
+    fn clone(&self) -> Self {
+        Self {
+            trusted: self.trusted,
+            release: self.release,
+            rollout: self.rollout.clone(),
+            installed: self.installed,
+        }
+    }
 }
 
 /// Why stored bytes are not a state.
@@ -109,13 +127,7 @@ pub enum BadState {
 
 impl DeviceState {
     /// The bytes of an encoded state.
-    pub const ENCODED_BYTES: usize = MAGIC.len()
-        + 1
-        + TrustedState::ENCODED_BYTES
-        + 2 * INSTALLED_BYTES
-        + REMEMBERED_BYTES
-        + ROLLOUT_BYTES
-        + DIGEST_BYTES;
+    pub const ENCODED_BYTES: usize = MAGIC.len() + 1 + TrustedState::ENCODED_BYTES + IMAGE_FACTS_BYTES + DIGEST_BYTES;
 
     /// The state of a device that trusts this much and holds nothing in its slots.
     #[must_use]
@@ -161,71 +173,76 @@ impl DeviceState {
     /// Writes the record.
     #[must_use]
     pub fn encode(&self) -> [u8; Self::ENCODED_BYTES] {
-        let [a, b] = &self.installed;
         let mut record = [0; Self::ENCODED_BYTES];
-        let mut rest = record.iter_mut();
+        let mut out = Writer::new(&mut record);
         // One after another, so that the parts need not stand on the stack together.
-        put(&mut rest, MAGIC);
-        put(&mut rest, &[LAYOUT]);
-        put(&mut rest, &self.trusted.encode());
-        put(&mut rest, &encode_installed(a.as_ref()));
-        put(&mut rest, &encode_installed(b.as_ref()));
-        put(&mut rest, &encode_standing(&self.release));
-        if let Some(rollout) = &self.rollout {
-            put(&mut rest, &[1]);
-            put(&mut rest, &rollout.encode());
-        }
+        out.put(MAGIC);
+        out.put(&[LAYOUT]);
+        out.put(&self.trusted.encode());
+        out.put(&self.encode_image_facts());
         if let Some((content, digest)) = record.split_last_chunk_mut::<DIGEST_BYTES>() {
             *digest = Sha256::digest(&*content).into();
         }
         record
     }
 
+    /// What the record says of images: the slots, the release and its rollout.
+    #[inline(never)]
+    fn encode_image_facts(&self) -> [u8; IMAGE_FACTS_BYTES] {
+        let mut bytes = [0; IMAGE_FACTS_BYTES];
+        let mut out = Writer::new(&mut bytes);
+        for installed in &self.installed {
+            put_installed(&mut out, installed.as_ref());
+        }
+        put_standing(&mut out, &self.release);
+        if let Some(rollout) = &self.rollout {
+            out.put(&[1]);
+            out.put(&rollout.encode());
+        }
+        bytes
+    }
+
     /// Reads a record. The inverse of [`Self::encode`].
     pub fn decode(record: &[u8]) -> Result<Self, BadState> {
         let (content, digest) = record.split_last_chunk::<DIGEST_BYTES>().ok_or(BadState::Length)?;
-        let (magic, content_rest) = content.split_first_chunk::<8>().ok_or(BadState::Length)?;
+        let (magic, rest) = content.split_first_chunk::<8>().ok_or(BadState::Length)?;
         if magic != MAGIC {
             return Err(BadState::Magic);
         }
         if Sha256::digest(content).as_slice() != digest {
             return Err(BadState::Digest);
         }
-        let (&[layout], rest) = content_rest.split_first_chunk().ok_or(BadState::Length)?;
+        let (&[layout], rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
         if layout != LAYOUT {
             return Err(BadState::Layout { found: layout });
         }
         let (trusted, rest) = rest
             .split_at_checked(TrustedState::ENCODED_BYTES)
             .ok_or(BadState::Length)?;
-        let (a, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
-        let (b, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
-        let (release, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
-        let (&[is_found], rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
-        let (extract, rest) = rest
-            .split_first_chunk::<{ RolloutExtract::ENCODED_BYTES }>()
-            .ok_or(BadState::Length)?;
-        if !rest.is_empty() {
+        if rest.len() != IMAGE_FACTS_BYTES {
             return Err(BadState::Length);
         }
-        let rollout = match is_found {
-            0 if extract.iter().all(|byte| *byte == 0) => None,
-            1 => Some(RolloutExtract::decode(extract).ok_or(BadState::Content)?),
-            _ => return Err(BadState::Content),
-        };
-        Ok(Self {
-            release: decode_standing(release)?,
-            rollout,
-            trusted: TrustedState::decode(trusted).map_err(|_| BadState::Content)?,
-            installed: [decode_installed(a)?, decode_installed(b)?],
-        })
+        let mut state = Self::new(TrustedState::decode(trusted).map_err(|_| BadState::Content)?);
+        state.take_image_facts(rest);
+        // Whatever is never written comes out as something else.
+        if state.encode_image_facts() == *rest {
+            Ok(state)
+        } else {
+            Err(BadState::Content)
+        }
     }
-}
 
-fn put(rest: &mut core::slice::IterMut<'_, u8>, bytes: &[u8]) {
-    // In this order: the other one takes a place for a byte that is not there.
-    for (field, byte) in bytes.iter().zip(rest) {
-        *byte = *field;
+    #[inline(never)]
+    fn take_image_facts(&mut self, bytes: &[u8]) {
+        let mut input = Reader::new(bytes);
+        for installed in &mut self.installed {
+            *installed = take_installed(&mut input);
+        }
+        self.release = take_standing(&mut input);
+        if input.take() == [1] {
+            let extract: [u8; RolloutExtract::ENCODED_BYTES] = input.take();
+            self.rollout = RolloutExtract::decode(&extract);
+        }
     }
 }
 
@@ -233,99 +250,80 @@ const UNKNOWN: u8 = 0;
 const KNOWN: u8 = 1;
 const NO_RELEASE: u8 = 2;
 
-fn encode_standing(release: &Standing) -> [u8; REMEMBERED_BYTES] {
-    let mut bytes = [0; REMEMBERED_BYTES];
-    let Remembered { pointer, length } = match release {
-        Standing::Known(remembered) => remembered,
-        Standing::NoRelease | Standing::Unknown => {
-            if let (Some(flag), Standing::NoRelease) = (bytes.first_mut(), release) {
-                *flag = NO_RELEASE;
-            }
-            return bytes;
+fn put_standing(out: &mut Writer<'_>, release: &Standing) {
+    let (flag, remembered) = match release {
+        Standing::Known(remembered) => (KNOWN, Some(remembered)),
+        Standing::NoRelease => (NO_RELEASE, None),
+        Standing::Unknown => (UNKNOWN, None),
+    };
+    out.put(&[flag]);
+    let Some(Remembered { pointer, length }) = remembered else {
+        out.skip(REMEMBERED_BYTES.saturating_sub(1));
+        return;
+    };
+    out.put(&pointer.release);
+    out.put(&length.to_le_bytes());
+    put_version(out, pointer.version);
+    out.put(&pointer.security_version.to_le_bytes());
+    out.put(&[u8::from(pointer.class == Class::Security)]);
+}
+
+fn take_standing(input: &mut Reader<'_>) -> Standing {
+    let [used] = input.take();
+    let release = input.take();
+    let length = u32::from_le_bytes(input.take());
+    let version = take_version(input);
+    let security_version = u32::from_le_bytes(input.take());
+    let class = match input.take() {
+        [0] => Class::Feature,
+        [_] => Class::Security,
+    };
+    match used {
+        KNOWN => Standing::Known(Remembered {
+            pointer: Pointer {
+                release,
+                version,
+                security_version,
+                class,
+            },
+            length,
+        }),
+        NO_RELEASE => Standing::NoRelease,
+        _ => Standing::Unknown,
+    }
+}
+
+fn put_installed(out: &mut Writer<'_>, installed: Option<&Installed>) {
+    match installed {
+        Some(Installed { digest, version }) => {
+            out.put(&[1]);
+            out.put(digest);
+            put_version(out, *version);
         }
-    };
-    let fields = [KNOWN]
-        .into_iter()
-        .chain(pointer.release)
-        .chain(length.to_le_bytes())
-        .chain(pointer.version.major.to_le_bytes())
-        .chain(pointer.version.minor.to_le_bytes())
-        .chain(pointer.version.patch.to_le_bytes())
-        .chain(pointer.security_version.to_le_bytes())
-        .chain([u8::from(pointer.class == Class::Security)]);
-    for (byte, field) in bytes.iter_mut().zip(fields) {
-        *byte = field;
-    }
-    bytes
-}
-
-fn decode_standing(bytes: &[u8; REMEMBERED_BYTES]) -> Result<Standing, BadState> {
-    let (&[used], rest) = bytes.split_first_chunk().ok_or(BadState::Length)?;
-    let (&release, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
-    let mut numbers = rest.chunks_exact(4).map(|bytes| {
-        let number = bytes.first_chunk().copied().unwrap_or_default();
-        u32::from_le_bytes(number)
-    });
-    let mut number = || numbers.next().ok_or(BadState::Length);
-    let length = number()?;
-    let version = Version {
-        major: number()?,
-        minor: number()?,
-        patch: number()?,
-    };
-    let security_version = number()?;
-    let class = match bytes.last() {
-        Some(0) => Class::Feature,
-        Some(1) => Class::Security,
-        Some(_) | None => return Err(BadState::Content),
-    };
-    let pointer = Pointer {
-        release,
-        version,
-        security_version,
-        class,
-    };
-    let is_blank = bytes.iter().skip(1).all(|byte| *byte == 0);
-    match used {
-        KNOWN => Ok(Standing::Known(Remembered { pointer, length })),
-        NO_RELEASE if is_blank => Ok(Standing::NoRelease),
-        UNKNOWN if is_blank => Ok(Standing::Unknown),
-        _ => Err(BadState::Content),
+        None => out.skip(INSTALLED_BYTES),
     }
 }
 
-fn encode_installed(installed: Option<&Installed>) -> [u8; INSTALLED_BYTES] {
-    let mut bytes = [0; INSTALLED_BYTES];
-    let Some(Installed { digest, version }) = installed else {
-        return bytes;
+fn take_installed(input: &mut Reader<'_>) -> Option<Installed> {
+    let is_known = input.take() == [1];
+    let installed = Installed {
+        digest: input.take(),
+        version: take_version(input),
     };
-    let fields = [1]
-        .into_iter()
-        .chain(*digest)
-        .chain(version.major.to_le_bytes())
-        .chain(version.minor.to_le_bytes())
-        .chain(version.patch.to_le_bytes());
-    for (byte, field) in bytes.iter_mut().zip(fields) {
-        *byte = field;
-    }
-    bytes
+    is_known.then_some(installed)
 }
 
-fn decode_installed(bytes: &[u8; INSTALLED_BYTES]) -> Result<Option<Installed>, BadState> {
-    let (&[used], rest) = bytes.split_first_chunk().ok_or(BadState::Length)?;
-    let (&digest, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
-    let (&major, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
-    let (&minor, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
-    let (&patch, _) = rest.split_first_chunk().ok_or(BadState::Length)?;
-    let version = Version {
-        major: u32::from_le_bytes(major),
-        minor: u32::from_le_bytes(minor),
-        patch: u32::from_le_bytes(patch),
-    };
-    match used {
-        0 if bytes.iter().all(|byte| *byte == 0) => Ok(None),
-        1 => Ok(Some(Installed { digest, version })),
-        _ => Err(BadState::Content),
+fn put_version(out: &mut Writer<'_>, version: Version) {
+    for number in [version.major, version.minor, version.patch] {
+        out.put(&number.to_le_bytes());
+    }
+}
+
+fn take_version(input: &mut Reader<'_>) -> Version {
+    Version {
+        major: u32::from_le_bytes(input.take()),
+        minor: u32::from_le_bytes(input.take()),
+        patch: u32::from_le_bytes(input.take()),
     }
 }
 
@@ -450,5 +448,22 @@ mod tests {
         record[end..].copy_from_slice(&digest);
         assert_eq!(DeviceState::decode(&record), Err(BadState::Layout { found: 1 }));
         assert_eq!(DeviceState::decode(b"not a state"), Err(BadState::Length));
+    }
+    #[test]
+    fn nothing_has_two_spellings() {
+        let record = state().encode();
+        let end = record.len() - DIGEST_BYTES;
+        for place in 9..end {
+            for change in [1, 0x81] {
+                let mut edited = record;
+                edited[place] ^= change;
+                let digest: Digest = Sha256::digest(&edited[..end]).into();
+                edited[end..].copy_from_slice(&digest);
+                match DeviceState::decode(&edited) {
+                    Ok(state) => assert_eq!(state.encode(), edited, "byte {place}"),
+                    Err(bad) => assert_eq!(bad, BadState::Content, "byte {place}"),
+                }
+            }
+        }
     }
 }

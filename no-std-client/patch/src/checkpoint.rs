@@ -82,28 +82,31 @@ pub enum BadCheckpoint<E> {
 trait Record {
     /// Writes the field, or replaces it by what stands here.
     fn field(&mut self, field: &mut [u8]);
+}
 
-    fn byte(&mut self, value: &mut u8) {
-        self.field(core::slice::from_mut(value));
-    }
+fn byte(record: &mut dyn Record, value: &mut u8) {
+    record.field(core::slice::from_mut(value));
+}
 
-    fn half(&mut self, value: &mut u16) {
-        let mut bytes = value.to_le_bytes();
-        self.field(&mut bytes);
-        *value = u16::from_le_bytes(bytes);
-    }
+#[inline(never)]
+fn half(record: &mut dyn Record, value: &mut u16) {
+    let mut bytes = value.to_le_bytes();
+    record.field(&mut bytes);
+    *value = u16::from_le_bytes(bytes);
+}
 
-    fn word(&mut self, value: &mut u32) {
-        let mut bytes = value.to_le_bytes();
-        self.field(&mut bytes);
-        *value = u32::from_le_bytes(bytes);
-    }
+#[inline(never)]
+fn word(record: &mut dyn Record, value: &mut u32) {
+    let mut bytes = value.to_le_bytes();
+    record.field(&mut bytes);
+    *value = u32::from_le_bytes(bytes);
+}
 
-    fn weight(&mut self, value: &mut i32) {
-        let mut bytes = value.to_le_bytes();
-        self.field(&mut bytes);
-        *value = i32::from_le_bytes(bytes);
-    }
+#[inline(never)]
+fn weight(record: &mut dyn Record, value: &mut i32) {
+    let mut bytes = value.to_le_bytes();
+    record.field(&mut bytes);
+    *value = i32::from_le_bytes(bytes);
 }
 
 /// Writes fields piece by piece, and hashes them. After an error it goes on, and says so at the end.
@@ -207,20 +210,20 @@ impl Preface {
         from: 0,
     };
 
-    fn walk(&mut self, record: &mut impl Record) {
+    fn walk(&mut self, record: &mut dyn Record) {
         record.field(&mut self.magic);
-        record.byte(&mut self.version);
-        record.byte(&mut self.profile);
+        byte(record, &mut self.version);
+        byte(record, &mut self.profile);
         record.field(&mut self.pinned.head);
-        record.word(&mut self.pinned.block_bytes);
-        record.word(&mut self.pinned.length);
+        word(record, &mut self.pinned.block_bytes);
+        word(record, &mut self.pinned.length);
         record.field(&mut self.header);
         record.field(&mut self.block_digest);
-        record.word(&mut self.block_index);
-        record.word(&mut self.taken);
-        record.word(&mut self.position);
-        record.byte(&mut self.copy);
-        record.word(&mut self.from);
+        word(record, &mut self.block_index);
+        word(record, &mut self.taken);
+        word(record, &mut self.position);
+        byte(record, &mut self.copy);
+        word(record, &mut self.from);
     }
 
     fn copy(&self) -> Option<Option<Copy>> {
@@ -240,56 +243,56 @@ impl Preface {
     }
 }
 
-fn walk_range(range: &mut RangeDecoder, record: &mut impl Record) {
-    record.word(&mut range.range);
-    record.word(&mut range.code);
-    record.byte(&mut range.padding);
-    record.byte(&mut range.carried_bytes);
+fn walk_range(range: &mut RangeDecoder, record: &mut dyn Record) {
+    word(record, &mut range.range);
+    word(record, &mut range.code);
+    byte(record, &mut range.padding);
+    byte(record, &mut range.carried_bytes);
     record.field(&mut range.carried);
 }
 
-fn walk_history(history: &mut History, record: &mut impl Record) {
-    record.word(&mut history.recent);
-    record.word(&mut history.misses);
-    record.byte(&mut history.hits_in_row);
-    record.byte(&mut history.literals_in_row);
+fn walk_history(history: &mut History, record: &mut dyn Record) {
+    word(record, &mut history.recent);
+    word(record, &mut history.misses);
+    byte(record, &mut history.hits_in_row);
+    byte(record, &mut history.literals_in_row);
     record.field(&mut history.changes);
-    record.byte(&mut history.change);
+    byte(record, &mut history.change);
     for diagonal in &mut history.diagonals {
-        record.word(diagonal);
+        word(record, diagonal);
     }
-    record.word(&mut history.distance);
+    word(record, &mut history.distance);
 }
 
 fn walk_mixer<const INPUTS: usize, const CELLS: usize, const SETS: usize>(
     mixer: &mut Mixer<INPUTS, CELLS, SETS>,
-    record: &mut impl Record,
+    record: &mut dyn Record,
 ) {
     mixer
         .cells
         .as_flattened_mut()
         .iter_mut()
-        .for_each(|cell| record.half(cell));
+        .for_each(|cell| half(record, cell));
     mixer
         .weights
         .as_flattened_mut()
         .iter_mut()
-        .for_each(|weight| record.weight(weight));
+        .for_each(|value| weight(record, value));
 }
 
 fn walk_model<const HIT_CELLS: usize, const BYTE_CELLS: usize>(
     model: &mut Model<HIT_CELLS, BYTE_CELLS>,
-    record: &mut impl Record,
+    record: &mut dyn Record,
 ) {
     walk_history(&mut model.history, record);
     walk_mixer(&mut model.hits, record);
     walk_mixer(&mut model.bytes, record);
-    model.rare.iter_mut().for_each(|cell| record.half(cell));
+    model.rare.iter_mut().for_each(|cell| half(record, cell));
     model
         .classes
         .as_flattened_mut()
         .iter_mut()
-        .for_each(|cell| record.half(cell));
+        .for_each(|cell| half(record, cell));
 }
 
 impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
@@ -402,8 +405,9 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
         self.take_up(&preface, header).ok_or(BadCheckpoint::Impossible)
     }
 
-    /// All fields in their order, but for the checksum.
-    fn walk(&mut self, preface: &mut Preface, record: &mut impl Record) {
+    /// All fields in their order, but for the checksum. Not inlined: it is long, and there are two directions.
+    #[inline(never)]
+    fn walk(&mut self, preface: &mut Preface, record: &mut dyn Record) {
         preface.walk(record);
         walk_range(&mut self.range, record);
         walk_model(&mut self.model, record);

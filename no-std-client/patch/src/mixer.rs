@@ -55,37 +55,51 @@ impl<const INPUTS: usize, const CELLS: usize, const SETS: usize> Mixer<INPUTS, C
         rates: Rates,
         wanted: bool,
     ) -> bool {
-        let mut stretched = [0_i32; INPUTS];
-        let mut cells: [Option<&mut u16>; INPUTS] = [const { None }; INPUTS];
-        let inputs = self.cells.iter_mut().zip(contexts);
-        for ((table, context), (value, place)) in inputs.zip(stretched.iter_mut().zip(cells.iter_mut())) {
-            let cell = table.get_mut(index(*context, CELLS));
-            if let Some(cell) = cell {
-                if !counter::is_fresh(*cell) {
-                    *value = stretch(counter::probability(*cell));
-                }
-                *place = Some(cell);
-            }
-        }
         let mut nothing = [0; INPUTS];
         let weights = self.weights.get_mut(set).unwrap_or(&mut nothing);
-        let sum = weights.iter().zip(stretched).fold(0_i32, |sum, (weight, value)| {
-            sum.wrapping_add(weight.wrapping_mul(value).wrapping_shr(8))
-        });
-        let probability = squash(sum.wrapping_shr(8)).clamp(1, 4095);
-        let bit = coder.bit(probability.unsigned_abs(), wanted);
-
-        let target = if bit { 4095 } else { 0 };
-        let miss = i32::wrapping_sub(target, probability).wrapping_mul(rates.weights);
-        for (weight, value) in weights.iter_mut().zip(stretched) {
-            let step = value.wrapping_mul(miss).wrapping_add(1 << 13).wrapping_shr(14);
-            *weight = weight.wrapping_add(step).clamp(WEIGHT_MAX.wrapping_neg(), WEIGHT_MAX);
-        }
-        for cell in cells.into_iter().flatten() {
-            counter::learn(cell, bit, rates.seen_max);
-        }
-        bit
+        code(coder, self.cells.as_flattened_mut(), weights, contexts, rates, wanted)
     }
+}
+
+/// The same for any number of counters and sets: a device has flash for one copy.
+#[inline(never)]
+fn code<const INPUTS: usize>(
+    coder: &mut impl BitCoder,
+    cells: &mut [u16],
+    weights: &mut [i32; INPUTS],
+    contexts: &[u32; INPUTS],
+    rates: Rates,
+    wanted: bool,
+) -> bool {
+    let count = cells.len().checked_div(INPUTS).unwrap_or(0);
+    let tables = cells.chunks_exact_mut(count.max(1));
+    let mut stretched = [0_i32; INPUTS];
+    let mut cells: [Option<&mut u16>; INPUTS] = [const { None }; INPUTS];
+    for ((table, context), (value, place)) in tables.zip(contexts).zip(stretched.iter_mut().zip(cells.iter_mut())) {
+        let cell = table.get_mut(index(*context, count));
+        if let Some(cell) = cell {
+            if !counter::is_fresh(*cell) {
+                *value = stretch(counter::probability(*cell));
+            }
+            *place = Some(cell);
+        }
+    }
+    let sum = weights.iter().zip(stretched).fold(0_i32, |sum, (weight, value)| {
+        sum.wrapping_add(weight.wrapping_mul(value).wrapping_shr(8))
+    });
+    let probability = squash(sum.wrapping_shr(8)).clamp(1, 4095);
+    let bit = coder.bit(probability.unsigned_abs(), wanted);
+
+    let target = if bit { 4095 } else { 0 };
+    let miss = i32::wrapping_sub(target, probability).wrapping_mul(rates.weights);
+    for (weight, value) in weights.iter_mut().zip(stretched) {
+        let step = value.wrapping_mul(miss).wrapping_add(1 << 13).wrapping_shr(14);
+        *weight = weight.wrapping_add(step).clamp(WEIGHT_MAX.wrapping_neg(), WEIGHT_MAX);
+    }
+    for cell in cells.into_iter().flatten() {
+        counter::learn(cell, bit, rates.seen_max);
+    }
+    bit
 }
 
 /// Which of `cells` a context means.

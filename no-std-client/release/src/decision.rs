@@ -176,10 +176,10 @@ pub fn decide(
     if release.runs_already || release.image.as_ref().is_some_and(is_running) {
         return Decision::UpToDate;
     }
-    let Some(image) = release.image else {
+    let Some(image) = &release.image else {
         return Decision::Refuse(Refusal::WrongHardware);
     };
-    if let Some(refusal) = refusal(device, release, &image) {
+    if let Some(refusal) = refusal(device, release, image) {
         return Decision::Refuse(refusal);
     }
     let question = Question {
@@ -196,7 +196,7 @@ pub fn decide(
             version: release.version,
             security_version: release.security_version,
             attempt: release.attempt,
-            image,
+            image: *image,
         }),
     }
 }

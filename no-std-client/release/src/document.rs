@@ -7,11 +7,14 @@
 
 use crate::{
     Address, Class, Digest, FileRef, Id, Image, Malformed, Name, PatchRef, Profile, ReadError, Release, Rule,
-    STEPPING_STONES_MAX, SupportFacts, UnixSeconds, Version, Wanted, What, names,
+    STEPPING_STONES_MAX, SupportFacts, UnixSeconds, Version, Wanted, What,
+    known::{Place, Spot, Step},
+    names,
     read::{FieldCounts, Meaning as _, read},
 };
 use arrayvec::ArrayVec;
-use tuffet_wire::{Container, Document, Path, Scalar, Segment, Segment::Index, Segment::Key, Sink, Text};
+use core::cmp::Ordering;
+use tuffet_wire::{Container, Document, Path, Scalar, Segment, Sink, Text};
 
 /// Longest release document in bytes: what the staging area of a small device holds.
 pub const DOCUMENT_BYTES_MAX: u32 = 8 * 1024;
@@ -41,9 +44,9 @@ pub(crate) fn read_release<D: Document>(
 ) -> Result<Release, ReadError<D::Error>> {
     read(document, DOCUMENT_BYTES_MAX, &mut reader)?;
     let at = document.length();
-    reader
-        .finish()
-        .map_err(|what| ReadError::Malformed(Malformed { at, what }))
+    let malformed = |what| ReadError::Malformed(Malformed { at, what });
+    reader.check().map_err(malformed)?;
+    reader.release().ok_or(malformed(What::MissingField))
 }
 
 /// The state of the parser: what was seen so far.
@@ -103,14 +106,9 @@ struct PatchParts {
     block_bytes: Option<u32>,
     head: Option<Digest>,
     profile: Option<Profile>,
-    source: Option<Source>,
-}
-
-/// What a patch starts from.
-#[derive(Copy, Clone, PartialEq, Eq)]
-enum Source {
-    Image(Digest),
-    Nothing,
+    has_source: bool,
+    /// The image that it starts from; `None`: it starts from nothing.
+    source: Option<Digest>,
 }
 
 #[derive(Copy, Clone, Default)]
@@ -120,145 +118,109 @@ struct FileParts {
     name: Option<Name>,
 }
 
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a place that needs nothing done, or is not one of a release document"
+)]
 impl Sink for DocumentReader {
     type Refusal = What;
 
     fn open(&mut self, path: &Path<'_>, kind: Container) -> Result<(), What> {
         self.fields.open(path);
-        match (path.segments(), kind) {
-            ([], Container::Object)
-            | ([Key("advisory" | "interruption")], Container::Object)
-            | ([Key("advisory"), Key("cves")], Container::Array)
-            | ([Key("components" | "stepping_stones")], Container::Array) => Ok(()),
+        let spot = Spot::of(path);
+        if spot.is_in_rule {
             // What a rule of later software needs is not known now.
-            ([Key("rollout")], Container::Object) | ([Key("rollout"), _, ..], _) => Ok(()),
-            ([Key("sbom" | "support")], Container::Object) => {
-                self.file = FileParts::default();
-                Ok(())
-            }
-            ([Key("components"), Index(index)], Container::Object) => {
+            return Ok(());
+        }
+        match (spot.place, kind) {
+            (Place::Document | Place::Advisory | Place::Interruption | Place::Rollout, Container::Object)
+            | (Place::Cves | Place::Components | Place::SteppingStones, Container::Array) => {}
+            (Place::Sbom | Place::Support | Place::File, Container::Object) => self.file = FileParts::default(),
+            (Place::Component, Container::Object) => {
                 self.candidate = None;
                 self.candidate_runs = false;
-                bounded(*index, COMPONENTS_MAX)
+                return bounded(path, COMPONENTS_MAX);
             }
-            ([Key("components"), Index(_), Key("images")], Container::Array) => {
-                self.image_before = None;
-                Ok(())
-            }
-            ([Key("components"), Index(_), Key("images"), Index(index)], Container::Object) => {
+            (Place::Images, Container::Array) => self.image_before = None,
+            (Place::Image, Container::Object) => {
                 self.image = ImageParts::default();
-                bounded(*index, IMAGES_MAX)
+                return bounded(path, IMAGES_MAX);
             }
-            (
-                [
-                    Key("components"),
-                    Index(_),
-                    Key("images"),
-                    Index(_),
-                    Key("patches"),
-                    rest @ ..,
-                ],
-                kind,
-            ) => self.open_patches(rest, kind),
-            ([Key("components"), Index(_), Key("images"), Index(_), Key("file")], Container::Object) => {
+            (Place::Patches, Container::Array) => self.patch_before = None,
+            (Place::Patch, Container::Object) => {
+                self.patch = PatchParts::default();
                 self.file = FileParts::default();
-                Ok(())
+                return bounded(path, PATCHES_MAX);
             }
-            ([Key("encryption")], _) => Err(What::EncryptionNotEmpty),
-            ([Key("layout")], _) => Err(What::LayoutNotEmpty),
-            _ => Err(What::UnknownField),
+            (Place::Encryption, _) => return Err(What::EncryptionNotEmpty),
+            (Place::Layout, _) => return Err(What::LayoutNotEmpty),
+            _ => return Err(What::UnknownField),
         }
+        Ok(())
     }
 
     fn value(&mut self, path: &Path<'_>, value: Scalar<'_>) -> Result<(), What> {
         self.fields.value(path);
-        match path.segments() {
-            [Key(key)] => self.top(key, value),
-            [Key("advisory"), Key("text")] => self.advisory_text(value),
-            [Key("advisory"), Key("risk")] => value.text().map(|_| ()),
-            [Key("advisory"), Key("cves"), Index(index)] => {
-                bounded(*index, CVES_MAX)?;
+        let spot = Spot::of(path);
+        match (spot.around, spot.step) {
+            (Place::Document, field) => self.top(field, value),
+            (Place::Advisory, Step::Text) => self.advisory_text(value),
+            (Place::Advisory, Step::Risk) => value.text().map(|_| ()),
+            (Place::Cves, Step::Item) => {
+                bounded(path, CVES_MAX)?;
                 if is_cve(value.text()?) {
                     Ok(())
                 } else {
                     Err(What::BadValue)
                 }
             }
-            [Key("components"), Index(_), Key("name")] => self.component_name(value),
-            [Key("components"), Index(_), Key("images"), Index(_), Key(key)] => self.image_field(key, value),
-            [
-                Key("components"),
-                Index(_),
-                Key("images"),
-                Index(_),
-                Key("file"),
-                Key(key),
-            ] => self.file_field(key, value),
-            [
-                Key("components"),
-                Index(_),
-                Key("images"),
-                Index(_),
-                Key("patches"),
-                Index(_),
-                Key(key),
-            ] => self.patch_field(key, value),
-            [Key("interruption"), Key("seconds")] => set(&mut self.interruption_s, value.number()?),
-            [Key("rollout"), Key("rule")] => self.rule_name(value),
-            [Key("rollout"), Key("wait_max_days")] => self.rule_wait(value),
-            [Key("rollout"), ..] => Ok(()),
-            [Key("sbom"), Key(key)] => self.file_field(key, value),
-            [Key("stepping_stones"), Index(_)] => self.stepping_stone(value),
-            [Key("support"), Key("end")] => set(&mut self.support_end, value.time()?),
-            [Key("support"), Key(key)] => self.file_field(key, value),
+            (Place::Component, Step::Name) => self.component_name(value),
+            (Place::Image, field) => self.image_field(field, value),
+            (Place::Patch, field) => self.patch_field(field, value),
+            (Place::Interruption, Step::Seconds) => set_number(&mut self.interruption_s, value),
+            (Place::Rollout, Step::Rule) => self.rule_name(value),
+            (Place::Rollout, Step::WaitMaxDays) => self.rule_wait(value),
+            (Place::SteppingStones, Step::Item) => self.stepping_stone(value),
+            (Place::Support, Step::End) => set_time(&mut self.support_end, value),
+            (Place::File | Place::Sbom | Place::Support, field) => self.file_field(field, value),
+            _ if spot.is_in_rule => Ok(()),
             _ => Err(What::UnknownField),
         }
     }
 
     fn close(&mut self, path: &Path<'_>, _: Container) -> Result<(), What> {
+        let place = Spot::of(path).place;
         let count = self.fields.of(path);
-        match path.segments() {
-            [] => complete(count, FIELDS),
-            [Key("advisory")] => complete(count, ADVISORY_FIELDS),
-            [Key("components"), Index(_)] => complete(count, COMPONENT_FIELDS),
-            [Key("components"), Index(_), Key("images"), Index(_)] => {
-                complete(count, IMAGE_FIELDS)?;
-                self.end_image()
-            }
-            [Key("components"), Index(_), Key("images"), Index(_), Key("file")] => {
-                complete(count, FILE_FIELDS)?;
-                self.image.file = Some(self.end_file()?);
-                Ok(())
-            }
-            [
-                Key("components"),
-                Index(_),
-                Key("images"),
-                Index(_),
-                Key("patches"),
-                Index(_),
-            ] => {
-                complete(count, PATCH_FIELDS)?;
-                self.end_patch()
-            }
-            [Key("interruption")] => complete(count, INTERRUPTION_FIELDS),
-            [Key("rollout")] => self.end_rule(count),
-            [Key("sbom")] => {
-                complete(count, FILE_FIELDS)?;
-                self.sbom = Some(self.end_file()?);
-                Ok(())
-            }
-            [Key("support")] => {
-                complete(count, SUPPORT_FIELDS)?;
-                self.support_file = Some(self.end_file()?);
-                Ok(())
-            }
+        let fields = match place {
+            Place::Advisory => ADVISORY_FIELDS,
+            Place::Component => COMPONENT_FIELDS,
+            Place::Document => FIELDS,
+            Place::File | Place::Sbom => FILE_FIELDS,
+            Place::Image => IMAGE_FIELDS,
+            Place::Interruption => INTERRUPTION_FIELDS,
+            Place::Patch => PATCH_FIELDS,
+            Place::Support => SUPPORT_FIELDS,
+            Place::Rollout => return self.end_rule(count),
             // Lists, and what a rule of later software holds.
-            _ => Ok(()),
+            _ => return Ok(()),
+        };
+        complete(count, fields)?;
+        match place {
+            Place::File => self.image.file = Some(self.end_file()?),
+            Place::Image => self.end_image()?,
+            Place::Patch => self.end_patch()?,
+            Place::Sbom => self.sbom = Some(self.end_file()?),
+            Place::Support => self.support_file = Some(self.end_file()?),
+            _ => {}
         }
+        Ok(())
     }
 }
 
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a step that a place does not name is unknown there"
+)]
 impl DocumentReader {
     pub(crate) fn new(wanted: Option<Wanted>) -> Self {
         Self {
@@ -267,26 +229,30 @@ impl DocumentReader {
         }
     }
 
-    fn top(&mut self, key: &str, value: Scalar<'_>) -> Result<(), What> {
-        match key {
-            "_type" => value.must_be(TYPE, What::WrongType),
-            "advisory" if value == Scalar::Null => Ok(()),
-            "attempt" => set(&mut self.attempt, positive(value)?),
-            "class" => set(&mut self.class, Class::parse(value.text()?).ok_or(What::BadValue)?),
-            "encryption" => value.must_be("", What::EncryptionNotEmpty),
-            "format" if value == Scalar::Integer(0) => Ok(()),
-            "format" => Err(What::UnknownFormat),
-            "install_by" | "sbom" if value == Scalar::String(Text::Whole("")) => Ok(()),
-            "install_by" => set(&mut self.install_by, value.time()?),
-            "layout" => value.must_be("", What::LayoutNotEmpty),
-            "product" => set(&mut self.product, value.id()?),
-            "released" => set(&mut self.released, value.time()?),
-            "rollback" => set(&mut self.rollback, value.truth()?),
-            "security_version" => set(&mut self.security_version, value.number()?),
-            "version" => set(&mut self.version, value.version()?),
-            "advisory" | "components" | "interruption" | "rollout" | "sbom" | "stepping_stones" | "support" => {
-                Err(What::BadValue)
-            }
+    fn top(&mut self, field: Step, value: Scalar<'_>) -> Result<(), What> {
+        let is_empty = value == Scalar::String(Text::Whole(""));
+        match field {
+            Step::Type => value.must_be(TYPE, What::WrongType),
+            Step::Format => value.must_be_format_0(),
+            Step::Attempt => set_positive(&mut self.attempt, value),
+            Step::Class => set(&mut self.class, Class::parse(value.text()?)),
+            Step::Encryption => value.must_be("", What::EncryptionNotEmpty),
+            Step::InstallBy | Step::Sbom if is_empty => Ok(()),
+            Step::InstallBy => set_time(&mut self.install_by, value),
+            Step::Layout => value.must_be("", What::LayoutNotEmpty),
+            Step::Product => set_id(&mut self.product, value),
+            Step::Released => set_time(&mut self.released, value),
+            Step::Rollback => set(&mut self.rollback, Some(value.truth()?)),
+            Step::SecurityVersion => set_number(&mut self.security_version, value),
+            Step::Version => set(&mut self.version, Some(value.version()?)),
+            Step::Advisory if value == Scalar::Null => Ok(()),
+            Step::Advisory
+            | Step::Components
+            | Step::Interruption
+            | Step::Rollout
+            | Step::Sbom
+            | Step::SteppingStones
+            | Step::Support => Err(What::BadValue),
             _ => Err(What::UnknownField),
         }
     }
@@ -309,71 +275,58 @@ impl DocumentReader {
         if self.component_before.replace(name).is_some_and(|before| before >= name) {
             return Err(What::OutOfOrder);
         }
-        if self.wanted.is_some_and(|wanted| wanted.component == name) {
+        if self.wanted.as_ref().is_some_and(|wanted| wanted.component == name) {
             self.found = self.candidate;
             self.runs = self.candidate_runs;
         }
         Ok(())
     }
 
-    fn image_field(&mut self, key: &str, value: Scalar<'_>) -> Result<(), What> {
-        match key {
-            "address" => set(
-                &mut self.image.address,
-                Address::parse(value.text()?).ok_or(What::BadValue)?,
-            ),
-            "digest" => set(&mut self.image.digest, value.digest()?),
-            "hardware" => set(&mut self.image.hardware, value.id()?),
-            "length" => set(&mut self.image.length, positive(value)?),
-            "file" | "patches" => Err(What::BadValue),
+    fn image_field(&mut self, field: Step, value: Scalar<'_>) -> Result<(), What> {
+        match field {
+            Step::Address => set(&mut self.image.address, Address::parse(value.text()?)),
+            Step::Digest => set_digest(&mut self.image.digest, value),
+            Step::Hardware => set_id(&mut self.image.hardware, value),
+            Step::Length => set_positive(&mut self.image.length, value),
+            Step::File | Step::Patches => Err(What::BadValue),
             _ => Err(What::UnknownField),
         }
     }
 
-    fn open_patches(&mut self, below: &[Segment<'_>], kind: Container) -> Result<(), What> {
-        match (below, kind) {
-            ([], Container::Array) => {
-                self.patch_before = None;
-                Ok(())
+    fn patch_field(&mut self, field: Step, value: Scalar<'_>) -> Result<(), What> {
+        match field {
+            Step::BlockBytes => set_positive(&mut self.patch.block_bytes, value),
+            Step::Head => set_digest(&mut self.patch.head, value),
+            Step::Profile => set(&mut self.patch.profile, Profile::parse(value.text()?)),
+            Step::Source => {
+                self.patch.has_source = true;
+                self.patch.source = None;
+                if value == Scalar::String(Text::Whole("")) {
+                    return Ok(());
+                }
+                set_digest(&mut self.patch.source, value)
             }
-            ([Index(index)], Container::Object) => {
-                self.patch = PatchParts::default();
-                self.file = FileParts::default();
-                bounded(*index, PATCHES_MAX)
-            }
+            _ => self.file_field(field, value),
+        }
+    }
+
+    #[inline(never)]
+    fn file_field(&mut self, field: Step, value: Scalar<'_>) -> Result<(), What> {
+        match field {
+            Step::Digest => set_digest(&mut self.file.digest, value),
+            Step::Length => set_positive(&mut self.file.length, value),
+            Step::Name => set(&mut self.file.name, Some(value.name()?)),
             _ => Err(What::UnknownField),
         }
     }
 
-    fn patch_field(&mut self, key: &str, value: Scalar<'_>) -> Result<(), What> {
-        match key {
-            "block_bytes" => set(&mut self.patch.block_bytes, positive(value)?),
-            "head" => set(&mut self.patch.head, value.digest()?),
-            "profile" => set(
-                &mut self.patch.profile,
-                Profile::parse(value.text()?).ok_or(What::BadValue)?,
-            ),
-            "source" if value == Scalar::String(Text::Whole("")) => set(&mut self.patch.source, Source::Nothing),
-            "source" => set(&mut self.patch.source, Source::Image(value.digest()?)),
-            _ => self.file_field(key, value),
-        }
-    }
-
-    fn file_field(&mut self, key: &str, value: Scalar<'_>) -> Result<(), What> {
-        match key {
-            "digest" => set(&mut self.file.digest, value.digest()?),
-            "length" => set(&mut self.file.length, positive(value)?),
-            "name" => set(&mut self.file.name, value.name()?),
-            _ => Err(What::UnknownField),
-        }
-    }
-
+    #[inline(never)]
     fn end_file(&mut self) -> Result<FileRef, What> {
         let FileParts {
             digest: Some(digest),
             length: Some(length),
             name: Some(name),
-        } = self.file
+        } = &self.file
         else {
             return Err(What::MissingField);
         };
@@ -385,50 +338,50 @@ impl DocumentReader {
         if *self.file_product.get_or_insert(product) != product {
             return Err(What::WrongFileName);
         }
-        Ok(FileRef { digest, length, name })
+        Ok(FileRef {
+            digest: *digest,
+            length: *length,
+            name: *name,
+        })
     }
 
+    #[inline(never)]
     fn end_patch(&mut self) -> Result<(), What> {
+        let file = self.end_file()?;
         let PatchParts {
             block_bytes: Some(block_bytes),
             head: Some(head),
             profile: Some(profile),
-            source: Some(source),
-        } = self.patch
+            has_source: true,
+            source,
+        } = &self.patch
         else {
             return Err(What::MissingField);
         };
-        let file = self.end_file()?;
         if !file.name.as_str().ends_with(".patch") {
             return Err(What::WrongFileName);
         }
-        let source = match source {
-            Source::Image(digest) => Some(digest),
-            Source::Nothing => None,
-        };
         // `None` is before every digest, as the empty text is.
-        let place = (source, profile);
-        match self.patch_before.replace(place) {
-            Some(before) if before == place => return Err(What::DuplicatePatch),
-            Some(before) if before > place => return Err(What::OutOfOrder),
-            Some(_) | None => {}
-        }
-        let Some(wanted) = self.wanted.filter(|wanted| wanted.profile == profile) else {
+        let place = (*source, *profile);
+        follows(self.patch_before.as_ref(), &place, What::DuplicatePatch)?;
+        self.patch_before = Some(place);
+        let Some(wanted) = self.wanted.as_ref().filter(|wanted| wanted.profile == *profile) else {
             return Ok(());
         };
-        let patch = Some(PatchRef {
+        let kept = match source {
+            None => &mut self.image.whole,
+            Some(_) if *source == wanted.running => &mut self.image.delta,
+            Some(_) => return Ok(()),
+        };
+        *kept = Some(PatchRef {
             file,
-            head,
-            block_bytes,
+            head: *head,
+            block_bytes: *block_bytes,
         });
-        match source {
-            None => self.image.whole = patch,
-            Some(_) if source == wanted.running => self.image.delta = patch,
-            Some(_) => {}
-        }
         Ok(())
     }
 
+    #[inline(never)]
     fn end_image(&mut self) -> Result<(), What> {
         let ImageParts {
             address: Some(address),
@@ -438,36 +391,33 @@ impl DocumentReader {
             length: Some(length),
             delta,
             whole,
-        } = self.image
+        } = &self.image
         else {
             return Err(What::MissingField);
         };
         if !file.name.as_str().ends_with(".zst") {
             return Err(What::WrongFileName);
         }
-        let place = (hardware, address);
-        match self.image_before.replace(place) {
-            Some(before) if before == place => return Err(What::DuplicateImage),
-            Some(before) if before > place => return Err(What::OutOfOrder),
-            Some(_) | None => {}
-        }
-        let Some(wanted) = self.wanted.filter(|wanted| wanted.hardware == hardware) else {
+        let place = (*hardware, *address);
+        follows(self.image_before.as_ref(), &place, What::DuplicateImage)?;
+        self.image_before = Some(place);
+        let Some(wanted) = self.wanted.as_ref().filter(|wanted| wanted.hardware == *hardware) else {
             return Ok(());
         };
         // Linked for the other slot, it may be the one that runs.
-        self.candidate_runs |= wanted.running == Some(digest);
+        self.candidate_runs |= wanted.running.as_ref() == Some(digest);
         let fits = match address {
-            Address::At(address) => wanted.address == Some(address),
+            Address::At(address) => wanted.address == Some(*address),
             // Those linked for an address stand before: one that fits is there already.
             Address::Any => self.candidate.is_none(),
         };
         if fits {
             self.candidate = Some(Image {
-                digest,
-                length,
-                file,
-                delta,
-                whole,
+                digest: *digest,
+                length: *length,
+                file: *file,
+                delta: *delta,
+                whole: *whole,
             });
         }
         Ok(())
@@ -480,7 +430,7 @@ impl DocumentReader {
             "required" => Rule::Required { wait_max_days: 0 },
             _ => Rule::Unknown,
         };
-        set(&mut self.rule, rule)
+        set(&mut self.rule, Some(rule))
     }
 
     fn rule_wait(&mut self, value: Scalar<'_>) -> Result<(), What> {
@@ -490,7 +440,7 @@ impl DocumentReader {
             .number()
             .and_then(|days| u16::try_from(days).map_err(|_| What::BadValue))
         {
-            Ok(days) => set(&mut self.wait_max_days, days),
+            Ok(days) => set(&mut self.wait_max_days, Some(days)),
             Err(what) if is_required => Err(what),
             Err(_) => Ok(()),
         }
@@ -502,7 +452,7 @@ impl DocumentReader {
             (Some(Rule::None), _) => complete(count, 1),
             (Some(Rule::Required { .. }), Some(wait_max_days)) => {
                 complete(count, 2)?;
-                set(&mut self.rule, Rule::Required { wait_max_days })
+                set(&mut self.rule, Some(Rule::Required { wait_max_days }))
             }
             (Some(Rule::Required { .. }), None) => Err(What::MissingField),
             (Some(Rule::Unknown), _) => Ok(()),
@@ -517,34 +467,45 @@ impl DocumentReader {
         self.stepping_stones.try_push(stone).map_err(|_| What::TooMany)
     }
 
-    fn finish(self) -> Result<Release, What> {
-        let missing = What::MissingField;
-        let product = self.product.ok_or(missing)?;
-        let class = self.class.ok_or(missing)?;
-        let support = SupportFacts {
-            end: self.support_end.ok_or(missing)?,
-            file: self.support_file.ok_or(missing)?,
-        };
-        if class == Class::Security && !self.advised {
+    /// What is right or wrong about the document as a whole.
+    fn check(&self) -> Result<(), What> {
+        if self.class == Some(Class::Security) && !self.advised {
             return Err(What::SecurityWithoutAdvisory);
         }
-        let sbom_fits = self.sbom.is_none_or(|sbom| sbom.name.as_str().ends_with(".json"));
-        if self.file_product != Some(product) || support.file.name != names::support(&product) || !sbom_fits {
-            return Err(What::WrongFileName);
+        let (Some(product), Some(support)) = (&self.product, &self.support_file) else {
+            return Err(What::MissingField);
+        };
+        let is_of_product = self.file_product == Some(*product) && support.name == names::support(product);
+        if is_of_product
+            && self
+                .sbom
+                .as_ref()
+                .is_none_or(|sbom| sbom.name.as_str().ends_with(".json"))
+        {
+            Ok(())
+        } else {
+            Err(What::WrongFileName)
         }
-        Ok(Release {
-            product,
-            version: self.version.ok_or(missing)?,
-            security_version: self.security_version.ok_or(missing)?,
-            class,
-            attempt: self.attempt.ok_or(missing)?,
-            rollback: self.rollback.ok_or(missing)?,
-            released: self.released.ok_or(missing)?,
+    }
+
+    /// What is kept of it; nothing if a field is missing.
+    fn release(self) -> Option<Release> {
+        Some(Release {
+            product: self.product?,
+            version: self.version?,
+            security_version: self.security_version?,
+            class: self.class?,
+            attempt: self.attempt?,
+            rollback: self.rollback?,
+            released: self.released?,
             install_by: self.install_by,
-            interruption_s: self.interruption_s.ok_or(missing)?,
-            rule: self.rule.ok_or(missing)?,
+            interruption_s: self.interruption_s?,
+            rule: self.rule?,
             stepping_stones: self.stepping_stones,
-            support,
+            support: SupportFacts {
+                end: self.support_end?,
+                file: self.support_file?,
+            },
             sbom: self.sbom,
             advised: self.advised,
             image: self.found,
@@ -553,26 +514,60 @@ impl DocumentReader {
     }
 }
 
-fn set<T>(place: &mut Option<T>, value: T) -> Result<(), What> {
-    *place = Some(value);
+fn set<T>(place: &mut Option<T>, value: Option<T>) -> Result<(), What> {
+    *place = Some(value.ok_or(What::BadValue)?);
     Ok(())
 }
 
-fn positive(value: Scalar<'_>) -> Result<u32, What> {
-    value
-        .number()
-        .and_then(|number| if number == 0 { Err(What::BadValue) } else { Ok(number) })
+// What is read more than once, each in one piece of code.
+
+#[inline(never)]
+fn set_digest(place: &mut Option<Digest>, value: Scalar<'_>) -> Result<(), What> {
+    set(place, Some(value.digest()?))
 }
 
-fn bounded(index: u32, count_max: u32) -> Result<(), What> {
-    if index < count_max { Ok(()) } else { Err(What::TooMany) }
+#[inline(never)]
+fn set_id(place: &mut Option<Id>, value: Scalar<'_>) -> Result<(), What> {
+    set(place, Some(value.id()?))
+}
+
+#[inline(never)]
+fn set_number(place: &mut Option<u32>, value: Scalar<'_>) -> Result<(), What> {
+    set(place, Some(value.number()?))
+}
+
+#[inline(never)]
+fn set_positive(place: &mut Option<u32>, value: Scalar<'_>) -> Result<(), What> {
+    set(place, Some(value.number()?).filter(|number| *number > 0))
+}
+
+#[inline(never)]
+fn set_time(place: &mut Option<UnixSeconds>, value: Scalar<'_>) -> Result<(), What> {
+    set(place, Some(value.time()?))
+}
+
+/// Refuses an item behind the last one that a list may have.
+fn bounded(path: &Path<'_>, count_max: u32) -> Result<(), What> {
+    match path.segments().last() {
+        Some(Segment::Index(index)) if *index >= count_max => Err(What::TooMany),
+        Some(Segment::Index(_) | Segment::Key(_)) | None => Ok(()),
+    }
+}
+
+/// Refuses an item that is not behind the one before it.
+fn follows<T: Ord>(before: Option<&T>, item: &T, duplicate: What) -> Result<(), What> {
+    match before.map_or(Ordering::Less, |before| before.cmp(item)) {
+        Ordering::Less => Ok(()),
+        Ordering::Equal => Err(duplicate),
+        Ordering::Greater => Err(What::OutOfOrder),
+    }
 }
 
 fn complete(count: u8, fields: u8) -> Result<(), What> {
     match count.cmp(&fields) {
-        core::cmp::Ordering::Less => Err(What::MissingField),
-        core::cmp::Ordering::Equal => Ok(()),
-        core::cmp::Ordering::Greater => Err(What::UnknownField),
+        Ordering::Less => Err(What::MissingField),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(What::UnknownField),
     }
 }
 

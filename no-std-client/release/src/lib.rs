@@ -64,6 +64,7 @@ extern crate alloc;
 mod decision;
 mod document;
 mod id;
+mod known;
 #[cfg(feature = "emit")]
 mod model;
 pub mod names;

@@ -179,6 +179,8 @@ pub(crate) trait Meaning<'a> {
     fn version(self) -> Result<Version, What>;
     /// The field must hold exactly this text, or the document is refused for this reason.
     fn must_be(self, text: &str, otherwise: What) -> Result<(), What>;
+    /// The one format there is.
+    fn must_be_format_0(self) -> Result<(), What>;
 }
 
 impl<'a> Meaning<'a> for Scalar<'a> {
@@ -230,6 +232,13 @@ impl<'a> Meaning<'a> for Scalar<'a> {
             Ok(())
         } else {
             Err(otherwise)
+        }
+    }
+    fn must_be_format_0(self) -> Result<(), What> {
+        if self == Scalar::Integer(0) {
+            Ok(())
+        } else {
+            Err(What::UnknownFormat)
         }
     }
 }

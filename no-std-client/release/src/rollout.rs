@@ -10,12 +10,16 @@
 
 use crate::{
     Class, Digest, Malformed, ReadError, Rule, UnixSeconds, What,
+    known::{Place, Spot, Step},
     read::{FieldCounts, Meaning as _, read},
 };
 use arrayvec::ArrayVec;
 use core::fmt;
 use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Container, Document, Path, Scalar, Segment::Index, Segment::Key, Sink};
+use tuffet_wire::{
+    Container, Document, Path, Scalar, Sink,
+    record::{Reader, Writer},
+};
 
 /// Longest rollout file in bytes.
 pub const ROLLOUT_BYTES_MAX: u32 = 2 * 1024;
@@ -232,7 +236,6 @@ impl RolloutExtract {
     pub const ENCODED_BYTES: usize = 132;
 
     const LAYOUT_VERSION: u8 = 0;
-    const WAVE_BYTES: usize = 12;
 
     /// Reads a rollout file whose digest was already compared with the signed one.
     pub fn parse<D: Document>(document: &mut D) -> Result<Self, ReadError<D::Error>> {
@@ -256,35 +259,32 @@ impl RolloutExtract {
             RolloutState::Paused => 2,
         };
         let count = u8::try_from(self.waves.len()).unwrap_or(u8::MAX);
-        let head = [Self::LAYOUT_VERSION, state, count, 0].into_iter().chain(self.release);
-        let waves = self.waves.iter().flat_map(|wave| {
-            let start = wave.start.as_secs().to_le_bytes();
-            wave.share_ppm.to_le_bytes().into_iter().chain(start)
-        });
         let mut bytes = [0; Self::ENCODED_BYTES];
-        bytes
-            .iter_mut()
-            .zip(head.chain(waves))
-            .for_each(|(to, from)| *to = from);
+        let mut out = Writer::new(&mut bytes);
+        out.put(&[Self::LAYOUT_VERSION, state, count, 0]);
+        out.put(&self.release);
+        for wave in &self.waves {
+            out.put(&wave.share_ppm.to_le_bytes());
+            out.put(&wave.start.as_secs().to_le_bytes());
+        }
         bytes
     }
 
     /// Reads stored bytes; `None` if they are not exactly what [`Self::encode`] writes.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let (&[_, state, count, _], rest) = bytes.split_first_chunk()?;
-        let (&release, rest) = rest.split_first_chunk()?;
-        let state = match state {
-            1 => RolloutState::Active,
-            2 => RolloutState::Paused,
-            _ => return None,
+        let mut input = Reader::new(bytes);
+        let [_, state, count, _] = input.take();
+        let state = if state == 2 {
+            RolloutState::Paused
+        } else {
+            RolloutState::Active
         };
+        let release = input.take();
         let mut waves = ArrayVec::new();
-        for wave in rest.chunks_exact(Self::WAVE_BYTES).take(count.into()) {
-            let (&share, start) = wave.split_first_chunk()?;
-            let (&start, _) = start.split_first_chunk()?;
+        for _ in 0..count {
             let wave = Wave {
-                share_ppm: u32::from_le_bytes(share),
-                start: UnixSeconds::new(u64::from_le_bytes(start)),
+                share_ppm: u32::from_le_bytes(input.take()),
+                start: UnixSeconds::new(u64::from_le_bytes(input.take())),
             };
             push_wave(&mut waves, wave).ok()?;
         }
@@ -317,35 +317,38 @@ struct RolloutReader {
     start: Option<UnixSeconds>,
 }
 
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a place that needs nothing done, or is not one of a rollout file"
+)]
 impl Sink for RolloutReader {
     type Refusal = What;
 
     fn open(&mut self, path: &Path<'_>, kind: Container) -> Result<(), What> {
         self.fields.open(path);
-        match (path.segments(), kind) {
-            ([], Container::Object) | ([Key("waves")], Container::Array) => Ok(()),
-            ([Key("waves"), Index(_)], Container::Object) => Ok(()),
+        match (Spot::of(path).place, kind) {
+            (Place::Document | Place::Wave, Container::Object) | (Place::Waves, Container::Array) => Ok(()),
             _ => Err(What::UnknownField),
         }
     }
 
     fn value(&mut self, path: &Path<'_>, value: Scalar<'_>) -> Result<(), What> {
         self.fields.value(path);
-        match path.segments() {
-            [Key("_type")] => value.must_be(TYPE, What::WrongType)?,
-            [Key("format")] if value == Scalar::Integer(0) => {}
-            [Key("format")] => return Err(What::UnknownFormat),
-            [Key("release")] => self.release = Some(value.digest()?),
-            [Key("state")] => {
+        let spot = Spot::of(path);
+        match (spot.around, spot.step) {
+            (Place::Document, Step::Type) => value.must_be(TYPE, What::WrongType)?,
+            (Place::Document, Step::Format) => value.must_be_format_0()?,
+            (Place::Document, Step::Release) => self.release = Some(value.digest()?),
+            (Place::Document, Step::State) => {
                 self.state = Some(match value.text()? {
                     "active" => RolloutState::Active,
                     "paused" => RolloutState::Paused,
                     _ => return Err(What::BadValue),
                 });
             }
-            [Key("waves"), Index(_), Key("share_ppm")] => self.share_ppm = Some(value.number()?),
-            [Key("waves"), Index(_), Key("start")] => self.start = Some(value.time()?),
-            [Key("waves"), ..] => return Err(What::BadValue),
+            (Place::Wave, Step::SharePpm) => self.share_ppm = Some(value.number()?),
+            (Place::Wave, Step::Start) => self.start = Some(value.time()?),
+            (Place::Document, Step::Waves) | (Place::Waves | Place::Wave, _) => return Err(What::BadValue),
             _ => return Err(What::UnknownField),
         }
         Ok(())
@@ -353,9 +356,9 @@ impl Sink for RolloutReader {
 
     fn close(&mut self, path: &Path<'_>, _: Container) -> Result<(), What> {
         let count = self.fields.of(path);
-        match path.segments() {
-            [] if count != FIELDS => Err(What::MissingField),
-            [Key("waves"), Index(_)] => match (self.share_ppm.take(), self.start.take()) {
+        match Spot::of(path).place {
+            Place::Document if count != FIELDS => Err(What::MissingField),
+            Place::Wave => match (self.share_ppm.take(), self.start.take()) {
                 (Some(share_ppm), Some(start)) if count == WAVE_FIELDS => {
                     push_wave(&mut self.waves, Wave { share_ppm, start })
                 }

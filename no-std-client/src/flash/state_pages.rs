@@ -22,6 +22,7 @@
 use super::{Region, RegionError};
 use crate::state::DeviceState;
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
+use tuffet_wire::record::Writer;
 
 /// Bytes from one record to the next.
 pub(super) const RECORD_BYTES: u32 = 1_024;
@@ -166,14 +167,10 @@ const fn offset(place: u32) -> u32 {
 
 fn put_together(sequence: u32, state: &DeviceState) -> Record {
     let mut record = [0xFF; USED_BYTES];
-    let bytes = sequence
-        .to_le_bytes()
-        .into_iter()
-        .chain((!sequence).to_le_bytes())
-        .chain(state.encode());
-    for (place, byte) in record.iter_mut().zip(bytes) {
-        *place = byte;
-    }
+    let mut out = Writer::new(&mut record);
+    out.put(&sequence.to_le_bytes());
+    out.put(&(!sequence).to_le_bytes());
+    out.put(&state.encode());
     record
 }
 

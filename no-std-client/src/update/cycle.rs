@@ -101,14 +101,14 @@ pub(super) fn check_remembered(device: &Device, state: &DeviceState, clock: Cloc
     let trusted = &state.trusted;
     let now = clock.started_at(trusted.floor);
     let product = DelegatedName::new(device.product.as_str()).ok_or(Failure::Misuse)?;
-    let facts = [
-        Some(trusted.root),
-        trusted.timestamp.map(|timestamp| timestamp.file),
-        trusted.snapshot,
-        trusted.targets,
-        trusted.delegated(&product).map(|known| known.file),
+    let facts: [Option<&FileFacts>; 5] = [
+        Some(&trusted.root),
+        trusted.timestamp.as_ref().map(|timestamp| &timestamp.file),
+        trusted.snapshot.as_ref(),
+        trusted.targets.as_ref(),
+        trusted.delegated(&product).map(|known| &known.file),
     ];
-    let is_valid = |facts: &Option<FileFacts>| facts.is_some_and(|facts| facts.expires > now);
+    let is_valid = |facts: &Option<&FileFacts>| facts.is_some_and(|facts| facts.expires > now);
     match state.release {
         Standing::Known(_) | Standing::NoRelease if facts.iter().all(is_valid) => Ok(()),
         Standing::Known(_) | Standing::NoRelease | Standing::Unknown => Err(Failure::StoredTooOld),
@@ -312,9 +312,9 @@ fn receive_document<A: Algorithms, D: Document>(
         length: u32::try_from(length).unwrap_or(u32::MAX),
     });
     context.state.rollout = None;
-    let candidate = Candidate { pointer, release };
+    let mut candidate = Candidate { pointer, release };
     let asks_for_rollout = matches!(candidate.release.rule, Rule::Required { .. });
-    if !asks_for_rollout || !is_pending(context, &candidate)? {
+    if !asks_for_rollout || !is_pending(context, &mut candidate)? {
         return Ok(decide_about(phase, context, candidate, Gate::Missing)?);
     }
     search_rollout(phase, context, candidate)?;
@@ -351,8 +351,9 @@ fn receive_rollout<A: Algorithms, D: Document>(
     };
     match read_target(target.digest(), target.length(), answer, RolloutExtract::parse) {
         Ok(rollout) => {
-            let rollout = context.state.rollout.insert(rollout).clone();
-            Ok(decide_about(phase, context, candidate, Gate::Present(&rollout))?)
+            context.state.rollout = Some(rollout);
+            let gate = context.state.rollout.as_ref().map_or(Gate::Missing, Gate::Present);
+            Ok(decide_about(phase, context, candidate, gate)?)
         }
         // A file that cannot be used counts as none: whoever holds the rollout key can delay, and no more. One that did not
         // come as it is listed may be there the next time.
@@ -460,7 +461,7 @@ fn read_target<'d, D: Document + 'd, T>(
 }
 
 /// Whether the candidate would be installed if its rollout let it: only then is the rollout looked up.
-fn is_pending(context: &Context<'_>, candidate: &Candidate) -> Result<bool, Failure> {
+fn is_pending(context: &Context<'_>, candidate: &mut Candidate) -> Result<bool, Failure> {
     match decision(context, candidate, Gate::Missing)? {
         Decision::Install(_) | Decision::Wait(_) => Ok(true),
         Decision::Refuse(_) | Decision::UpToDate => Ok(false),
@@ -471,10 +472,10 @@ fn is_pending(context: &Context<'_>, candidate: &Candidate) -> Result<bool, Fail
 fn decide_about<A: Algorithms>(
     phase: &mut Phase<A>,
     context: &Context<'_>,
-    candidate: Candidate,
+    mut candidate: Candidate,
     gate: Gate<'_>,
 ) -> Result<(), Failure> {
-    let decided = match decision(context, &candidate, gate)? {
+    let decided = match decision(context, &mut candidate, gate)? {
         Decision::Install(plan) => Decided::Install(plan),
         Decision::Refuse(refusal) => Decided::Refuse(refusal),
         Decision::UpToDate => Decided::UpToDate,
@@ -487,7 +488,7 @@ fn decide_about<A: Algorithms>(
     Ok(())
 }
 
-fn decision(context: &Context<'_>, candidate: &Candidate, gate: Gate<'_>) -> Result<Decision, Failure> {
+fn decision(context: &Context<'_>, candidate: &mut Candidate, gate: Gate<'_>) -> Result<Decision, Failure> {
     let (version, digest, security_version_jump_max) = match context.running.confirmed() {
         Some(confirmed) => {
             let digest = confirmed.image.digest;
@@ -507,18 +508,16 @@ fn decision(context: &Context<'_>, candidate: &Candidate, gate: Gate<'_>) -> Res
         slot_bytes: context.device.slot_bytes,
         seed: &context.device.seed,
     };
-    let decide = |release| decide(&device, &candidate.pointer, release, gate, context.signed_now());
-    match decide(&candidate.release) {
-        // A device in the factory has no seed yet, and so no place in a wave. A paused release is not built in all the same.
-        Decision::Wait(WaitReason::NotInWaveYet { .. }) if context.running.confirmed().is_none() => {
-            let mut release = candidate.release.clone();
-            release.rule = Rule::None;
-            Ok(decide(&release))
-        }
-        decision @ (Decision::Install(_) | Decision::Refuse(_) | Decision::UpToDate | Decision::Wait(_)) => {
-            Ok(decision)
-        }
+    let Candidate { pointer, release } = candidate;
+    let signed_now = context.signed_now();
+    let mut decision = decide(&device, pointer, release, gate, signed_now);
+    // A device in the factory has no seed yet, and so no place in a wave. A paused release is not built in all the same.
+    if matches!(decision, Decision::Wait(WaitReason::NotInWaveYet { .. })) && context.running.confirmed().is_none() {
+        let rule = core::mem::replace(&mut release.rule, Rule::None);
+        decision = decide(&device, pointer, release, gate, signed_now);
+        release.rule = rule;
     }
+    Ok(decision)
 }
 
 fn target_name(name: &tuffet_release::Name) -> Result<TargetName, Failure> {

@@ -26,12 +26,15 @@ pub struct Install {
     step: Step,
 }
 
-/// A way, with the file that it needs.
+/// A way, as far as the planned image does not say it.
 #[derive(Copy, Clone)]
 enum Road {
-    Delta { patch: PatchRef, source: Placed },
-    File(FileRef),
-    Whole(PatchRef),
+    /// The image's delta, from this image that runs.
+    Delta {
+        source: Placed,
+    },
+    File,
+    Whole,
 }
 
 enum Step {
@@ -91,46 +94,51 @@ impl Road {
     const fn way(&self) -> Way {
         match self {
             Self::Delta { .. } => Way::Delta,
-            Self::File(_) => Way::File,
-            Self::Whole(_) => Way::Whole,
+            Self::File => Way::File,
+            Self::Whole => Way::Whole,
         }
     }
 
-    const fn file(&self) -> &FileRef {
+    /// The patch that it goes by.
+    const fn patch<'i>(&self, image: &'i Image) -> Option<&'i PatchRef> {
         match self {
-            Self::Delta { patch, .. } | Self::Whole(patch) => &patch.file,
-            Self::File(file) => file,
+            Self::Delta { .. } => image.delta.as_ref(),
+            Self::File => None,
+            Self::Whole => image.whole.as_ref(),
         }
+    }
+
+    /// The file that it needs.
+    fn file<'i>(&self, image: &'i Image) -> &'i FileRef {
+        // Invariant: by a patch goes only an image that has it, see below.
+        self.patch(image).map_or(&image.file, |patch| &patch.file)
     }
 
     /// The shortest way to the image without the running one, if there is one that the device can use.
     fn full(image: &Image, intake: Intake) -> Option<Self> {
-        let whole = image.whole.map(Self::Whole);
-        match intake {
-            Intake::Streamed(_) => whole,
-            Intake::Kept => {
-                let shorter = whole.filter(|whole| whole.file().length < image.file.length);
-                Some(shorter.unwrap_or(Self::File(image.file)))
-            }
+        match (&image.whole, intake) {
+            (Some(_), Intake::Streamed(_)) => Some(Self::Whole),
+            (None, Intake::Streamed(_)) => None,
+            (Some(whole), Intake::Kept) if whole.file.length < image.file.length => Some(Self::Whole),
+            (_, Intake::Kept) => Some(Self::File),
         }
     }
 
     /// The shortest way to the image at all.
     fn shortest(image: &Image, intake: Intake, running: Option<&Placed>) -> Option<Self> {
         let full = Self::full(image, intake);
-        let delta = match (image.delta, running) {
-            (Some(patch), Some(source)) => Some(Self::Delta { patch, source: *source }),
-            (_, _) => None,
-        };
-        let is_shorter = |delta: &Self| full.is_none_or(|full| delta.file().length < full.file().length);
-        delta.filter(is_shorter).or(full)
+        let is_shorter = |delta: &PatchRef| full.is_none_or(|full| delta.file.length < full.file(image).length);
+        match (&image.delta, running) {
+            (Some(delta), Some(source)) if is_shorter(delta) => Some(Self::Delta { source: *source }),
+            (_, _) => full,
+        }
     }
 }
 
 /// What an installation begins with.
 pub(super) fn shortest_way(context: &Context<'_>, plan: &Plan) -> Option<(Way, FileRef)> {
     let road = shortest_road(context, plan)?;
-    Some((road.way(), *road.file()))
+    Some((road.way(), *road.file(&plan.image)))
 }
 
 fn shortest_road(context: &Context<'_>, plan: &Plan) -> Option<Road> {
@@ -140,7 +148,7 @@ fn shortest_road(context: &Context<'_>, plan: &Plan) -> Option<Road> {
 impl Install {
     pub(super) fn begin(context: &Context<'_>, plan: Plan) -> Result<Self, Failure> {
         let road = shortest_road(context, &plan).ok_or(Failure::Image(ImageFault::NoWay))?;
-        let needed_bytes = road.file().length;
+        let needed_bytes = road.file(&plan.image).length;
         if let Some(budget_bytes) = budget(context)
             && needed_bytes > budget_bytes
         {
@@ -179,15 +187,14 @@ impl Install {
                 length: source.image.length,
             },
             (Step::Download(measured), road) => Request::Download {
-                file: road.file(),
+                file: road.file(&self.plan.image),
                 offset: measured.bytes,
             },
             (Step::MarkEmpty, _) => Request::MarkEmpty(slot),
-            (Step::Fill, Road::File(_)) => Request::Unpack { slot, length },
-            (Step::Fill, Road::Delta { patch, source }) => {
-                self.decode(patch, patch_image(source.image.length, source.image.digest))
-            }
-            (Step::Fill, Road::Whole(patch)) => self.decode(patch, tuffet_patch::Image::NOTHING),
+            (Step::Fill, road) => match road.patch(&self.plan.image) {
+                Some(patch) => self.decode(patch),
+                None => Request::Unpack { slot, length },
+            },
             (Step::ReadBack(measured), _) => Request::ReadBack {
                 slot,
                 offset: measured.bytes,
@@ -200,7 +207,11 @@ impl Install {
         }
     }
 
-    fn decode<'u>(&self, patch: &'u PatchRef, source: tuffet_patch::Image) -> Request<'u> {
+    fn decode<'u>(&self, patch: &'u PatchRef) -> Request<'u> {
+        let source = match &self.road {
+            Road::Delta { source } => patch_image(source.image.length, source.image.digest),
+            Road::File | Road::Whole => tuffet_patch::Image::NOTHING,
+        };
         Request::Decode(Decoding {
             file: &patch.file,
             pinned: Pinned {
@@ -216,7 +227,7 @@ impl Install {
 
     /// Takes the next bytes. After an error nothing goes on.
     pub(super) fn receive_bytes(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Result<(), Failure> {
-        let file = self.road.file();
+        let file = self.road.file(&self.plan.image);
         let fault = match &mut self.step {
             Step::HashSource { source, measured } => match measured.take(bytes, source.image.length) {
                 Measure::More => return Ok(()),
@@ -292,7 +303,7 @@ impl Install {
 
     fn other_road(&self, context: &Context<'_>, fault: ImageFault) -> Result<Road, Failure> {
         let full = Road::full(&self.plan.image, context.device.intake);
-        let (Road::Delta { patch, .. }, Some(road), None) = (&self.road, full, self.fell_back) else {
+        let (Road::Delta { .. }, Some(road), None) = (&self.road, full, self.fell_back) else {
             return Err(Failure::Image(fault));
         };
         let spent_bytes = match fault {
@@ -306,9 +317,9 @@ impl Install {
             | ImageFault::Patch(_)
             | ImageFault::SlotDigest
             | ImageFault::SlotTooLong
-            | ImageFault::Unpack => patch.file.length,
+            | ImageFault::Unpack => self.road.file(&self.plan.image).length,
         };
-        let needed_bytes = road.file().length;
+        let needed_bytes = road.file(&self.plan.image).length;
         if let Some(budget_bytes) = budget(context) {
             let left_bytes = budget_bytes.saturating_sub(spent_bytes);
             if needed_bytes > left_bytes {
@@ -358,7 +369,7 @@ fn first_step(context: &Context<'_>, road: &Road) -> Step {
             source: *source,
             measured: Measured::new(),
         },
-        Road::File(_) | Road::Whole(_) => after_source(context),
+        Road::File | Road::Whole => after_source(context),
     }
 }
 

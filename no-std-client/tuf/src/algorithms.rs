@@ -13,7 +13,7 @@ mod vectors;
 
 use crate::{
     read::{Flawed, scan},
-    whose::{Error, Whose},
+    whose::{Error, Refusals, Whose},
 };
 use core::fmt::Debug;
 use ed25519_dalek::{Signature, StreamVerifier, VerifyingKey};
@@ -34,9 +34,10 @@ pub trait Kinds: Copy + Debug + Default + Eq + 'static {
     fn scan<D: Document>(
         document: &mut D,
         role: Whose,
+        refusals: &Refusals,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>> {
-        scan::<TEXT_BYTES_MAX, D>(document, role, sink)
+        scan::<TEXT_BYTES_MAX, D>(document, role, refusals, sink)
     }
 }
 

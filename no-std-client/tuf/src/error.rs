@@ -4,35 +4,35 @@ use crate::names::{RoleName, RoleVersion};
 use core::fmt;
 use tuffet_wire::{Fault, UnixSeconds};
 
-/// Why a session ended. What was stored before stays valid; a new session starts from it. `N` is how a role is named.
+/// Why a session ended. What was stored before stays valid; a new session starts from it.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Error<E, N = RoleName> {
+pub enum Error<E> {
     /// A file that this device keeps, and cannot get elsewhere, is not the one that its state names.
     DamagedStore {
         /// Whose file.
-        role: N,
+        role: RoleName,
     },
     /// The caller did what the session's state does not allow: a defect of the shell.
     Misuse(Misuse),
     /// The repository, or somebody between, offered something that must not be trusted.
-    Rejected(Rejected<N>),
+    Rejected(Rejected),
     /// A document could not be read.
     Storage(E),
     /// A document ended before its length, or its bytes changed between two passes: failing storage, or a defect.
     UnstableDocument {
         /// Whose file.
-        role: N,
+        role: RoleName,
     },
 }
 
-impl<E, N> From<Rejected<N>> for Error<E, N> {
-    fn from(rejected: Rejected<N>) -> Self {
+impl<E> From<Rejected> for Error<E> {
+    fn from(rejected: Rejected) -> Self {
         Self::Rejected(rejected)
     }
 }
 
-impl<E, N> From<Misuse> for Error<E, N> {
+impl<E> From<Misuse> for Error<E> {
     fn from(misuse: Misuse) -> Self {
         Self::Misuse(misuse)
     }

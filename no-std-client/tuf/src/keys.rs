@@ -4,13 +4,13 @@ use crate::{
     algorithms::{KeyField, PublicKey as _},
     error::Flaw,
     list::Bits as _,
-    read::{Field, Flawed, Known, Segment::Key},
+    read::{Flawed, Inside, Place, Step},
     reading::{KeyIdCheck as _, Parts, Reading},
     state::SignersId,
-    whose::{Rejected, Whose},
+    whose::{Refusals, Refused, Rejected, Whose},
 };
 use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Container, Digest, Scalar, Text};
+use tuffet_wire::{Digest, Scalar, Text};
 
 /// A key as a file names it. Keys of kinds that this session cannot check are not kept: nobody can sign with them here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,9 +111,13 @@ impl<R: Reading> Counted<R> {
 
 /// Refuses keys that are no keys, and those for which anybody can make signatures.
 #[inline(never)]
-pub(crate) fn check_strength<R: Reading>(role: Whose, keys: &[KnownKey<R>]) -> Result<(), Rejected> {
+pub(crate) fn check_strength<R: Reading>(
+    refusals: &Refusals,
+    role: Whose,
+    keys: &[KnownKey<R>],
+) -> Result<(), Refused> {
     if keys.iter().any(|key| key.public.is_weak()) {
-        return Err(Rejected::WeakKey { role });
+        return Err(refusals.refuse(Rejected::WeakKey { role }));
     }
     Ok(())
 }
@@ -129,19 +133,14 @@ pub(crate) struct KeyDraft<R: Reading> {
     id: Option<R::KeyIdCheck>,
 }
 
-/// Checks the kind of a container at this path below a key object.
-pub(crate) fn open_key(path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-    match (path, kind) {
-        ([] | [Key(Known::Keyval, _)], Container::Object) => Ok(()),
-        (
-            []
-            | [Key(Known::Keytype | Known::Keyval | Known::Scheme, _)]
-            | [Key(Known::Keyval, _), Key(Known::Public, _)],
-            _,
-        ) => Err(Flawed::WRONG_KIND),
-        _ => Ok(()),
-    }
-}
+/// The places of key objects.
+pub(crate) const PLACES: [Inside; 5] = [
+    (Place::Keys, Step::Any, Place::Key),
+    (Place::Key, Step::Keytype, Place::Keytype),
+    (Place::Key, Step::Keyval, Place::Keyval),
+    (Place::Key, Step::Scheme, Place::Scheme),
+    (Place::Keyval, Step::Public, Place::Public),
+];
 
 impl<R: Reading> KeyDraft<R> {
     /// Before the first byte of a key object.
@@ -159,13 +158,13 @@ impl<R: Reading> KeyDraft<R> {
         }
     }
 
-    /// Takes a value at this path below the key object.
-    pub fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        let (field, has_field) = match path {
-            [Key(Known::Keytype, _)] => (KeyField::KeyType, &mut self.has_keytype),
-            [Key(Known::Scheme, _)] => (KeyField::Scheme, &mut self.has_scheme),
-            [Key(Known::Keyval, _), Key(Known::Public, _)] => (KeyField::Public, &mut self.has_public),
-            [] | [Key(Known::Keyval, _)] => return Err(Flawed::WRONG_KIND),
+    /// Takes a value of the key object.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "what is not of a key")]
+    pub fn value(&mut self, place: Place, value: Scalar<'_>) -> Result<(), Flawed> {
+        let (field, has_field) = match place {
+            Place::Keytype => (KeyField::KeyType, &mut self.has_keytype),
+            Place::Scheme => (KeyField::Scheme, &mut self.has_scheme),
+            Place::Public => (KeyField::Public, &mut self.has_public),
             _ => return Ok(()),
         };
         *has_field = true;

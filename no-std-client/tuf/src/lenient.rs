@@ -12,13 +12,20 @@ use crate::{
     names::RoleVersion,
     read::{Flawed, Wanted, check_length, digest, feed, rejected},
     reading::{KeyIdCheck, Opening, Parts},
-    state::{BadState, DelegatedFacts, Pinned, Reader, TimestampFacts, TrustedState, Writer},
-    whose::{Error, Rejected, Whose},
+    state::{
+        BadState, DelegatedFacts, Pinned, TimestampFacts, TrustedState, check_layout, put_delegated, put_facts,
+        put_optional_facts, put_time, take_delegated, take_facts, take_optional_facts, take_time, take_version,
+    },
+    whose::{Error, Rejected},
 };
 use alloc::{boxed::Box, string::String, vec, vec::Vec};
 use core::{fmt::Debug, ops::Deref};
 use sha2::{Digest as _, Sha256, Sha512};
-use tuffet_wire::{Digest, Document, Scalar, Sink, lenient::Tree};
+use tuffet_wire::{
+    Digest, Document, Scalar, Sink,
+    lenient::Tree,
+    record::{Reader, Writer},
+};
 
 /// How many times the items of a device's session have room here: keys, signatures, delegations.
 pub const ROOM: usize = 16;
@@ -193,7 +200,7 @@ impl Parts for Lenient {
     type DigestsDraft = HashesDraft;
     type Digests = Hashes;
     type KeyIdCheck = Opaque;
-    type Opened<'d, D: Document + 'd> = InMemory;
+    type Opened = InMemory;
 
     const NEEDS_CONSISTENT_SNAPSHOT: bool = false;
 
@@ -263,24 +270,25 @@ impl Parts for Lenient {
         })
     }
 
-    fn open<D: Document>(document: &mut D, wanted: &Wanted<Self>) -> Result<Opening<InMemory>, Error<D::Error>> {
+    fn open<D: Document>(document: &mut D, wanted: &Wanted<'_, Self>) -> Result<Opening<InMemory>, Error<D::Error>> {
         let Wanted {
             role,
-            bytes_max,
             ref listed,
+            refusals,
+            ..
         } = *wanted;
         let length = document.length();
         let listed_length = listed.as_ref().and_then(|listed| listed.length);
-        check_length(length, role, bytes_max, listed_length)?;
+        check_length(length, wanted, listed_length)?;
         let mut bytes = Vec::new();
         feed(document, role, |chunk| {
             bytes.extend_from_slice(chunk);
             Ok(())
         })?;
         if listed.as_ref().is_some_and(|listed| !listed.hashes.are_of(&bytes)) {
-            return Err(Rejected::WrongDigest { role }.into());
+            return Err(refusals.refuse(Rejected::WrongDigest { role }).into());
         }
-        let tree = Tree::parse(&bytes).map_err(|error| rejected(role, error))?;
+        let tree = Tree::parse(&bytes).map_err(|error| refusals.refuse(rejected(role, error)))?;
         let digest = Sha256::digest(&bytes).into();
         Ok(Opening {
             opened: InMemory { tree, digest },
@@ -289,11 +297,13 @@ impl Parts for Lenient {
     }
 
     fn pass<D: Document>(
+        _: &mut D,
         opened: &mut InMemory,
-        role: Whose,
+        wanted: &Wanted<'_, Self>,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>> {
-        opened.tree.walk(sink).map_err(|error| rejected(role, error))?;
+        let walked = opened.tree.walk(sink);
+        walked.map_err(|error| wanted.refusals.refuse(rejected(wanted.role, error)))?;
         Ok(opened.digest)
     }
 }
@@ -314,59 +324,46 @@ impl TrustedState<Lenient> {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![0; Self::BYTES];
-        let mut out = Writer(&mut bytes);
+        let mut out = Writer::new(&mut bytes);
         out.put(&[LAYOUT]);
-        out.time(self.floor);
-        out.facts(&self.root);
+        put_time(&mut out, self.floor);
+        put_facts(&mut out, &self.root);
         match &self.timestamp {
             Some(TimestampFacts { file, snapshot }) => {
                 out.put(&[1]);
-                out.facts(file);
+                put_facts(&mut out, file);
                 put_listing(&mut out, snapshot);
             }
-            None => out.put(&[0; 1 + 60 + LISTING_BYTES]),
+            None => out.skip(1 + 60 + LISTING_BYTES),
         }
-        out.optional_facts(self.snapshot.as_ref());
-        out.optional_facts(self.targets.as_ref());
+        put_optional_facts(&mut out, self.snapshot.as_ref());
+        put_optional_facts(&mut out, self.targets.as_ref());
         for facts in self.delegated.as_ref() {
-            out.delegated(facts.as_ref());
+            put_delegated(&mut out, facts.as_ref());
         }
         bytes
     }
 
     /// Decodes a state; nothing but what [`to_bytes`](Self::to_bytes) writes is accepted.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadState> {
-        let mut input = Reader(bytes);
-        let [found] = input.take()?;
-        if found != LAYOUT {
-            return Err(BadState::UnknownLayout { found });
-        }
-        let floor = input.time()?;
-        let root = input.facts()?;
-        let timestamp = match input.take::<1>()? {
-            [1] => Some(TimestampFacts {
-                file: input.facts()?,
-                snapshot: take_listing(&mut input)?,
-            }),
-            _ => {
-                input.take::<{ 60 + LISTING_BYTES }>()?;
-                None
-            }
-        };
-        let snapshot = input.optional_facts()?;
-        let targets = input.optional_facts()?;
-        let mut delegated = ManyDelegated::default();
-        for place in delegated.as_mut() {
-            *place = input.delegated()?;
-        }
-        let state = Self {
+        check_layout(bytes, LAYOUT, Self::BYTES)?;
+        let mut input = Reader::new(bytes);
+        let [_] = input.take();
+        let floor = take_time(&mut input);
+        let root = take_facts(&mut input);
+        let is_there = input.take() == [1];
+        let (file, snapshot) = (take_facts(&mut input), take_listing(&mut input));
+        let mut state = Self {
             root,
-            timestamp,
-            snapshot,
-            targets,
-            delegated,
+            timestamp: is_there.then_some(TimestampFacts { file, snapshot }),
+            snapshot: take_optional_facts(&mut input),
+            targets: take_optional_facts(&mut input),
+            delegated: ManyDelegated::default(),
             floor,
         };
+        for place in state.delegated.as_mut() {
+            *place = take_delegated(&mut input);
+        }
         if state.to_bytes() == bytes {
             Ok(state)
         } else {
@@ -385,17 +382,17 @@ fn put_listing(out: &mut Writer<'_>, listing: &Listing) {
     out.put(sha512.as_deref().unwrap_or(&[0; 64]));
 }
 
-fn take_listing(input: &mut Reader<'_>) -> Result<Listing, BadState> {
-    let version = RoleVersion::new(u64::from_be_bytes(input.take()?)).ok_or(BadState::BadField)?;
-    let [flags] = input.take()?;
-    let length = u32::from_be_bytes(input.take()?);
-    let (sha256, sha512) = (input.take()?, Box::new(input.take()?));
-    Ok(Listing {
+fn take_listing(input: &mut Reader<'_>) -> Listing {
+    let version = take_version(input);
+    let [flags] = input.take();
+    let length = u32::from_be_bytes(input.take());
+    let (sha256, sha512) = (input.take(), Box::new(input.take()));
+    Listing {
         version,
         length: (flags & 1 != 0).then_some(length),
         hashes: Hashes {
             sha256: (flags & 2 != 0).then_some(sha256),
             sha512: (flags & 4 != 0).then_some(sha512),
         },
-    })
+    }
 }

@@ -120,6 +120,8 @@ impl fmt::Display for TargetName {
 pub struct RoleVersion(NonZeroU64);
 
 impl RoleVersion {
+    pub(crate) const FIRST: Self = Self(NonZeroU64::MIN);
+
     /// A version; zero is none.
     pub const fn new(version: u64) -> Option<Self> {
         match NonZeroU64::new(version) {

@@ -16,7 +16,7 @@ use crate::{
     names::{RoleVersion, TargetName},
     read::{Flawed, Wanted, check_length, digest, hash},
     state::{DelegatedFacts, Pinned},
-    whose::{Error, Rejected, Whose},
+    whose::{Error, Rejected},
 };
 use arrayvec::ArrayVec;
 use core::{fmt::Debug, marker::PhantomData};
@@ -48,8 +48,8 @@ pub trait Parts: Copy + Debug + Default + Eq + 'static {
     type Digests: Clone + Debug + Eq;
     /// Holds a key id against the key.
     type KeyIdCheck: Clone + Debug + Default + KeyIdCheck;
-    /// A file that passes can be made over.
-    type Opened<'d, D: Document + 'd>;
+    /// A file that passes can be made over, as far as it is not the document itself.
+    type Opened;
 
     /// Whether a root must promise consistent snapshots.
     const NEEDS_CONSISTENT_SNAPSHOT: bool;
@@ -77,15 +77,14 @@ pub trait Parts: Copy + Debug + Default + Eq + 'static {
     fn kept(listed: &Self::Listed, trusted: Option<Pinned>) -> Option<Pinned>;
 
     /// §5.3.3, §5.4.1, §5.5.1, §5.5.2, §5.6.1, §5.6.2: checks length and digests before anything is parsed.
-    fn open<'d, D: Document>(
-        document: &'d mut D,
-        wanted: &Wanted<Self>,
-    ) -> Result<Opening<Self::Opened<'d, D>>, Error<D::Error>>;
+    fn open<D: Document>(document: &mut D, wanted: &Wanted<'_, Self>)
+    -> Result<Opening<Self::Opened>, Error<D::Error>>;
 
     /// One pass over the canonical form; gives the SHA-256 of the bytes as received.
     fn pass<D: Document>(
-        opened: &mut Self::Opened<'_, D>,
-        role: Whose,
+        document: &mut D,
+        opened: &mut Self::Opened,
+        wanted: &Wanted<'_, Self>,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>>;
 }
@@ -132,7 +131,7 @@ impl<A: Algorithms> Parts for Strict<A> {
     type DigestsDraft = Option<Digest>;
     type Digests = Digest;
     type KeyIdCheck = Sha256;
-    type Opened<'d, D: Document + 'd> = &'d mut D;
+    type Opened = ();
 
     const NEEDS_CONSISTENT_SNAPSHOT: bool = true;
 
@@ -176,38 +175,31 @@ impl<A: Algorithms> Parts for Strict<A> {
         Some(*listed)
     }
 
-    fn open<'d, D: Document>(
-        document: &'d mut D,
-        wanted: &Wanted<Self>,
-    ) -> Result<Opening<&'d mut D>, Error<D::Error>> {
+    fn open<D: Document>(document: &mut D, wanted: &Wanted<'_, Self>) -> Result<Opening<()>, Error<D::Error>> {
         let Wanted { role, listed, .. } = *wanted;
-        check_length(
-            document.length(),
-            role,
-            wanted.bytes_max,
-            listed.map(|listed| listed.length),
-        )?;
+        check_length(document.length(), wanted, listed.map(|listed| listed.length))?;
         let Some(listed) = listed else {
             return Ok(Opening {
-                opened: document,
+                opened: (),
                 digest: None,
             });
         };
         if hash(document, role)? != listed.digest {
-            return Err(Rejected::WrongDigest { role }.into());
+            return Err(wanted.refusals.refuse(Rejected::WrongDigest { role }).into());
         }
         Ok(Opening {
-            opened: document,
+            opened: (),
             digest: Some(listed.digest),
         })
     }
 
     fn pass<D: Document>(
-        opened: &mut &mut D,
-        role: Whose,
+        document: &mut D,
+        (): &mut (),
+        wanted: &Wanted<'_, Self>,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>> {
-        A::scan(*opened, role, sink)
+        A::scan(document, wanted.role, wanted.refusals, sink)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     signatures::{Proof, Verified},
     state::{Pinned, TrustedState, below, replace},
     target::Resolution,
-    whose::{self, Rejected, Whose},
+    whose::{self, Refusals, Refused, Rejected, Whose},
 };
 use tuffet_wire::{Document, UnixSeconds};
 
@@ -141,6 +141,8 @@ pub(crate) struct Context<R: Reading> {
     pub searching: Searching,
     /// Of the newest root.
     pub has_consistent_snapshot: bool,
+    /// Why the step at hand ends.
+    pub refusals: Refusals,
 }
 
 /// Which search this is: only the first one completes an update cycle.
@@ -207,6 +209,7 @@ impl<R: Reading> Session<R> {
                 clock,
                 searching: Searching::First,
                 has_consistent_snapshot: true,
+                refusals: Refusals::default(),
             },
             ladder: Ladder::Top(RootKeys::none(), Rung::KeptRoot),
         }
@@ -224,7 +227,7 @@ impl<R: Reading> Session<R> {
             Ok(AfterRoot::Timestamp(state)) => self.expect_timestamp(state),
             Err(error) => {
                 self.refuse();
-                return Err(error.named(None));
+                return Err(error.named(&self.context.refusals, None));
             }
         }
         Ok(())
@@ -290,7 +293,7 @@ impl<R: Reading> Session<R> {
     /// One step of the ladder. After an error nothing is left of it.
     fn step<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), Error<D::Error>> {
         self.climb(answer).map_err(|error| {
-            let named = error.named(self.refused());
+            let named = error.named(&self.context.refusals, self.refused());
             self.refuse();
             named
         })
@@ -338,7 +341,7 @@ impl<R: Reading> Session<R> {
             Ladder::Delegated(state) => match state.receive(context, answer)? {
                 Progress::Waiting => {}
                 Progress::Visited(visited) => {
-                    if state.after_file(&visited)? == AfterFile::SearchIsOver {
+                    if state.after_file(&context.refusals, &visited)? == AfterFile::SearchIsOver {
                         self.end_search(Some(&visited));
                     }
                 }
@@ -385,7 +388,7 @@ impl<R: Reading> Session<R> {
     }
 
     #[inline(never)]
-    fn begin_search(&mut self, snapshot: Verified<()>, visited: &Visited<R>) -> Result<(), Rejected> {
+    fn begin_search(&mut self, snapshot: Verified<()>, visited: &Visited<R>) -> Result<(), Refused> {
         self.ladder = ladder::begin_search(&mut self.context, snapshot, visited)?;
         Ok(())
     }
@@ -464,16 +467,16 @@ impl<R: Reading> Context<R> {
     }
 
     /// §5.3.10, §5.4.4, §5.5.6, §5.6.6: valid later than the time at which this cycle started.
-    pub fn check_expiry(&self, role: Whose, expires: UnixSeconds) -> Result<(), Rejected> {
+    pub fn check_expiry(&self, role: Whose, expires: UnixSeconds) -> Result<(), Refused> {
         let started_at = self.started_at;
         if expires > started_at {
             Ok(())
         } else {
-            Err(Rejected::Expired {
+            Err(self.refusals.refuse(Rejected::Expired {
                 role,
                 expires,
                 started_at,
-            })
+            }))
         }
     }
 

@@ -94,12 +94,12 @@ fn prove<R: Reading, D: Document>(
 ) -> Result<(), Error<D::Error>> {
     let role = received.role();
     match proof {
-        Proof::Signatures([]) => Err(Rejected::TooFewSignatures {
-            role,
-            needed: 1,
-            valid: 0,
+        Proof::Signatures([]) => {
+            let (needed, valid) = (1, 0);
+            Err(received
+                .refuse(Rejected::TooFewSignatures { role, needed, valid })
+                .into())
         }
-        .into()),
         Proof::Signatures(authorities) => {
             for authority in *authorities {
                 count(received, *authority)?;
@@ -107,7 +107,7 @@ fn prove<R: Reading, D: Document>(
             Ok(())
         }
         Proof::SameBytes(known) if known.digest == file.digest => Ok(()),
-        Proof::SameBytes(_) => Err(Rejected::WrongDigest { role }.into()),
+        Proof::SameBytes(_) => Err(received.refuse(Rejected::WrongDigest { role }).into()),
     }
 }
 
@@ -134,7 +134,9 @@ fn count<R: Reading, D: Document>(
     if valid >= needed && valid > 0 {
         Ok(())
     } else {
-        Err(Rejected::TooFewSignatures { role, needed, valid }.into())
+        Err(received
+            .refuse(Rejected::TooFewSignatures { role, needed, valid })
+            .into())
     }
 }
 

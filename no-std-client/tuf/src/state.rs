@@ -28,10 +28,13 @@ use crate::{
     algorithms::Algorithms,
     names::{DelegatedName, ROLE_NAME_BYTES_MAX, RoleVersion},
     read,
-    reading::{Parts, Reading, Strict},
+    reading::{Reading, Strict},
     whose::{Error, Whose},
 };
-use tuffet_wire::{Digest, Document, UnixSeconds};
+use tuffet_wire::{
+    Digest, Document, UnixSeconds,
+    record::{Reader, Writer},
+};
 
 /// Exactly which file: its version, its length and its bytes.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -54,9 +57,9 @@ impl Pinned {
         match read::hash(document, Whose::Root) {
             Ok(digest) => Ok(digest == self.digest),
             Err(Error::Storage(error)) => Err(error),
-            Err(
-                Error::DamagedStore { .. } | Error::Misuse(_) | Error::Rejected(_) | Error::UnstableDocument { .. },
-            ) => Ok(false),
+            Err(Error::DamagedStore { .. } | Error::Misuse(_) | Error::Refused(_) | Error::UnstableDocument { .. }) => {
+                Ok(false)
+            }
         }
     }
 }
@@ -215,61 +218,47 @@ impl<A: Algorithms> TrustedState<Strict<A>> {
     /// The encoded form, as drawn in the module's docs.
     pub fn encode(&self) -> [u8; ENCODED_BYTES] {
         let mut bytes = [0; ENCODED_BYTES];
-        let mut out = Writer(&mut bytes);
+        let mut out = Writer::new(&mut bytes);
         out.put(&[LAYOUT]);
-        out.time(self.floor);
-        out.facts(&self.root);
+        put_time(&mut out, self.floor);
+        put_facts(&mut out, &self.root);
         match &self.timestamp {
             Some(timestamp) => {
                 out.put(&[1]);
-                out.facts(&timestamp.file);
-                out.pinned(&timestamp.snapshot);
+                put_facts(&mut out, &timestamp.file);
+                put_pinned(&mut out, &timestamp.snapshot);
             }
-            None => out.put(&[0; 105]),
+            None => out.skip(105),
         }
-        out.optional_facts(self.snapshot.as_ref());
-        out.optional_facts(self.targets.as_ref());
+        put_optional_facts(&mut out, self.snapshot.as_ref());
+        put_optional_facts(&mut out, self.targets.as_ref());
         for facts in &self.delegated {
-            out.delegated(facts.as_ref());
+            put_delegated(&mut out, facts.as_ref());
         }
         bytes
     }
 
     /// Reads the encoded form; the inverse of [`encode`](Self::encode), and nothing else is accepted.
     pub fn decode(bytes: &[u8]) -> Result<Self, BadState> {
-        let mut input = Reader(bytes);
-        let [layout] = input.take()?;
-        if layout != LAYOUT {
-            return Err(BadState::UnknownLayout { found: layout });
-        }
-        let floor = input.time()?;
-        let root = input.facts()?;
-        let timestamp = match input.take::<1>()? {
-            [1] => Some(TimestampFacts {
-                file: input.facts()?,
-                snapshot: input.pinned()?,
-            }),
-            [0] => input.zeros::<104, _>()?,
-            _ => return Err(BadState::BadField),
-        };
-        let snapshot = input.optional_facts()?;
-        let targets = input.optional_facts()?;
-        let mut delegated = <Strict<A> as Parts>::Delegated::default();
-        for place in &mut delegated {
-            *place = input.delegated()?;
-        }
-        if !input.0.is_empty() {
-            return Err(BadState::WrongLength);
-        }
-        let state = Self {
+        check_layout(bytes, LAYOUT, ENCODED_BYTES)?;
+        let mut input = Reader::new(bytes);
+        let [_] = input.take();
+        let floor = take_time(&mut input);
+        let root = take_facts(&mut input);
+        let is_there = input.take() == [1];
+        let (file, snapshot) = (take_facts(&mut input), take_pinned(&mut input));
+        let mut state = Self {
             root,
-            timestamp,
-            snapshot,
-            targets,
-            delegated,
+            timestamp: is_there.then_some(TimestampFacts { file, snapshot }),
+            snapshot: take_optional_facts(&mut input),
+            targets: take_optional_facts(&mut input),
+            delegated: Default::default(),
             floor,
         };
-        // A name that is shorter than it says, or not zero-filled, would be a second spelling.
+        for place in &mut state.delegated {
+            *place = take_delegated(&mut input);
+        }
+        // Whatever is never written comes out as something else.
         if state.encode() == bytes {
             Ok(state)
         } else {
@@ -302,133 +291,102 @@ pub enum BadState {
 
 const LAYOUT: u8 = 0;
 
-pub(crate) struct Writer<'a>(pub &'a mut [u8]);
-
-impl Writer<'_> {
-    pub fn put(&mut self, bytes: &[u8]) {
-        // Invariant: the lengths put by `encode` add up to ENCODED_BYTES, which the round-trip test checks.
-        if let Some((place, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
-            place.copy_from_slice(bytes);
-            self.0 = rest;
-        }
-    }
-
-    pub fn time(&mut self, time: UnixSeconds) {
-        self.put(&time.as_secs().to_be_bytes());
-    }
-
-    fn pinned(&mut self, pinned: &Pinned) {
-        self.put(&pinned.version.as_u64().to_be_bytes());
-        self.put(&pinned.length.to_be_bytes());
-        self.put(&pinned.digest);
-    }
-
-    pub fn facts(&mut self, facts: &FileFacts) {
-        self.pinned(&facts.pinned());
-        self.time(facts.expires);
-        self.time(facts.signed_at);
-    }
-
-    pub fn optional_facts(&mut self, facts: Option<&FileFacts>) {
-        match facts {
-            Some(facts) => {
-                self.put(&[1]);
-                self.facts(facts);
-            }
-            None => self.put(&[0; 61]),
-        }
-    }
-
-    pub fn delegated(&mut self, facts: Option<&DelegatedFacts>) {
-        let Some(facts) = facts else {
-            self.put(&[0; 141]);
-            return;
-        };
-        let mut name = [0; ROLE_NAME_BYTES_MAX];
-        for (place, byte) in name.iter_mut().zip(facts.role.as_str().bytes()) {
-            *place = byte;
-        }
-        // Invariant: a name has at most 64 bytes.
-        self.put(&[u8::try_from(facts.role.as_str().len()).unwrap_or(u8::MAX)]);
-        self.put(&name);
-        self.facts(&facts.file);
-        self.put(&facts.signers.0);
+/// Whether a record has this layout and its length.
+pub(crate) fn check_layout(bytes: &[u8], layout: u8, length: usize) -> Result<(), BadState> {
+    match bytes.first() {
+        Some(found) if *found != layout => Err(BadState::UnknownLayout { found: *found }),
+        Some(_) if bytes.len() == length => Ok(()),
+        Some(_) | None => Err(BadState::WrongLength),
     }
 }
 
-pub(crate) struct Reader<'a>(pub &'a [u8]);
+pub(crate) fn put_time(out: &mut Writer<'_>, time: UnixSeconds) {
+    out.put(&time.as_secs().to_be_bytes());
+}
 
-impl Reader<'_> {
-    pub fn take<const N: usize>(&mut self) -> Result<[u8; N], BadState> {
-        let (bytes, rest) = self.0.split_first_chunk().ok_or(BadState::WrongLength)?;
-        self.0 = rest;
-        Ok(*bytes)
-    }
+pub(crate) fn put_pinned(out: &mut Writer<'_>, pinned: &Pinned) {
+    out.put(&pinned.version.as_u64().to_be_bytes());
+    out.put(&pinned.length.to_be_bytes());
+    out.put(&pinned.digest);
+}
 
-    fn zeros<const N: usize, T>(&mut self) -> Result<Option<T>, BadState> {
-        if self.take::<N>()? == [0; N] {
-            Ok(None)
-        } else {
-            Err(BadState::BadField)
+#[inline(never)]
+pub(crate) fn put_facts(out: &mut Writer<'_>, facts: &FileFacts) {
+    put_pinned(out, &facts.pinned());
+    put_time(out, facts.expires);
+    put_time(out, facts.signed_at);
+}
+
+pub(crate) fn put_optional_facts(out: &mut Writer<'_>, facts: Option<&FileFacts>) {
+    match facts {
+        Some(facts) => {
+            out.put(&[1]);
+            put_facts(out, facts);
         }
+        None => out.skip(61),
     }
+}
 
-    pub fn time(&mut self) -> Result<UnixSeconds, BadState> {
-        Ok(UnixSeconds::new(u64::from_be_bytes(self.take()?)))
-    }
+pub(crate) fn put_delegated(out: &mut Writer<'_>, facts: Option<&DelegatedFacts>) {
+    let Some(facts) = facts else {
+        out.skip(141);
+        return;
+    };
+    let name = facts.role.as_str();
+    // Invariant: a name has at most 64 bytes.
+    out.put(&[u8::try_from(name.len()).unwrap_or(u8::MAX)]);
+    out.put(name.as_bytes());
+    out.skip(ROLE_NAME_BYTES_MAX.saturating_sub(name.len()));
+    put_facts(out, &facts.file);
+    out.put(&facts.signers.0);
+}
 
-    fn pinned(&mut self) -> Result<Pinned, BadState> {
-        let version = RoleVersion::new(u64::from_be_bytes(self.take()?)).ok_or(BadState::BadField)?;
-        Ok(Pinned {
-            version,
-            length: u32::from_be_bytes(self.take()?),
-            digest: self.take()?,
-        })
-    }
+pub(crate) fn take_time(input: &mut Reader<'_>) -> UnixSeconds {
+    UnixSeconds::new(u64::from_be_bytes(input.take()))
+}
 
-    pub fn facts(&mut self) -> Result<FileFacts, BadState> {
-        let Pinned {
-            version,
-            length,
-            digest,
-        } = self.pinned()?;
-        Ok(FileFacts {
-            version,
-            length,
-            digest,
-            expires: self.time()?,
-            signed_at: self.time()?,
-        })
-    }
+/// A version of zero, which is never written, reads as the first one.
+pub(crate) fn take_version(input: &mut Reader<'_>) -> RoleVersion {
+    RoleVersion::new(u64::from_be_bytes(input.take())).unwrap_or(RoleVersion::FIRST)
+}
 
-    pub fn optional_facts(&mut self) -> Result<Option<FileFacts>, BadState> {
-        match self.take::<1>()? {
-            [1] => self.facts().map(Some),
-            [0] if self.take::<60>()? == [0; 60] => Ok(None),
-            _ => Err(BadState::BadField),
-        }
+pub(crate) fn take_pinned(input: &mut Reader<'_>) -> Pinned {
+    Pinned {
+        version: take_version(input),
+        length: u32::from_be_bytes(input.take()),
+        digest: input.take(),
     }
+}
 
-    pub fn delegated(&mut self) -> Result<Option<DelegatedFacts>, BadState> {
-        let [length] = self.take()?;
-        if length == 0 {
-            return if self.take::<140>()? == [0; 140] {
-                Ok(None)
-            } else {
-                Err(BadState::BadField)
-            };
-        }
-        let name: [u8; ROLE_NAME_BYTES_MAX] = self.take()?;
-        let name = name
-            .get(..usize::from(length))
-            .and_then(|name| core::str::from_utf8(name).ok());
-        let role = name.and_then(DelegatedName::new).ok_or(BadState::BadField)?;
-        Ok(Some(DelegatedFacts {
-            role,
-            file: self.facts()?,
-            signers: SignersId(self.take()?),
-        }))
+#[inline(never)]
+pub(crate) fn take_facts(input: &mut Reader<'_>) -> FileFacts {
+    let Pinned {
+        version,
+        length,
+        digest,
+    } = take_pinned(input);
+    FileFacts {
+        version,
+        length,
+        digest,
+        expires: take_time(input),
+        signed_at: take_time(input),
     }
+}
+
+pub(crate) fn take_optional_facts(input: &mut Reader<'_>) -> Option<FileFacts> {
+    let is_there = input.take() == [1];
+    let facts = take_facts(input);
+    is_there.then_some(facts)
+}
+
+pub(crate) fn take_delegated(input: &mut Reader<'_>) -> Option<DelegatedFacts> {
+    let [length] = input.take();
+    let name: [u8; ROLE_NAME_BYTES_MAX] = input.take();
+    let (file, signers) = (take_facts(input), SignersId(input.take()));
+    let name = core::str::from_utf8(name.get(..usize::from(length))?).ok()?;
+    let role = DelegatedName::new(name)?;
+    Some(DelegatedFacts { role, file, signers })
 }
 
 #[cfg(test)]

@@ -1,16 +1,55 @@
-//! Refusals inside the verifier, which name a role in one byte.
+//! Refusals inside the verifier: what a small part has neither flash nor stack for is copied once, and not by each of the
+//! many functions that a refusal passes on its way out.
 //!
-//! - A role's name has up to 64 bytes, and a refusal passes many functions on its way out: a small part has neither flash nor
-//!   stack for copying names at each of them.
-//! - The session knows the one delegated role at hand, and adds its name where a refusal leaves it.
+//! - What is refused, and why, waits in [`Refusals`]; functions hand on that there is something.
+//! - A role's name has up to 64 bytes. A refusal names a role in one byte; the session knows the one delegated role at hand,
+//!   and adds its name where a refusal leaves it.
 
 use crate::{
-    error,
+    error::{self, Misuse},
     names::{DelegatedName, RoleName},
 };
+use core::cell::Cell;
 
-/// Why a step ended.
-pub type Error<E> = error::Error<E, Whose>;
+/// Why a step ended, as far as functions hand it on; see [`error::Error`].
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Error<E> {
+    DamagedStore { role: Whose },
+    Misuse(Misuse),
+    Refused(Refused),
+    Storage(E),
+    UnstableDocument { role: Whose },
+}
+
+impl<E> From<Misuse> for Error<E> {
+    fn from(misuse: Misuse) -> Self {
+        Self::Misuse(misuse)
+    }
+}
+
+impl<E> From<Refused> for Error<E> {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+/// That something was refused: [`Refusals`] has it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Refused(());
+
+/// Where the refusal that ends a step waits.
+#[derive(Clone, Debug, Default)]
+pub struct Refusals(Cell<Option<Rejected>>);
+
+impl Refusals {
+    /// Keeps a refusal.
+    #[inline(never)]
+    pub fn refuse(&self, rejected: Rejected) -> Refused {
+        self.0.set(Some(rejected));
+        Refused(())
+    }
+}
+
 /// What is refused, and why.
 pub type Rejected = error::Rejected<Whose>;
 
@@ -53,13 +92,17 @@ impl<E> Error<E> {
     /// The same for the outside; `delegated` is the name of the role that the step was about.
     #[cold]
     #[inline(never)]
-    pub(crate) fn named(self, delegated: Option<&DelegatedName>) -> error::Error<E> {
+    pub(crate) fn named(self, refusals: &Refusals, delegated: Option<&DelegatedName>) -> error::Error<E> {
         match self {
             Self::DamagedStore { role } => error::Error::DamagedStore {
                 role: role.named(delegated),
             },
             Self::Misuse(misuse) => error::Error::Misuse(misuse),
-            Self::Rejected(rejected) => error::Error::Rejected(rejected.named(delegated)),
+            Self::Refused(Refused(())) => match refusals.0.take() {
+                Some(rejected) => error::Error::Rejected(rejected.named(delegated)),
+                // Invariant: `refuse` is the one place where a `Refused` is made.
+                None => error::Error::Misuse(Misuse::NothingRequested),
+            },
             Self::Storage(error) => error::Error::Storage(error),
             Self::UnstableDocument { role } => error::Error::UnstableDocument {
                 role: role.named(delegated),

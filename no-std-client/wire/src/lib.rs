@@ -1,4 +1,5 @@
-//! What Tuffet's signed files are written in: strict canonical JSON, hexadecimal bytes and UTC times.
+//! What Tuffet's signed files are written in: strict canonical JSON, hexadecimal bytes and UTC times; and the records that a
+//! device keeps of them.
 //!
 //! - It is a leaf: two cores read strict JSON and must not know each other, so the reading lives below both.
 //! - Reading takes no memory but its own struct, does no I/O and never recurses on input.
@@ -32,10 +33,12 @@ extern crate std;
 
 mod document;
 pub mod hex;
+pub mod record;
 mod scan;
 mod scanner;
 mod time;
 mod utf8;
+mod words;
 
 #[cfg(feature = "emit")]
 pub mod emit;
@@ -49,6 +52,7 @@ pub use scan::{
 };
 pub use scanner::{Scanner, scan};
 pub use time::UnixSeconds;
+pub use words::{Words, packed_bytes};
 
 /// A SHA-256 digest.
 pub type Digest = [u8; 32];

@@ -151,6 +151,62 @@ enum Told<'a> {
     Close(Container),
 }
 
+/// Any sink, behind what keeps its reason.
+type AnySink<'s> = dyn Sink<Refusal = Refused> + 's;
+
+/// That a sink refused; why is beside it.
+struct Refused;
+
+/// Why reading stopped, at the byte that is looked at.
+enum Stop {
+    Fault(Fault),
+    Refused,
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// A sink, and why it refused.
+struct Asked<'s, S: Sink + ?Sized> {
+    sink: &'s mut S,
+    refusal: Option<S::Refusal>,
+}
+
+impl<S: Sink + ?Sized> Asked<'_, S> {
+    fn keep(&mut self, answer: Result<(), S::Refusal>) -> Result<(), Refused> {
+        answer.map_err(|refusal| {
+            self.refusal = Some(refusal);
+            Refused
+        })
+    }
+}
+
+impl<S: Sink + ?Sized> Sink for Asked<'_, S> {
+    type Refusal = Refused;
+
+    fn open(&mut self, path: &Path<'_>, kind: Container) -> Result<(), Refused> {
+        let answer = self.sink.open(path, kind);
+        self.keep(answer)
+    }
+
+    fn value(&mut self, path: &Path<'_>, value: Scalar<'_>) -> Result<(), Refused> {
+        let answer = self.sink.value(path, value);
+        self.keep(answer)
+    }
+
+    fn close(&mut self, path: &Path<'_>, kind: Container) -> Result<(), Refused> {
+        let answer = self.sink.close(path, kind);
+        self.keep(answer)
+    }
+
+    fn canonical(&mut self, bytes: &[u8]) {
+        self.sink.canonical(bytes);
+    }
+}
+
 impl<const TEXT: usize> Default for Scanner<TEXT> {
     fn default() -> Self {
         Self::with_room()
@@ -189,6 +245,21 @@ impl<const TEXT: usize> Scanner<TEXT> {
 
     /// Reads the next bytes of the document. After an error the scanner is of no further use.
     pub fn push<S: Sink + ?Sized>(&mut self, chunk: &[u8], sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
+        let mut asked = Asked { sink, refusal: None };
+        match self.read(chunk, &mut asked) {
+            Ok(()) => Ok(()),
+            Err(Stop::Fault(fault)) => Err(self.malformed(fault)),
+            Err(Stop::Refused) => Err(match asked.refusal {
+                Some(refusal) => ScanError::Refused { at: self.at, refusal },
+                // Invariant: who says that it refused said why.
+                None => self.malformed(Fault::UnexpectedByte),
+            }),
+        }
+    }
+
+    /// The same for any sink: it exists once, as it costs a device much of its flash.
+    #[inline(never)]
+    fn read(&mut self, chunk: &[u8], sink: &mut AnySink<'_>) -> Result<(), Stop> {
         // Bytes that are canonical as they stand are handed on in runs, not one by one.
         let mut run_start = 0usize;
         let mut next = 0usize;
@@ -217,9 +288,7 @@ impl<const TEXT: usize> Scanner<TEXT> {
                 self.report(sink, Told::Value(value))?;
                 self.expect = Expect::CommaOrEnd;
             }
-            let (canonical, event) = self
-                .step(byte)
-                .map_err(|fault| ScanError::Malformed { at: self.at, fault })?;
+            let (canonical, event) = self.step(byte)?;
             match canonical {
                 Canonical::Same => {}
                 Canonical::Held => {
@@ -251,7 +320,7 @@ impl<const TEXT: usize> Scanner<TEXT> {
                     sink.canonical(run(run_start, after));
                     run_start = after;
                     let text = self.text();
-                    let value = Scalar::String(text.map_err(|fault| self.malformed(fault))?);
+                    let value = Scalar::String(text?);
                     self.report(sink, Told::Value(value))?;
                 }
                 Event::LiteralValue(literal) => {
@@ -502,7 +571,7 @@ impl<const TEXT: usize> Scanner<TEXT> {
         Ok(())
     }
 
-    fn open<S: Sink + ?Sized>(&mut self, kind: Container, sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
+    fn open(&mut self, kind: Container, sink: &mut AnySink<'_>) -> Result<(), Stop> {
         self.report(sink, Told::Open(kind))?;
         let start = self.top_mut().map_or(0, |level| level.key_end);
         let level = Level {
@@ -514,7 +583,7 @@ impl<const TEXT: usize> Scanner<TEXT> {
         };
         match self.levels.get_mut(self.depth) {
             Some(place) => *place = level,
-            None => return Err(self.malformed(Fault::TooDeep)),
+            None => return Err(Fault::TooDeep.into()),
         }
         self.depth = self.depth.saturating_add(1);
         self.expect = match kind {
@@ -524,9 +593,9 @@ impl<const TEXT: usize> Scanner<TEXT> {
         Ok(())
     }
 
-    fn close<S: Sink + ?Sized>(&mut self, sink: &mut S) -> Result<(), ScanError<S::Refusal>> {
+    fn close(&mut self, sink: &mut AnySink<'_>) -> Result<(), Stop> {
         let Some(kind) = self.top_mut().map(|level| level.kind) else {
-            return Err(self.malformed(Fault::UnexpectedByte));
+            return Err(Fault::UnexpectedByte.into());
         };
         self.depth = self.depth.saturating_sub(1);
         self.report(sink, Told::Close(kind))?;
@@ -567,18 +636,18 @@ impl<const TEXT: usize> Scanner<TEXT> {
         Ok(path)
     }
 
-    /// Tells the sink with the current path, and adds the position to its refusal.
+    /// Tells the sink with the current path.
     ///
     /// Not inlined: a path is large, and this is the one place where one is made.
     #[inline(never)]
-    fn report<S: Sink + ?Sized>(&self, sink: &mut S, told: Told<'_>) -> Result<(), ScanError<S::Refusal>> {
-        let path = self.path().map_err(|fault| self.malformed(fault))?;
+    fn report(&self, sink: &mut AnySink<'_>, told: Told<'_>) -> Result<(), Stop> {
+        let path = self.path()?;
         let told = match told {
             Told::Open(kind) => sink.open(&path, kind),
             Told::Value(value) => sink.value(&path, value),
             Told::Close(kind) => sink.close(&path, kind),
         };
-        told.map_err(|refusal| ScanError::Refused { at: self.at, refusal })
+        told.map_err(|Refused| Stop::Refused)
     }
 
     fn malformed<R>(&self, fault: Fault) -> ScanError<R> {

@@ -8,7 +8,7 @@
 use super::{Ed25519, Ed25519Key, KeyField, Kinds, PublicKey};
 use crate::{
     read::{Flawed, scan},
-    whose::{Error, Whose},
+    whose::{Error, Refusals, Whose},
 };
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt::Debug;
@@ -36,9 +36,10 @@ impl Kinds for Every {
     fn scan<D: Document>(
         document: &mut D,
         role: Whose,
+        refusals: &Refusals,
         sink: &mut dyn Sink<Refusal = Flawed>,
     ) -> Result<Digest, Error<D::Error>> {
-        scan::<KEY_TEXT_BYTES_MAX, D>(document, role, sink)
+        scan::<KEY_TEXT_BYTES_MAX, D>(document, role, refusals, sink)
     }
 }
 

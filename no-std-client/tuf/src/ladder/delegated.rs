@@ -19,7 +19,7 @@ use crate::{
     signatures::{Proof, Unverified, Verified},
     state::{DelegatedFacts, FileFacts, Pinned},
     target::Signer,
-    whose::{Error, Rejected, Whose},
+    whose::{Error, Refusals, Refused, Rejected, Whose},
 };
 use tuffet_wire::Document;
 
@@ -103,16 +103,16 @@ impl<R: Reading> ExpectDelegated<R> {
         match next {
             Next::Delegation { position } => {
                 let position = *position;
-                let document = present(answer, Whose::of(&delegator.role))?;
+                let document = present(context, answer, Whose::of(&delegator.role))?;
                 self.receive_delegation(context, document, position)
             }
             Next::Role(delegation, listed @ None) => {
-                let document = present(answer, Whose::Snapshot)?;
+                let document = present(context, answer, Whose::Snapshot)?;
                 *listed = Some(read_listing(context, document, top.snapshot.file(), delegation)?);
                 Ok(Progress::Waiting)
             }
             Next::Role(delegation, Some(listed)) => {
-                let document = present(answer, Whose::Delegated)?;
+                let document = present(context, answer, Whose::Delegated)?;
                 let visited = verify_role(context, document, delegator, delegation, listed)?;
                 Ok(Progress::Visited(visited))
             }
@@ -135,7 +135,7 @@ impl<R: Reading> ExpectDelegated<R> {
             // §5.6.7.1: after too many roles the target counts as not found.
             Visit::TooMany => Ok(Progress::NotFound),
             Visit::First => {
-                keys::check_strength(Whose::of(&self.delegator.role), &table)?;
+                keys::check_strength(&context.refusals, Whose::of(&self.delegator.role), &table)?;
                 self.expect_role(*role, &table, *threshold);
                 Ok(Progress::Waiting)
             }
@@ -148,11 +148,11 @@ impl<R: Reading> ExpectDelegated<R> {
     }
 
     /// §5.6.7: a verified file lists the name, or its delegations are visited, or those still pending.
-    pub fn after_file(&mut self, visited: &Visited<R>) -> Result<AfterFile, Rejected> {
+    pub fn after_file(&mut self, refusals: &Refusals, visited: &Visited<R>) -> Result<AfterFile, Refused> {
         if visited.content.entry.is_some() {
             return Ok(AfterFile::SearchIsOver);
         }
-        self.search.descend(visited)?;
+        self.search.descend(refusals, visited)?;
         Ok(match self.next_visit() {
             Progress::NotFound => AfterFile::SearchIsOver,
             Progress::Waiting | Progress::Visited(_) => AfterFile::Waiting,
@@ -209,8 +209,9 @@ fn verify_role<R: Reading, D: Document>(
         role,
         bytes_max: context.limits.delegated_bytes_max,
         listed: Some(listed.clone()),
+        refusals: &context.refusals,
     };
-    let mut received = Received::open(document, &wanted)?;
+    let mut received = Received::new(document, wanted);
     let (file, content) = read_targets(&mut received, context.wanted_name())?;
     // §5.6.3
     let claim = Unverified {
@@ -219,8 +220,9 @@ fn verify_role<R: Reading, D: Document>(
         content,
     };
     let verified = claim.verify(Proof::Signatures(&[delegation.authority()]))?;
+    drop(received);
     // §5.6.4
-    check_version(role, R::version(listed), verified.file().version)?;
+    check_version(context, role, R::version(listed), verified.file().version)?;
     accept_role(context, delegator, delegation, verified.file())?;
     let (file, content) = verified.split();
     let signer = Signer {
@@ -238,7 +240,7 @@ fn accept_role<R: Reading>(
     delegator: &Delegator,
     delegation: &Delegation<R>,
     file: &FileFacts,
-) -> Result<(), Rejected> {
+) -> Result<(), Refused> {
     let facts = DelegatedFacts {
         role: delegation.role,
         file: *file,
@@ -277,8 +279,13 @@ fn read_delegation<R: Reading, D: Document>(
     table: &mut RoleKeys<R>,
 ) -> Result<Verified<DelegationHead>, Error<D::Error>> {
     let (role, known) = (delegator.role, delegator.file.file());
-    let wanted = Wanted::<R>::exactly(Whose::of(&role), bytes_max(&context.limits, role), known.pinned());
-    let mut received = Received::open(document, &wanted)?;
+    let wanted = Wanted::<R>::exactly(
+        &context.refusals,
+        Whose::of(&role),
+        bytes_max(&context.limits, role),
+        known.pinned(),
+    );
+    let mut received = Received::new(document, wanted);
     let mut ids = RoleKeyIds::<R>::default();
     let (_, content) = received.read(DelegationBody::<R>::at(position, &mut ids))?;
     let (file, ()) = received.read(KeysBody::<R>::new(&ids, table))?;
@@ -300,9 +307,9 @@ fn read_listing<R: Reading, D: Document>(
 ) -> Result<R::Listed, Error<D::Error>> {
     let role = RoleName::Delegated(delegation.role);
     let bytes_max = context.limits.snapshot_bytes_max;
-    let wanted = Wanted::<R>::exactly(Whose::Snapshot, bytes_max, known.pinned());
+    let wanted = Wanted::<R>::exactly(&context.refusals, Whose::Snapshot, bytes_max, known.pinned());
     let mut nothing = OldFiles::default();
-    let mut received = Received::open(document, &wanted)?;
+    let mut received = Received::new(document, wanted);
     let (file, content) = received.read(SnapshotBody::<R>::new(&role, &mut nothing))?;
     let (_, content) = Unverified {
         received: &mut received,
@@ -311,9 +318,10 @@ fn read_listing<R: Reading, D: Document>(
     }
     .verify(Proof::SameBytes(known))?
     .split();
-    content
-        .found
-        .ok_or(Rejected::NotInSnapshot { role: Whose::Delegated }.into())
+    content.found.ok_or_else(|| {
+        let role = Whose::Delegated;
+        context.refusals.refuse(Rejected::NotInSnapshot { role }).into()
+    })
 }
 
 fn bytes_max(limits: &Limits, role: RoleName) -> u32 {

@@ -22,27 +22,37 @@ pub(crate) use timestamp::ExpectTimestamp;
 
 use crate::{
     names::RoleVersion,
-    session::Answer,
-    whose::{Error, Rejected, Whose},
+    reading::Reading,
+    session::{Answer, Context},
+    whose::{Error, Refused, Rejected, Whose},
 };
 
 /// The file, which has to be there.
-fn present<'a, D, E>(answer: Answer<'a, D>, role: Whose) -> Result<&'a mut D, Error<E>> {
+fn present<'a, R: Reading, D, E>(
+    context: &Context<R>,
+    answer: Answer<'a, D>,
+    role: Whose,
+) -> Result<&'a mut D, Error<E>> {
     match answer {
-        Answer::Absent => Err(Rejected::Absent { role }.into()),
+        Answer::Absent => Err(context.refusals.refuse(Rejected::Absent { role }).into()),
         Answer::Present(document) => Ok(document),
     }
 }
 
 /// §5.3.5, §5.5.4, §5.6.4: exactly the version asked for.
-fn check_version(role: Whose, expected: RoleVersion, offered: RoleVersion) -> Result<(), Rejected> {
+#[inline(never)]
+fn check_version<R: Reading>(
+    context: &Context<R>,
+    role: Whose,
+    expected: RoleVersion,
+    offered: RoleVersion,
+) -> Result<(), Refused> {
     if offered == expected {
-        Ok(())
-    } else {
-        Err(Rejected::WrongVersion {
-            role,
-            expected,
-            offered,
-        })
+        return Ok(());
     }
+    Err(context.refusals.refuse(Rejected::WrongVersion {
+        role,
+        expected,
+        offered,
+    }))
 }

@@ -13,7 +13,7 @@ use crate::{
     session::{Answer, Context, Fetch},
     signatures::{Proof, Unverified, Verified},
     state::{FileFacts, TrustedState, replace},
-    whose::{Error, Rejected, Whose},
+    whose::{Error, Refusals, Refused, Whose},
 };
 use tuffet_wire::Document;
 
@@ -43,7 +43,7 @@ pub(crate) fn begin<R: Reading, D: Document>(
     let role = Whose::Root;
     let known = context.trusted().root;
     let kept = read_kept(context, &known, keys, document).map_err(|error| match error {
-        Error::Rejected(_) => Error::DamagedStore { role },
+        Error::Refused(_) => Error::DamagedStore { role },
         Error::DamagedStore { .. } | Error::Misuse(_) | Error::Storage(_) | Error::UnstableDocument { .. } => error,
     })?;
     let files_left = context.limits.root_files_per_run_max;
@@ -58,8 +58,8 @@ fn read_kept<'k, R: Reading, D: Document>(
     document: &mut D,
 ) -> Result<Verified<&'k RootKeys<R>>, Error<D::Error>> {
     let role = Whose::Root;
-    let wanted = Wanted::<R>::exactly(role, context.limits.root_bytes_max, known.pinned());
-    let mut received = Received::open(document, &wanted)?;
+    let wanted = Wanted::<R>::exactly(&context.refusals, role, context.limits.root_bytes_max, known.pinned());
+    let mut received = Received::new(document, wanted);
     let (file, ()) = received.read(RootBody::new(keys))?;
     if file != *known {
         return Err(Error::DamagedStore { role });
@@ -84,16 +84,21 @@ impl<R: Reading> TrustedState<R> {
     /// What a device remembers that is given its first root, as [`first_root`] says.
     #[inline(never)]
     pub fn of_first_root<D: Document>(document: &mut D, limits: &Limits) -> Result<Self, error::Error<D::Error>> {
-        Self::read_first(document, limits).map_err(|error| error.named(None))
+        let refusals = Refusals::default();
+        Self::read_first(document, limits, &refusals).map_err(|error| error.named(&refusals, None))
     }
 
     #[inline(never)]
-    fn read_first<D: Document>(document: &mut D, limits: &Limits) -> Result<Self, Error<D::Error>> {
-        let wanted = Wanted::<R>::unlisted(Whose::Root, limits.root_bytes_max);
-        let mut received = Received::open(document, &wanted)?;
+    fn read_first<D: Document>(
+        document: &mut D,
+        limits: &Limits,
+        refusals: &Refusals,
+    ) -> Result<Self, Error<D::Error>> {
+        let wanted = Wanted::<R>::unlisted(refusals, Whose::Root, limits.root_bytes_max);
+        let mut received = Received::new(document, wanted);
         let mut own = RootKeys::none();
         let (file, ()) = received.read(RootBody::new(&mut own))?;
-        keys::check_strength(Whose::Root, own.table())?;
+        keys::check_strength(refusals, Whose::Root, own.table())?;
         let first = Unverified {
             received: &mut received,
             file,
@@ -150,11 +155,11 @@ impl ExpectRoot {
         document: &mut D,
     ) -> Result<Verified<&'k RootKeys<R>>, Error<D::Error>> {
         let role = Whose::Root;
-        let wanted = Wanted::unlisted(role, context.limits.root_bytes_max);
-        let mut received = Received::open(document, &wanted)?;
+        let wanted = Wanted::unlisted(&context.refusals, role, context.limits.root_bytes_max);
+        let mut received = Received::new(document, wanted);
         let (file, ()) = received.read(RootBody::new(own))?;
         let own = &*own;
-        keys::check_strength(role, own.table())?;
+        keys::check_strength(&context.refusals, role, own.table())?;
         let authorities = [keys.root(), own.root()];
         let new = Unverified {
             received: &mut received,
@@ -162,7 +167,7 @@ impl ExpectRoot {
             content: own,
         }
         .verify(Proof::Signatures(&authorities))?;
-        check_version(role, self.next, new.file().version)?;
+        check_version(context, role, self.next, new.file().version)?;
         Ok(new)
     }
 }
@@ -189,7 +194,7 @@ fn next_root<R: Reading>(
     context: &mut Context<R>,
     trusted: &Verified<&RootKeys<R>>,
     files_left: u32,
-) -> Result<AfterRoot, Rejected> {
+) -> Result<AfterRoot, Refused> {
     match trusted.file().version.next() {
         None => end_of_walk(context, trusted.content()),
         Some(_) if files_left == 0 => Ok(AfterRoot::Paused),
@@ -198,7 +203,7 @@ fn next_root<R: Reading>(
 }
 
 /// §5.3.10: the newest root must be valid.
-fn end_of_walk<R: Reading>(context: &mut Context<R>, keys: &RootKeys<R>) -> Result<AfterRoot, Rejected> {
+fn end_of_walk<R: Reading>(context: &mut Context<R>, keys: &RootKeys<R>) -> Result<AfterRoot, Refused> {
     context.check_expiry(Whose::Root, context.trusted().root.expires)?;
     // §5.3.11
     context.has_consistent_snapshot = keys.has_consistent_snapshot;

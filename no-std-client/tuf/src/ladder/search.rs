@@ -9,7 +9,7 @@ use crate::{
     read::targets::name_id,
     reading::Reading,
     signatures::Verified,
-    whose::{Rejected, Whose},
+    whose::{Refusals, Refused, Rejected, Whose},
 };
 
 /// A verified file that delegates.
@@ -41,7 +41,7 @@ impl<R: Reading> Search<R> {
     /// Adds the delegations of a file that does not list the name, before all that were pending.
     ///
     /// After a terminating delegation nothing else is looked at, not even what outer roles still had to offer.
-    pub fn descend(&mut self, visited: &Visited<R>) -> Result<(), Rejected> {
+    pub fn descend(&mut self, refusals: &Refusals, visited: &Visited<R>) -> Result<(), Refused> {
         let Visited { signer, file, content } = visited;
         if content.is_terminated {
             self.pending.truncate(0);
@@ -51,9 +51,9 @@ impl<R: Reading> Search<R> {
             return Ok(());
         }
         let index = u8::try_from(self.delegators.len()).unwrap_or(u8::MAX);
-        let full = |limit| Rejected::LimitExceeded {
-            role: Whose::of(&signer.role),
-            limit,
+        let full = |limit| {
+            let role = Whose::of(&signer.role);
+            refusals.refuse(Rejected::LimitExceeded { role, limit })
         };
         self.delegators
             .try_push(Delegator {

@@ -12,7 +12,7 @@ use crate::{
     session::{Answer, Context, Fetch},
     signatures::{Proof, Unverified, Verified},
     state::{FileFacts, replace},
-    whose::{Error, Rejected, Whose},
+    whose::{Error, Refused, Rejected, Whose},
 };
 use tuffet_wire::Document;
 
@@ -95,7 +95,7 @@ impl<R: Reading> ExpectSnapshot<R> {
                 Ok(None)
             }
             Next::New | Next::Lower(_) => {
-                let document = present(answer, Whose::Snapshot)?;
+                let document = present(context, answer, Whose::Snapshot)?;
                 let new = verify(context, document, keys, listed, next, files)?;
                 match (files.next_start(), context.trusted().snapshot) {
                     (Some(start), Some(old)) => {
@@ -118,8 +118,13 @@ fn read_old<R: Reading, D: Document>(
     old: &FileFacts,
     files: &mut OldFiles<R>,
 ) -> Result<(), Error<D::Error>> {
-    let wanted = Wanted::<R>::exactly(Whose::Snapshot, context.limits.snapshot_bytes_max, old.pinned());
-    let mut received = Received::open(document, &wanted)?;
+    let wanted = Wanted::<R>::exactly(
+        &context.refusals,
+        Whose::Snapshot,
+        context.limits.snapshot_bytes_max,
+        old.pinned(),
+    );
+    let mut received = Received::new(document, wanted);
     let (file, _) = received.read(SnapshotBody::old(files))?;
     Unverified {
         received: &mut received,
@@ -145,8 +150,9 @@ fn verify<R: Reading, D: Document>(
         role,
         bytes_max: context.limits.snapshot_bytes_max,
         listed: Some(listed.clone()),
+        refusals: &context.refusals,
     };
-    let mut received = Received::open(document, &wanted)?;
+    let mut received = Received::new(document, wanted);
     let (file, content) = received.read(SnapshotBody::new(&RoleName::Targets, files))?;
     // §5.5.3
     let new = Unverified {
@@ -156,7 +162,7 @@ fn verify<R: Reading, D: Document>(
     }
     .verify(Proof::Signatures(&[keys.snapshot()]))?;
     // §5.5.4
-    check_version(role, R::version(listed), new.file().version)?;
+    check_version(context, role, R::version(listed), new.file().version)?;
     // §5.5.5
     match (&new.content().regression, context.trusted().snapshot) {
         (Some(Regression::Lower { role, trusted, offered }), _) => {
@@ -164,13 +170,14 @@ fn verify<R: Reading, D: Document>(
                 *next = Next::Lower(*name);
             }
             let (role, trusted, offered) = (Whose::of(role), *trusted, *offered);
-            Err(Rejected::Rollback { role, trusted, offered }.into())
+            let rejected = Rejected::Rollback { role, trusted, offered };
+            Err(context.refusals.refuse(rejected).into())
         }
-        (Some(Regression::Vanished), Some(old)) => Err(Rejected::RoleVanished {
-            trusted: old.version,
-            offered: new.file().version,
+        (Some(Regression::Vanished), Some(old)) => {
+            let (trusted, offered) = (old.version, new.file().version);
+            let rejected = Rejected::RoleVanished { trusted, offered };
+            Err(context.refusals.refuse(rejected).into())
         }
-        .into()),
         _ => Ok(new),
     }
 }
@@ -180,10 +187,13 @@ fn verify<R: Reading, D: Document>(
 fn accept<R: Reading>(
     context: &mut Context<R>,
     new: Verified<SnapshotContent<R>>,
-) -> Result<ExpectTargets<R>, Rejected> {
+) -> Result<ExpectTargets<R>, Refused> {
     context.check_expiry(Whose::Snapshot, new.file().expires)?;
     let (snapshot, content) = new.split();
-    let targets = content.found.ok_or(Rejected::NotInSnapshot { role: Whose::Targets })?;
+    let Some(targets) = content.found else {
+        let role = Whose::Targets;
+        return Err(context.refusals.refuse(Rejected::NotInSnapshot { role }));
+    };
     context.remember(|trusted| replace(&mut trusted.snapshot, Some(*snapshot.file())));
     Ok(ExpectTargets::after_snapshot(snapshot, targets))
 }

@@ -12,7 +12,7 @@ use crate::{
     signatures::{Proof, Unverified, Verified},
     state::{FileFacts, replace},
     target::{Resolution, Signer, VerifiedTarget},
-    whose::{Error, Rejected, Whose},
+    whose::{Error, Refused, Whose},
 };
 use tuffet_wire::Document;
 
@@ -81,14 +81,15 @@ impl<R: Reading> ExpectTargets<R> {
     ) -> Result<Visited<R>, Error<D::Error>> {
         let listed = &self.listed;
         let role = Whose::Targets;
-        let document = present(answer, role)?;
+        let document = present(context, answer, role)?;
         // §5.6.1, §5.6.2
         let wanted = Wanted {
             role,
             bytes_max: context.limits.targets_bytes_max,
             listed: Some(listed.clone()),
+            refusals: &context.refusals,
         };
-        let mut received = Received::open(document, &wanted)?;
+        let mut received = Received::new(document, wanted);
         let (file, content) = read_targets(&mut received, context.wanted_name())?;
         // §5.6.3
         let verified = Unverified {
@@ -97,8 +98,9 @@ impl<R: Reading> ExpectTargets<R> {
             content,
         }
         .verify(proof)?;
+        drop(received);
         // §5.6.4
-        check_version(role, R::version(listed), verified.file().version)?;
+        check_version(context, role, R::version(listed), verified.file().version)?;
         // §5.6.5
         context.check_expiry(role, verified.file().expires)?;
         // §5.6.6
@@ -173,14 +175,14 @@ pub(crate) fn begin_search<R: Reading>(
     context: &mut Context<R>,
     snapshot: Verified<()>,
     visited: &Visited<R>,
-) -> Result<Ladder<R>, Rejected> {
+) -> Result<Ladder<R>, Refused> {
     let top = Top {
         snapshot,
         targets: visited.file.clone(),
     };
     let mut search = Search::default();
     if context.wanted.is_some() && visited.content.entry.is_none() {
-        search.descend(visited)?;
+        search.descend(&context.refusals, visited)?;
     }
     Ok(match search.next() {
         Some(pending) => Ladder::Delegated(ExpectDelegated::new(top, search, pending)),

@@ -8,7 +8,7 @@ use crate::{
     session::{Answer, Context, Fetch},
     signatures::{Proof, Unverified, Verified},
     state::{TimestampFacts, replace},
-    whose::{Error, Rejected, Whose},
+    whose::{Error, Refused, Rejected, Whose},
 };
 use tuffet_wire::Document;
 
@@ -37,9 +37,9 @@ impl ExpectTimestamp {
         answer: Answer<'_, D>,
     ) -> Result<R::Listed, Error<D::Error>> {
         let role = Whose::Timestamp;
-        let document = present(answer, role)?;
-        let wanted = Wanted::unlisted(role, context.limits.timestamp_bytes_max);
-        let mut received = Received::open(document, &wanted)?;
+        let document = present(context, answer, role)?;
+        let wanted = Wanted::unlisted(&context.refusals, role, context.limits.timestamp_bytes_max);
+        let mut received = Received::new(document, wanted);
         let (file, content) = received.read(TimestampBody::<R>::default())?;
         // §5.4.2
         let offered = Unverified {
@@ -48,6 +48,7 @@ impl ExpectTimestamp {
             content,
         };
         let offered = offered.verify(Proof::Signatures(&[keys.timestamp()]))?;
+        drop(received);
         let is_newer = is_newer(context, &offered)?;
         // The same version is nothing new: the one already trusted stays, whatever the other one says.
         let expires = match &context.trusted().timestamp {
@@ -77,11 +78,14 @@ fn remember<R: Reading>(context: &mut Context<R>, new: &Verified<R::Listed>) {
 
 /// §5.4.3: whether it is a newer one; never an older timestamp or snapshot than before.
 #[inline(never)]
-fn is_newer<R: Reading>(context: &Context<R>, offered: &Verified<R::Listed>) -> Result<bool, Rejected> {
+fn is_newer<R: Reading>(context: &Context<R>, offered: &Verified<R::Listed>) -> Result<bool, Refused> {
     let Some(old) = &context.trusted().timestamp else {
         return Ok(true);
     };
-    let rollback = |role, trusted, offered| Err(Rejected::Rollback { role, trusted, offered });
+    let rollback = |role, trusted, offered| {
+        let rejected = Rejected::Rollback { role, trusted, offered };
+        Err(context.refusals.refuse(rejected))
+    };
     let (trusted, new) = (old.file.version, offered.file().version);
     if new < trusted {
         return rollback(Whose::Timestamp, trusted, new);

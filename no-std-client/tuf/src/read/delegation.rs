@@ -1,10 +1,6 @@
 //! One delegation of a targets file: who may sign for the role, and how many have to.
 
-use super::{
-    Body, Field, Flawed, Known,
-    Segment::{Index, Key},
-    key_id, text, threshold,
-};
+use super::{Body, Flawed, Inside, Place, Spot, Step, key_id, targets::DELEGATIONS, text, threshold};
 use crate::{
     error::{Flaw, Limit},
     keys::{self, Authority, KeyDraft, KnownKey, Signers},
@@ -13,7 +9,7 @@ use crate::{
     names::DelegatedName,
     reading::Reading,
 };
-use tuffet_wire::{Container, Digest, Scalar};
+use tuffet_wire::{Digest, Scalar};
 
 /// The usable keys of a delegation.
 pub(crate) type RoleKeys<R> = <R as crate::reading::Parts>::List<KnownKey<R>, ROLE_KEYS_MAX>;
@@ -74,32 +70,24 @@ impl<'a, R: Reading> DelegationBody<'a, R> {
 
 impl<R: Reading> Body for DelegationBody<'_, R> {
     const TYPE: &'static str = "targets";
+    const PLACES: &'static [Inside] = DELEGATIONS;
     type Content = DelegationHead;
 
-    fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        let [
-            Key(Known::Delegations, _),
-            Key(Known::Roles, _),
-            Index(position),
-            field @ ..,
-        ] = path
-        else {
-            return Ok(());
-        };
-        if *position != self.position {
+    fn value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        if spot.position != Some(self.position) {
             return Ok(());
         }
-        match field {
-            [Key(Known::Keyids, _), Index(_)] => {
+        match spot.place {
+            Place::Keyid => {
                 let id = key_id::<R>(value)?;
                 if !self.ids.contains(&id) {
                     self.ids.try_push(id).map_err(|_| Flawed::Limit(Limit::RoleKeys))?;
                 }
             }
-            [Key(Known::Name, _)] => {
+            Place::Name => {
                 self.role = Some(DelegatedName::new(text(value)?).ok_or(Flawed::Flaw(Flaw::RoleName))?);
             }
-            [Key(Known::Threshold, _)] => self.threshold = Some(threshold(value)?),
+            Place::Threshold => self.threshold = Some(threshold(value)?),
             _ => {}
         }
         Ok(())
@@ -132,28 +120,30 @@ impl<'a, R: Reading> KeysBody<'a, R> {
 
 impl<R: Reading> Body for KeysBody<'_, R> {
     const TYPE: &'static str = "targets";
+    const PLACES: &'static [Inside] = &[
+        (Place::Signed, Step::Delegations, Place::Delegations),
+        (Place::Delegations, Step::Keys, Place::Keys),
+        keys::PLACES[0],
+        keys::PLACES[1],
+        keys::PLACES[2],
+        keys::PLACES[3],
+        keys::PLACES[4],
+    ];
     type Content = ();
 
-    fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-        let [Key(Known::Delegations, _), Key(Known::Keys, _), Key(..), inner @ ..] = path else {
-            return Ok(());
-        };
-        if inner.is_empty() {
+    fn open(&mut self, spot: &Spot<'_>) {
+        if spot.place == Place::Key {
             self.key = KeyDraft::begun();
         }
-        keys::open_key(inner, kind)
     }
 
-    fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        match path {
-            [Key(Known::Delegations, _), Key(Known::Keys, _), Key(..), inner @ ..] => self.key.value(inner, value),
-            _ => Ok(()),
-        }
+    fn value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        self.key.value(spot.place, value)
     }
 
-    fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
-        if let [Key(Known::Delegations, _), Key(Known::Keys, _), Key(_, id)] = path
-            && let Some(key) = core::mem::take(&mut self.key).finish(id)?
+    fn close(&mut self, spot: &Spot<'_>) -> Result<(), Flawed> {
+        if spot.place == Place::Key
+            && let Some(key) = core::mem::take(&mut self.key).finish(spot.name)?
             && self.ids.contains(&key.id)
         {
             // Ids differ within the file, so there are at most as many as were asked for.

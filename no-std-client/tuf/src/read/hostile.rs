@@ -9,10 +9,11 @@ use super::{
     timestamp::TimestampBody,
 };
 use crate::{
+    error::Error,
     names::RoleName,
     reading::{Reading, Strict},
     state::{FileFacts, TrustedState},
-    whose::{Error, Whose},
+    whose::{Refusals, Whose},
 };
 use std::{convert::Infallible, vec::Vec};
 use tuffet_wire::Document;
@@ -89,9 +90,12 @@ impl Document for Pieces<'_> {
 }
 
 fn answer<R: Reading, B: Body>(bytes: &[u8], piece: usize, body: B) -> Result<FileFacts, Error<Infallible>> {
-    let wanted = Wanted::<R>::unlisted(Whose::Root, 2048);
+    let refusals = Refusals::default();
+    let wanted = Wanted::<R>::unlisted(&refusals, Whose::Root, 2048);
     let mut pieces = Pieces(bytes, piece);
-    Received::open(&mut pieces, &wanted)?.read(body).map(|(facts, _)| facts)
+    let read = Received::new(&mut pieces, wanted).read(body);
+    read.map(|(facts, _)| facts)
+        .map_err(|error| error.named(&refusals, None))
 }
 
 fn answers<R: Reading>(kind: usize, bytes: &[u8], piece: usize) -> Result<FileFacts, Error<Infallible>> {

@@ -1,103 +1,216 @@
-//! The keys that mean something in a file, each as one byte: their text is compared in one place, once for every path.
+//! What stands where in a file, and of which kind it must be. The text of a key is compared here and nowhere else.
+//!
+//! - A role's file is described by a table: which place lies in which, behind which step.
+//! - A place that is in no table is nobody's: whatever stands there is skipped, as the specification asks.
 
-use tuffet_wire::{DEPTH_MAX, Path};
+use tuffet_wire::{Container, Path, Segment};
 
-/// One step on the way to a value.
-#[derive(Copy, Clone, Debug)]
-pub(crate) enum Segment<'a> {
-    /// Position in an array, from 0.
-    Index(u32),
-    /// Key in an object: what it is known as, and its text.
-    Key(Known, &'a str),
+tuffet_wire::words! {
+    /// One step on the way to a value.
+    #[derive(Copy, Clone, Debug, PartialEq, Eq)]
+    pub(crate) enum Step {
+        "consistent_snapshot" => ConsistentSnapshot,
+        "custom" => Custom,
+        "delegations" => Delegations,
+        "expires" => Expires,
+        "hashes" => Hashes,
+        "keyid" => Keyid,
+        "keyids" => Keyids,
+        "keys" => Keys,
+        "keytype" => Keytype,
+        "keyval" => Keyval,
+        "length" => Length,
+        "meta" => Meta,
+        "name" => Name,
+        "path_hash_prefixes" => PathHashPrefixes,
+        "paths" => Paths,
+        "public" => Public,
+        "roles" => Roles,
+        "scheme" => Scheme,
+        "signatures" => Signatures,
+        "signed" => Signed,
+        "x-tuffet-signed-at" => SignedAt,
+        "snapshot.json" => SnapshotFile,
+        "spec_version" => SpecVersion,
+        "targets" => Targets,
+        "terminating" => Terminating,
+        "threshold" => Threshold,
+        "_type" => Type,
+        "version" => Version,
+        ;
+        /// Whatever key is there; it is a name.
+        Any,
+        /// A position in an array.
+        Item,
+        /// A key that means nothing.
+        Other,
+        /// The key that the reader looks for, see [`Body::wanted`](super::Body::wanted).
+        Wanted,
+    }
 }
 
-/// What a key is known as, wherever it stands.
+/// What is known to stand in a file.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
-    ConsistentSnapshot,
+pub(crate) enum Place {
+    // Objects.
     Custom,
     Delegations,
-    Expires,
+    Document,
+    Entry,
     Hashes,
-    Keyid,
-    Keyids,
+    Key,
     Keys,
-    Keytype,
     Keyval,
-    Length,
     Meta,
-    Name,
-    Other,
+    Role,
+    Roles,
+    Signature,
+    Signed,
+    Targets,
+    // Arrays.
+    DelegatedRoles,
+    Keyids,
     PathHashPrefixes,
     Paths,
-    Public,
-    Roles,
-    Scheme,
     Signatures,
-    Signed,
+    // Values.
+    ConsistentSnapshot,
+    Expires,
+    FileVersion,
+    Hash,
+    Keyid,
+    Keytype,
+    Length,
+    Name,
+    PathHashPrefix,
+    PathPattern,
+    Public,
+    Scheme,
+    SignatureField,
+    SignatureKeyid,
     SignedAt,
-    SnapshotFile,
     SpecVersion,
-    Targets,
     Terminating,
     Threshold,
     Type,
     Version,
+    /// A value, or whatever else: it is taken if it is a value.
+    Fact,
+    /// What nobody knows.
+    Unknown,
 }
 
-const KEYS: [(&str, Known); 28] = [
-    ("consistent_snapshot", Known::ConsistentSnapshot),
-    ("custom", Known::Custom),
-    ("delegations", Known::Delegations),
-    ("expires", Known::Expires),
-    ("hashes", Known::Hashes),
-    ("keyid", Known::Keyid),
-    ("keyids", Known::Keyids),
-    ("keys", Known::Keys),
-    ("keytype", Known::Keytype),
-    ("keyval", Known::Keyval),
-    ("length", Known::Length),
-    ("meta", Known::Meta),
-    ("name", Known::Name),
-    ("path_hash_prefixes", Known::PathHashPrefixes),
-    ("paths", Known::Paths),
-    ("public", Known::Public),
-    ("roles", Known::Roles),
-    ("scheme", Known::Scheme),
-    ("signatures", Known::Signatures),
-    ("signed", Known::Signed),
-    ("x-tuffet-signed-at", Known::SignedAt),
-    ("snapshot.json", Known::SnapshotFile),
-    ("spec_version", Known::SpecVersion),
-    ("targets", Known::Targets),
-    ("terminating", Known::Terminating),
-    ("threshold", Known::Threshold),
-    ("_type", Known::Type),
-    ("version", Known::Version),
+/// What has to stand in a place.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Container(Container),
+    Free,
+    Value,
+}
+
+impl Place {
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Custom
+            | Self::Delegations
+            | Self::Document
+            | Self::Entry
+            | Self::Hashes
+            | Self::Key
+            | Self::Keys
+            | Self::Keyval
+            | Self::Meta
+            | Self::Role
+            | Self::Roles
+            | Self::Signature
+            | Self::Signed
+            | Self::Targets => Kind::Container(Container::Object),
+            Self::DelegatedRoles | Self::Keyids | Self::PathHashPrefixes | Self::Paths | Self::Signatures => {
+                Kind::Container(Container::Array)
+            }
+            Self::ConsistentSnapshot
+            | Self::Expires
+            | Self::FileVersion
+            | Self::Hash
+            | Self::Keyid
+            | Self::Keytype
+            | Self::Length
+            | Self::Name
+            | Self::PathHashPrefix
+            | Self::PathPattern
+            | Self::Public
+            | Self::Scheme
+            | Self::SignatureField
+            | Self::SignatureKeyid
+            | Self::SignedAt
+            | Self::SpecVersion
+            | Self::Terminating
+            | Self::Threshold
+            | Self::Type
+            | Self::Version => Kind::Value,
+            Self::Fact | Self::Unknown => Kind::Free,
+        }
+    }
+}
+
+/// That a place lies in another one, behind a step.
+pub(crate) type Inside = (Place, Step, Place);
+
+/// What every file holds around and beside a role's own fields.
+const ENVELOPE: &[Inside] = &[
+    (Place::Document, Step::Signatures, Place::Signatures),
+    (Place::Document, Step::Signed, Place::Signed),
+    (Place::Signatures, Step::Item, Place::Signature),
+    (Place::Signature, Step::Keyid, Place::SignatureKeyid),
+    (Place::Signature, Step::Any, Place::SignatureField),
+    (Place::Signed, Step::Expires, Place::Expires),
+    (Place::Signed, Step::SignedAt, Place::SignedAt),
+    (Place::Signed, Step::SpecVersion, Place::SpecVersion),
+    (Place::Signed, Step::Type, Place::Type),
+    (Place::Signed, Step::Version, Place::FileVersion),
 ];
 
-impl Known {
-    fn of(text: &str) -> Self {
-        let mut keys = KEYS.iter();
-        keys.find(|(key, _)| *key == text)
-            .map_or(Self::Other, |(_, known)| *known)
-    }
+/// Where a path leads.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Spot<'a> {
+    pub place: Place,
+    /// The key by which the innermost thing on the way goes that has a name.
+    pub name: &'a str,
+    /// The position in the outermost array on the way.
+    pub position: Option<u32>,
 }
 
-/// The steps of a path, in as many places as the longest one has; see [`inside`].
-#[inline(never)]
-pub(super) fn steps<'a>(path: &Path<'a>) -> [Segment<'a>; DEPTH_MAX] {
-    let mut steps = [Segment::Index(0); DEPTH_MAX];
-    for (place, segment) in steps.iter_mut().zip(path.segments()) {
-        *place = match *segment {
-            tuffet_wire::Segment::Index(index) => Segment::Index(index),
-            tuffet_wire::Segment::Key(key) => Segment::Key(Known::of(key), key),
+impl<'a> Spot<'a> {
+    /// Follows a path through these places; `wanted` is the key of [`Step::Wanted`].
+    #[inline(never)]
+    pub fn of(path: &Path<'a>, places: &[Inside], wanted: &str) -> Self {
+        let mut spot = Self {
+            place: Place::Document,
+            name: "",
+            position: None,
         };
+        for segment in path.segments() {
+            let (step, text) = match *segment {
+                Segment::Index(index) => {
+                    spot.position.get_or_insert(index);
+                    (Step::Item, None)
+                }
+                Segment::Key(text) => (Step::of(text).unwrap_or(Step::Other), Some(text)),
+            };
+            let fits = |(around, by, _): &&Inside| {
+                let is_there = match (by, text) {
+                    (Step::Any, Some(_)) => true,
+                    (Step::Wanted, Some(text)) => text == wanted,
+                    _ => *by == step,
+                };
+                *around == spot.place && is_there
+            };
+            let known = ENVELOPE.iter().chain(places).find(fits);
+            if let (Some((_, Step::Any | Step::Wanted, _)), Some(text)) = (known, text) {
+                spot.name = text;
+            }
+            spot.place = known.map_or(Place::Unknown, |(_, _, place)| *place);
+        }
+        spot
     }
-    steps
-}
-
-/// Those of them that the path has.
-pub(super) fn inside<'s, 'a>(steps: &'s [Segment<'a>], path: &Path<'_>) -> &'s [Segment<'a>] {
-    steps.get(..path.segments().len()).unwrap_or_default()
 }

@@ -1,8 +1,20 @@
 //! An entry of `meta` in timestamp and snapshot: version, length and digest of another file.
 
-use super::{Field, Flawed, Known, Segment, integer, version};
+use super::{Flawed, Inside, Place, Spot, Step, integer, version};
 use crate::{error::Flaw, names::RoleVersion, reading::Reading};
-use tuffet_wire::{Container, Scalar};
+use tuffet_wire::Scalar;
+
+/// The places of entries of this key.
+pub(crate) const fn places(file: Step) -> [Inside; 6] {
+    [
+        (Place::Signed, Step::Meta, Place::Meta),
+        (Place::Meta, file, Place::Entry),
+        (Place::Entry, Step::Hashes, Place::Hashes),
+        (Place::Entry, Step::Length, Place::Length),
+        (Place::Entry, Step::Version, Place::Version),
+        (Place::Hashes, Step::Any, Place::Hash),
+    ]
+}
 
 /// An entry while it is read.
 #[derive(Clone, Debug, Default)]
@@ -12,32 +24,16 @@ pub(crate) struct MetaDraft<R: Reading> {
     digests: R::DigestsDraft,
 }
 
-/// Checks the kind of a container at this path below the entry.
-pub(crate) fn open_entry(path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-    match (path, kind) {
-        ([] | [Segment::Key(Known::Hashes, _)], Container::Object) => Ok(()),
-        (
-            []
-            | [Segment::Key(Known::Hashes | Known::Length | Known::Version, _)]
-            | [Segment::Key(Known::Hashes, _), _],
-            _,
-        ) => Err(Flawed::WRONG_KIND),
-        _ => Ok(()),
-    }
-}
-
 impl<R: Reading> MetaDraft<R> {
-    /// Takes a value at this path below the entry.
-    pub fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        use Segment::Key;
-        match path {
-            [Key(Known::Hashes, _), Key(_, algorithm)] => R::take_digest(&mut self.digests, algorithm, value)?,
-            [Key(Known::Length, _)] => {
+    /// Takes a value of the entry.
+    pub fn value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        match spot.place {
+            Place::Hash => R::take_digest(&mut self.digests, spot.name, value)?,
+            Place::Length => {
                 let length = u32::try_from(integer(value)?);
                 self.length = Some(length.map_err(|_| Flawed::Flaw(Flaw::WrongKind))?);
             }
-            [Key(Known::Version, _)] => self.version = Some(version(value)?),
-            [] | [Key(Known::Hashes, _)] => return Err(Flawed::WRONG_KIND),
+            Place::Version => self.version = Some(version(value)?),
             _ => {}
         }
         Ok(())

@@ -2,8 +2,14 @@
 //!
 //! - Length and digests, where they are known, are checked before a byte of the file is parsed.
 //! - Every pass is hashed, and all passes over one file must agree.
-//! - Known fields have to be there and be of the right kind; unknown fields are skipped, as the specification asks.
+//! - Known fields have to be there and be of the right kind, which a table says for each role; unknown fields are skipped, as
+//!   the specification asks.
 //! - What comes out is a claim. `signatures` makes it a proof.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a reader names the places that it takes something out of; the others are not its own"
+)]
 
 pub(crate) mod delegation;
 #[cfg(test)]
@@ -22,30 +28,33 @@ use crate::{
     names::RoleVersion,
     reading::{Opening, Reading},
     state::{FileFacts, Pinned},
-    whose::{Error, Rejected, Whose},
+    whose::{Error, Refusals, Refused, Rejected, Whose},
 };
 use sha2::{Digest as _, Sha256};
 use tuffet_wire::{Container, Digest, Document, Path, Scalar, ScanError, Scanner, Sink, Text, UnixSeconds};
 
-pub(crate) use known::{Known, Segment};
+use known::Kind;
+pub(crate) use known::{Inside, Place, Spot, Step};
 
-/// A path, from a role's `signed` on or from further inside.
-pub(crate) type Field<'a> = &'a [Segment<'a>];
-
-/// What one role takes out of its file. Paths begin below `signed`.
+/// What one role takes out of its file. It is told of its places only, and each holds what it must.
 pub(crate) trait Body {
     /// The value of `_type`.
     const TYPE: &'static str;
+    /// The places that it takes something out of, below [`Place::Signed`].
+    const PLACES: &'static [Inside];
     /// What was taken out.
     type Content;
 
-    fn open(&mut self, _path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
-        Ok(())
+    /// The key of [`Step::Wanted`].
+    fn wanted(&self) -> &str {
+        ""
     }
 
-    fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed>;
+    fn open(&mut self, _spot: &Spot<'_>) {}
 
-    fn close(&mut self, _path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
+    fn value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed>;
+
+    fn close(&mut self, _spot: &Spot<'_>) -> Result<(), Flawed> {
         Ok(())
     }
 
@@ -57,28 +66,33 @@ pub(crate) trait Body {
 
 /// A [`Body`] while its file is read. The code that reads exists once for all roles, as it costs a device most of its flash.
 trait Fields {
+    fn spot<'a>(&self, path: &Path<'a>) -> Spot<'a>;
     fn kind(&self) -> &'static str;
-    fn open_field(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed>;
-    fn take_value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed>;
-    fn close_field(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed>;
+    fn open_field(&mut self, spot: &Spot<'_>);
+    fn take_value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed>;
+    fn close_field(&mut self, spot: &Spot<'_>) -> Result<(), Flawed>;
     fn canonical_bytes(&mut self, bytes: &[u8]);
 }
 
 impl<B: Body> Fields for B {
+    fn spot<'a>(&self, path: &Path<'a>) -> Spot<'a> {
+        Spot::of(path, B::PLACES, self.wanted())
+    }
+
     fn kind(&self) -> &'static str {
         B::TYPE
     }
 
-    fn open_field(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-        self.open(path, kind)
+    fn open_field(&mut self, spot: &Spot<'_>) {
+        self.open(spot);
     }
 
-    fn take_value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        self.value(path, value)
+    fn take_value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        self.value(spot, value)
     }
 
-    fn close_field(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-        self.close(path, kind)
+    fn close_field(&mut self, spot: &Spot<'_>) -> Result<(), Flawed> {
+        self.close(spot)
     }
 
     fn canonical_bytes(&mut self, bytes: &[u8]) {
@@ -114,66 +128,76 @@ impl Flawed {
 
 /// Which file is being read, and how much of it at most.
 #[derive(Clone, Debug)]
-pub struct Wanted<R: Reading> {
+pub struct Wanted<'a, R: Reading> {
     pub role: Whose,
     pub bytes_max: u32,
     /// What the file above says of it.
     pub listed: Option<R::Listed>,
+    /// Where a refusal goes.
+    pub refusals: &'a Refusals,
 }
 
-impl<R: Reading> Wanted<R> {
+impl<'a, R: Reading> Wanted<'a, R> {
     /// A file that nothing is known about.
-    pub fn unlisted(role: Whose, bytes_max: u32) -> Self {
+    pub fn unlisted(refusals: &'a Refusals, role: Whose, bytes_max: u32) -> Self {
         Self {
             role,
             bytes_max,
             listed: None,
+            refusals,
         }
     }
 
     /// Exactly the bytes that were verified before.
-    pub fn exactly(role: Whose, bytes_max: u32, pinned: Pinned) -> Self {
+    pub fn exactly(refusals: &'a Refusals, role: Whose, bytes_max: u32, pinned: Pinned) -> Self {
         Self {
             role,
             bytes_max,
             listed: Some(R::exactly(pinned)),
+            refusals,
         }
     }
 }
 
-/// A file whose length and digests are as listed, and of which nothing else is believed yet.
-pub(crate) struct Received<'d, R: Reading, D: Document + 'd> {
-    role: Whose,
-    length: u32,
-    opened: R::Opened<'d, D>,
-    /// SHA-256 of the bytes that were seen so far.
-    digest: Option<Digest>,
+/// A file that was received. Nothing is read out of it before its length and digests were found to be as listed, and nothing
+/// else is believed of it yet.
+pub(crate) struct Received<'d, R: Reading, D: Document> {
+    document: &'d mut D,
+    wanted: Wanted<'d, R>,
+    /// What is left of the check, with the SHA-256 of the bytes that were seen so far; nothing before the first reading.
+    opened: Option<Opening<R::Opened>>,
 }
 
-impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
-    pub fn open(document: &'d mut D, wanted: &Wanted<R>) -> Result<Self, Error<D::Error>> {
-        let length = document.length();
-        let Opening { opened, digest } = R::open(document, wanted)?;
-        Ok(Self {
-            role: wanted.role,
-            length,
-            opened,
-            digest,
-        })
+impl<'d, R: Reading, D: Document> Received<'d, R, D> {
+    pub fn new(document: &'d mut D, wanted: Wanted<'d, R>) -> Self {
+        Self {
+            document,
+            wanted,
+            opened: None,
+        }
     }
 
     pub fn role(&self) -> Whose {
-        self.role
+        self.wanted.role
+    }
+
+    /// Keeps a refusal of it.
+    pub fn refuse(&self, rejected: Rejected) -> Refused {
+        self.wanted.refusals.refuse(rejected)
     }
 
     /// Shows the file to `sink`, and makes sure that it is the one that was seen before.
     #[inline(never)]
     pub fn pass(&mut self, sink: &mut dyn Sink<Refusal = Flawed>) -> Result<Digest, Error<D::Error>> {
-        let digest = R::pass(&mut self.opened, self.role, sink)?;
-        if *self.digest.get_or_insert(digest) == digest {
+        let Opening { opened, digest: seen } = match &mut self.opened {
+            Some(opened) => opened,
+            before => before.insert(R::open(self.document, &self.wanted)?),
+        };
+        let digest = R::pass(self.document, opened, &self.wanted, sink)?;
+        if *seen.get_or_insert(digest) == digest {
             Ok(digest)
         } else {
-            Err(Error::UnstableDocument { role: self.role })
+            Err(Error::UnstableDocument { role: self.wanted.role })
         }
     }
 
@@ -181,7 +205,7 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
     pub fn read<B: Body>(&mut self, mut body: B) -> Result<(FileFacts, B::Content), Error<D::Error>> {
         let facts = self.read_fields(&mut body)?;
         let content = body.finish();
-        let content = content.map_err(|flawed| flawed.rejected(self.role, facts.length))?;
+        let content = content.map_err(|flawed| self.refuse(flawed.rejected(self.role(), facts.length)))?;
         Ok((facts, content))
     }
 
@@ -199,10 +223,11 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
         } else {
             Err(Flawed::MISSING)
         };
-        let (version, expires, signed_at) = finished.map_err(|flawed| flawed.rejected(self.role, self.length))?;
+        let (version, expires, signed_at) =
+            finished.map_err(|flawed| self.refuse(flawed.rejected(self.role(), self.document.length())))?;
         Ok(FileFacts {
             version,
-            length: self.length,
+            length: self.document.length(),
             digest,
             expires,
             signed_at,
@@ -211,22 +236,26 @@ impl<'d, R: Reading, D: Document + 'd> Received<'d, R, D> {
 }
 
 /// §5.3.3, §5.4.1, §5.5.1, §5.6.1: never more than the limit, and exactly the length that is listed.
-pub(crate) fn check_length(length: u32, role: Whose, bytes_max: u32, listed: Option<u32>) -> Result<(), Rejected> {
-    if length > bytes_max {
-        return Err(Rejected::TooLong {
+pub(crate) fn check_length<R: Reading>(
+    length: u32,
+    wanted: &Wanted<'_, R>,
+    listed: Option<u32>,
+) -> Result<(), Refused> {
+    let (role, bytes_max) = (wanted.role, wanted.bytes_max);
+    let rejected = match listed {
+        _ if length > bytes_max => Rejected::TooLong {
             role,
             length,
             bytes_max,
-        });
-    }
-    match listed {
-        Some(expected) if expected != length => Err(Rejected::WrongLength {
+        },
+        Some(expected) if expected != length => Rejected::WrongLength {
             role,
             expected,
             offered: length,
-        }),
-        _ => Ok(()),
-    }
+        },
+        _ => return Ok(()),
+    };
+    Err(wanted.refusals.refuse(rejected))
 }
 
 /// Hands all bytes of a document to `take`, in order.
@@ -270,6 +299,7 @@ pub(crate) fn hash<D: Document>(document: &mut D, role: Whose) -> Result<Digest,
 pub(crate) fn scan<const TEXT: usize, D: Document>(
     document: &mut D,
     role: Whose,
+    refusals: &Refusals,
     sink: &mut dyn Sink<Refusal = Flawed>,
 ) -> Result<Digest, Error<D::Error>> {
     let mut scanner = Scanner::<TEXT>::with_room();
@@ -277,9 +307,10 @@ pub(crate) fn scan<const TEXT: usize, D: Document>(
     feed(document, role, |chunk| {
         hash.update(chunk);
         let scanned = scanner.push(chunk, sink);
-        scanned.map_err(|error| rejected(role, error).into())
+        scanned.map_err(|error| refusals.refuse(rejected(role, error)).into())
     })?;
-    scanner.finish().map_err(|error| rejected(role, error))?;
+    let finished = scanner.finish();
+    finished.map_err(|error| refusals.refuse(rejected(role, error)))?;
     Ok(hash.finalize().into())
 }
 
@@ -310,73 +341,49 @@ impl<R: Reading> Sink for Envelope<'_, R> {
     type Refusal = Flawed;
 
     fn open(&mut self, path: &Path<'_>, kind: Container) -> Result<(), Flawed> {
-        use Segment::{Index, Key};
-        let steps = known::steps(path);
-        match (known::inside(&steps, path), kind) {
-            ([] | [Key(Known::Signatures, _), Index(_)], Container::Object)
-            | ([Key(Known::Signatures, _)], Container::Array) => Ok(()),
-            ([Key(Known::Signed, _)], Container::Object) => {
-                self.has_signed = true;
-                Ok(())
-            }
-            (
-                [
-                    Key(Known::Signed, _),
-                    Key(Known::Type | Known::Expires | Known::SpecVersion | Known::Version | Known::SignedAt, _),
-                ],
-                _,
-            )
-            | ([] | [Key(Known::Signatures | Known::Signed, _)] | [Key(Known::Signatures, _), ..], _) => {
-                Err(Flawed::WRONG_KIND)
-            }
-            ([Key(Known::Signed, _), inner @ ..], kind) => self.fields.open_field(inner, kind),
-            _ => Ok(()),
+        let spot = self.fields.spot(path);
+        match spot.place.kind() {
+            Kind::Container(known) if known == kind => {}
+            Kind::Container(_) | Kind::Value => return Err(Flawed::WRONG_KIND),
+            Kind::Free => return Ok(()),
         }
+        self.has_signed |= spot.place == Place::Signed;
+        self.fields.open_field(&spot);
+        Ok(())
     }
 
     fn value(&mut self, path: &Path<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        use Segment::{Index, Key};
-        let steps = known::steps(path);
-        match known::inside(&steps, path) {
-            [Key(Known::Signatures, _), Index(_), Key(Known::Keyid, _)] => self.signature(key_id::<R>(value)?),
-            [Key(Known::Signatures, _), Index(_), Key(..)] => Ok(()),
-            [] | [Key(Known::Signatures | Known::Signed, _)] | [Key(Known::Signatures, _), ..] => {
-                Err(Flawed::WRONG_KIND)
-            }
-            [Key(Known::Signed, _), Key(Known::Type, _)] => {
+        let spot = self.fields.spot(path);
+        if let Kind::Container(_) = spot.place.kind() {
+            return Err(Flawed::WRONG_KIND);
+        }
+        match spot.place {
+            Place::SignatureKeyid => return self.signature(key_id::<R>(value)?),
+            Place::Type => {
                 // The type decides what all other fields mean, and it is their first.
                 self.header.has_type = true;
-                if text(value)? == self.fields.kind() {
-                    Ok(())
-                } else {
-                    Err(Flawed::Flaw(Flaw::WrongType))
+                if text(value)? != self.fields.kind() {
+                    return Err(Flawed::Flaw(Flaw::WrongType));
                 }
             }
-            [Key(Known::Signed, _), Key(Known::Expires, _)] => time(value).map(|time| self.header.expires = Some(time)),
-            [Key(Known::Signed, _), Key(Known::SpecVersion, _)] => {
+            Place::Expires => self.header.expires = Some(time(value)?),
+            Place::SpecVersion => {
                 self.header.has_spec_version = true;
-                let is_known = text(value)?.starts_with("1.");
-                if is_known {
-                    Ok(())
-                } else {
-                    Err(Flawed::Flaw(Flaw::UnknownSpecVersion))
+                if !text(value)?.starts_with("1.") {
+                    return Err(Flawed::Flaw(Flaw::UnknownSpecVersion));
                 }
             }
-            [Key(Known::Signed, _), Key(Known::Version, _)] => {
-                version(value).map(|version| self.header.version = Some(version))
-            }
-            [Key(Known::Signed, _), Key(Known::SignedAt, _)] => time(value).map(|time| self.header.signed_at = time),
-            [Key(Known::Signed, _), inner @ ..] => self.fields.take_value(inner, value),
-            _ => Ok(()),
+            Place::FileVersion => self.header.version = Some(version(value)?),
+            Place::SignedAt => self.header.signed_at = time(value)?,
+            Place::SignatureField | Place::Unknown => {}
+            _ => return self.fields.take_value(&spot, value),
         }
+        Ok(())
     }
 
-    fn close(&mut self, path: &Path<'_>, kind: Container) -> Result<(), Flawed> {
-        let steps = known::steps(path);
-        match known::inside(&steps, path) {
-            [Segment::Key(Known::Signed, _), inner @ ..] => self.fields.close_field(inner, kind),
-            _ => Ok(()),
-        }
+    fn close(&mut self, path: &Path<'_>, _kind: Container) -> Result<(), Flawed> {
+        let spot = self.fields.spot(path);
+        self.fields.close_field(&spot)
     }
 
     fn canonical(&mut self, bytes: &[u8]) {

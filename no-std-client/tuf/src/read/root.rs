@@ -1,6 +1,6 @@
 //! Root: the keys and thresholds of all top-level roles.
 
-use super::{Body, Field, Flawed, Known, Segment, Segment::Key, boolean, key_id, threshold};
+use super::{Body, Flawed, Inside, Place, Spot, Step, boolean, key_id, threshold};
 use crate::{
     error::Limit,
     keys::{self, Authority, KeyDraft, KnownKey, Signers},
@@ -8,7 +8,7 @@ use crate::{
     list::{Bits as _, List as _},
     reading::{Reading, check_consistent_snapshot},
 };
-use tuffet_wire::{Container, Digest, Scalar};
+use tuffet_wire::{Digest, Scalar};
 
 /// Whom a root trusts.
 #[derive(Clone, Debug)]
@@ -155,68 +155,52 @@ impl<'k, R: Reading> RootBody<'k, R> {
 
 impl<R: Reading> Body for RootBody<'_, R> {
     const TYPE: &'static str = "root";
+    const PLACES: &'static [Inside] = &[
+        (Place::Signed, Step::ConsistentSnapshot, Place::ConsistentSnapshot),
+        (Place::Signed, Step::Keys, Place::Keys),
+        (Place::Signed, Step::Roles, Place::Roles),
+        (Place::Roles, Step::Any, Place::Role),
+        (Place::Role, Step::Keyids, Place::Keyids),
+        (Place::Role, Step::Threshold, Place::Threshold),
+        (Place::Keyids, Step::Item, Place::Keyid),
+        keys::PLACES[0],
+        keys::PLACES[1],
+        keys::PLACES[2],
+        keys::PLACES[3],
+        keys::PLACES[4],
+    ];
     type Content = ();
 
-    fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-        match (path, kind) {
-            ([Key(Known::Keys, _), Key(..)], Container::Object) => {
-                self.key = KeyDraft::begun();
-                Ok(())
-            }
-            ([Key(Known::Roles, _), Key(_, name), Key(Known::Keyids, _)], Container::Array) => {
-                if let Some(role) = self.role(name) {
+    fn open(&mut self, spot: &Spot<'_>) {
+        match spot.place {
+            Place::Key => self.key = KeyDraft::begun(),
+            Place::Keyids => {
+                if let Some(role) = self.role(spot.name) {
                     role.members.get_or_insert_default();
                 }
-                Ok(())
             }
-            ([Key(Known::Keys | Known::Roles, _)] | [Key(Known::Roles, _), Key(..)], Container::Object) => Ok(()),
-            ([Key(Known::Keys, _), Key(..), inner @ ..], _) => keys::open_key(inner, kind),
-            (
-                [Key(Known::ConsistentSnapshot | Known::Keys | Known::Roles, _)]
-                | [Key(Known::Roles, _), Key(..)]
-                | [
-                    Key(Known::Roles, _),
-                    Key(..),
-                    Key(Known::Keyids | Known::Threshold, _),
-                    ..,
-                ],
-                _,
-            ) => Err(Flawed::WRONG_KIND),
-            _ => Ok(()),
+            _ => {}
         }
     }
 
-    fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        match path {
-            [Key(Known::ConsistentSnapshot, _)] => self.consistent_snapshot = Some(boolean(value)?),
-            [Key(Known::Keys, _), Key(..), inner @ ..] if !inner.is_empty() => self.key.value(inner, value)?,
-            [
-                Key(Known::Roles, _),
-                Key(_, name),
-                Key(Known::Keyids, _),
-                Segment::Index(_),
-            ] => {
-                self.add_member(name, &key_id::<R>(value)?);
-            }
-            [Key(Known::Roles, _), Key(_, name), Key(Known::Threshold, _)] => {
+    fn value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        match spot.place {
+            Place::ConsistentSnapshot => self.consistent_snapshot = Some(boolean(value)?),
+            Place::Keyid => self.add_member(spot.name, &key_id::<R>(value)?),
+            Place::Threshold => {
                 let threshold = threshold(value)?;
-                if let Some(role) = self.role(name) {
+                if let Some(role) = self.role(spot.name) {
                     role.threshold = Some(threshold);
                 }
             }
-            [Key(Known::Keys | Known::Roles, _)]
-            | [Key(Known::Keys | Known::Roles, _), Key(..)]
-            | [Key(Known::Roles, _), Key(..), Key(Known::Keyids, _)] => {
-                return Err(Flawed::WRONG_KIND);
-            }
-            _ => {}
+            place => self.key.value(place, value)?,
         }
         Ok(())
     }
 
-    fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
-        if let [Key(Known::Keys, _), Key(_, id)] = path
-            && let Some(key) = core::mem::take(&mut self.key).finish(id)?
+    fn close(&mut self, spot: &Spot<'_>) -> Result<(), Flawed> {
+        if spot.place == Place::Key
+            && let Some(key) = core::mem::take(&mut self.key).finish(spot.name)?
         {
             let pushed = self.keys.table.try_push(key);
             pushed.map_err(|_| Flawed::Limit(Limit::RootKeys))?;

@@ -1,9 +1,8 @@
 //! Snapshot: which versions belong together; and what the one before it listed.
 
 use super::{
-    Body, Field, Flawed, Known,
-    Segment::Key,
-    meta::{MetaDraft, open_entry},
+    Body, Flawed, Inside, Place, Spot, Step,
+    meta::{self, MetaDraft},
 };
 use crate::{
     limits::COMPARED_AT_ONCE,
@@ -12,7 +11,7 @@ use crate::{
     reading::Reading,
 };
 use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Container, Scalar};
+use tuffet_wire::Scalar;
 
 /// Some of the files that the old snapshot listed, to be found again in the new one.
 ///
@@ -153,37 +152,25 @@ impl<'a, R: Reading> SnapshotBody<'a, R> {
 
 impl<R: Reading> Body for SnapshotBody<'_, R> {
     const TYPE: &'static str = "snapshot";
+    const PLACES: &'static [Inside] = &meta::places(Step::Any);
     type Content = SnapshotContent<R>;
 
-    fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-        match (path, kind) {
-            ([Key(Known::Meta, _)], Container::Object) => {
-                self.has_meta = true;
-                Ok(())
-            }
-            ([Key(Known::Meta, _)], Container::Array) => Err(Flawed::WRONG_KIND),
-            ([Key(Known::Meta, _), Key(..), inner @ ..], _) => {
-                if inner.is_empty() {
-                    self.draft = MetaDraft::default();
-                }
-                open_entry(inner, kind)
-            }
-            _ => Ok(()),
+    fn open(&mut self, spot: &Spot<'_>) {
+        match spot.place {
+            Place::Meta => self.has_meta = true,
+            Place::Entry => self.draft = MetaDraft::default(),
+            _ => {}
         }
     }
 
-    fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        match path {
-            [Key(Known::Meta, _), Key(..), inner @ ..] => self.draft.value(inner, value),
-            [Key(Known::Meta, _)] => Err(Flawed::WRONG_KIND),
-            _ => Ok(()),
-        }
+    fn value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        self.draft.value(spot, value)
     }
 
-    fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
-        if let [Key(Known::Meta, _), Key(_, name)] = path {
+    fn close(&mut self, spot: &Spot<'_>) -> Result<(), Flawed> {
+        if spot.place == Place::Entry {
             let entry = core::mem::take(&mut self.draft).finish()?;
-            self.entry(name, entry);
+            self.entry(spot.name, entry);
         }
         Ok(())
     }

@@ -1,10 +1,6 @@
 //! Targets: what a role says about one target name, and to whom it delegates that name.
 
-use super::{
-    Body, Field, Flawed, Known,
-    Segment::{Index, Key},
-    boolean, integer, key_id, text, threshold,
-};
+use super::{Body, Flawed, Inside, Place, Spot, Step, boolean, integer, key_id, text, threshold};
 use crate::{
     error::{Flaw, Limit},
     limits::{DELEGATIONS_MAX, NAMES_AT_ONCE},
@@ -15,7 +11,31 @@ use crate::{
     target::Custom,
 };
 use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Container, Digest, Scalar};
+use tuffet_wire::{Digest, Scalar};
+
+/// The places of one target and of all delegations. What is in a key matters only to who needs it.
+pub(crate) const DELEGATIONS: &[Inside] = &[
+    (Place::Signed, Step::Targets, Place::Targets),
+    (Place::Targets, Step::Wanted, Place::Entry),
+    (Place::Entry, Step::Custom, Place::Custom),
+    (Place::Entry, Step::Hashes, Place::Hashes),
+    (Place::Entry, Step::Length, Place::Length),
+    (Place::Custom, Step::Any, Place::Fact),
+    (Place::Hashes, Step::Any, Place::Hash),
+    (Place::Signed, Step::Delegations, Place::Delegations),
+    (Place::Delegations, Step::Keys, Place::Keys),
+    (Place::Delegations, Step::Roles, Place::DelegatedRoles),
+    (Place::DelegatedRoles, Step::Item, Place::Role),
+    (Place::Role, Step::Keyids, Place::Keyids),
+    (Place::Role, Step::Name, Place::Name),
+    (Place::Role, Step::PathHashPrefixes, Place::PathHashPrefixes),
+    (Place::Role, Step::Paths, Place::Paths),
+    (Place::Role, Step::Terminating, Place::Terminating),
+    (Place::Role, Step::Threshold, Place::Threshold),
+    (Place::Keyids, Step::Item, Place::Keyid),
+    (Place::PathHashPrefixes, Step::Item, Place::PathHashPrefix),
+    (Place::Paths, Step::Item, Place::PathPattern),
+];
 
 /// What a targets file says about one name.
 #[derive(Clone, Debug)]
@@ -102,126 +122,62 @@ impl<'a, R: Reading> TargetsBody<'a, R> {
         }
         Ok(())
     }
-
-    fn role_value(&mut self, position: u32, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        match path {
-            [Key(Known::Keyids, _), Index(_)] => {
-                key_id::<R>(value)?;
-            }
-            [Key(Known::Name, _)] => {
-                let name = text(value)?;
-                DelegatedName::new(name).ok_or(Flawed::Flaw(Flaw::RoleName))?;
-                self.role.has_name = true;
-                self.names.add(position, name)?;
-            }
-            [Key(Known::Paths, _), Index(_)] => {
-                self.role.is_match |= patterns::glob_matches(text(value)?, self.wanted);
-            }
-            [Key(Known::PathHashPrefixes, _), Index(_)] => {
-                self.role.is_match |= patterns::hash_matches(text(value)?, &self.wanted_digest);
-            }
-            [Key(Known::Terminating, _)] => self.role.is_terminating = Some(boolean(value)?),
-            [Key(Known::Threshold, _)] => {
-                threshold(value)?;
-                self.role.has_threshold = true;
-            }
-            [] | [Key(Known::Keyids | Known::Paths | Known::PathHashPrefixes, _)] => return Err(Flawed::WRONG_KIND),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn open_role(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-        match (path, kind) {
-            ([], Container::Object) => self.role = DelegationDraft::default(),
-            ([Key(Known::Keyids, _)], Container::Array) => self.role.has_keyids = true,
-            ([Key(Known::Paths, _)], Container::Array) => self.role.has_paths = true,
-            ([Key(Known::PathHashPrefixes, _)], Container::Array) => self.role.has_prefixes = true,
-            (
-                []
-                | [
-                    Key(
-                        Known::Keyids
-                        | Known::Name
-                        | Known::Paths
-                        | Known::PathHashPrefixes
-                        | Known::Terminating
-                        | Known::Threshold,
-                        _,
-                    ),
-                ]
-                | [Key(Known::Keyids | Known::Paths | Known::PathHashPrefixes, _), _],
-                _,
-            ) => return Err(Flawed::WRONG_KIND),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn entry_value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        let entry = self.entry.get_or_insert_default();
-        match path {
-            [Key(Known::Length, _)] => entry.length = Some(integer(value)?),
-            [Key(Known::Hashes, _), Key(_, algorithm)] => R::take_digest(&mut entry.digests, algorithm, value)?,
-            [Key(Known::Custom, _), Key(_, field)] => entry.custom.set(field, value),
-            [] | [Key(Known::Hashes | Known::Custom, _)] => return Err(Flawed::WRONG_KIND),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn open_entry(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-        self.entry.get_or_insert_default();
-        match (path, kind) {
-            ([] | [Key(Known::Hashes | Known::Custom, _)], Container::Object) => Ok(()),
-            ([] | [Key(Known::Hashes | Known::Custom | Known::Length, _)] | [Key(Known::Hashes, _), _], _) => {
-                Err(Flawed::WRONG_KIND)
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 impl<R: Reading> Body for TargetsBody<'_, R> {
     const TYPE: &'static str = "targets";
+    const PLACES: &'static [Inside] = DELEGATIONS;
     type Content = TargetsContent<R>;
 
-    fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-        match (path, kind) {
-            ([Key(Known::Targets, _)], Container::Object) => {
-                self.has_targets = true;
-                Ok(())
-            }
-            ([Key(Known::Targets, _), Key(_, name), inner @ ..], kind) if *name == self.wanted => {
-                self.open_entry(inner, kind)
-            }
-            ([Key(Known::Delegations, _), Key(Known::Roles, _), Index(_), inner @ ..], kind) => {
-                self.open_role(inner, kind)
-            }
-            (path, kind) => open_delegations(path, kind),
+    fn wanted(&self) -> &str {
+        self.wanted
+    }
+
+    fn open(&mut self, spot: &Spot<'_>) {
+        match spot.place {
+            Place::Targets => self.has_targets = true,
+            Place::Entry => self.entry = Some(EntryDraft::default()),
+            Place::Role => self.role = DelegationDraft::default(),
+            Place::Keyids => self.role.has_keyids = true,
+            Place::Paths => self.role.has_paths = true,
+            Place::PathHashPrefixes => self.role.has_prefixes = true,
+            _ => {}
         }
     }
 
-    fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        match path {
-            [Key(Known::Targets, _), Key(_, name), inner @ ..] if *name == self.wanted => {
-                self.entry_value(inner, value)
+    fn value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        match (spot.place, &mut self.entry) {
+            (Place::Fact, Some(entry)) => entry.custom.set(spot.name, value),
+            (Place::Hash, Some(entry)) => R::take_digest(&mut entry.digests, spot.name, value)?,
+            (Place::Length, Some(entry)) => entry.length = Some(integer(value)?),
+            (Place::Keyid, _) => {
+                key_id::<R>(value)?;
             }
-            [
-                Key(Known::Delegations, _),
-                Key(Known::Roles, _),
-                Index(position),
-                inner @ ..,
-            ] => self.role_value(*position, inner, value),
-            [Key(Known::Targets | Known::Delegations, _)]
-            | [Key(Known::Delegations, _), Key(Known::Keys | Known::Roles, _)] => Err(Flawed::WRONG_KIND),
-            _ => Ok(()),
+            (Place::Name, _) => {
+                let name = text(value)?;
+                DelegatedName::new(name).ok_or(Flawed::Flaw(Flaw::RoleName))?;
+                self.role.has_name = true;
+                self.names.add(spot.position.unwrap_or(0), name)?;
+            }
+            (Place::PathPattern, _) => {
+                self.role.is_match |= patterns::glob_matches(text(value)?, self.wanted);
+            }
+            (Place::PathHashPrefix, _) => {
+                self.role.is_match |= patterns::hash_matches(text(value)?, &self.wanted_digest);
+            }
+            (Place::Terminating, _) => self.role.is_terminating = Some(boolean(value)?),
+            (Place::Threshold, _) => {
+                threshold(value)?;
+                self.role.has_threshold = true;
+            }
+            _ => {}
         }
+        Ok(())
     }
 
-    fn close(&mut self, path: Field<'_>, _kind: Container) -> Result<(), Flawed> {
-        match path {
-            [Key(Known::Delegations, _), Key(Known::Roles, _), Index(position)] => self.add_role(*position),
+    fn close(&mut self, spot: &Spot<'_>) -> Result<(), Flawed> {
+        match (spot.place, spot.position) {
+            (Place::Role, Some(position)) => self.add_role(position),
             _ => Ok(()),
         }
     }
@@ -264,16 +220,12 @@ impl<R: Reading> RoleNamesBody<R> {
 
 impl<R: Reading> Body for RoleNamesBody<R> {
     const TYPE: &'static str = "targets";
+    const PLACES: &'static [Inside] = DELEGATIONS;
     type Content = Option<u32>;
 
-    fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        match path {
-            [
-                Key(Known::Delegations, _),
-                Key(Known::Roles, _),
-                Index(position),
-                Key(Known::Name, _),
-            ] => self.0.add(*position, text(value)?),
+    fn value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        match (spot.place, spot.position) {
+            (Place::Name, Some(position)) => self.0.add(position, text(value)?),
             _ => Ok(()),
         }
     }
@@ -329,18 +281,4 @@ pub(crate) fn name_id(name: &str) -> [u8; 8] {
     let digest: Digest = Sha256::digest(name).into();
     // Invariant: a digest has more than eight bytes.
     *digest.first_chunk().unwrap_or(&[0; 8])
-}
-
-/// The kinds of the containers around delegations.
-pub(crate) fn open_delegations(path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-    match (path, kind) {
-        ([Key(Known::Delegations, _)] | [Key(Known::Delegations, _), Key(Known::Keys, _)], Container::Object)
-        | ([Key(Known::Delegations, _), Key(Known::Roles, _)], Container::Array) => Ok(()),
-        (
-            [Key(Known::Targets | Known::Delegations, _)]
-            | [Key(Known::Delegations, _), Key(Known::Keys | Known::Roles, _)],
-            _,
-        ) => Err(Flawed::WRONG_KIND),
-        _ => Ok(()),
-    }
 }

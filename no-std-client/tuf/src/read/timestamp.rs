@@ -1,12 +1,11 @@
 //! Timestamp: which snapshot is the newest.
 
 use super::{
-    Body, Field, Flawed, Known,
-    Segment::Key,
-    meta::{MetaDraft, open_entry},
+    Body, Flawed, Inside, Place, Spot, Step,
+    meta::{self, MetaDraft},
 };
 use crate::reading::Reading;
-use tuffet_wire::{Container, Scalar};
+use tuffet_wire::Scalar;
 
 /// Takes out the one entry, the snapshot.
 #[derive(Default)]
@@ -16,27 +15,19 @@ pub(crate) struct TimestampBody<R: Reading> {
 
 impl<R: Reading> Body for TimestampBody<R> {
     const TYPE: &'static str = "timestamp";
+    const PLACES: &'static [Inside] = &meta::places(Step::SnapshotFile);
     type Content = R::Listed;
 
-    fn open(&mut self, path: Field<'_>, kind: Container) -> Result<(), Flawed> {
-        match (path, kind) {
-            ([Key(Known::Meta, _)], Container::Array) => Err(Flawed::WRONG_KIND),
-            ([Key(Known::Meta, _), Key(Known::SnapshotFile, _), inner @ ..], _) => {
-                open_entry(inner, kind)?;
-                self.snapshot.get_or_insert_default();
-                Ok(())
-            }
-            _ => Ok(()),
+    fn open(&mut self, spot: &Spot<'_>) {
+        if spot.place == Place::Entry {
+            self.snapshot = Some(MetaDraft::default());
         }
     }
 
-    fn value(&mut self, path: Field<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        match path {
-            [Key(Known::Meta, _), Key(Known::SnapshotFile, _), inner @ ..] => {
-                self.snapshot.get_or_insert_default().value(inner, value)
-            }
-            [Key(Known::Meta, _)] => Err(Flawed::WRONG_KIND),
-            _ => Ok(()),
+    fn value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
+        match &mut self.snapshot {
+            Some(snapshot) => snapshot.value(spot, value),
+            None => Ok(()),
         }
     }
 

@@ -1,0 +1,73 @@
+//! Records of a fixed layout, as devices keep them: one field behind another, and nothing between them.
+//!
+//! - Reading does not fail: where a record ends early there are zeros. So whoever decodes a record encodes what came out, and
+//!   believes it only if that is the record again. Then a record has one spelling, and nothing else is ever taken for one.
+//!
+//! ```
+//! use tuffet_wire::record::{Reader, Writer};
+//!
+//! let mut record = [0; 6];
+//! let mut out = Writer::new(&mut record);
+//! out.put(&[1, 2]);
+//! out.put(&7_u32.to_le_bytes());
+//!
+//! let mut input = Reader::new(&record);
+//! assert_eq!(input.take(), [1, 2]);
+//! assert_eq!(u32::from_le_bytes(input.take()), 7);
+//! assert_eq!(input.take(), [0; 3]);
+//! ```
+
+/// Writes fields into a record.
+#[derive(Debug)]
+pub struct Writer<'a>(&'a mut [u8]);
+
+impl<'a> Writer<'a> {
+    /// Begins at the start of a record.
+    pub fn new(record: &'a mut [u8]) -> Self {
+        Self(record)
+    }
+
+    /// Writes the next field. One for which there is no room is left out.
+    #[inline(never)]
+    pub fn put(&mut self, field: &[u8]) {
+        if let Some((place, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(field.len()) {
+            for (to, from) in place.iter_mut().zip(field) {
+                *to = *from;
+            }
+            self.0 = rest;
+        }
+    }
+
+    /// Leaves so many bytes as they are.
+    pub fn skip(&mut self, bytes: usize) {
+        self.0 = core::mem::take(&mut self.0).get_mut(bytes..).unwrap_or_default();
+    }
+}
+
+/// Reads fields out of a record.
+#[derive(Copy, Clone, Debug)]
+pub struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    /// Begins at the start of a record.
+    pub const fn new(record: &'a [u8]) -> Self {
+        Self(record)
+    }
+
+    /// The next field; zeros where the record has no more bytes.
+    #[must_use]
+    pub fn take<const N: usize>(&mut self) -> [u8; N] {
+        let mut field = [0; N];
+        self.fill(&mut field);
+        field
+    }
+
+    #[inline(never)]
+    fn fill(&mut self, field: &mut [u8]) {
+        let (bytes, rest) = self.0.split_at_checked(field.len()).unwrap_or((self.0, &[]));
+        for (to, from) in field.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        self.0 = rest;
+    }
+}
