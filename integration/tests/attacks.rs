@@ -8,10 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tuffet_integration::attacks::{
     Clock, Findings, Outcome, Row, Runs, follow, is_in_memory, is_over_http, page, run, table,
 };
+use tuffet_integration::board::Built;
 use tuffet_integration::device::{
     Core, Device, Follower, Foreign, Memory, OnBoard, Process, RUNNING_SLOT, Small, client_binary, conformance_client,
 };
-use tuffet_no_std_client::flash::Xip;
+use tuffet_no_std_client::flash::{Swap, Xip};
 use tuffet_no_std_client::tuf::{Every, Lenient, Strict};
 
 /// Any time will do: nothing in the update machine reads a clock.
@@ -89,15 +90,31 @@ fn every_row_holds_on_a_small_device() {
 
 /// Of how many rows one is run on the board, if nobody asks for more: a row takes seconds.
 const BOARD_SAMPLE: usize = 12;
+/// The same for the board that exchanges its images.
+const SWAP_SAMPLE: usize = 2 * BOARD_SAMPLE;
 
-/// The rows that a small device can have, with faults of HTTP, which the board has too. All of them if `TUFFET_DEEP` is set.
 #[test]
 #[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
 fn every_row_holds_on_the_emulated_board() {
+    run_on_the_board::<Xip>("on the emulated board", 0, BOARD_SAMPLE);
+}
+
+/// Other rows than on the other board, if nobody asks for all.
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn every_row_holds_on_the_emulated_board_that_exchanges_its_images() {
+    // Halfway between those of the other one.
+    let first = BOARD_SAMPLE / 2;
+    run_on_the_board::<Swap>("on the emulated board that exchanges its images", first, SWAP_SAMPLE);
+}
+
+/// The rows that a small device can have, with faults of HTTP, which the board has too. All of them if `TUFFET_DEEP` is set, else
+/// one of so many, from this one on.
+fn run_on_the_board<S: Built>(device: &str, first: usize, sample: usize) {
     let all = table();
     // A bootloader does not start a slot that was edited: what the update would say is never asked.
     let is_started = |row: &Row| {
-        let is_fine = |(file, _)| OnBoard::keeps(file) && file != RUNNING_SLOT;
+        let is_fine = |(file, _)| OnBoard::<S>::keeps(file) && file != RUNNING_SLOT;
         row.tamper.is_none_or(is_fine)
     };
     let (rows, others): (Vec<&Row>, Vec<&Row>) = all
@@ -113,13 +130,13 @@ fn every_row_holds_on_the_emulated_board() {
     }
     let sample: Vec<&Row> = match std::env::var_os("TUFFET_DEEP") {
         Some(_) => rows.clone(),
-        None => rows.iter().copied().step_by(BOARD_SAMPLE).collect(),
+        None => rows.iter().copied().skip(first).step_by(sample).collect(),
     };
     println!("{} of {} rows on the board", sample.len(), rows.len());
-    each_row("on the emulated board", &sample, |row| {
-        OnBoard::begin_firmware();
+    each_row(device, &sample, |row| {
+        OnBoard::<S>::begin_firmware();
         let expected = row.expected_over_http.as_ref().filter(|_| row.runs == Runs::OverHttp);
-        run::<OnBoard>(row, expected.unwrap_or(&row.expected), MEMORY_NOW)
+        run::<OnBoard<S>>(row, expected.unwrap_or(&row.expected), MEMORY_NOW)
     });
 }
 

@@ -11,6 +11,7 @@ use tuffet_integration::device::small::Network;
 use tuffet_integration::server::Server;
 use tuffet_integration::simulator::Simulator;
 use tuffet_integration::simulator::release::firmware_of;
+use tuffet_no_std_client::flash::Xip;
 use tuffet_no_std_client::recovery::{RecoveryNak, SendError, Unwilling, ask, send};
 
 const NOW: u64 = 1_800_000_000;
@@ -35,7 +36,7 @@ impl Rotten {
 
     /// The image is a few kilobytes, and the application that runs for it stands outside the slots.
     fn short() -> Self {
-        OnBoard::begin_firmware();
+        OnBoard::<Xip>::begin_firmware();
         let repository = Simulator::healthy_with(NOW, |release| release.carry(firmware_of("1.0.0", 8 * 1024)));
         let server = Server::start(repository.site.clone()).unwrap();
         let settings = settings(server.address());

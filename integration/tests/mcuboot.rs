@@ -10,18 +10,23 @@ use tuffet_boot::{BootRecords, Placed, Slot, State};
 use tuffet_integration::device::small::{MAP, capacity, identity};
 use tuffet_integration::nor::{Cut, Nor, NorError, Tear};
 use tuffet_integration::simulator::Simulator;
-use tuffet_no_std_client::flash::{Map, MapError, RegionError, Span, Storage, Strategy as _, Units};
-use tuffet_no_std_client::mcuboot::{MaxAlign, McuBoot, Standing, confirm, fail, start};
+use tuffet_no_std_client::flash::{Map, MapError, Part, RegionError, Span, Storage, Strategy as _, Units};
+use tuffet_no_std_client::mcuboot::{self, Attempt, MaxAlign, McuBoot, Standing, confirm, fail};
 use tuffet_no_std_client::patch::SmallState;
 use tuffet_no_std_client::{Client, Device, Failure, Outcome, Settings, Stop};
 
 const ERASE_BYTES: u32 = 1_024;
-const SECTORS_MAX: u32 = 16;
+const SECTORS_MAX: u32 = 256;
 /// Boots after which a life must have come to rest.
 const BOOTS_MAX: usize = 16;
 
 type Flash<const WRITE: usize> = Nor<WRITE, 1_024>;
-type Part<'m, const WRITE: usize> = Storage<'m, Flash<WRITE>, McuBoot>;
+type Slots<'m, const WRITE: usize> = Storage<'m, Flash<WRITE>, McuBoot>;
+
+/// Asks once in a boot.
+fn start<const WRITE: usize>(storage: &Slots<'_, WRITE>, pet: &mut impl FnMut()) -> Result<Standing, Stop<NorError>> {
+    mcuboot::start(storage, &mut Attempt::new(), pet)
+}
 
 /// The parts of the small device, with slots that MCUboot has.
 fn map(write_bytes: u32, max_align: MaxAlign) -> Map<McuBoot> {
@@ -37,6 +42,7 @@ fn map(write_bytes: u32, max_align: MaxAlign) -> Map<McuBoot> {
             primary,
             secondary,
             trailer_bytes: McuBoot::trailer_bytes(SECTORS_MAX, write_bytes, max_align, ERASE_BYTES),
+            sectors_max: SECTORS_MAX,
             max_align,
             base: 0,
         },
@@ -252,7 +258,18 @@ impl<const WRITE: usize> Scene<WRITE> {
     /// One boot of the application. `true`: nothing more happens.
     fn run(&self, flash: &RefCell<Flash<WRITE>>, nature: Nature, trials: &mut usize) -> Result<bool, Stop<NorError>> {
         let storage = Storage::new(flash, &self.map);
-        match start(&storage, &mut || ())? {
+        let mut attempt = Attempt::new();
+        let standing = mcuboot::start(&storage, &mut attempt, &mut || ())?;
+        // However often it is asked before the reset.
+        let again = if standing == Standing::Ended {
+            Standing::Confirmed
+        } else {
+            standing
+        };
+        for _ in 0..4 {
+            assert_eq!(mcuboot::start(&storage, &mut attempt, &mut || ())?, again);
+        }
+        match standing {
             Standing::Confirmed | Standing::Ended => return Ok(true),
             Standing::ResetDue => {}
             Standing::Stranger => panic!("a stranger in the primary slot"),
@@ -278,7 +295,7 @@ impl<const WRITE: usize> Scene<WRITE> {
 
     fn records(&self, contents: Vec<u8>) -> (State, u32, usize) {
         let flash = RefCell::new(Flash::<WRITE>::with_contents(contents));
-        let storage: Part<'_, WRITE> = Storage::new(&flash, &self.map);
+        let storage: Slots<'_, WRITE> = Storage::new(&flash, &self.map);
         let records: BootRecords<_> = storage.boot_records().unwrap();
         (records.state(), records.counter(), records.failed().len())
     }
@@ -520,6 +537,29 @@ fn confirming_what_does_not_run_is_a_mistake() {
 }
 
 #[test]
+fn mark_that_mcuboot_does_not_look_at_costs_an_attempt_a_reset() {
+    let scene = Scene::<8>::new(MaxAlign::Eight);
+    let flash = RefCell::new(Flash::<8>::with_contents(scene.contents.clone()));
+    let storage = Storage::new(&flash, &scene.map);
+    let mut resets = 0;
+    loop {
+        let mut attempt = Attempt::new();
+        let standings = [(); 5].map(|()| mcuboot::start(&storage, &mut attempt, &mut || ()));
+        if standings[0] != Ok(Standing::ResetDue) {
+            assert_eq!(standings[0], Ok(Standing::Ended));
+            break;
+        }
+        assert_eq!(standings, [Ok(Standing::ResetDue); 5]);
+        resets += 1;
+    }
+    let State::Trial { trial, .. } = scene.records(scene.contents.clone()).0 else {
+        panic!("no trial is open")
+    };
+    assert_eq!(resets, trial.attempts);
+    scene.assert_rests(flash.into_inner().into_contents(), &scene.old, 1);
+}
+
+#[test]
 fn what_somebody_else_put_there_is_left_alone() {
     let scene = Scene::<8>::new(MaxAlign::Eight);
     let mut contents = scene.contents.clone();
@@ -552,6 +592,20 @@ fn maps_that_do_not_fit_mcuboot_are_refused() {
     let mut short = good;
     short.slots.trailer_bytes = 0;
     assert!(short.check(units, SmallState::SNAPSHOT_BYTES).is_err());
+    // One sector less than the slot has: MCUboot would swap nothing, and one more than the trailer has room for.
+    let sectors = good.slots.primary.bytes / ERASE_BYTES;
+    let mut many = good;
+    many.slots.sectors_max = sectors - 1;
+    assert_eq!(
+        many.check(units, SmallState::SNAPSHOT_BYTES),
+        Err(MapError::TooLong(Part::Slots))
+    );
+    let mut little = good;
+    little.slots.sectors_max = SECTORS_MAX * 100;
+    assert_eq!(
+        little.check(units, SmallState::SNAPSHOT_BYTES),
+        Err(MapError::TooShort(Part::Slots))
+    );
     let mut uneven = good;
     uneven.slots.secondary.bytes -= ERASE_BYTES;
     assert!(uneven.check(units, SmallState::SNAPSHOT_BYTES).is_err());

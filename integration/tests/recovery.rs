@@ -119,6 +119,12 @@ impl<'f> Line<'f> {
     fn hear(&mut self, byte: u8) {
         let Some(session) = &mut self.session else { return };
         session.push(byte);
+        self.answer();
+    }
+
+    /// Has the device say what it has to say.
+    fn answer(&mut self) {
+        let Some(session) = &mut self.session else { return };
         let mut replies = Vec::new();
         while let Some(reply) = session.reply(&mut || ()) {
             replies.extend_from_slice(reply.bytes());
@@ -144,6 +150,7 @@ impl Read for Line<'_> {
             if let Some(session) = &mut self.session {
                 session.silent();
             }
+            self.answer();
             return Err(ErrorKind::TimedOut);
         };
         space[0] = byte;
@@ -222,7 +229,7 @@ fn line_that_loses_repeats_and_changes_bytes_only_takes_longer() {
             match send(&mut line, &image, SILENCES_MAX, &mut |_| ()) {
                 Ok(()) => {}
                 // The one word that cannot be asked for again when the device has gone on.
-                Err(SendError::EndUnheard) if line.session.is_none() => {}
+                Err(SendError::EndUnheard { .. }) if line.session.is_none() => {}
                 Err(error) => panic!("faults {kind}, seed {seed}: {error:?}"),
             }
             assert_eq!(
@@ -290,7 +297,7 @@ fn power_may_be_cut_in_every_operation() {
             let sent = send(&mut line, &image, 5, &mut |_| ());
             let is_complete = line.session.is_none();
             assert!(
-                sent.is_ok() || is_complete && sent == Err(SendError::EndUnheard),
+                sent.is_ok() || is_complete && matches!(sent, Err(SendError::EndUnheard { .. })),
                 "{operation} {tear:?}: {sent:?}"
             );
             assert_eq!(line.boots, 2, "{operation} {tear:?}");
@@ -546,6 +553,138 @@ fn caller_may_leave_and_silence_ends_what_is_done() {
         &mut || (),
     );
     assert_eq!(recovered, Ok(Recovered::Restored));
+}
+
+/// The host's end of a line with a device that keeps to no rule: it answers each frame with frames of its own.
+struct Liar<A> {
+    answer: A,
+    to_host: VecDeque<u8>,
+    heard: u32,
+}
+
+impl<A: FnMut(u8, u32, u32) -> Vec<u8>> Liar<A> {
+    /// `answer` is called with kind and offset of a frame, and how many came before it.
+    fn new(answer: A) -> Self {
+        Self {
+            answer,
+            to_host: VecDeque::new(),
+            heard: 0,
+        }
+    }
+}
+
+impl<A> ErrorType for Liar<A> {
+    type Error = ErrorKind;
+}
+
+impl<A> Read for Liar<A> {
+    fn read(&mut self, space: &mut [u8]) -> Result<usize, ErrorKind> {
+        space[0] = self.to_host.pop_front().ok_or(ErrorKind::TimedOut)?;
+        Ok(1)
+    }
+}
+
+impl<A: FnMut(u8, u32, u32) -> Vec<u8>> Write for Liar<A> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+        assert!(self.heard < 10_000, "the host goes on for ever");
+        let offset = u32::from_le_bytes(bytes[4..8].try_into().unwrap());
+        self.to_host.extend((self.answer)(bytes[2], offset, self.heard));
+        self.heard += 1;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<(), ErrorKind> {
+        Ok(())
+    }
+}
+
+fn offer(image: &[u8], taken_bytes: u32) -> Vec<u8> {
+    let mut payload = vec![1, 0, 0, 0];
+    payload.extend((image.len() as u32).to_le_bytes());
+    payload.extend(sha2::Sha256::digest(image));
+    frame(0x81, taken_bytes, &payload)
+}
+
+#[test]
+fn device_that_starts_over_again_and_again_does_not_keep_the_host() {
+    let image = [7; 1_000];
+    let mut going_back = Liar::new(|kind, _, heard| match (kind, heard % 2) {
+        (1, _) => offer(&image, 0),
+        (_, 0) => nak(0, RecoveryNak::OutOfOrder),
+        _ => frame(0x82, 256, &[]),
+    });
+    let refused = Err(SendError::Refused {
+        code: RecoveryNak::OutOfOrder.code(),
+    });
+    assert_eq!(send(&mut going_back, &image, 10, &mut |_| ()), refused);
+    // Pieces of a byte are no progress either.
+    let image = vec![7; 100_000];
+    let mut creeping = Liar::new(|kind, offset, _| match kind {
+        1 => offer(&image, 0),
+        _ => frame(0x82, offset + 1, &[]),
+    });
+    let stalled = send(&mut creeping, &image, 10, &mut |_| ());
+    assert!(matches!(stalled, Err(SendError::Stalled { .. })), "{stalled:?}");
+    // Nor is what nobody asked for.
+    let mut chattering = Liar::new(|_, _, _| frame(0x82, 0, &[]).repeat(1_000));
+    assert_eq!(ask(&mut chattering, 3), Err(SendError::Silent));
+}
+
+#[test]
+fn offset_behind_the_image_is_refused() {
+    let image = [7; 1_000];
+    let said = [
+        (offer(&image, 1_000), Vec::new()),
+        (offer(&image, 0), frame(0x82, 1_000, &[])),
+        (offer(&image, 0), frame(0x82, u32::MAX, &[])),
+        (offer(&image, 0), nak(1_000, RecoveryNak::OutOfOrder)),
+    ];
+    for (offered, answer) in said {
+        let mut line = Liar::new(|kind, _, _| if kind == 1 { offered.clone() } else { answer.clone() });
+        let sent = send(&mut line, &image, 3, &mut |_| ());
+        assert!(matches!(sent, Err(SendError::BehindEnd { .. })), "{sent:?}");
+    }
+}
+
+#[test]
+fn end_that_nobody_hears_says_what_was_acknowledged() {
+    for (length, taken_bytes) in [(100, 0), (300, 256)] {
+        let image = vec![7; length];
+        let mut line = Liar::new(|kind, offset, _| match (kind, offset) {
+            (1, _) => offer(&image, 0),
+            (_, 0) if length > 256 => frame(0x82, 256, &[]),
+            _ => Vec::new(),
+        });
+        let unheard = Err(SendError::EndUnheard { taken_bytes });
+        assert_eq!(send(&mut line, &image, 3, &mut |_| ()), unheard);
+    }
+}
+
+#[test]
+fn frame_behind_a_false_beginning_is_taken_when_the_line_is_silent() {
+    let (flash, _) = damaged();
+    let storage = Storage::new(&flash, &MAP);
+    let mut buffer = [0; BUFFER_BYTES];
+    let mut session = Session::begin(&storage, Recovery::Mismatch { slot: Slot::A }, &mut buffer).unwrap();
+    // A header that promises more than comes, in front of frames that are whole.
+    let mut bytes = b"Tr\x02\0\0\0\0\0\0\x01".to_vec();
+    bytes.extend(frame(1, 0, &[]).repeat(2));
+    bytes.extend(b"Tr");
+    let mut replies = 0;
+    for byte in bytes {
+        session.push(byte);
+        assert!(session.reply(&mut || ()).is_none());
+    }
+    session.silent();
+    while session.reply(&mut || ()).is_some() {
+        replies += 1;
+    }
+    assert_eq!(replies, 2);
+    // What broke off does not go on.
+    for byte in &frame(1, 0, &[])[2..] {
+        session.push(*byte);
+        assert!(session.reply(&mut || ()).is_none());
+    }
 }
 
 #[test]

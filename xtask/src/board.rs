@@ -4,6 +4,7 @@
 //!   emulator loads, the application as it stands in each slot.
 //! - The emulator is installed where it is missing and we may.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -16,21 +17,23 @@ use crate::workspace;
 
 /// The programs, as cargo names them: for slots that run where they lie, and for exchanged ones.
 pub const BOOTLOADERS: [&str; 2] = ["tuffet-bootloader", "tuffet-bootloader-swap"];
-/// One for each slot, one for exchanged slots, and one for images that are no programs.
-pub const APPLICATIONS: [&str; 4] = [
+/// One for each slot, one for exchanged slots, and one for images that are no programs, in either kind of slots.
+pub const APPLICATIONS: [&str; 5] = [
     "tuffet-application-a",
     "tuffet-application-b",
     "tuffet-application-swap",
     "tuffet-application-resident",
+    "tuffet-application-resident-swap",
 ];
 
 /// What the files are called that this writes.
 const BOOTLOADER_FILES: [&str; 2] = ["bootloader.elf", "bootloader-swap.elf"];
-const APPLICATION_FILES: [&str; 4] = [
+const APPLICATION_FILES: [&str; 5] = [
     "application-a.bin",
     "application-b.bin",
     "application-swap.bin",
     "application-resident.bin",
+    "application-resident-swap.bin",
 ];
 
 /// Build the firmware of the emulated board.
@@ -80,16 +83,46 @@ pub fn build_with(toolchain: &Toolchain) -> Result<Built, Failure> {
     let folder = workspace::target_dir(&workspace::root()?).join("boards");
     std::fs::create_dir_all(&folder).map_err(|error| Failure::file("cannot make", &folder, &error))?;
     for (program, file) in BOOTLOADERS.into_iter().zip(BOOTLOADER_FILES) {
-        let bootloader = folder.join(file);
-        std::fs::copy(programs.join(program), &bootloader)
-            .map_err(|error| Failure::file("cannot write", &bootloader, &error))?;
+        place(&folder.join(file), &read(&programs.join(program))?)?;
     }
     for (program, file) in APPLICATIONS.into_iter().zip(APPLICATION_FILES) {
-        write(&folder.join(file), &elf::in_flash(&programs.join(program))?)?;
+        place(&folder.join(file), &elf::in_flash(&programs.join(program))?)?;
     }
     Ok(Built { programs, folder })
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    std::fs::write(path, bytes).map_err(|error| Failure::file("cannot write", path, &error))
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| Failure::file("cannot read", path, &error))
+}
+
+/// Puts a file where whoever runs tests may be reading another one: either whole one is there at any time.
+fn place(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let placed = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.persist(path)?;
+        Ok(())
+    });
+    placed.map_err(|error| Failure::file("cannot write", path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_that_is_read_stays_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("application.bin");
+        place(&path, b"old").unwrap();
+        let mut reader = std::fs::File::open(&path).unwrap();
+        place(&path, b"another").unwrap();
+        let mut read_on = String::new();
+        std::io::Read::read_to_string(&mut reader, &mut read_on).unwrap();
+        assert_eq!(read_on, "old");
+        assert_eq!(read(&path).unwrap(), b"another");
+        // Nothing else is left beside it, and a folder that is not there is an error.
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(place(&folder.path().join("absent/x"), b"").is_err());
+    }
 }

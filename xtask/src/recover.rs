@@ -122,9 +122,15 @@ fn code(error: &SendError<PortError>) -> u16 {
 fn failure(error: &SendError<PortError>, port: &Path) -> Failure {
     let port = port.display();
     match error {
-        SendError::EndUnheard => Failure::new(
+        SendError::BehindEnd { offset } => Failure::refused(format!(
+            "the device wants the byte at {offset}, which is behind the image; it does not keep to the protocol"
+        )),
+        SendError::EndUnheard { taken_bytes } => Failure::new(
             Blame::Network,
-            "the device took the whole image and did not say whether it holds; see whether it starts, else run this again",
+            format!(
+                "the device took {taken_bytes} bytes, was sent the rest, and did not say whether it holds the image; see \
+                 whether it starts, else run this again"
+            ),
         ),
         SendError::Line(PortError { reason }) => Failure::new(
             Blame::Network,
@@ -134,7 +140,8 @@ fn failure(error: &SendError<PortError>, port: &Path) -> Failure {
             let known = RecoveryNak::ALL.into_iter().find(|nak| nak.code() == *code);
             let name = known.map_or("unknown", RecoveryNak::name);
             Failure::refused(format!(
-                "the device refuses the image ({code} {name}); after Flash or Digest its flash is likely worn"
+                "the device refuses the image ({code} {name}); after Flash or Digest its flash is likely worn, after OutOfOrder \
+                 it lost its power again and again"
             ))
         }
         SendError::Silent => Failure::new(

@@ -9,7 +9,14 @@ const SCRIPT: &str = include_str!("../mps2/program.ld");
 fn main() {
     let folder = PathBuf::from(env::var("OUT_DIR").expect("cargo names a folder for what this writes"));
     let ([a, b], [swap, _]) = (MAP.slots.addresses(), SWAP_MAP.slots.addresses());
-    for (name, address) in [("a", a), ("b", b), ("swap", swap), ("resident", RESIDENT_ADDRESS)] {
+    let places = [
+        ("a", a),
+        ("b", b),
+        ("swap", swap),
+        ("resident", RESIDENT_ADDRESS),
+        ("resident-swap", RESIDENT_ADDRESS),
+    ];
+    for (name, address) in places {
         let script = SCRIPT
             .replace("@FLASH_ADDRESS@", &address.to_string())
             .replace("@FLASH_BYTES@", &SLOT_BYTES.to_string())

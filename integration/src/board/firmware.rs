@@ -46,14 +46,18 @@ impl Emulator {
 
 /// A strategy for which there is firmware.
 pub trait Built: Mapped + Copy + Sync {
-    /// The name of its bootloader, and of the application for each slot.
-    const FILES: (&str, [&str; 2]);
+    /// The name of its bootloader, of the application for each slot, and of that for images which are no programs.
+    const FILES: (&str, [&str; 2], &str);
     /// Its firmware, built.
     fn firmware() -> &'static Firmware;
 }
 
 impl Built for Xip {
-    const FILES: (&str, [&str; 2]) = ("bootloader.elf", ["application-a.bin", "application-b.bin"]);
+    const FILES: (&str, [&str; 2], &str) = (
+        "bootloader.elf",
+        ["application-a.bin", "application-b.bin"],
+        "application-resident.bin",
+    );
 
     fn firmware() -> &'static Firmware {
         static BUILT: OnceLock<Firmware> = OnceLock::new();
@@ -62,7 +66,11 @@ impl Built for Xip {
 }
 
 impl Built for Swap {
-    const FILES: (&str, [&str; 2]) = ("bootloader-swap.elf", ["application-swap.bin"; 2]);
+    const FILES: (&str, [&str; 2], &str) = (
+        "bootloader-swap.elf",
+        ["application-swap.bin"; 2],
+        "application-resident-swap.bin",
+    );
 
     fn firmware() -> &'static Firmware {
         static BUILT: OnceLock<Firmware> = OnceLock::new();
@@ -94,9 +102,9 @@ impl Firmware {
     ///
     /// When it is not there.
     pub fn in_folder<S: Built>(folder: &Path) -> io::Result<Self> {
-        let (bootloader, applications) = S::FILES;
+        let (bootloader, applications, resident) = S::FILES;
         let [a, b] = applications.map(|name| std::fs::read(folder.join(name)));
-        let resident = folder.join("application-resident.bin");
+        let resident = folder.join(resident);
         let vectors = std::fs::read(&resident)?;
         Ok(Self {
             vectors: vectors.into_iter().take(VECTORS_BYTES).collect(),

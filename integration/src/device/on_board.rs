@@ -9,8 +9,8 @@
 use super::small::at_rest;
 use super::{Device, Small};
 use crate::attacks::{Clock, Outcome, Taken};
-use crate::board::factory::{provision, storage, write_settings};
-use crate::board::{Board, BoardNor, Emulator, Firmware, Line, settings};
+use crate::board::factory::{provision_with, write_settings};
+use crate::board::{Board, BoardNor, Built, Emulator, Line, settings};
 use crate::device::small::Network;
 use crate::server::Server;
 use crate::simulator::Simulator;
@@ -18,14 +18,14 @@ use crate::simulator::release::begin_firmware_with;
 use crate::site::label;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use tuffet_board_layout::Settings;
 use tuffet_board_layout::control::SelfTest;
-use tuffet_board_layout::flash::MAP;
 use tuffet_boot::State;
-use tuffet_no_std_client::flash::Xip;
+use tuffet_no_std_client::flash::{Storage, Xip};
 
-/// A board and the server that it asks.
-pub struct OnBoard {
+/// A board with slots of a strategy, and the server that it asks.
+pub struct OnBoard<S = Xip> {
     server: Server,
     board: Board,
     settings: Settings,
@@ -34,12 +34,13 @@ pub struct OnBoard {
     /// Updates since the power came.
     updates: u32,
     taken: Option<Taken>,
+    strategy: PhantomData<S>,
 }
 
-impl OnBoard {
+impl<S: Built> OnBoard<S> {
     /// Lets the firmware of the simulator be one that the board starts, on this thread.
     pub fn begin_firmware() {
-        begin_firmware_with(&Firmware::built().vectors);
+        begin_firmware_with(&S::firmware().vectors);
     }
 
     fn flash(&self) -> RefCell<BoardNor> {
@@ -76,7 +77,7 @@ impl OnBoard {
     }
 }
 
-impl Device for OnBoard {
+impl<S: Built> Device for OnBoard<S> {
     const PROFILE: tuffet_patch::Profile = tuffet_patch::Profile::Small;
     const FULL: &str = <Small<Xip> as Device>::FULL;
 
@@ -86,15 +87,16 @@ impl Device for OnBoard {
         let root = repository.site.file("metadata/1.root.json");
         let mut network = Network::to(repository.site.clone());
         let root = root.expect("the first root is served");
-        let flash = provision(&settings, root, &mut network, repository.now);
+        let flash = provision_with::<S>(&settings, root, &mut network, repository.now);
         Self {
             server,
-            board: Board::with_resident(Firmware::built(), Emulator::An385, &flash),
+            board: Board::with_resident(S::firmware(), Emulator::An385, &flash),
             settings,
             now: repository.now,
             clock: Clock::Right,
             updates: 0,
             taken: None,
+            strategy: PhantomData,
         }
     }
 
@@ -157,13 +159,13 @@ impl Device for OnBoard {
     }
 
     fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        at_rest::files(&storage(&self.flash()), self.contents())
+        at_rest::files(&Storage::new(&self.flash(), S::MAP), self.contents())
     }
 
     fn tamper(&mut self, file: &str, edit: &dyn Fn(&mut Vec<u8>)) {
         let before = self.files().remove(file).expect("the file is at rest");
         let mut contents = self.contents();
-        at_rest::tamper(&mut contents, MAP.state, file, before, edit);
+        at_rest::tamper(&mut contents, S::MAP.state, file, before, edit);
         self.write(&contents);
     }
 
@@ -182,7 +184,9 @@ impl Device for OnBoard {
 
     fn boot_state(&self) -> (State, u32) {
         let flash = self.flash();
-        let records = storage(&flash).boot_records().expect("the boot record can be read");
+        let records = Storage::new(&flash, S::MAP)
+            .boot_records()
+            .expect("the boot record can be read");
         (records.state(), records.counter())
     }
 }

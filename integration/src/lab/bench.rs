@@ -26,7 +26,7 @@ const LINES_WAITING_MAX: usize = 10_000;
 const LOG_LINES_MAX: usize = 4_000;
 /// Lines at the beginning of a log that are never left out.
 const LOG_LINES_FIRST: usize = 1_000;
-/// A line that was said before now takes no longer than this to come, whatever program brings it.
+/// A line that was said before now takes no longer than this to come, from a board whose bootloader says nothing.
 const LATE_MAX: Duration = Duration::from_millis(50);
 /// How often the lab tries to give power before it leaves a board without.
 const LEAVE_TRIES: usize = 3;
@@ -96,6 +96,10 @@ pub struct Bench {
     /// How many lines of the log were left out.
     left_out: usize,
     has_heard: bool,
+    /// Whether its bootloader has words, as far as the lab knows.
+    says_boot: bool,
+    /// A reset was ordered, and what comes may be from before it.
+    is_before_boot: bool,
     power: Power,
     started: Instant,
     _folder: tempfile::TempDir,
@@ -120,9 +124,12 @@ impl Bench {
             .map_err(|error| Trouble::file("make a folder in", &std::env::temp_dir(), error))?;
         let image = folder.path().join("factory.bin");
         let address = server.address();
-        let host = board.network.host.clone().unwrap_or_else(|| address.ip().to_string());
+        let host = &board.network.host;
+        let host = host
+            .as_ref()
+            .map_or_else(|| address.ip().to_string(), |host| host.get_ref().clone());
         let known = BTreeMap::from([
-            ("base".to_owned(), format!("{:#010x}", board.flash.map.slots.base)),
+            ("base".to_owned(), format!("{:#010x}", board.flash.base())),
             ("image".to_owned(), image.display().to_string()),
             ("url".to_owned(), format!("http://{host}:{}", address.port())),
             ("port".to_owned(), address.port().to_string()),
@@ -146,6 +153,8 @@ impl Bench {
             log: Vec::new(),
             left_out: 0,
             has_heard: false,
+            says_boot: false,
+            is_before_boot: false,
             power: Power::Unknown,
             started: Instant::now(),
             _folder: folder,
@@ -183,6 +192,7 @@ impl Bench {
         // What was said before counts as before.
         self.read_rest();
         self.note("power on");
+        self.is_before_boot = false;
         self.drive(Power::On, |adapter, stop| adapter.power_on(stop))
     }
 
@@ -207,6 +217,8 @@ impl Bench {
         // A fast board says its version before the verb is over, so all that is old has to be read before it begins.
         self.read_late();
         self.note("reset");
+        // Nor does time tell what comes later than that; but its bootloader speaks first after a reset.
+        self.is_before_boot = self.says_boot;
         self.drive(self.power, |adapter, stop| adapter.reset(stop))
     }
 
@@ -271,6 +283,9 @@ impl Bench {
                 Ok(text) => {
                     let event = self.hear(text);
                     let Some(event) = event else { continue };
+                    if self.is_before_boot {
+                        continue;
+                    }
                     if event.kind == Kind::Recovery {
                         let why = event.value("why").unwrap_or("it does not say why");
                         return Err(Halt::Unmet(format!(
@@ -288,6 +303,8 @@ impl Bench {
                     let now = Instant::now();
                     if now > log_again_at && now <= until && self.adapter.log_ended().is_some() {
                         log_again_at = now + LOG_PAUSE;
+                        // Its port went with the reset, and the first word with it.
+                        self.is_before_boot = false;
                         self.adapter.listen(self.sink.clone())?;
                     }
                 }
@@ -352,6 +369,13 @@ impl Bench {
     fn hear(&mut self, text: String) -> Option<Event> {
         self.has_heard = true;
         let event = self.patterns.read(&text);
+        if event
+            .as_ref()
+            .is_some_and(|event| matches!(event.kind, Kind::Boot | Kind::Recovery))
+        {
+            self.says_boot = true;
+            self.is_before_boot = false;
+        }
         self.write_down(Speaker::Board, text);
         event
     }
@@ -398,6 +422,11 @@ impl Bench {
             || "and nothing else either".to_owned(),
             |line| format!("the last line is `{}`", line.text),
         );
+        let what = if self.is_before_boot {
+            "after the reset the bootloader's first word"
+        } else {
+            what
+        };
         Halt::Unmet(format!("{what} did not come in {} s; {last}", limit.as_secs_f32()))
     }
 }

@@ -104,7 +104,7 @@ pub struct NetworkTable {
     #[serde(default = "loopback")]
     pub listen: SocketAddr,
     /// The host by which the board reaches this machine; without it that of `listen`.
-    pub host: Option<String>,
+    pub host: Option<Spanned<String>>,
 }
 
 /// How long the lab waits.
@@ -143,7 +143,7 @@ struct BoardFile {
     #[serde(default)]
     log: LogTable,
     command: Option<Spanned<CommandTable>>,
-    emulator: Option<EmulatorTable>,
+    emulator: Option<Spanned<EmulatorTable>>,
     #[serde(default)]
     values: BTreeMap<String, Spanned<String>>,
 }
@@ -218,14 +218,15 @@ impl Board {
                 &place,
             )?)),
             AdapterWord::Emulator => match &file.emulator {
-                Some(table) => AdapterKind::Emulator(table.clone()),
+                Some(table) => AdapterKind::Emulator(table.get_ref().clone()),
                 None => {
                     let reason = "`adapter` is \"emulator\", and there is no [emulator]";
                     return Err(place.wrong(file.adapter.span(), reason));
                 }
             },
         };
-        file.check_use(values, &adapter)?;
+        file.check_given(values, &adapter)?;
+        file.check_use(&adapter, &place)?;
         let name = path
             .file_stem()
             .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
@@ -273,8 +274,44 @@ impl BoardFile {
         Ok(own.chain(given.iter().cloned()).collect())
     }
 
+    /// Refuses what the file says for nothing: it is misspelt, or means another adapter.
+    fn check_use(&self, adapter: &AdapterKind, place: &Text<'_>) -> Result<(), Trouble> {
+        let commands = match adapter {
+            AdapterKind::Command(commands) if self.emulator.is_none() => Some(commands),
+            AdapterKind::Emulator(_) if self.command.is_none() => None,
+            AdapterKind::Command(_) => {
+                let reason = "`adapter` is \"command\", and there is an [emulator]";
+                return Err(place.wrong(self.adapter.span(), reason));
+            }
+            AdapterKind::Emulator(_) => {
+                let reason = "`adapter` is \"emulator\", and there is a [command]";
+                return Err(place.wrong(self.adapter.span(), reason));
+            }
+        };
+        let hold = |name: &str| commands.is_some_and(|commands| commands.hold(name));
+        let unused = self.values.iter().filter(|(name, _)| !hold(name));
+        // The first one in the file.
+        if let Some((name, value)) = unused.min_by_key(|(_, value)| value.span().start) {
+            let why = match commands {
+                Some(_) => " of [command]: is it misspelt?",
+                None => ": the adapter is \"emulator\"",
+            };
+            return Err(place.wrong(value.span(), format!("`{name}` in [values] stands in no line{why}")));
+        }
+        match &self.network.host {
+            Some(host) if !hold("host") && !hold("url") => {
+                let why = match commands {
+                    Some(_) => "is for `{host}` and `{url}`, and no line of [command] holds one of them",
+                    None => "is not used: the emulated board has its own name for this machine",
+                };
+                Err(place.wrong(host.span(), format!("`host` in [network] {why}")))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Refuses a value that is given for nothing: its name is misspelt.
-    fn check_use(&self, given: &[(String, String)], adapter: &AdapterKind) -> Result<(), Trouble> {
+    fn check_given(&self, given: &[(String, String)], adapter: &AdapterKind) -> Result<(), Trouble> {
         for (name, _) in given {
             if PLACEHOLDERS.contains(&name.as_str()) {
                 let reason = format!("--set {name}: the lab fills that in itself");
@@ -284,7 +321,7 @@ impl BoardFile {
                 AdapterKind::Command(commands) => commands.hold(name),
                 AdapterKind::Emulator(_) => false,
             };
-            if !is_used && !self.values.contains_key(name) {
+            if !is_used {
                 let reason =
                     format!("--set {name}: the board file has no `{name}` in [values], nor in a line of [command]");
                 return Err(Trouble::Usage(reason));

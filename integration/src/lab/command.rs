@@ -156,7 +156,8 @@ impl Commands {
     pub fn hold(&self, name: &str) -> bool {
         let verbs = [&self.flash, &self.reset, &self.power_off, &self.power_on];
         let mut texts = verbs.into_iter().map(|line| &line.text).chain([&self.log]);
-        texts.any(|text| text.contains(&format!("{{{name}}}")))
+        // A line with another one is not filled without that.
+        texts.any(|text| fill(text, &|word| (word != name).then(String::new)).is_err())
     }
 
     /// The board that these lines drive, with what the lab knows.

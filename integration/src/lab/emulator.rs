@@ -6,6 +6,7 @@
 use super::adapter::{Adapter, Sink, pass_on};
 use super::board::Board;
 use super::firmware::Firmware;
+use super::flash_map::{FlashMap, StrategyMap};
 use super::releases::now;
 use super::stop::Stop;
 use super::tools;
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 use tuffet_board_layout::Settings;
 use tuffet_board_layout::image::Behaviour;
 use tuffet_no_std_client::boot::Slot;
-use tuffet_no_std_client::flash::Xip;
+use tuffet_no_std_client::flash::{Swap, Xip};
 use tuffet_no_std_client::release::Id;
 
 /// The emulator.
@@ -81,22 +82,26 @@ pub fn check_tools() -> Result<(), Trouble> {
 /// # Errors
 ///
 /// When it cannot be built.
-pub fn project_firmware() -> Result<board::Firmware, Trouble> {
+pub fn project_firmware(map: &FlashMap) -> Result<board::Firmware, Trouble> {
     let folder = match std::env::var_os(READY) {
         Some(folder) => PathBuf::from(folder),
         None => built()?,
     };
-    board::Firmware::in_folder::<Xip>(&folder)
-        .map_err(|error| Trouble::file("read the firmware of the board in", &folder, error))
+    let firmware = match map.map {
+        StrategyMap::Swap(_) => board::Firmware::in_folder::<Swap>(&folder),
+        StrategyMap::Xip(_) => board::Firmware::in_folder::<Xip>(&folder),
+    };
+    firmware.map_err(|error| Trouble::file("read the firmware of the board in", &folder, error))
 }
 
-/// The project's application as a version of the vendor's firmware.
+/// The project's application as a version of the vendor's firmware, with as many images as the board needs.
 #[must_use]
-pub fn application(firmware: &board::Firmware, version: &str) -> Firmware {
+pub fn application(firmware: &board::Firmware, map: &FlashMap, version: &str) -> Firmware {
     let image = |slot| board::image::image(firmware, slot, version, Behaviour::Good);
+    let slots = [Slot::A, Slot::B].into_iter().take(map.images());
     Firmware {
         version: version.to_owned(),
-        images: [Slot::A, Slot::B].map(image).into(),
+        images: slots.map(image).collect(),
     }
 }
 
@@ -146,7 +151,7 @@ impl EmulatorTable {
                 Machine::An385 => Emulator::An385,
                 Machine::An386 => Emulator::An386,
             },
-            bootloader: project_firmware()?.bootloader,
+            bootloader: project_firmware(&board.flash)?.bootloader,
             settings,
             folder: folder.to_owned(),
             memory: None,

@@ -1,12 +1,12 @@
 //! The flash of a board that leaves the factory, made by the driver of small devices itself.
 
 use super::board::Board;
-use super::flash_map::FACTORY_ERASE_BYTES;
+use super::flash_map::{FACTORY_ERASE_BYTES, StrategyMap};
 use crate::device::small::Network;
 use crate::nor::Nor;
 use crate::simulator::Simulator;
 use std::cell::RefCell;
-use tuffet_no_std_client::flash::Storage;
+use tuffet_no_std_client::flash::{Map, Storage, Strategy};
 use tuffet_no_std_client::patch::{Decoder, SmallState, StandardState};
 use tuffet_no_std_client::release::{Id, Profile, Seed};
 use tuffet_no_std_client::tuf::Limits;
@@ -22,19 +22,30 @@ type FactoryFlash = Nor<4, { FACTORY_ERASE_BYTES as usize }>;
 ///
 /// When the driver refuses, with its reason.
 pub fn flash_contents(board: &Board, repository: &Simulator) -> Result<Vec<u8>, String> {
-    match board.profile {
-        Profile::Standard => provisioned::<StandardState>(board, repository),
-        Profile::Small | Profile::Large => provisioned::<SmallState>(board, repository),
+    match &board.flash.map {
+        StrategyMap::Swap(map) => with_map(board, map, repository),
+        StrategyMap::Xip(map) => with_map(board, map, repository),
     }
 }
 
-fn provisioned<D: Decoder>(board: &Board, repository: &Simulator) -> Result<Vec<u8>, String> {
+fn with_map<S: Strategy>(board: &Board, map: &Map<S>, repository: &Simulator) -> Result<Vec<u8>, String> {
+    match board.profile {
+        Profile::Standard => provisioned::<S, StandardState>(board, map, repository),
+        Profile::Small | Profile::Large => provisioned::<S, SmallState>(board, map, repository),
+    }
+}
+
+fn provisioned<S: Strategy, D: Decoder>(
+    board: &Board,
+    map: &Map<S>,
+    repository: &Simulator,
+) -> Result<Vec<u8>, String> {
     let device = device(board)?;
     let flash = RefCell::new(FactoryFlash::new(board.flash.bytes as usize));
     let now = UnixSeconds::new(repository.now);
     let root = repository.site.file("metadata/1.root.json").unwrap_or_default();
-    let storage = Storage::new(&flash, &board.flash.map);
-    let mut client = Client::<_, _, D>::new(&device, storage, Settings::DEFAULT, now)
+    let storage = Storage::new(&flash, map);
+    let mut client = Client::<_, S, D>::new(&device, storage, Settings::DEFAULT, now)
         .map_err(|failure| format!("the driver refuses the board: {}", failure.name()))?;
     let mut network = Network::to(repository.site.clone());
     let said = |stop| format!("the factory cannot provision the board: {stop:?}");

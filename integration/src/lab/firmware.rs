@@ -1,6 +1,7 @@
 //! The vendor's firmware files, held against the board before anything is flashed.
 
 use super::board::{Board, Processor};
+use super::flash_map::StrategyMap;
 use super::trouble::Trouble;
 use std::path::{Path, PathBuf};
 use tuffet_no_std_client::release::Version;
@@ -43,12 +44,12 @@ impl Firmware {
     /// When they are not for this board.
     pub fn read(board: &Board, option: &str, version: &str, files: &[PathBuf]) -> Result<Self, Trouble> {
         Self::check_version(version)?;
-        let needed = if board.flash.is_linked { 2 } else { 1 };
+        let needed = board.flash.images();
         if files.len() != needed {
-            let slots = if board.flash.is_linked {
-                "two times: its images are linked for slot A and for slot B"
-            } else {
-                "once: its images run in any slot"
+            let slots = match (needed, &board.flash.map) {
+                (2, _) => "two times: its images are linked for slot A and for slot B",
+                (_, StrategyMap::Swap(_)) => "once: its images run in one place",
+                (_, StrategyMap::Xip(_)) => "once: its images run in any slot",
             };
             return Err(Trouble::Usage(format!(
                 "the board {} needs {option} {slots}; it was given {} times",
@@ -145,6 +146,11 @@ fn wrong_vectors(board: &Board, slot: usize, image: &[u8]) -> Option<String> {
     let end = start.saturating_add(image.len() as u32);
     if (start..end).contains(&handler) {
         return None;
+    }
+    if matches!(board.flash.map, StrategyMap::Swap(_)) {
+        return Some(format!(
+            "its reset handler is at {handler:#010x}, and images run at {start:#010x}: it is linked for another address"
+        ));
     }
     let letter = if slot == 0 { 'A' } else { 'B' };
     Some(format!(

@@ -4,18 +4,27 @@ use super::board::Text;
 use super::trouble::Trouble;
 use serde::Deserialize;
 use toml::Spanned;
-use tuffet_no_std_client::flash::{Map, MapError, Part, Span, Units, Xip};
+use tuffet_no_std_client::flash::{Map, MapError, Part, Span, Swap, Units, Xip};
 use tuffet_no_std_client::patch::{SmallState, StandardState};
 use tuffet_no_std_client::release::Profile;
 
 /// Erase units of the flash on which the factory image is made. Those of a board are a multiple: then both make the same bytes.
 pub const FACTORY_ERASE_BYTES: u32 = 128;
 
+/// What lies where, by the strategy of the slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StrategyMap {
+    /// The bootloader exchanges the images: they run in one place.
+    Swap(Map<Swap>),
+    /// Images run where they lie.
+    Xip(Map<Xip>),
+}
+
 /// The map of a board, checked.
 #[derive(Clone, Debug)]
 pub struct FlashMap {
     /// What lies where.
-    pub map: Map<Xip>,
+    pub map: StrategyMap,
     /// Bytes of the part that the lab writes.
     pub bytes: u32,
     /// Whether images are linked for their slot.
@@ -37,7 +46,10 @@ pub struct FlashTable {
     snapshots: [Place; 2],
     document: Place,
     checkpoints: [Place; 2],
-    slots: [Place; 2],
+    slots: Option<[Place; 2]>,
+    running: Option<Place>,
+    staged: Option<Place>,
+    journal: Option<Place>,
 }
 
 /// A stretch of flash.
@@ -56,7 +68,10 @@ impl FlashMap {
     /// When no device could live on such a part.
     pub fn of(table: &Spanned<FlashTable>, profile: Profile, place: &Text<'_>) -> Result<Self, Trouble> {
         let flash = table.get_ref();
-        let map = flash.map();
+        let Some(map) = flash.map() else {
+            let reason = "[flash] needs either `slots`, or `running`, `staged` and `journal`";
+            return Err(place.wrong(table.span(), reason));
+        };
         let units = Units {
             capacity: flash.bytes,
             erase_bytes: flash.erase_bytes,
@@ -73,32 +88,79 @@ impl FlashMap {
             Profile::Standard => StandardState::SNAPSHOT_BYTES,
             Profile::Small | Profile::Large => SmallState::SNAPSHOT_BYTES,
         };
-        match map.check(units, checkpoint_bytes) {
+        let checked = match &map {
+            StrategyMap::Swap(map) => map.check(units, checkpoint_bytes).map_err(swap_sentence),
+            StrategyMap::Xip(map) => map.check(units, checkpoint_bytes).map_err(sentence),
+        };
+        match checked {
             Ok(()) => Ok(Self {
                 map,
                 bytes: flash.bytes,
                 is_linked: flash.linked,
             }),
-            Err(error) => Err(place.wrong(table.span(), format!("[flash] {}", sentence(error)))),
+            Err(reason) => Err(place.wrong(table.span(), format!("[flash] {reason}"))),
         }
     }
 
     /// Bytes of a slot.
     #[must_use]
     pub const fn slot_bytes(&self) -> u32 {
-        let [slot, _] = self.map.slots.slots;
-        slot.bytes
+        match &self.map {
+            StrategyMap::Swap(map) => map.slots.running.bytes,
+            StrategyMap::Xip(map) => {
+                let [slot, _] = map.slots.slots;
+                slot.bytes
+            }
+        }
     }
 
-    /// Where images are linked for, slot A and slot B; `None`: they run anywhere.
+    /// The address of the part.
+    #[must_use]
+    pub const fn base(&self) -> u32 {
+        match &self.map {
+            StrategyMap::Swap(map) => map.slots.base,
+            StrategyMap::Xip(map) => map.slots.base,
+        }
+    }
+
+    /// How many images a version of the firmware has: two where they are linked for their slots, one otherwise.
+    #[must_use]
+    pub const fn images(&self) -> usize {
+        match &self.map {
+            StrategyMap::Xip(_) if self.is_linked => 2,
+            StrategyMap::Swap(_) | StrategyMap::Xip(_) => 1,
+        }
+    }
+
+    /// Where images are linked for, slot A and slot B, which may be the same; `None`: they run anywhere.
     #[must_use]
     pub fn addresses(&self) -> Option<[u32; 2]> {
-        self.is_linked.then(|| self.map.slots.addresses())
+        self.is_linked.then(|| match &self.map {
+            StrategyMap::Swap(map) => map.slots.addresses(),
+            StrategyMap::Xip(map) => map.slots.addresses(),
+        })
     }
 }
 
 impl FlashTable {
-    fn map(&self) -> Map<Xip> {
+    /// The map, if it is that of one strategy.
+    fn map(&self) -> Option<StrategyMap> {
+        match (self.slots, self.running, self.staged, self.journal) {
+            (Some(slots), None, None, None) => Some(StrategyMap::Xip(self.with(Xip {
+                slots: slots.map(Place::span),
+                base: self.base,
+            }))),
+            (None, Some(running), Some(staged), Some(journal)) => Some(StrategyMap::Swap(self.with(Swap {
+                running: running.span(),
+                staged: staged.span(),
+                journal: journal.span(),
+                base: self.base,
+            }))),
+            _ => None,
+        }
+    }
+
+    fn with<S>(&self, slots: S) -> Map<S> {
         let spans = |places: [Place; 2]| places.map(Place::span);
         Map {
             boot_record: self.boot_record.span(),
@@ -107,10 +169,7 @@ impl FlashTable {
             snapshots: spans(self.snapshots),
             document: self.document.span(),
             checkpoints: spans(self.checkpoints),
-            slots: Xip {
-                slots: spans(self.slots),
-                base: self.base,
-            },
+            slots,
         }
     }
 }
@@ -119,6 +178,17 @@ impl Place {
     const fn span(self) -> Span {
         Span::new(self.start, self.bytes)
     }
+}
+
+/// Why a map does not fit, where the bootloader exchanges the images.
+fn swap_sentence(error: MapError) -> String {
+    if error == MapError::TooShort(Part::Slots) {
+        return "`staged` must be an erase unit longer than `running`".to_owned();
+    }
+    if error == MapError::NotErasable(Part::Journal) {
+        return "`journal` must be two areas of whole erase units, and begin with one".to_owned();
+    }
+    sentence(error).replace("`slots`", "`running` or `staged`")
 }
 
 fn sentence(error: MapError) -> String {

@@ -236,8 +236,8 @@ fn firmware(board: &Board, choice: &RunChoice) -> Result<[Firmware; 2], Trouble>
         for version in versions {
             Firmware::check_version(version)?;
         }
-        let own = emulator::project_firmware()?;
-        return Ok(versions.map(|version| emulator::application(&own, version)));
+        let own = emulator::project_firmware(&board.flash)?;
+        return Ok(versions.map(|version| emulator::application(&own, &board.flash, version)));
     }
     let old = Firmware::read(board, "--old", &choice.old_version, &choice.old)?;
     let new = Firmware::read(board, "--new", &choice.new_version, &choice.new)?;

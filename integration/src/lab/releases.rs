@@ -29,7 +29,8 @@ pub struct Releases {
 struct Facts {
     names: crate::simulator::names::Names,
     profile: Profile,
-    addresses: Option<[u32; 2]>,
+    /// Where its images are linked for, one after the other; none where they run anywhere.
+    addresses: Vec<u32>,
 }
 
 impl Releases {
@@ -40,7 +41,13 @@ impl Releases {
             board: Facts {
                 names: board.names.clone(),
                 profile: board.profile,
-                addresses: board.flash.addresses(),
+                addresses: board
+                    .flash
+                    .addresses()
+                    .into_iter()
+                    .flatten()
+                    .take(board.flash.images())
+                    .collect(),
             },
             old,
             new,
@@ -96,14 +103,13 @@ impl Facts {
     /// Puts a firmware into a release: each image with a patch from nothing, and one from each image before it.
     fn carry(&self, release: &mut Release, firmware: &Firmware, before: Option<&Firmware>) {
         let stem = release.image_name.trim_end_matches(".zst").to_owned();
-        let mut places: Vec<(usize, String, String)> = match self.addresses {
-            None => vec![(0, ANYWHERE.to_owned(), stem)],
-            Some(addresses) => addresses
-                .into_iter()
-                .enumerate()
-                .map(|(slot, address)| (slot, format!("{address:#010x}"), format!("{stem}_{address:08x}")))
-                .collect(),
-        };
+        let linked = self.addresses.iter().enumerate();
+        let mut places: Vec<(usize, String, String)> = linked
+            .map(|(slot, address)| (slot, format!("{address:#010x}"), format!("{stem}_{address:08x}")))
+            .collect();
+        if places.is_empty() {
+            places.push((0, ANYWHERE.to_owned(), stem));
+        }
         // A document lists images by address.
         places.sort_by(|(_, one, _), (_, other, _)| one.cmp(other));
         let mut files = Vec::new();

@@ -2,7 +2,7 @@
 
 use crate::fake::{Fake, Said, lab, project};
 use std::path::Path;
-use tuffet_integration::lab::board::Board;
+use tuffet_integration::lab::board::{BOARDS, Board};
 
 /// What is changed in a good board file, and what is said of it.
 const WRONG_BOARDS: &[(&str, &str, &str)] = &[
@@ -62,6 +62,23 @@ const WRONG_BOARDS: &[(&str, &str, &str)] = &[
         "[command]\ntimeouts.flash = -1",
         "`flash` is -1, and must be 0.01 to 3600 seconds",
     ),
+    (
+        "slots = [",
+        "journal = { start = 0, bytes = 0 }\nslots = [",
+        "[flash] needs either `slots`, or `running`, `staged` and `journal`",
+    ),
+    (
+        "slots = [{ start = 0xd000, bytes = 0x10000 }, { start = 0x1d000, bytes = 0x10000 }]",
+        "running = { start = 0xd000, bytes = 0xc000 }\nstaged = { start = 0x19000, bytes = 0xc000 }\njournal = \
+         { start = 0x26000, bytes = 0x2000 }",
+        "[flash] `staged` must be an erase unit longer than `running`",
+    ),
+    (
+        "slots = [{ start = 0xd000, bytes = 0x10000 }, { start = 0x1d000, bytes = 0x10000 }]",
+        "running = { start = 0xd000, bytes = 0xc000 }\nstaged = { start = 0x19000, bytes = 0xc400 }\njournal = \
+         { start = 0x26000, bytes = 0x800 }",
+        "[flash] `journal` is shorter than what it must hold",
+    ),
     ("reset = \"sh say.sh\"\n", "", "[command] has no `reset`"),
     (
         "{image}",
@@ -83,6 +100,21 @@ const WRONG_BOARDS: &[(&str, &str, &str)] = &[
         "[values]\nserial = \"x\"\nport = \"/dev/ttyACM0\"\n[command]",
         "board.toml:33: `port` in [values] is what the lab fills in itself",
     ),
+    (
+        "[command]",
+        "[values]\nhub = \"1\"\nserail = \"x\"\n[command]\ntimeouts.reset = 1\ntools = [\"sh\"]",
+        "board.toml:32: `hub` in [values] stands in no line of [command]",
+    ),
+    (
+        "[command]",
+        "[network]\nhost = \"lab.example\"\n[command]",
+        "board.toml:32: `host` in [network] is for `{host}` and `{url}`, and no line of [command] holds one of them",
+    ),
+    (
+        "[command]",
+        "[emulator]\nmachine = \"mps2-an385\"\n[command]",
+        "`adapter` is \"command\", and there is an [emulator]",
+    ),
     ("[command]", "[commands]", "unknown field `commands`"),
     ("description", "description", ""),
 ];
@@ -103,6 +135,27 @@ fn wrong_board_files_are_named_by_key_and_line() {
         );
         assert_eq!(said.object["ok"], expected.is_empty(), "{to}");
         assert!(!fake.path("power").exists(), "{to}: the board was touched");
+    }
+}
+
+/// An emulated board has no lines, and finds the lab by itself.
+#[test]
+fn what_an_emulated_board_does_not_use_is_refused() {
+    let text = std::fs::read_to_string(format!("{BOARDS}/mps2-an385.toml")).unwrap();
+    for (more, expected) in [
+        (
+            "[values]\nport2 = \"x\"\n",
+            ":36: `port2` in [values] stands in no line: the adapter is \"emulator\"",
+        ),
+        ("[network]\nhost = \"lab\"\n", ":36: `host` in [network] is not used"),
+        (
+            "[command]\nreset = \"x\"\n",
+            ":2: `adapter` is \"emulator\", and there is a [command]",
+        ),
+    ] {
+        let refused = Board::parse(Path::new("b.toml"), &format!("{text}{more}"), &[]).unwrap_err();
+        assert!(refused.to_string().contains(expected), "{refused}");
+        assert_eq!(refused.exit_code(), 2);
     }
 }
 
@@ -313,5 +366,5 @@ fn boards_and_suites_are_listed() {
     assert_eq!(names, ["smoke", "update", "power", "attack"]);
     let boards = said.object["boards"].as_array().unwrap();
     let names: Vec<&str> = boards.iter().filter_map(|board| board["name"].as_str()).collect();
-    assert_eq!(names, ["mps2-an385", "mps2-an386"]);
+    assert_eq!(names, ["mps2-an385", "mps2-an385-swap", "mps2-an386"]);
 }

@@ -1,8 +1,10 @@
 //! The lab on the emulated board: the project's firmware, in QEMU.
 
 use crate::fake::{Said, lab};
-use tuffet_board_layout::flash::{CAPACITY, MAP};
+use tuffet_board_layout::flash::{CAPACITY, MAP, SWAP_MAP};
 use tuffet_integration::lab::board::Board;
+use tuffet_integration::lab::flash_map::StrategyMap;
+use tuffet_integration::lab::suite::ROWS;
 
 /// What a command of the lab says about this board.
 fn run(board: &str, suite: &str, more: &[&str]) -> Said {
@@ -25,9 +27,15 @@ fn assert_all_pass(said: &Said, cases: usize) {
 /// The board file says once more what the firmware was built with; this is what keeps the two together.
 #[test]
 fn board_files_have_the_map_of_the_firmware() {
-    for name in ["mps2-an385", "mps2-an386"] {
+    let xip = StrategyMap::Xip(MAP);
+    let boards = [
+        ("mps2-an385", xip),
+        ("mps2-an385-swap", StrategyMap::Swap(SWAP_MAP)),
+        ("mps2-an386", xip),
+    ];
+    for (name, map) in boards {
         let board = Board::find(name, &[]).unwrap();
-        assert_eq!(board.flash.map, MAP, "{name}");
+        assert_eq!(board.flash.map, map, "{name}");
         assert_eq!(board.flash.bytes, CAPACITY, "{name}");
         assert!(board.flash.is_linked, "{name}");
     }
@@ -56,6 +64,20 @@ fn emulated_board_updates() {
 #[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
 fn emulated_board_survives_power_cuts() {
     assert_all_pass(&run("mps2-an385", "power", &["--cuts", "4", "--seed", "11"]), 5);
+}
+
+/// The same where the bootloader exchanges the images: they are linked once, and each slot runs at the same place.
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn emulated_board_that_exchanges_its_images_passes() {
+    let board = "mps2-an385-swap";
+    assert_all_pass(&run(board, "smoke", &[]), 4);
+    let said = run(board, "update", &[]);
+    assert_all_pass(&said, 5);
+    assert!(said.seen(1).contains("way: delta"), "{}", said.text);
+    assert!(said.seen(2).contains("2.0.0 runs in slot any"), "{}", said.text);
+    assert_all_pass(&run(board, "power", &["--cuts", "3", "--seed", "11"]), 4);
+    assert_all_pass(&run(board, "attack", &[]), ROWS.len());
 }
 
 /// A vendor's own files for that board, in the wrong order.

@@ -269,6 +269,30 @@ fn late_lines_from_before_a_cut_do_not_count() {
     assert_eq!((said.exit, said.verdicts().as_str()), (1, "pppf"), "{}", said.text);
 }
 
+/// Nor what it said before a reset: what counts comes behind the bootloader's first word.
+#[test]
+fn late_lines_from_before_a_reset_do_not_count() {
+    let fake = Fake::talking();
+    fake.edit("boot_s = 20", "boot_s = 4");
+    let late =
+        "reset = \"(sleep 0.3; echo 'tuffet app version=0.9.0 slot=A' >> serial; sleep 0.3; sh say.sh) > late 2>&1 &\"";
+    fake.edit("reset = \"sh say.sh\"", late);
+    assert_all_pass(&fake.run("smoke", &[]), 4);
+    // It said so before, and does not say so any more.
+    fake.edit("; sleep 0.3; sh say.sh)", ")");
+    let said = fake.run("smoke", &[]);
+    assert_eq!((said.exit, said.verdicts().as_str()), (1, "ppfp"), "{}", said.text);
+    assert!(said.seen(2).contains("the bootloader's first word"), "{}", said.text);
+}
+
+/// A bootloader may have no words.
+#[test]
+fn board_whose_bootloader_says_nothing_is_reset_too() {
+    let fake = Fake::talking();
+    fake.write("say.sh", "echo 'tuffet app version=1.0.0 slot=A' >> serial\n");
+    assert_all_pass(&fake.run("smoke", &[]), 4);
+}
+
 #[test]
 fn dead_serial_line_is_said() {
     let fake = Fake::talking();

@@ -212,21 +212,26 @@ impl Map<Swap> {
 }
 
 impl Map<McuBoot> {
-    /// The same for a part whose bootloader is MCUboot.
+    /// The same for a part whose bootloader is MCUboot, and whose sectors are the erase units.
     pub const fn check(&self, units: Units, checkpoint_bytes: usize) -> Result<(), MapError> {
         let slots = &self.slots;
         if slots.primary.bytes != slots.secondary.bytes || slots.trailer_bytes >= slots.primary.bytes {
             return Err(MapError::TooShort(Part::Slots));
         }
-        // One sector is the least that a trailer can be for.
-        if slots.trailer_bytes < McuBoot::trailer_bytes(1, units.write_bytes, slots.max_align, units.erase_bytes) {
+        if units.write_bytes > slots.max_align.bytes() {
+            return Err(MapError::WriteUnit);
+        }
+        if slots.primary.bytes.div_ceil(units.erase_bytes) > slots.sectors_max {
+            return Err(MapError::TooLong(Part::Slots));
+        }
+        // MCUboot's swap status has room for as many sectors as it is built for, whatever a slot has.
+        let trailer_bytes =
+            McuBoot::trailer_bytes(slots.sectors_max, units.write_bytes, slots.max_align, units.erase_bytes);
+        if slots.trailer_bytes < trailer_bytes {
             return Err(MapError::TooShort(Part::Slots));
         }
         if !slots.trailer_bytes.is_multiple_of(units.erase_bytes) {
             return Err(MapError::NotErasable(Part::Slots));
-        }
-        if units.write_bytes > slots.max_align.bytes() {
-            return Err(MapError::WriteUnit);
         }
         let parts = [
             (Part::Slots, slots.primary, 1),

@@ -77,6 +77,8 @@ impl<S: AsyncConnect> AsyncTransport for Http<'_, S> {
         let opened = self.request_async(ask).await;
         if !matches!(opened, Ok(Opened::Present { .. })) {
             self.exchange.end();
+        }
+        if self.exchange.is_over() {
             self.stream.close();
         }
         opened.map_err(|error| self.failed = Some(error))
@@ -84,13 +86,13 @@ impl<S: AsyncConnect> AsyncTransport for Http<'_, S> {
 
     async fn read(&mut self, space: &mut [u8]) -> Result<usize, ()> {
         let read = self.bring_async(space).await;
-        if !matches!(read, Ok(1..)) && !space.is_empty() {
+        if read.is_err() {
+            self.exchange.end();
+        }
+        if self.exchange.is_over() {
             self.stream.close();
         }
-        read.map_err(|error| {
-            self.exchange.end();
-            self.failed = Some(error);
-        })
+        read.map_err(|error| self.failed = Some(error))
     }
 
     fn retry_after_s(&self) -> Option<u32> {

@@ -76,6 +76,8 @@ impl<S: Connect> Transport for Http<'_, S> {
         let opened = self.request(ask);
         if !matches!(opened, Ok(Opened::Present { .. })) {
             self.exchange.end();
+        }
+        if self.exchange.is_over() {
             self.stream.close();
         }
         opened.map_err(|error| self.failed = Some(error))
@@ -83,13 +85,13 @@ impl<S: Connect> Transport for Http<'_, S> {
 
     fn read(&mut self, space: &mut [u8]) -> Result<usize, ()> {
         let read = self.bring(space);
-        if !matches!(read, Ok(1..)) && !space.is_empty() {
+        if read.is_err() {
+            self.exchange.end();
+        }
+        if self.exchange.is_over() {
             self.stream.close();
         }
-        read.map_err(|error| {
-            self.exchange.end();
-            self.failed = Some(error);
-        })
+        read.map_err(|error| self.failed = Some(error))
     }
 
     fn retry_after_s(&self) -> Option<u32> {

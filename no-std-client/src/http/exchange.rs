@@ -36,6 +36,8 @@ pub(super) struct Exchange<'b> {
     body: Option<Body>,
     /// Bytes of the file before the offset that was asked for.
     skip_left: u32,
+    /// Bytes behind them that are wanted.
+    wanted_left: u32,
     received: Received,
 }
 
@@ -47,6 +49,7 @@ impl<'b> Exchange<'b> {
             to: 0,
             body: None,
             skip_left: 0,
+            wanted_left: 0,
             received: Received {
                 requests: 0,
                 body_bytes: 0,
@@ -70,6 +73,14 @@ impl<'b> Exchange<'b> {
 
     pub const fn end(&mut self) {
         (self.from, self.to, self.body, self.skip_left) = (0, 0, None, 0);
+    }
+
+    /// Nothing of the answer is wanted any more.
+    pub const fn is_over(&self) -> bool {
+        match &self.body {
+            None => true,
+            Some(body) => self.wanted_left == 0 || matches!(body.data_left(), Some(0)),
+        }
     }
 
     /// A request was sent.
@@ -125,7 +136,7 @@ impl<'b> Exchange<'b> {
                 });
             }
         };
-        (self.body, self.skip_left) = (Some(body), skip_left);
+        (self.body, self.skip_left, self.wanted_left) = (Some(body), skip_left, ask.bytes_max);
         Ok(Opened::Present { etag: head.etag })
     }
 
@@ -133,6 +144,9 @@ impl<'b> Exchange<'b> {
     pub fn step<E>(&mut self, space: &mut [u8]) -> Result<Step, HttpError<E>> {
         loop {
             let mut body = self.body.ok_or(HttpError::NotOpen)?;
+            if self.wanted_left == 0 {
+                return Ok(Step::Came(0));
+            }
             let Some(data_left) = body.data_left() else {
                 let Some(byte) = self.next_byte() else {
                     return Ok(Step::Fill);
@@ -142,11 +156,7 @@ impl<'b> Exchange<'b> {
                 continue;
             };
             let skips = self.skip_left > 0;
-            let most = if skips {
-                data_left.min(self.skip_left)
-            } else {
-                data_left
-            };
+            let most = data_left.min(if skips { self.skip_left } else { self.wanted_left });
             let room = space.len().min(usize::try_from(most).unwrap_or(usize::MAX));
             if room == 0 {
                 return Ok(Step::Came(0));
@@ -187,7 +197,11 @@ impl<'b> Exchange<'b> {
     fn note(&mut self, mut body: Body, count: usize) {
         let bytes = u32::try_from(count).unwrap_or(u32::MAX);
         self.received.body_bytes = self.received.body_bytes.saturating_add(u64::from(bytes));
-        self.skip_left = self.skip_left.saturating_sub(bytes);
+        if self.skip_left > 0 {
+            self.skip_left = self.skip_left.saturating_sub(bytes);
+        } else {
+            self.wanted_left = self.wanted_left.saturating_sub(bytes);
+        }
         body.note(bytes);
         self.body = Some(body);
     }

@@ -2,8 +2,8 @@
 //!
 //! - The stream is what a vendor brings: [`Connect`] or [`AsyncConnect`] over the traits of `embedded-io`. Names, addresses
 //!   and TLS are its business, and so is time: a read that brings nothing for long must end with an error.
-//! - One connection a request, closed at the end of its answer. What is asked for is a file of the repository, from an
-//!   offset on, or only if it changed.
+//! - One connection a request, closed behind the last byte that is wanted of its answer. What is asked for is a file of the
+//!   repository, from an offset on, or only if it changed.
 //! - It is not trusted: it moves bytes, and everything is verified behind it. But it is bounded, and an answer that it does
 //!   not understand is an error, never a guess.
 //! - 404 and 403 mean "there is no such file". A server that answers 200 instead of 206 sends the bytes before the offset

@@ -381,6 +381,73 @@ fn tag_that_could_not_go_back_as_it_came_is_none() {
     }
 }
 
+/// The bytes that one read of a file brings of which the caller wants no more, and whether the connection is closed behind it.
+fn read_once(answer: &str, ask: &Ask<'_>) -> [(usize, bool); 2] {
+    let (script, mut buffer, mut space) = (Script::of(answer.as_bytes(), usize::MAX), [0; 16], [0; 8]);
+    let mut http = Http::new(script.clone(), "updates.example", "/lamp/", &mut buffer);
+    assert!(matches!(Transport::open(&mut http, ask), Ok(Opened::Present { .. })));
+    let count = if ask.bytes_max > 0 {
+        Transport::read(&mut http, &mut space).unwrap()
+    } else {
+        0
+    };
+    let waited = (count, !http.stream().is_open);
+    if waited.1 {
+        assert_eq!(Transport::read(&mut http, &mut space), Ok(0), "{answer}");
+    }
+    let mut buffer = [0; 16];
+    let mut http = Http::new(script, "updates.example", "/lamp/", &mut buffer);
+    assert!(matches!(
+        wait(AsyncTransport::open(&mut http, ask)),
+        Ok(Opened::Present { .. })
+    ));
+    let count = if ask.bytes_max > 0 {
+        wait(AsyncTransport::read(&mut http, &mut space)).unwrap()
+    } else {
+        0
+    };
+    [waited, (count, !http.stream().is_open)]
+}
+
+#[test]
+fn connection_closes_behind_the_last_byte_that_is_wanted() {
+    let sized = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabcde";
+    let chunked =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n0;the buffer does not hold this\r\n\r\n";
+    let until_close = "HTTP/1.1 200 OK\r\n\r\nabcdefgh";
+    let nothing = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    for (answer, bytes_max, is_closed) in [
+        // At the end of the file, though nobody asks whether more comes.
+        (sized, 6, true),
+        (sized, 5, true),
+        // The file is longer than what was signed.
+        (sized, 3, true),
+        (chunked, 3, true),
+        (chunked, 6, true),
+        (chunked, 7, false),
+        (until_close, 8, true),
+        (until_close, 9, false),
+        (sized, 0, true),
+        (nothing, 1, true),
+    ] {
+        let wanted = Ask { bytes_max, ..ask(0) };
+        let came = if answer == nothing {
+            0
+        } else if answer == sized {
+            bytes_max.min(5)
+        } else if answer == chunked {
+            bytes_max.min(6)
+        } else {
+            bytes_max.min(8)
+        };
+        let said = (came as usize, is_closed);
+        assert_eq!(read_once(answer, &wanted), [said; 2], "{answer}: {bytes_max}");
+    }
+    // What is dropped in front of the offset is none of the bytes that are wanted.
+    let wanted = Ask { bytes_max: 2, ..ask(2) };
+    assert_eq!(read_once(sized, &wanted), [(2, true); 2]);
+}
+
 #[test]
 fn stream_that_fails_is_said_so() {
     let mut script = Script::of(b"HTTP/1.1 200 OK\r\n\r\nabc", 7);

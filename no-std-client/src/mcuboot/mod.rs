@@ -44,6 +44,6 @@ mod standing;
 mod strategy;
 mod trailer;
 
-pub use standing::{Standing, confirm, fail, start};
+pub use standing::{Attempt, Standing, confirm, fail, start};
 pub use strategy::McuBoot;
 pub use trailer::{Flag, INFO_BYTES, Magic, MaxAlign, SwapType, Trailer, next_swap};

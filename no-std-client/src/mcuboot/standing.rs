@@ -28,10 +28,27 @@ pub enum Standing {
     Stranger,
 }
 
-/// Reads what MCUboot did, and tells the boot record. To be called when the application starts, and after an installation. It
-/// hashes a slot or two while a trial is open, and none otherwise; `pet` is called meanwhile.
+/// What one boot of an application adds to the count of a trial, at most: made when the application starts, and kept until the
+/// reset.
+#[derive(Debug, Default)]
+pub struct Attempt {
+    is_counted: bool,
+}
+
+impl Attempt {
+    /// Nothing is counted since the reset.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { is_counted: false }
+    }
+}
+
+/// Reads what MCUboot did, and tells the boot record. To be called when the application starts, and after an installation; until
+/// the reset it may be called again, with the same `attempt`. It hashes a slot or two while a trial is open, and none otherwise;
+/// `pet` is called meanwhile.
 pub fn start<F: NorFlash>(
     storage: &Storage<'_, F, McuBoot>,
+    attempt: &mut Attempt,
     pet: &mut impl FnMut(),
 ) -> Result<Standing, Stop<F::Error>> {
     let mut records = storage.boot_records()?;
@@ -56,7 +73,7 @@ pub fn start<F: NorFlash>(
     if !holds_at(storage, &confirmed.image, primary, pet)? {
         return Ok(Standing::Stranger);
     }
-    try_again(storage, &mut records, &trial, pet)
+    try_again(storage, &mut records, &trial, attempt, pet)
 }
 
 /// The self test of an image on trial was passed: MCUboot keeps it, and it becomes the confirmed one.
@@ -120,11 +137,14 @@ fn try_again<F: NorFlash>(
     storage: &Storage<'_, F, McuBoot>,
     records: &mut BootRecords<Region<'_, F>>,
     trial: &Trial,
+    attempt: &mut Attempt,
     pet: &mut impl FnMut(),
 ) -> Result<Standing, Stop<F::Error>> {
     let [_, secondary] = storage.map().slots.images();
     let is_whole = holds_at(storage, &trial.placed.image, secondary, pet)?;
-    if trial.attempts_left == 0 || !is_whole {
+    // It waits for the reset. A record of that which broke since is written again.
+    let is_counted = attempt.is_counted && trial.attempts_left < trial.attempts;
+    if !is_whole || trial.attempts_left == 0 && !is_counted {
         if trial.attempts_left == trial.attempts {
             // An image that never ran cannot have failed: its slot is read back wrong, and that counts as a boot.
             records.boot()?;
@@ -133,7 +153,10 @@ fn try_again<F: NorFlash>(
         return Ok(Standing::Ended);
     }
     // Counted before it can run.
-    records.boot()?;
+    if !is_counted {
+        records.boot()?;
+        attempt.is_counted = true;
+    }
     mark(storage)?;
     Ok(Standing::ResetDue)
 }

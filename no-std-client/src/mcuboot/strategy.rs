@@ -13,8 +13,11 @@ pub struct McuBoot {
     pub primary: Span,
     /// The secondary slot, trailer included, of the same length.
     pub secondary: Span,
-    /// Bytes at the end of each slot that no image reaches, in whole erase units: [`McuBoot::trailer_bytes`].
+    /// Bytes at the end of each slot that no image reaches, in whole erase units: [`McuBoot::trailer_bytes`] for as many sectors
+    /// as `sectors_max` says.
     pub trailer_bytes: u32,
+    /// MCUboot's `BOOT_MAX_IMG_SECTORS`: a slot with more erase units than these it does not swap.
+    pub sectors_max: u32,
     /// The alignment that MCUboot is built for.
     pub max_align: MaxAlign,
     /// The address at which the processor sees offset 0 of the flash.

@@ -99,9 +99,9 @@ impl<'f, 'b, F: NorFlash, S: Strategy> Session<'f, 'b, F, S> {
         self.receiver.push(byte);
     }
 
-    /// The line is silent: a frame that broke off does not go on.
+    /// The line is silent: a frame that broke off does not go on. [Replies](Self::reply) may be due to what stands behind it.
     pub const fn silent(&mut self) {
-        self.receiver.clear();
+        self.receiver.silent();
     }
 
     /// What is to be said to what came. `pet` is called while the slot is hashed.

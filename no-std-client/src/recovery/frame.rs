@@ -71,6 +71,7 @@ pub(super) struct Receiver<'b> {
     held: usize,
     /// Bytes at the start of the buffer that are done with.
     done: usize,
+    is_silent: bool,
 }
 
 impl<'b> Receiver<'b> {
@@ -79,16 +80,18 @@ impl<'b> Receiver<'b> {
             buffer,
             held: 0,
             done: 0,
+            is_silent: false,
         }
     }
 
-    /// Forgets a frame that broke off.
-    pub const fn clear(&mut self) {
-        (self.held, self.done) = (0, 0);
+    /// What looks like the beginning of a frame does not go on. Whole ones may stand behind it.
+    pub const fn silent(&mut self) {
+        self.is_silent = true;
     }
 
     /// Takes a byte. Every [`next`](Self::next) frame must have been taken before.
     pub fn push(&mut self, byte: u8) {
+        self.is_silent = false;
         if let Some(place) = self.buffer.get_mut(self.held) {
             *place = byte;
             self.held = self.held.saturating_add(1);
@@ -103,6 +106,7 @@ impl<'b> Receiver<'b> {
             self.held = self.held.saturating_sub(done);
             match begins(self.buffer.get(..self.held)?) {
                 Begins::Noise => self.done = 1,
+                Begins::Part if self.is_silent && self.held > 0 => self.done = 1,
                 Begins::Part => return None,
                 Begins::Frame(kind, offset, length) => break (kind, offset, length),
             }

@@ -12,6 +12,8 @@ use tuffet_wire::Digest;
 const NOISE_BYTES_MAX: u32 = 4 * 1024;
 /// How often a device may start over.
 const STARTS_MAX: u8 = 3;
+/// Frames that answer a host that was here before, and count as silence.
+const STALE_MAX: u8 = 64;
 
 /// What a device wants.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -45,8 +47,16 @@ pub enum Unwilling {
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError<E> {
-    /// The device took the whole image, and did not say whether it holds. It may have started.
-    EndUnheard,
+    /// The device speaks of a byte behind the image as the one that it takes next.
+    BehindEnd {
+        /// That byte's offset.
+        offset: u32,
+    },
+    /// Everything was sent, and the device did not say whether it took the last piece and holds the image. It may have started.
+    EndUnheard {
+        /// Bytes that it said it took.
+        taken_bytes: u32,
+    },
     /// The line failed.
     Line(E),
     /// The device refuses what it is sent, or starts over again and again.
@@ -130,7 +140,7 @@ impl<L: Read + Write> Host<'_, '_, L> {
     fn offer(&mut self, silences_max: u32) -> Result<Offer, SendError<L::Error>> {
         for _ in 0..=silences_max {
             self.say(HELLO, 0, &[])?;
-            loop {
+            for _ in 0..STALE_MAX {
                 match self.listen()? {
                     Said::Offer(offer) => return Ok(offer),
                     Said::Silence => break,
@@ -150,7 +160,7 @@ impl<L: Read + Write> Host<'_, '_, L> {
         silences_max: u32,
         told: &mut impl FnMut(u32),
     ) -> Result<(), SendError<L::Error>> {
-        let (mut at, mut fruitless, mut starts_left) = (taken_bytes, 0_u32, STARTS_MAX);
+        let (mut at, mut fruitless, mut starts_left) = (within(image, taken_bytes)?, 0_u32, STARTS_MAX);
         let mut is_said = false;
         loop {
             let rest = usize::try_from(at)
@@ -168,26 +178,35 @@ impl<L: Read + Write> Host<'_, '_, L> {
                     return Ok(());
                 }
                 Said::Ack(next) if next > at => {
-                    (at, fruitless) = (next, 0);
+                    let taken = usize::try_from(next.saturating_sub(at)).unwrap_or(usize::MAX);
+                    at = within(image, next)?;
                     told(at);
-                    continue;
+                    // Less than was sent is no progress: a device could make it last for ever.
+                    if taken >= piece.len() {
+                        fruitless = 0;
+                        continue;
+                    }
                 }
                 // To what was said twice: the next answer is on its way.
                 Said::Ack(_) | Said::Offer(_) => is_said = true,
                 Said::Nak { code, offset } => {
-                    at = offset;
-                    if code == RecoveryNak::Digest.code() || code == RecoveryNak::Flash.code() {
-                        starts_left = starts_left.checked_sub(1).ok_or(SendError::Refused { code })?;
-                    } else if code != RecoveryNak::OutOfOrder.code() {
+                    let offset = within(image, offset)?;
+                    let is_over = code == RecoveryNak::Digest.code() || code == RecoveryNak::Flash.code();
+                    if !is_over && code != RecoveryNak::OutOfOrder.code() {
                         return Err(SendError::Refused { code });
                     }
+                    // A device that lost its power wants earlier bytes again.
+                    if is_over || offset < at {
+                        starts_left = starts_left.checked_sub(1).ok_or(SendError::Refused { code })?;
+                    }
+                    at = offset;
                 }
                 Said::Silence => {}
             }
             fruitless = fruitless.saturating_add(1);
             if fruitless > silences_max {
                 return Err(if piece.len() == rest.len() {
-                    SendError::EndUnheard
+                    SendError::EndUnheard { taken_bytes: at }
                 } else {
                     SendError::Stalled { taken_bytes: at }
                 });
@@ -210,12 +229,15 @@ impl<L: Read + Write> Host<'_, '_, L> {
 
     /// The next frame that a device says, or that there is none.
     fn listen(&mut self) -> Result<Said, SendError<L::Error>> {
-        let mut noise_left = NOISE_BYTES_MAX;
+        let (mut noise_left, mut is_silent) = (NOISE_BYTES_MAX, false);
         loop {
             while let Some(frame) = self.receiver.next() {
                 if let Some(said) = understand(&frame) {
                     return Ok(said);
                 }
+            }
+            if is_silent {
+                return Ok(Said::Silence);
             }
             let mut byte = [0];
             match self.line.read(&mut byte) {
@@ -224,13 +246,19 @@ impl<L: Read + Write> Host<'_, '_, L> {
                     return Err(SendError::Line(error));
                 }
                 Ok(_) | Err(_) => {
-                    self.receiver.clear();
-                    return Ok(Said::Silence);
+                    self.receiver.silent();
+                    is_silent = true;
                 }
             }
             noise_left = noise_left.saturating_sub(1);
         }
     }
+}
+
+/// An offset that a device may want the next byte of: with the last byte it is done, so it is one of the image.
+fn within<E>(image: &[u8], offset: u32) -> Result<u32, SendError<E>> {
+    let is_within = usize::try_from(offset).is_ok_and(|at| at < image.len());
+    is_within.then_some(offset).ok_or(SendError::BehindEnd { offset })
 }
 
 /// What a frame of a device says; what a host says may come back as an echo.

@@ -25,6 +25,7 @@ const MCUBOOT_MAP: Map<McuBoot> = Map {
         primary: SLOTS[0],
         secondary: SLOTS[1],
         trailer_bytes: McuBoot::trailer_bytes(128, 4, MaxAlign::Eight, 1024),
+        sectors_max: 128,
         max_align: MaxAlign::Eight,
         base: 0,
     },
@@ -36,7 +37,7 @@ fn run() {
     let mut pet = || {
         black_box(());
     };
-    black_box(mcuboot::start(&storage, &mut pet).is_ok());
+    black_box(mcuboot::start(&storage, &mut mcuboot::Attempt::new(), &mut pet).is_ok());
     if black_box(true) {
         black_box(mcuboot::confirm(&storage, &mut pet).is_ok());
     } else {
