@@ -92,6 +92,33 @@ fn a_part_that_only_boots_cut_in_all_pairs() {
     assert!(random.sum().tried > 5_000, "{:?}", random.sum());
 }
 
+/// What a unit that fails leads to is the same after a cut, wherever the exchange is that is undone for it.
+#[test]
+fn an_exchange_that_is_undone_cut_everywhere() {
+    let sweep = powercut::failing::while_undone(depth());
+    sweep.assert_none();
+    assert!(sweep.sum().tried > 10_000, "{:?}", sweep.sum());
+}
+
+/// A word of it that cannot be read, or nothing that can be written: a verified image runs, or comes over the line and then runs.
+#[test]
+fn a_journal_that_fails_costs_no_device() {
+    for sweep in [
+        powercut::failing::unreadable_journal(depth()),
+        powercut::failing::worn_journal(depth()),
+    ] {
+        sweep.assert_none();
+        let of = |mode: &str| -> usize {
+            let of = sweep.tried.iter().filter(|((_, tried), _)| *tried == mode);
+            of.map(|(_, tried)| tried.tried).sum()
+        };
+        assert!(of("brought over the line") > 500 && of("the old image runs") > 500);
+    }
+    let sweep = powercut::failing::errors_and_cuts(depth());
+    sweep.assert_none();
+    assert!(sweep.sum().tried > 50_000, "{:?}", sweep.sum());
+}
+
 /// Errors without a cut, and erases that read differently each time.
 #[test]
 fn faults_of_a_part_start_no_wrong_image() {
