@@ -28,6 +28,9 @@ use tuffet_no_std_client::flash::{Swap, Xip};
 /// The seed of everything that is random and not a life of its own.
 pub const SEED: u64 = 0x7466_6675;
 
+/// Random cuts of a whole device in a deep run, and as many of a part that only boots.
+pub const RANDOM_CUTS_MIN: usize = 100_000;
+
 /// A sweep that is still to come.
 pub type Planned = (&'static str, fn(Depth) -> Sweep);
 
