@@ -7,7 +7,8 @@
 //! An image is hashed where it lies before it is moved, and again where it runs. A boot of an image on trial is counted after
 //! the exchange, so a cut in an exchange costs no attempt. A slot that cannot be brought there counts as one that does not hold its
 //! image: a trial ends, and the confirmed image is started. So does a slot that the driver fails twice to read. An error of the boot
-//! record stops: what it says is not guessed.
+//! record stops: what it says is not guessed. Where an exchange cannot be finished, nothing is moved any more: what the record names
+//! is started if it stands where it runs all the same.
 
 use crate::driver::Stop;
 use crate::flash::{RegionError, Span, Storage, Strategy};
@@ -46,16 +47,21 @@ pub fn choose_slot<F: NorFlash, S: Strategy>(
     storage: &Storage<'_, F, S>,
     pet: &mut impl FnMut(),
 ) -> Result<Result<Run, Recovery>, Stop<F::Error>> {
-    S::settle(storage, pet)?;
+    let is_settled = (0..TRIES_MAX).any(|_| S::settle(storage, pet).is_ok());
     let mut records = storage.boot_records()?;
     let state = records.state();
     let image_bytes = longest(&state).min(storage.map().slots.slot_bytes());
     let given_up = match next(&state) {
-        Some(placed) => prepare(storage, &placed, image_bytes, pet)?,
-        None => None,
+        Some(placed) if is_settled => prepare(storage, &placed, image_bytes, pet)?,
+        Some(_) | None => None,
     };
     choose(&mut records, |placed| {
-        Ok(given_up != Some(placed.slot) && bring(storage, placed, image_bytes, pet)? && stands(storage, placed, pet)?)
+        if is_settled && given_up != Some(placed.slot) {
+            bring(storage, placed, image_bytes, pet)?;
+        }
+        // Wherever the slot is said to lie.
+        let span = storage.map().slots.runs_at(placed.slot);
+        Ok(stands(storage, &placed.image, span, pet)?)
     })
 }
 
@@ -76,21 +82,18 @@ fn prepare<F: NorFlash, S: Strategy>(
     Ok((!is_there).then_some(placed.slot))
 }
 
-/// Brings a slot to where it runs, if it holds what it must. Says whether it is there.
+/// Brings a slot to where it runs, if it holds what it must.
 fn bring<F: NorFlash, S: Strategy>(
     storage: &Storage<'_, F, S>,
     placed: &Placed,
     image_bytes: u32,
     pet: &mut impl FnMut(),
-) -> Result<bool, RegionError<F::Error>> {
-    if S::place(storage, placed.slot)? == storage.map().slots.runs_at(placed.slot) {
-        return Ok(true);
+) -> Result<(), RegionError<F::Error>> {
+    let span = S::place(storage, placed.slot)?;
+    if span == storage.map().slots.runs_at(placed.slot) || !stands(storage, &placed.image, span, pet)? {
+        return Ok(());
     }
-    if !stands(storage, placed, pet)? {
-        return Ok(false);
-    }
-    S::exchange(storage, image_bytes, pet)?;
-    Ok(true)
+    S::exchange(storage, image_bytes, pet)
 }
 
 /// What the boot record will say is to run, before it counts the boot.
@@ -122,31 +125,22 @@ fn longest(state: &State) -> u32 {
     }
 }
 
-/// Like [`holds`]. Where the driver fails twice to read a slot, no image stands there: a part that corrects errors refuses a word
+/// Like [`holds_at`]. Where the driver fails twice to read a slot, no image stands there: a part that corrects errors refuses a word
 /// for good, and another image may still run.
-fn stands<F: NorFlash, S: Strategy>(
+fn stands<F: NorFlash, S>(
     storage: &Storage<'_, F, S>,
-    placed: &Placed,
-    pet: &mut impl FnMut(),
+    image: &Image,
+    span: Span,
+    pet: &mut dyn FnMut(),
 ) -> Result<bool, RegionError<F::Error>> {
-    let first = holds(storage, placed, pet);
+    let first = holds_at(storage, image, span, pet);
     let Err(RegionError::Flash(_)) = first else {
         return first;
     };
-    match holds(storage, placed, pet) {
+    match holds_at(storage, image, span, pet) {
         Err(RegionError::Flash(_)) => Ok(false),
         second => second,
     }
-}
-
-/// Whether a slot holds exactly the image that the boot record pins.
-pub(crate) fn holds<F: NorFlash, S: Strategy>(
-    storage: &Storage<'_, F, S>,
-    placed: &Placed,
-    pet: &mut impl FnMut(),
-) -> Result<bool, RegionError<F::Error>> {
-    let span = S::place(storage, placed.slot)?;
-    holds_at(storage, &placed.image, span, pet)
 }
 
 /// Whether exactly this image stands at a place.
@@ -154,7 +148,7 @@ pub(crate) fn holds_at<F: NorFlash, S>(
     storage: &Storage<'_, F, S>,
     image: &Image,
     span: Span,
-    pet: &mut impl FnMut(),
+    pet: &mut dyn FnMut(),
 ) -> Result<bool, RegionError<F::Error>> {
     if image.length > span.bytes {
         return Ok(false);

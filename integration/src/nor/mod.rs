@@ -33,13 +33,15 @@
 //! |---|---|
 //! | an operation fails and says so ([`Nor::fail`]) | once, or all from one on; it leaves what a tear of it leaves; the error is [`NorError::EraseFailed`] or [`NorError::ProgramFailed`] |
 //! | an erase unit is stuck ([`Nor::stick`]) | erases and writes there say that they are done, and change nothing |
+//! | an erase unit is worn out ([`Nor::refuse`]) | the same, but they say that they failed |
+//! | a word cannot be read ([`Nor::spoil`]) | a read that meets it says [`NorError::Unreadable`]; for some readings, until it is erased, or for good |
 //! | a bit rots ([`Nor::rot`]) | at any place, written or erased |
 //!
 //! Write units of 4, 8, 16 and 32 bytes are used, and any other power of two may be. Erased cells read as ones. A part whose erased
 //! cells read as zeros is no other model: `NorFlash` promises ones, so its driver inverts every byte on the way, both ways.
 //!
 //! Not modelled: a *write* that was cut and reads differently each time; `Bits` and `Programming` throw their coin once, at the
-//! cut. Words that a part refuses to read because their error correction does not fit. Wear that shows only as time passes.
+//! cut. Wear that shows only as time passes.
 //!
 //! ```
 //! use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
@@ -69,7 +71,7 @@ mod tests;
 pub use fault::Fault;
 use fault::Unstable;
 pub use journal::{CutPoint, Journal, Operation};
-pub use part::{Nor, NorError};
+pub use part::{Nor, NorError, Unreadable};
 pub use random::Random;
 pub use tally::{Region, Tally, Wear};
 pub use tear::{Cut, Kind, Tear, Tears};

@@ -20,6 +20,9 @@ pub struct Nor<const WRITE: usize, const ERASE: usize> {
     fault: Option<Fault>,
     /// Erase units that no operation changes any more.
     stuck: BTreeSet<usize>,
+    /// Those of them whose operations say so.
+    refusing: BTreeSet<usize>,
+    unreadable: Vec<(usize, Unreadable)>,
     unstable: Unstable,
     tally: Tally,
     journal: Option<Journal>,
@@ -34,6 +37,19 @@ pub enum NorError {
     PowerIsOff,
     /// The part says that a write failed.
     ProgramFailed,
+    /// The part says that a word cannot be read.
+    Unreadable,
+}
+
+/// How long a word cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// For so many readings.
+    Readings(usize),
+    /// Until its unit is erased: too many of its bits fell over.
+    UntilErased,
+    /// For good.
+    ForGood,
 }
 
 /// The power supply.
@@ -80,6 +96,8 @@ impl<const WRITE: usize, const ERASE: usize> Nor<WRITE, ERASE> {
             power: Power::On,
             fault: None,
             stuck: BTreeSet::new(),
+            refusing: BTreeSet::new(),
+            unreadable: Vec::new(),
             unstable: Unstable::default(),
             tally: Tally::new(capacity, ERASE, WRITE),
             journal: None,
@@ -125,6 +143,17 @@ impl<const WRITE: usize, const ERASE: usize> Nor<WRITE, ERASE> {
     /// Wears an erase unit out: from now on erases and writes say that they are done, and change nothing there.
     pub fn stick(&mut self, unit: usize) {
         self.stuck.insert(unit);
+    }
+
+    /// The same, but they say that they failed.
+    pub fn refuse(&mut self, unit: usize) {
+        self.stick(unit);
+        self.refusing.insert(unit);
+    }
+
+    /// Lets the reading of a word fail, from now on.
+    pub fn spoil(&mut self, word: usize, unreadable: Unreadable) {
+        self.unreadable.push((word * READ_BYTES, unreadable));
     }
 
     /// Flips a bit.
@@ -197,6 +226,11 @@ impl<const WRITE: usize, const ERASE: usize> Nor<WRITE, ERASE> {
         let failure = self.fault.as_mut().and_then(Fault::strikes);
         let offset = range.start;
         let is_stuck = self.stuck.contains(&(offset / ERASE));
+        let failure = failure.or(self.refusing.contains(&(offset / ERASE)).then_some(Tear::Before));
+        if kind == Kind::Erase {
+            let is_left = |(word, how): &(usize, Unreadable)| *how != Unreadable::UntilErased || !range.contains(word);
+            self.unreadable.retain(is_left);
+        }
         let cells = &mut self.contents[range];
         if tear.is_none() && failure.is_none() && !is_stuck && self.journal.is_none() {
             self.unstable.settle(offset, cells.len());
@@ -218,16 +252,16 @@ impl<const WRITE: usize, const ERASE: usize> Nor<WRITE, ERASE> {
         }
         if let Some(failure) = failure {
             failure.mix(kind, &old, cells);
-            return Err(match kind {
-                Kind::Erase => NorError::EraseFailed,
-                Kind::Write { .. } => NorError::ProgramFailed,
-            });
         }
         if let Some(journal) = &mut self.journal {
             let new = cells.to_vec();
             journal.push(Operation { kind, offset, old, new });
         }
-        Ok(())
+        match (failure, kind) {
+            (None, _) => Ok(()),
+            (Some(_), Kind::Erase) => Err(NorError::EraseFailed),
+            (Some(_), Kind::Write { .. }) => Err(NorError::ProgramFailed),
+        }
     }
 
     /// Counts an operation towards the cut; the tear, if this is the one.
@@ -308,6 +342,16 @@ impl<const WRITE: usize, const ERASE: usize> ReadNorFlash for Nor<WRITE, ERASE> 
         self.access()?;
         let from = offset as usize;
         let range = self.checked("read", from, from + bytes.len(), READ_BYTES);
+        for (_, how) in self.unreadable.iter_mut().filter(|(word, _)| range.contains(word)) {
+            match how {
+                Unreadable::Readings(0) => {}
+                Unreadable::Readings(left) => {
+                    *left -= 1;
+                    return Err(NorError::Unreadable);
+                }
+                Unreadable::UntilErased | Unreadable::ForGood => return Err(NorError::Unreadable),
+            }
+        }
         bytes.copy_from_slice(&self.contents[range]);
         self.unstable.read(from, bytes);
         Ok(())

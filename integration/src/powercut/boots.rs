@@ -93,6 +93,7 @@ pub struct Boots<S> {
     /// What the part holds at first.
     pub start: Vec<u8>,
     images: [[u8; 32]; 2],
+    bytes: [Vec<u8>; 2],
 }
 
 /// What a device came to.
@@ -159,7 +160,15 @@ impl<S: Short> Boots<S> {
             map,
             start,
             images,
+            bytes: [0, 1].map(|index: usize| scenario.firmware[index].image.clone()),
         }
+    }
+
+    /// The image with this digest.
+    #[must_use]
+    pub fn image(&self, digest: &[u8; 32]) -> Option<&[u8]> {
+        let index = self.images.iter().position(|image| image == digest)?;
+        self.bytes.get(index).map(Vec::as_slice)
     }
 
     /// Boots until there is nothing more to do.
@@ -168,10 +177,23 @@ impl<S: Short> Boots<S> {
     ///
     /// When something is not as it must be.
     pub fn live<const WRITE: usize>(&self, flash: &RefCell<Part<WRITE>>) -> Result<Lived, NorError> {
+        self.live_petting(flash, &mut || ())
+    }
+
+    /// The same, with what the bootloader calls while it works.
+    ///
+    /// # Panics
+    ///
+    /// When something is not as it must be.
+    pub fn live_petting<const WRITE: usize>(
+        &self,
+        flash: &RefCell<Part<WRITE>>,
+        pet: &mut impl FnMut(),
+    ) -> Result<Lived, NorError> {
         let mut counter = 0;
         for _ in 0..BOOTS_MAX {
             let storage = Storage::new(flash, &self.map);
-            let run = match or_cut(choose_slot(&storage, &mut || ()))? {
+            let run = match or_cut(choose_slot(&storage, pet))? {
                 None => return Ok(self.ended(End::Stopped, false)),
                 Some(Err(recovery)) => return Ok(self.ended(End::Recovery(recovery), false)),
                 Some(Ok(run)) => run,

@@ -4,11 +4,13 @@
 //! - [`lives`]: long lives with many cuts.
 //! - [`pairs`]: a part that only boots, on several write units, with all pairs of cuts.
 //! - [`rot`]: single bits that flip. [`faults`]: operations that fail, units that are stuck, erases that read differently.
+//! - [`failing`]: exchanges on a part that fails, cut; and a journal that cannot be read or written.
 //!
 //! What may happen to a part is written down in [`nor`](crate::nor), what must hold in [`life`](crate::life). A sweep only says what
 //! was tried, and what was found.
 
 pub mod boots;
+pub mod failing;
 pub mod faults;
 pub mod lives;
 pub mod operations;
@@ -26,6 +28,9 @@ use tuffet_no_std_client::flash::{Swap, Xip};
 /// The seed of everything that is random and not a life of its own.
 pub const SEED: u64 = 0x7466_6675;
 
+/// Random cuts of a whole device in a deep run, and as many of a part that only boots.
+pub const RANDOM_CUTS_MIN: usize = 100_000;
+
 /// A sweep that is still to come.
 pub type Planned = (&'static str, fn(Depth) -> Sweep);
 
@@ -38,6 +43,10 @@ pub const SWEEPS: &[Planned] = &[
     ("rot-images", |_| rot::of_images()),
     ("rot-journal", rot::of_the_journal),
     ("rot-journal-after-cut", |_| rot::of_a_begin_after_a_cut()),
+    ("undone", failing::while_undone),
+    ("journal-unreadable", failing::unreadable_journal),
+    ("journal-worn", failing::worn_journal),
+    ("errors-and-cuts", failing::errors_and_cuts),
     ("rot-state", |_| rot::of_the_state()),
     ("rot-saved-decoders", rot::of_saved_decoders),
     ("rot-patch", rot::of_a_patch),
@@ -66,6 +75,10 @@ pub const SHORT: &[&str] = &[
     "rot-images",
     "rot-journal",
     "rot-journal-after-cut",
+    "undone",
+    "journal-unreadable",
+    "journal-worn",
+    "errors-and-cuts",
 ];
 
 /// Every operation of every scenario of a device whose images run where they lie.

@@ -2,11 +2,15 @@
 
 use super::boots::{Boots, End, Part, Short};
 use super::sweep::mode;
-use super::{Depth, SEED, Sweep, Tally};
+use super::{Depth, RANDOM_CUTS_MIN, SEED, Sweep, Tally};
 use crate::life::{Fate, Findings};
 use crate::nor::{Random, Tear, Tears};
 use std::cell::RefCell;
 use tuffet_no_std_client::flash::{Swap, Xip};
+
+/// How far away a random cut is at most, in operations: this, or twice as far, or that twice, or once more.
+const FURTHEST_MIN: usize = 8;
+const FURTHEST_DOUBLINGS: usize = 4;
 
 /// The scenarios of one strategy: what comes of the trial, with a page that has room and one that is compacted on the way.
 fn scenarios<S: Short, const WRITE: usize>() -> Vec<Boots<S>> {
@@ -102,6 +106,12 @@ pub fn often(depth: Depth) -> Sweep {
     };
     often_on::<Swap>(lives, &tally, &findings);
     often_on::<Xip>(lives / 10, &tally, &findings);
+    let cuts_min = if depth == Depth::Deep {
+        RANDOM_CUTS_MIN
+    } else {
+        lives as usize
+    };
+    tally.expect(cuts_min, &findings);
     tally.end(&findings)
 }
 
@@ -120,7 +130,8 @@ fn often_on<S: Short>(lives: u64, tally: &Tally, findings: &Findings) {
                 } else {
                     Tear::Any { seed: random.number() }
                 };
-                if boots.live_until(&flash, random.below(40), tear) {
+                let furthest = FURTHEST_MIN << random.below(FURTHEST_DOUBLINGS);
+                if boots.live_until(&flash, random.below(furthest), tear) {
                     tally.count(&boots.name, mode(tear), true);
                 }
             }

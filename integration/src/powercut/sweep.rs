@@ -76,6 +76,14 @@ impl Tally {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
     }
 
+    /// A sweep that tried fewer than so many has not shown what it says.
+    pub fn expect(&self, tried_min: usize, findings: &Findings) {
+        let tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        let tried: usize = tried.values().map(|tried| tried.tried).sum();
+        let too_few = || assert!(tried >= tried_min, "only {tried} of {tried_min} were tried");
+        findings.look(|| self.name.to_owned(), too_few);
+    }
+
     /// The sweep is over.
     #[must_use]
     pub fn end(self, findings: &Findings) -> Sweep {

@@ -93,8 +93,18 @@ impl<'f, 'd, 'w, F: NorFlash, S: Strategy, D: Decoder> Installing<'f, 'd, 'w, F,
     /// Does what the machine asks for, as far as flash goes.
     fn turn(&mut self) -> Result<(), Stop<F::Error>> {
         match self.installation.request() {
-            Request::HashSource { slot, offset, length } | Request::ReadBack { slot, offset, length } => {
-                self.read_slot(slot, offset, length)?;
+            Request::HashSource { slot, offset, length } => self.read_slot(slot, offset, length)?,
+            Request::ReadBack { slot, offset, length } => {
+                let read = self.read_slot(slot, offset, length);
+                if !matches!(
+                    self.installation.request(),
+                    Request::ReadBack { .. } | Request::StoreState
+                ) || read.is_err()
+                {
+                    // Not the image: what was saved on the way must not lead to the same end again.
+                    self.checkpoints.forget()?;
+                }
+                read?;
             }
             Request::MarkEmpty(slot) => {
                 BootRecords::mark_empty(&mut self.storage.boot_records()?, slot)?;
@@ -233,13 +243,10 @@ impl<'f, 'd, 'w, F: NorFlash, S: Strategy, D: Decoder> Installing<'f, 'd, 'w, F,
                 }
                 Ok(Progress::Checkpoint { .. }) => self.checkpoints.save(self.decoder)?,
                 Ok(Progress::NeedsBlock) => break,
-                // Complete or wrong: what was saved on the way must not lead to the same end again.
-                Ok(Progress::Done) => {
-                    self.checkpoints.forget()?;
-                    return Ok(Ok(Some(())));
-                }
+                Ok(Progress::Done) => return Ok(Ok(Some(()))),
                 Err(error) => {
                     let fault = fault_of(error)?;
+                    // As after a slot that is not the image.
                     self.checkpoints.forget()?;
                     return Ok(Err(fault));
                 }

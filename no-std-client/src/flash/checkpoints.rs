@@ -3,7 +3,11 @@
 //! - A record checks itself: it names its patch, its source and its result, and ends with a digest. A torn one is not taken
 //!   up, and the one before it stands in the other area.
 //! - A record holds for what stands in the slot in front of its position. So before the slot is written from its start
-//!   again, the records go.
+//!   again, the records go. Until then they stay, also when the image is complete: a cut before its trial costs no more than one
+//!   within it. A slot that does not hold the image makes them go, too.
+//! - A save erases its area, unless records went from it since the power came and nothing was written to it. That the area reads as
+//!   erased says nothing: an erase that was cut may leave bits that read so now and otherwise later, and a write over them would
+//!   be no record. What erased it before the last reset is not known, so that is not trusted.
 
 use super::{Region, RegionError, Span};
 use crate::update::Decoding;
@@ -16,6 +20,8 @@ pub struct Checkpoints<'f, F> {
     bytes: [u32; 2],
     /// The area that holds the newest record.
     newest: Option<usize>,
+    /// Areas that were erased to their end since the power came, with nothing written to them since.
+    erased: [bool; 2],
 }
 
 impl<'f, F: NorFlash> Checkpoints<'f, F> {
@@ -24,6 +30,7 @@ impl<'f, F: NorFlash> Checkpoints<'f, F> {
             areas,
             bytes: spans.map(|span| span.bytes),
             newest: None,
+            erased: [false; 2],
         }
     }
 
@@ -53,7 +60,9 @@ impl<'f, F: NorFlash> Checkpoints<'f, F> {
     /// Writes a record over the older one.
     pub fn save<D: Decoder>(&mut self, decoder: &mut D) -> Result<(), RegionError<F::Error>> {
         let area = usize::from(self.newest == Some(0));
-        self.erase(area)?;
+        if !self.erased.get_mut(area).is_some_and(core::mem::take) {
+            self.erase(area)?;
+        }
         let mut offset = 0_u32;
         let region = self.areas.get_mut(area).ok_or(RegionError::OutOfBounds)?;
         let saved = decoder.snapshot(|piece: &[u8; PIECE_BYTES]| {
@@ -78,6 +87,9 @@ impl<'f, F: NorFlash> Checkpoints<'f, F> {
         for area in 0..self.areas.len() {
             if !self.is_blank(area)? {
                 self.erase(area)?;
+                if let Some(erased) = self.erased.get_mut(area) {
+                    *erased = true;
+                }
             }
         }
         Ok(())

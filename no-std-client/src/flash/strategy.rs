@@ -30,6 +30,15 @@ pub trait Strategy: Sized {
         image_bytes: u32,
         pet: &mut impl FnMut(),
     ) -> Result<(), RegionError<F::Error>>;
+
+    /// Notes that a slot lies where it runs, because its image was just written there, whatever was known before.
+    fn restored<F: NorFlash>(
+        _: &Storage<'_, F, Self>,
+        _: Slot,
+        _: &mut impl FnMut(),
+    ) -> Result<(), RegionError<F::Error>> {
+        Ok(())
+    }
 }
 
 /// Each image runs where it lies.

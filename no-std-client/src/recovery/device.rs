@@ -2,7 +2,7 @@
 
 use super::RecoveryNak;
 use super::frame::{ACK, BYE, Buffer, DATA, DONE, Frame, HELLO, NAK, OFFER, Receiver, encode};
-use crate::bootloader::holds;
+use crate::bootloader::holds_at;
 use crate::driver::Stop;
 use crate::flash::{Fill, Region, RegionError, Span, Storage, Strategy};
 use core::ops::ControlFlow;
@@ -137,12 +137,14 @@ impl<'f, 'b, F: NorFlash, S: Strategy> Session<'f, 'b, F, S> {
             Ok(()) if self.fill.came() < placed.image.length => {
                 return Reply::new(ACK, self.fill.came(), &[]);
             }
-            Ok(()) => holds(&self.storage, placed, pet),
+            Ok(()) => holds_at(&self.storage, &placed.image, self.fill.span(), pet),
             Err(Refused::Nak(refused)) => return nak(self.fill.came(), refused),
             Err(Refused::Flash(error)) => Err(error),
         };
         let refused = match held {
             Ok(true) => {
+                // Where that cannot be noted, the image is found there all the same.
+                let _ = S::restored(&self.storage, placed.slot, pet);
                 self.is_restored = true;
                 return self.done();
             }
@@ -303,7 +305,7 @@ fn wanted<F: NorFlash, S: Strategy>(
     let State::Confirmed { confirmed, .. } = storage.boot_records()?.state() else {
         return Ok(None);
     };
-    let span = S::place(storage, slot)?;
+    let span = storage.map().slots.runs_at(slot);
     let fits = confirmed.slot == slot && confirmed.image.length <= span.bytes;
     Ok(fits.then_some((confirmed, span)))
 }

@@ -5,7 +5,8 @@
 //!   that it takes nothing.
 //! - The line may lose, repeat and change bytes, and say anything before, between and behind the frames. Nothing is taken of a
 //!   frame whose checksum does not hold, and whatever is read is read again from the next byte on.
-//! - The boot record does not change. A cut in the middle leaves a slot that does not hold the image, and so recovery again.
+//! - The image goes to where it runs, wherever its slot was said to lie. The boot record does not change. A cut in the middle leaves
+//!   a slot that does not hold the image, and so recovery again.
 //! - The image is hashed as it stands in flash before the device says that it is done.
 //!
 //! A device has [`recover`] in its bootloader; the other end is [`send`], and `cargo xtask recover` is a program around it.

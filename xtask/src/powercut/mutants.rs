@@ -155,8 +155,9 @@ const MUTANTS: &[Mutant] = &[
         what: "a mark is written over what a cut left of one",
         file: (CLIENT, "flash/swap/journal.rs"),
         edits: &[(
-            "        if is_free && is_firm {\n",
-            "        if (is_free && is_firm) || crate::is_mutant(\"mark-over-mark\") {\n",
+            "        let Newest { begin, done, .. } = self.newest.ok_or(RegionError::Unsettled)?;\n",
+            "        let Newest { begin, done, .. } = self.newest.ok_or(RegionError::Unsettled)?;\n        \
+             if crate::is_mutant(\"mark-over-mark\") {\n            return Ok(());\n        }\n",
         )],
     },
     Mutant {
@@ -167,6 +168,35 @@ const MUTANTS: &[Mutant] = &[
             "            (newest.area.other(), newest.begin.sequence.wrapping_add(1))\n",
             "            let area = if crate::is_mutant(\"one-area\") { newest.area } else { newest.area.other() };\n            \
              (area, newest.begin.sequence.wrapping_add(1))\n",
+        )],
+    },
+    Mutant {
+        name: "undo-not-noted",
+        what: "an exchange is undone, and the journal still says that it goes on",
+        file: (CLIENT, "flash/swap/exchange.rs"),
+        edits: &[(
+            "    journal.begin(back, done, pet)?;\n",
+            "    if !crate::is_mutant(\"undo-not-noted\") {\n        journal.begin(back, done, pet)?;\n    }\n",
+        )],
+    },
+    Mutant {
+        name: "unknown-journal-means-boot",
+        what: "a journal that cannot be read says that slot A lies where it runs",
+        file: (CLIENT, "flash/swap/journal.rs"),
+        edits: &[(
+            "        read.map(|()| journal)\n",
+            "        if crate::is_mutant(\"unknown-journal-means-boot\") {\n            return Ok(journal);\n        }\n        \
+             read.map(|()| journal)\n",
+        )],
+    },
+    Mutant {
+        name: "worn-journal-is-ignored",
+        what: "an exchange goes on where nothing can be noted, over what was brought back",
+        file: (CLIENT, "flash/swap/exchange.rs"),
+        edits: &[(
+            "        if !journal.is_free() || confirmed_runs(storage, pet) {\n",
+            "        if !journal.is_free()\n            \
+             || (confirmed_runs(storage, pet) && !crate::is_mutant(\"worn-journal-is-ignored\"))\n        {\n",
         )],
     },
 ];

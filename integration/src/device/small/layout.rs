@@ -46,9 +46,9 @@ impl Layout for Xip {
 }
 
 impl Layout for Swap {
-    /// An exchange that fails asks the boot record once which image is to be kept, and tries to note in the journal that it goes on
-    /// elsewhere; all of that fails, and that is the end.
-    const ACCESSES_MAX: usize = 4;
+    /// An exchange that fails asks the boot record which image is to be kept, tries to note in the journal that it goes on elsewhere,
+    /// and is tried once more; all of that fails, and that is the end.
+    const ACCESSES_MAX: usize = 8;
 
     fn laid_out(start: u32, slot_bytes: u32) -> Self {
         let staged = Span::new(start + slot_bytes, slot_bytes + KIB);

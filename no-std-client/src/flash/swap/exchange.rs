@@ -2,9 +2,10 @@
 
 use super::journal::{Exchange, Journal};
 use super::{Swap, unit_bytes};
+use crate::bootloader::holds_at;
 use crate::flash::{Region, RegionError, Span, Storage};
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
-use tuffet_boot::{Slot, State};
+use tuffet_boot::{Placed, Slot, State};
 
 /// Bytes that are copied at once: a multiple of every usual write unit.
 const PIECE_BYTES: usize = 128;
@@ -46,11 +47,10 @@ fn go_on<F: NorFlash>(
         if step >= exchange.steps() {
             break;
         }
-        journal.prepare(pet)?;
         let (from, to) = places(&storage.map().slots, exchange, step, unit_bytes::<F>());
         let copied = copy(&mut storage.region(from), &mut storage.region(to), to.bytes, pet);
         if let Err(error) = copied
-            && !(is_save(step) && confirmed(storage) == Some(exchange.leaves.other()))
+            && !(is_save(step) && confirmed_slot(storage) == Some(exchange.leaves.other()))
         {
             return Err(error);
         }
@@ -60,16 +60,24 @@ fn go_on<F: NorFlash>(
 }
 
 /// Finishes an exchange that was interrupted. Where a step fails while the confirmed image leaves, it is brought back.
-pub(super) fn settle<F: NorFlash>(
-    storage: &Storage<'_, F, Swap>,
-    journal: &mut Journal<'_, F>,
+pub(super) fn settle<'f, F: NorFlash>(
+    storage: &Storage<'f, F, Swap>,
+    journal: &mut Journal<'f, F>,
     pet: &mut dyn FnMut(),
 ) -> Result<(), RegionError<F::Error>> {
+    if let Err(error) = journal.begin_anew(pet) {
+        // What failed may count all the same.
+        *journal = Journal::open(storage, pet)?;
+        if !journal.is_free() || confirmed_runs(storage, pet) {
+            // A step that cannot be noted would break what was brought back over the serial line.
+            return Err(error);
+        }
+    }
     let (exchange, _) = journal.newest()?;
     let Err(error) = go_on(storage, journal, pet) else {
         return Ok(());
     };
-    if confirmed(storage) != Some(exchange.leaves) {
+    if confirmed_slot(storage) != Some(exchange.leaves) {
         return Err(error);
     }
     // What stands after the steps of one direction is what stands before the rest of the other.
@@ -79,13 +87,23 @@ pub(super) fn settle<F: NorFlash>(
     go_on(storage, journal, pet)
 }
 
-/// The slot whose image must not be lost. Asked only where something failed.
+/// The image that must not be lost. Asked only where something failed.
 #[inline(never)]
-fn confirmed<F: NorFlash>(storage: &Storage<'_, F, Swap>) -> Option<Slot> {
+fn confirmed<F: NorFlash>(storage: &Storage<'_, F, Swap>) -> Option<Placed> {
     match storage.boot_records().ok()?.state() {
-        State::Confirmed { confirmed, .. } | State::Trial { confirmed, .. } => Some(confirmed.slot),
+        State::Confirmed { confirmed, .. } | State::Trial { confirmed, .. } => Some(confirmed),
         State::Damaged | State::Unprovisioned => None,
     }
+}
+
+fn confirmed_slot<F: NorFlash>(storage: &Storage<'_, F, Swap>) -> Option<Slot> {
+    confirmed(storage).map(|placed| placed.slot)
+}
+
+/// Whether it stands whole where it runs.
+fn confirmed_runs<F: NorFlash>(storage: &Storage<'_, F, Swap>, pet: &mut dyn FnMut()) -> bool {
+    let running = storage.map().slots.running;
+    confirmed(storage).is_some_and(|placed| holds_at(storage, &placed.image, running, pet).is_ok_and(|holds| holds))
 }
 
 /// Whether a step saves the image that leaves. The others move the one that comes.
@@ -114,14 +132,14 @@ fn places(slots: &Swap, exchange: Exchange, step: u32, unit_bytes: u32) -> (Span
     }
 }
 
-/// Copies a unit, and reads back what was written.
+/// Copies a unit, and reads back what was written. A unit that refuses its erase may hold already what it is to hold.
 fn copy<F: NorFlash>(
     from: &mut Region<'_, F>,
     to: &mut Region<'_, F>,
     unit_bytes: u32,
     pet: &mut dyn FnMut(),
 ) -> Result<(), RegionError<F::Error>> {
-    to.erase(0, unit_bytes)?;
+    let erased = to.erase(0, unit_bytes);
     pet();
     let (mut piece, mut written) = ([0; PIECE_BYTES], [0; PIECE_BYTES]);
     let mut offset = 0_u32;
@@ -132,10 +150,12 @@ fn copy<F: NorFlash>(
             return Err(RegionError::OutOfBounds);
         };
         from.read(offset, piece)?;
-        to.write(offset, piece)?;
+        if erased.is_ok() {
+            to.write(offset, piece)?;
+        }
         to.read(offset, written)?;
         if piece != written {
-            return Err(RegionError::NotKept);
+            return erased.and(Err(RegionError::NotKept));
         }
         offset = offset.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         pet();

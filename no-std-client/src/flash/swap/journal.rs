@@ -25,9 +25,9 @@
 //! - A *mark* is read by majority: it is nearer to zeros or nearer to ones. A single flipped bit does not change that. A mark
 //!   that was cut may be read either way. It was begun after its step was done and read back, so "done" is true; and nothing
 //!   after it was begun, so doing the step again finds what it copies from. A mark stands for all before it.
-//! - A place is written once. Before a step begins, the place of its mark must be erased, and the mark before it whole. Where
-//!   a cut or a flipped bit left something else, the exchange goes on in the other area, whose Begin says how many steps were
-//!   done.
+//! - A place is written once. An exchange that was cut goes on in the other area, whose Begin says how many steps were done: so
+//!   the place of the next mark is erased, and no step begins behind a mark that may be torn. Where the other area takes no Begin, the
+//!   exchange goes on in its own as long as the next place is erased there.
 //! - After its last mark an exchange is complete, and the other slot lies at the running place. One more mark closes it, so that
 //!   the last one need not stand for good: before anything else is done to the slots, the closing mark is whole. A device without a
 //!   Begin never exchanged anything: slot A lies there.
@@ -126,6 +126,15 @@ enum Mark {
 impl<'f, F: NorFlash> Journal<'f, F> {
     /// Reads both areas.
     pub(super) fn open(storage: &Storage<'f, F, Swap>, pet: &mut dyn FnMut()) -> Result<Self, RegionError<F::Error>> {
+        let (journal, read) = Self::read_areas(storage, pet);
+        read.map(|()| journal)
+    }
+
+    /// What can be read of both areas, and whether that is all of it.
+    pub(super) fn read_areas(
+        storage: &Storage<'f, F, Swap>,
+        pet: &mut dyn FnMut(),
+    ) -> (Self, Result<(), RegionError<F::Error>>) {
         let Span { start, bytes } = storage.map().slots.journal;
         let mut journal = Self {
             region: storage.region(Span::new(start, bytes)),
@@ -133,14 +142,17 @@ impl<'f, F: NorFlash> Journal<'f, F> {
             newest: None,
         };
         let units_max = storage.map().slots.running.bytes.checked_div(unit_bytes::<F>());
+        let mut read = Ok(());
         for area in [Area::First, Area::Second] {
-            if let Some(found) = journal.read_area(area, units_max.unwrap_or(0), pet)?
-                && journal.newest.is_none_or(|known| found.begin.is_after(&known.begin))
-            {
-                journal.newest = Some(found);
+            match journal.read_area(area, units_max.unwrap_or(0), pet) {
+                Ok(Some(found)) if journal.newest.is_none_or(|known| found.begin.is_after(&known.begin)) => {
+                    journal.newest = Some(found);
+                }
+                Ok(_) => (),
+                Err(error) => read = Err(error),
             }
         }
-        Ok(journal)
+        (journal, read)
     }
 
     /// The slot that lies at the running place; `None`: parts of both do.
@@ -183,21 +195,17 @@ impl<'f, F: NorFlash> Journal<'f, F> {
         Ok(())
     }
 
-    /// Sees to it that the next mark can be written, and that the one before it stands for good. Before the step, so that
-    /// what is read of the old area cannot be older than what is done.
-    pub(super) fn prepare(&mut self, pet: &mut dyn FnMut()) -> Result<(), RegionError<F::Error>> {
-        let newest = self.newest.ok_or(RegionError::Unsettled)?;
-        let Newest { area, begin, done } = newest;
-        let is_free = self.mark(area, done)? == Mark::Free;
-        let is_firm = done <= begin.done || self.mark(area, done.saturating_sub(1))? == Mark::Whole;
-        if is_free && is_firm {
-            return Ok(());
-        }
-        match self.begin(begin.exchange, done, pet) {
-            // The other area is worn. The mark that is to come stands for the one that may be torn.
-            Err(_) if is_free => Ok(()),
-            begun => begun,
-        }
+    /// Goes on in the other area, after a cut: so the next mark can be written, and what the last one says stands for good. Before
+    /// the next step, so that what is read of the old area cannot be older than what is done.
+    pub(super) fn begin_anew(&mut self, pet: &mut dyn FnMut()) -> Result<(), RegionError<F::Error>> {
+        let (exchange, done) = self.newest()?;
+        self.begin(exchange, done, pet)
+    }
+
+    /// Whether the place of the next mark is erased.
+    pub(super) fn is_free(&mut self) -> bool {
+        self.newest
+            .is_some_and(|Newest { area, done, .. }| self.mark(area, done).is_ok_and(|mark| mark == Mark::Free))
     }
 
     /// Marks the next step as done. A place that does not keep its mark costs the area: the exchange goes on in the other one.

@@ -19,8 +19,9 @@
 //!   that undoes it, and after `d` of `n` steps of the one, what stands is what stands after `n - d` steps of the other. That holds
 //!   also where the step after them was begun. While the confirmed image comes, a unit of the other one that cannot be saved is
 //!   passed over, and that image is lost. An exchange turns round only towards the confirmed image, so it does once at most. What
-//!   stops the bootloader is a unit of the confirmed image that cannot be moved to where it runs, and a journal that can be
-//!   written in neither area; the next boot tries again.
+//!   stops it is a unit of the confirmed image that cannot be moved to where it runs, and a journal that cannot be read or can be
+//!   written in neither area. The bootloader then starts what stands whole at the running place, or takes the confirmed image over the
+//!   serial line, straight to where it runs; an exchange does not go on over that where nothing can be noted.
 //! - Only units that the images occupy are exchanged. Each costs one erase at the running place and one in the staged one. There
 //!   is no scratch unit that wears more than the others.
 
@@ -29,7 +30,7 @@ mod journal;
 
 use super::{RegionError, Span, Storage, Strategy, Units};
 use embedded_storage::nor_flash::NorFlash;
-use journal::Journal;
+use journal::{Exchange, Journal};
 use tuffet_boot::Slot;
 
 /// The slots of a part whose images all run at one address.
@@ -119,6 +120,22 @@ impl Strategy for Swap {
         let mut journal = Journal::open(storage, pet)?;
         let leaves = journal.runs().ok_or(RegionError::Unsettled)?;
         exchange::begin(storage, &mut journal, leaves, image_bytes, pet)
+    }
+
+    #[inline(never)]
+    fn restored<F: NorFlash>(
+        storage: &Storage<'_, F, Self>,
+        slot: Slot,
+        pet: &mut impl FnMut(),
+    ) -> Result<(), RegionError<F::Error>> {
+        // An exchange of nothing, which is complete.
+        let exchange = Exchange {
+            leaves: slot.other(),
+            units: 0,
+        };
+        let (mut journal, _) = Journal::read_areas(storage, pet);
+        journal.begin(exchange, 0, pet)?;
+        journal.close(pet)
     }
 }
 
