@@ -3,45 +3,24 @@
 //! What is asked of the board here is what an owner sees; what holds at every moment is the business of `board_power`, and
 //! what must not work that of `board_attacks`. All of them need an emulator and a compiler for bare metal.
 
+mod boards;
+
 use std::time::{Duration, Instant};
 use tuffet_board_layout::control::Tear;
 use tuffet_board_layout::flash::{MAP, SETTINGS};
 use tuffet_board_layout::image::Behaviour;
 use tuffet_boot::Slot;
-use tuffet_integration::board::{
-    Board, Cut, Emulator, Firmware, PowerOff, Product, address, factory, image, range, settings,
-};
-use tuffet_integration::server::Server;
+use tuffet_integration::board::{Board, Cut, Emulator, Firmware, PowerOff, address, factory, image, range, settings};
 use tuffet_integration::site::Fault;
 use tuffet_integration::vendor::Vendor;
+use tuffet_no_std_client::flash::Xip;
 use tuffet_patch::Profile;
 
-const NOW: u64 = 1_800_000_000;
+/// The board whose images run where they lie.
+type Scene = boards::Scene<Xip>;
+
 /// Lines that the board may say until the power goes as ordered.
 const LINES_MAX: usize = 200;
-
-/// A product at release 1.0.0, its server, and a board that runs it.
-struct Scene {
-    product: Product,
-    server: Server,
-    board: Board,
-}
-
-impl Scene {
-    fn on(emulator: Emulator) -> Self {
-        let product = Product::new(NOW);
-        let server = Server::start(product.repository.site.clone()).unwrap();
-        let board = product.board(emulator, &server);
-        Self { product, server, board }
-    }
-
-    /// Publishes the next release, with a delta from the newest. Answers the newest's image.
-    fn release(&mut self, version: &str, slot: Slot, behaviour: Behaviour) {
-        let before = self.product.image().to_vec();
-        self.product.release(version, slot, behaviour, &before);
-        self.server.serve(self.product.repository.site.clone());
-    }
-}
 
 #[test]
 #[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
