@@ -3,42 +3,24 @@
 //! What is asked of the board here is what an owner sees; what holds at every moment is the business of `board_power`, and
 //! what must not work that of `board_attacks`. All of them need an emulator and a compiler for bare metal.
 
-use std::time::Duration;
+mod boards;
+
+use std::time::{Duration, Instant};
 use tuffet_board_layout::control::Tear;
 use tuffet_board_layout::flash::{MAP, SETTINGS};
 use tuffet_board_layout::image::Behaviour;
 use tuffet_boot::Slot;
-use tuffet_integration::board::{Board, Cut, Emulator, Firmware, PowerOff, Product, factory, image, range, settings};
-use tuffet_integration::server::Server;
+use tuffet_integration::board::{Board, Cut, Emulator, Firmware, PowerOff, address, factory, image, range, settings};
 use tuffet_integration::site::Fault;
 use tuffet_integration::vendor::Vendor;
+use tuffet_no_std_client::flash::Xip;
+use tuffet_patch::Profile;
 
-const NOW: u64 = 1_800_000_000;
+/// The board whose images run where they lie.
+type Scene = boards::Scene<Xip>;
+
 /// Lines that the board may say until the power goes as ordered.
 const LINES_MAX: usize = 200;
-
-/// A product at release 1.0.0, its server, and a board that runs it.
-struct Scene {
-    product: Product,
-    server: Server,
-    board: Board,
-}
-
-impl Scene {
-    fn on(emulator: Emulator) -> Self {
-        let product = Product::new(NOW);
-        let server = Server::start(product.repository.site.clone()).unwrap();
-        let board = product.board(emulator, &server);
-        Self { product, server, board }
-    }
-
-    /// Publishes the next release, with a delta from the newest. Answers the newest's image.
-    fn release(&mut self, version: &str, slot: Slot, behaviour: Behaviour) {
-        let before = self.product.image().to_vec();
-        self.product.release(version, slot, behaviour, &before);
-        self.server.serve(self.product.repository.site.clone());
-    }
-}
 
 #[test]
 #[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
@@ -99,6 +81,64 @@ fn image_that_loses_its_network_is_reverted() {
     }
     scene.board.expect("boot slot=A why=reverted");
     scene.board.wait_for("update outcome=refused name=FailedBefore");
+}
+
+/// What is signed and begins with no vectors is not jumped into: its boots are counted, and it is reverted.
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn image_without_vectors_is_reverted() {
+    let mut scene = Scene::on(Emulator::An385);
+    let before = scene.product.image().to_vec();
+    // A stack outside of RAM, and one inside with an entry that lies nowhere.
+    for (version, vectors) in [
+        ("2.0.0", [0xFFFF_FFFF_u32, 0xFFFF_FFFF]),
+        ("3.0.0", [0x2000_8000, 0x2000_0001]),
+    ] {
+        let mut image = image::image(Firmware::built(), Slot::B, version, Behaviour::Good);
+        for (place, word) in image.chunks_mut(4).zip(vectors) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        let repository = &mut scene.product.repository;
+        repository.stage(version);
+        repository.release.carry(image);
+        repository.release.link_for(address(Slot::B));
+        repository.release.add_patch(Some(&before), Profile::Small);
+        repository.publish();
+        scene.server.serve(repository.site.clone());
+        scene.board.power_on(None);
+        for attempts_left in [1, 0] {
+            scene
+                .board
+                .wait_for(&format!("boot slot=B why=trial attempts_left={attempts_left}"));
+            scene.board.expect("recovery why=vectors");
+        }
+        scene.board.expect("boot slot=A why=reverted");
+        scene.board.wait_for("update outcome=refused name=FailedBefore");
+        scene.board.power_off();
+    }
+}
+
+/// A server that never keeps silent for long does not hold the board for ever: it ends the connection, and asks for the rest.
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn server_that_only_drips_is_left() {
+    let mut scene = Scene::on(Emulator::An385);
+    let mut site = scene.product.repository.site.clone();
+    let drip = Fault::SlowDrip {
+        bytes: 1,
+        pause_ms: 1_000,
+    };
+    site.fault_once("metadata/timestamp.json", drip);
+    scene.server.serve(site);
+    scene.board.power_on(None);
+    scene.board.expect("boot slot=A why=confirmed");
+    let began = Instant::now();
+    scene.board.wait_for("update outcome=up-to-date");
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(60), "{took:?}");
+    let asked = scene.server.requests();
+    let timestamps = asked.iter().filter(|request| request.path.ends_with("timestamp.json"));
+    assert!(timestamps.count() > 1);
 }
 
 /// A server that is away for a while is no failure of the image on trial.

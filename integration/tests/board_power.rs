@@ -11,7 +11,7 @@ use tuffet_board_layout::control::{ERASE, SelfTest, Tear, WRITE};
 use tuffet_board_layout::flash::MAP;
 use tuffet_board_layout::image::Behaviour;
 use tuffet_boot::{Slot, State, Why};
-use tuffet_integration::board::factory::{identity, storage};
+use tuffet_integration::board::factory::storage;
 use tuffet_integration::board::{Board, BoardNor, Cut, Emulator, Line, Operation, Product, range, settings};
 use tuffet_integration::device::small::Network;
 use tuffet_integration::life::Moment;
@@ -241,7 +241,7 @@ fn operations_of_the_board_are_those_of_the_model() {
 /// The same life on the host.
 fn model(scene: &Scene) -> Vec<Operation> {
     let settings = settings(scene.server.address());
-    let identity = identity::<Xip>(&settings);
+    let identity = settings.device::<Xip>();
     let mut nor = BoardNor::with_contents(scene.factory.clone());
     nor.record();
     let flash = RefCell::new(nor);

@@ -1,39 +1,21 @@
 //! The emulated board with slots that its bootloader exchanges: every image is linked for one address.
 
+mod boards;
+
 use std::time::{Duration, Instant};
 use tuffet_board_layout::control::Tear;
 use tuffet_board_layout::flash::SWAP_MAP;
 use tuffet_board_layout::image::Behaviour;
 use tuffet_boot::Slot;
-use tuffet_integration::board::{Board, Cut, Emulator, PowerOff, Product, erases_max, range};
-use tuffet_integration::server::Server;
+use tuffet_integration::board::{Cut, Emulator, PowerOff, erases_max, range};
 use tuffet_no_std_client::flash::Swap;
 
-const NOW: u64 = 1_800_000_000;
+/// The board whose images are exchanged.
+type Scene = boards::Scene<Swap>;
+
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A product at release 1.0.0, its server, and a board that runs it.
-struct Scene {
-    product: Product<Swap>,
-    server: Server,
-    board: Board,
-}
-
 impl Scene {
-    fn begin() -> Self {
-        let product = Product::<Swap>::of(NOW);
-        let server = Server::start(product.repository.site.clone()).unwrap();
-        let board = product.board(Emulator::An385, &server);
-        Self { product, server, board }
-    }
-
-    /// Publishes the next release, with a delta from the newest.
-    fn release(&mut self, version: &str, slot: Slot, behaviour: Behaviour) {
-        let before = self.product.image().to_vec();
-        self.product.release(version, slot, behaviour, &before);
-        self.server.serve(self.product.repository.site.clone());
-    }
-
     /// Installs release 2.0.0, and stops before the exchange.
     fn install(&mut self, behaviour: Behaviour) {
         self.release("2.0.0", Slot::B, behaviour);
@@ -61,7 +43,7 @@ impl Scene {
 #[test]
 #[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
 fn exchanged_board_updates_by_delta_and_exchanges_back_what_hangs() {
-    let mut scene = Scene::begin();
+    let mut scene = Scene::on(Emulator::An385);
     scene.board.power_on(None);
     scene.board.wait_for("boot slot=A why=confirmed");
     scene.board.wait_for("app version=1.0.0 slot=any");
@@ -99,7 +81,7 @@ fn exchanged_board_updates_by_delta_and_exchanges_back_what_hangs() {
 #[test]
 #[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
 fn exchange_that_was_cut_comes_to_its_end() {
-    let mut scene = Scene::begin();
+    let mut scene = Scene::on(Emulator::An385);
     scene.install(Behaviour::Good);
     let flash = scene.board.memory().flash().unwrap();
     cut_and_go_on(&mut scene, &flash, |scene| {
@@ -113,7 +95,7 @@ fn exchange_that_was_cut_comes_to_its_end() {
 #[test]
 #[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
 fn exchange_back_that_was_cut_comes_to_its_end() {
-    let mut scene = Scene::begin();
+    let mut scene = Scene::on(Emulator::An385);
     let confirmed = scene.running();
     scene.install(Behaviour::Hangs);
     for attempts_left in [1, 0] {

@@ -4,8 +4,6 @@ mod small;
 
 use embedded_io::ErrorType;
 use small::*;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use tuffet_integration::device::small::identity;
 use tuffet_integration::flash_device::http::{Place, Socket, SocketError};
 use tuffet_integration::server::Server;
@@ -16,34 +14,18 @@ use tuffet_no_std_client::{Outcome, Stop};
 
 const TIMESTAMP: &str = "metadata/timestamp.json";
 
-/// The same socket, awaited: nothing is there at the first asking.
-struct Slow(Socket);
-
-/// Ready at the second poll.
-async fn later() {
-    let mut is_asked = false;
-    std::future::poll_fn(|context| {
-        if std::mem::replace(&mut is_asked, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-impl ErrorType for Slow {
+impl ErrorType for Slow<Socket> {
     type Error = SocketError;
 }
 
-impl embedded_io_async::Read for Slow {
+impl embedded_io_async::Read for Slow<Socket> {
     async fn read(&mut self, space: &mut [u8]) -> Result<usize, SocketError> {
         later().await;
         embedded_io::Read::read(&mut self.0, space)
     }
 }
 
-impl embedded_io_async::Write for Slow {
+impl embedded_io_async::Write for Slow<Socket> {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, SocketError> {
         later().await;
         embedded_io::Write::write(&mut self.0, bytes)
@@ -54,7 +36,7 @@ impl embedded_io_async::Write for Slow {
     }
 }
 
-impl AsyncConnect for Slow {
+impl AsyncConnect for Slow<Socket> {
     async fn connect(&mut self) -> Result<(), SocketError> {
         later().await;
         self.0.connect()
@@ -62,16 +44,6 @@ impl AsyncConnect for Slow {
 
     fn close(&mut self) {
         self.0.close();
-    }
-}
-
-/// Runs a future to its end.
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(result) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return result;
-        }
     }
 }
 

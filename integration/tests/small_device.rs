@@ -4,8 +4,6 @@ mod small;
 
 use small::*;
 use std::cell::RefCell;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use tuffet_boot::{Slot, State, Why};
 use tuffet_integration::device::small::{MAP, capacity, identity};
 use tuffet_integration::nor::SmallNor;
@@ -19,23 +17,7 @@ use tuffet_no_std_client::release::WaitReason;
 use tuffet_no_std_client::transport::{Ask, AsyncTransport, Opened, Transport};
 use tuffet_no_std_client::{Client, Device, Failure, Outcome, Settings, Stop, Way};
 
-/// The same, awaited: nothing is there at the first asking.
-struct Slow<'s>(Lines<'s>);
-
-/// Ready at the second poll.
-async fn later() {
-    let mut is_asked = false;
-    std::future::poll_fn(|context| {
-        if std::mem::replace(&mut is_asked, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-impl AsyncTransport for Slow<'_> {
+impl AsyncTransport for Slow<Lines<'_>> {
     type Error = ();
 
     async fn open(&mut self, ask: &Ask<'_>) -> Result<Opened, ()> {
@@ -46,16 +28,6 @@ impl AsyncTransport for Slow<'_> {
     async fn read(&mut self, space: &mut [u8]) -> Result<usize, ()> {
         later().await;
         Ok(self.0.bring(space))
-    }
-}
-
-/// Runs a future to its end.
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(result) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return result;
-        }
     }
 }
 

@@ -5,14 +5,13 @@ use crate::nor::Nor;
 use std::cell::RefCell;
 use std::ops::Range;
 use tuffet_board_layout::Settings;
-use tuffet_board_layout::flash::{CAPACITY, ERASE_BYTES, MAP, Mapped, SETTINGS, SLOT_BYTES, WRITE_BYTES};
+use tuffet_board_layout::flash::{CAPACITY, ERASE_BYTES, MAP, Mapped, SETTINGS, WRITE_BYTES};
 use tuffet_no_std_client::flash::{Span, Storage, Xip};
 use tuffet_no_std_client::patch::SmallState;
-use tuffet_no_std_client::release::{Profile, Seed};
 use tuffet_no_std_client::transport::Transport;
-use tuffet_no_std_client::tuf::{Limits, SmallEd25519};
+use tuffet_no_std_client::tuf::SmallEd25519;
 use tuffet_no_std_client::wire::UnixSeconds;
-use tuffet_no_std_client::{self as client, Client, Device, Intake};
+use tuffet_no_std_client::{self as client, Client};
 
 /// The flash of the board, as the host has it.
 pub type BoardNor = Nor<WRITE_BYTES, ERASE_BYTES>;
@@ -21,23 +20,6 @@ pub type BoardNor = Nor<WRITE_BYTES, ERASE_BYTES>;
 #[must_use]
 pub const fn range(span: Span) -> Range<usize> {
     span.start as usize..(span.start + span.bytes) as usize
-}
-
-/// Who a device with these settings and slots of this strategy is.
-#[must_use]
-pub fn identity<S: Mapped>(settings: &Settings) -> Device {
-    Device {
-        product: settings.product,
-        hardware: settings.hardware,
-        channel: settings.channel,
-        component: settings.component,
-        slot_bytes: SLOT_BYTES,
-        seed: Seed::new(settings.seed),
-        limits: Limits::DEFAULT,
-        slot_addresses: Some(S::MAP.slots.addresses()),
-        intake: Intake::Streamed(Profile::Small),
-        data_budget_bytes: settings.data_budget_bytes,
-    }
 }
 
 /// The flash with its map, on the host.
@@ -69,7 +51,7 @@ pub fn provision_with<S: Mapped>(
     now: u64,
 ) -> Vec<u8> {
     let flash = RefCell::new(BoardNor::new(CAPACITY as usize));
-    let identity = identity::<S>(settings);
+    let identity = settings.device::<S>();
     let now = UnixSeconds::new(now);
     let mut client: Client<'_, _, _, SmallState, SmallEd25519> =
         Client::new(&identity, Storage::new(&flash, S::MAP), client::Settings::DEFAULT, now)

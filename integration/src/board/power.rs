@@ -14,6 +14,9 @@ use tuffet_board_layout::memory::RESIDENT_ADDRESS;
 /// one or two, on a machine that has nothing else to do.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long what a dead board said may take to come: it was said already.
+const REST_PATIENCE: Duration = Duration::from_secs(5);
+
 /// How long it may say other things than what is waited for.
 const LONG_PATIENCE: Duration = Duration::from_secs(180);
 
@@ -133,14 +136,28 @@ impl Board {
     }
 
     /// Cuts the power, at once and wherever the firmware is. Does nothing to a board that is off.
+    ///
+    /// # Panics
+    ///
+    /// When the firmware panicked or broke a rule behind the last line that was read; with all that was said.
     pub fn power_off(&mut self) {
         if let Some(mut running) = self.running.take() {
             // It may have ended by itself; then there is nothing to end.
             let _ = running.child.kill();
             let _ = running.child.wait();
+            let read = self.said.len();
+            // The line ends with the emulator.
             self.said
-                .extend(std::iter::from_fn(|| running.serial.text_within(Duration::ZERO).ok()));
+                .extend(std::iter::from_fn(|| running.serial.text_within(REST_PATIENCE).ok()));
+            let mut rest = self.said.iter().skip(read).filter_map(|text| Line::parse(text));
+            let has_bug = rest.any(|line| is_bug(&line));
             self.said.push("(power off)".to_owned());
+            // A test that fails already says why itself.
+            assert!(
+                !has_bug || std::thread::panicking(),
+                "the firmware has a bug:\n{}",
+                self.said()
+            );
         }
     }
 
@@ -180,9 +197,7 @@ impl Board {
                 Ok(text) => {
                     self.said.push(text.clone());
                     let Some(line) = Line::parse(&text) else { continue };
-                    let is_bug =
-                        ["panic", "fault"].contains(&line.event.as_str()) || !line.field("violation").is_empty();
-                    assert!(!is_bug, "the firmware has a bug:\n{}", self.said());
+                    assert!(!is_bug(&line), "the firmware has a bug:\n{}", self.said());
                     if line.event == "cut" {
                         last = Some(line);
                         continue;
@@ -267,6 +282,11 @@ impl Board {
     }
 }
 
+/// Whether the firmware says here that it panicked, or broke a rule.
+fn is_bug(line: &Line) -> bool {
+    ["panic", "fault"].contains(&line.event.as_str()) || !line.field("violation").is_empty()
+}
+
 /// The emulator of a board with this memory, its serial port on standard input and output. Which programs it loads, and
 /// whether it has a monitor, is its owner's to say.
 #[must_use]
@@ -310,6 +330,54 @@ impl Drop for Board {
 mod tests {
     use super::*;
     use std::os::unix::process::ExitStatusExt as _;
+
+    /// A board whose firmware is a line of the shell.
+    fn shell(line: &str) -> Board {
+        let folder = scratch_folder();
+        let memory = Memory::create(&folder.path().join("memory"), &[]).unwrap();
+        let mut command = Command::new("sh");
+        let command = command.args(["-c", line]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let serial = Serial::over(child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Board {
+            folder,
+            memory,
+            emulator: Emulator::An385,
+            programs: Vec::new(),
+            running: Some(Running { child, serial }),
+            said: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn panic_behind_the_last_line_that_is_waited_for_is_found() {
+        for (behind, is_found) in [
+            ("panic", true),
+            ("fault", true),
+            ("flash violation=running offset=1", true),
+            ("confirmed", false),
+            // Cut off by the power.
+            ("pani", false),
+        ] {
+            // Much, so that it does not come at once.
+            let noise = "x".repeat(100);
+            let line =
+                format!("echo tuffet app; for i in 1 2 3 4 5 6 7 8 9; do echo {noise}; done; echo tuffet {behind}");
+            for drops in [true, false] {
+                let mut board = shell(&format!("{line}; exec sleep 60"));
+                board.wait_for("app");
+                std::thread::sleep(Duration::from_millis(300));
+                let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    if drops {
+                        drop(board);
+                    } else {
+                        board.power_off();
+                    }
+                }));
+                assert_eq!(ended.is_err(), is_found, "{behind}, {drops}");
+            }
+        }
+    }
 
     #[test]
     fn program_ends_with_what_started_it() {

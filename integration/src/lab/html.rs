@@ -1,6 +1,7 @@
 //! A report as one page: everything is in it, and nothing is loaded from elsewhere.
 
 use super::bench::Speaker;
+use super::markup::escaped;
 use super::report::{Counts, Report, Tried, Verdict};
 use std::fmt::Write as _;
 
@@ -147,32 +148,4 @@ fn case(page: &mut String, tried: &Tried) {
         );
     }
     page.push_str("</pre>\n</details>\n");
-}
-
-/// Text as HTML holds it. Control characters, of which a serial line brings any, are shown as what they are not.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            '\n' | '\t' => escaped.push(letter),
-            letter if letter.is_control() => escaped.push('\u{FFFD}'),
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn log_lines_are_text_and_no_markup() {
-        assert_eq!(escaped("<script>\u{7}&'\""), "&lt;script&gt;\u{FFFD}&amp;&#39;&quot;");
-    }
 }

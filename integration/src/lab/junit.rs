@@ -1,5 +1,6 @@
 //! A report as JUnit XML, for machines that show tests.
 
+use super::markup::escaped;
 use super::report::{Report, Tried, Verdict};
 use std::fmt::Write as _;
 
@@ -82,42 +83,4 @@ fn test_case(text: &mut String, name: &str, case: &Tried) {
     }
     let _ = writeln!(text, "      <system-out>{}</system-out>", escaped(&log.join("\n")));
     text.push_str("    </testcase>\n");
-}
-
-/// Text as XML holds it: a serial line may bring any character, and XML does not allow all of them, not even escaped.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&apos;"),
-            '\n' | '\t' => escaped.push(letter),
-            '\u{FFFE}' | '\u{FFFF}' => escaped.push('\u{FFFD}'),
-            letter if letter.is_control() => escaped.push('\u{FFFD}'),
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_that_xml_forbids_is_left() {
-        let cases = [
-            ("a<b>&\"'", "a&lt;b&gt;&amp;&quot;&apos;"),
-            ("]]>", "]]&gt;"),
-            ("\u{1b}[31m\0", "\u{FFFD}[31m\u{FFFD}"),
-            ("line\n\ttab", "line\n\ttab"),
-            ("ü\u{FFFE}", "ü\u{FFFD}"),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(escaped(text), expected);
-        }
-    }
 }

@@ -20,6 +20,7 @@ pub mod flash_map;
 pub mod html;
 pub mod junit;
 pub mod lock;
+mod markup;
 pub mod pattern;
 pub mod releases;
 pub mod report;

@@ -75,7 +75,7 @@ fn junit_is_well_formed_and_counts() {
         "{document}"
     );
     assert!(
-        document.contains("<error message=\"it&apos;s over\" type=\"trouble\">it&apos;s over</error>"),
+        document.contains("<error message=\"it&#39;s over\" type=\"trouble\">it&#39;s over</error>"),
         "{document}"
     );
     let quiet = junit::document(&Report {

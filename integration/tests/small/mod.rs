@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::cell::RefCell;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use tuffet_boot::{Slot, Why};
 use tuffet_integration::device::small::{MAP, capacity};
 use tuffet_integration::nor::SmallNor;
@@ -94,6 +96,32 @@ impl Transport for Lines<'_> {
 
     fn read(&mut self, space: &mut [u8]) -> Result<usize, ()> {
         Ok(self.bring(space))
+    }
+}
+
+/// What waits, awaited: nothing is there at the first asking.
+pub struct Slow<T>(pub T);
+
+/// Ready at the second poll.
+pub async fn later() {
+    let mut is_asked = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut is_asked, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Runs a future to its end.
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(result) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return result;
+        }
     }
 }
 

@@ -1,35 +1,17 @@
 //! Who the device is: what the factory wrote into the settings page, and what the firmware knows of itself.
 
 use embedded_storage::nor_flash::ReadNorFlash as _;
-use tuffet_board_layout::flash::{Mapped, SETTINGS, SLOT_BYTES};
+use tuffet_board_layout::flash::SETTINGS;
 use tuffet_board_layout::{BadSettings, Settings};
 use tuffet_mps2::Nor;
 use tuffet_no_std_client::poll::Schedule;
-use tuffet_no_std_client::release::{Profile, Seed};
-use tuffet_no_std_client::tuf::Limits;
-use tuffet_no_std_client::{self as client, Device, DeviceClock, Intake};
+use tuffet_no_std_client::{self as client, DeviceClock};
 
 /// Reads the settings page.
 pub fn settings(flash: &mut Nor) -> Result<Settings, BadSettings> {
     let mut page = [0; Settings::BYTES];
     let Ok(()) = flash.read(SETTINGS.start, &mut page);
     Settings::decode(&page)
-}
-
-/// The device with these settings.
-pub fn device<S: Mapped>(settings: &Settings) -> Device {
-    Device {
-        product: settings.product,
-        hardware: settings.hardware,
-        channel: settings.channel,
-        component: settings.component,
-        slot_bytes: SLOT_BYTES,
-        seed: Seed::new(settings.seed),
-        limits: Limits::DEFAULT,
-        slot_addresses: Some(S::MAP.slots.addresses()),
-        intake: Intake::Streamed(Profile::Small),
-        data_budget_bytes: settings.data_budget_bytes,
-    }
 }
 
 /// How the device updates itself.

@@ -60,7 +60,7 @@ pub fn run<S: Mapped>() -> ! {
     };
     let mut buffer = [0; HTTP_BYTES];
     let mut web = Http::new(Stream::new(network, &settings), HOST, BASE, &mut buffer);
-    let device = identity::device::<S>(&settings);
+    let device = settings.device::<S>();
     let policy = match clock.seconds() {
         Some(_) => DeviceClock::Trusted,
         None => DeviceClock::Uptime,

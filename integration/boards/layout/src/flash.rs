@@ -1,6 +1,9 @@
 //! The map of the flash, for each of the two strategies.
 
-use crate::memory::{APPLICATION_BYTES_MAX, CONTROL_OFFSET, PSRAM_ADDRESS};
+use crate::memory::{
+    APPLICATION_BYTES_MAX, CONTROL_OFFSET, PSRAM_ADDRESS, RAM_ADDRESS, RAM_BYTES_MAX, RESIDENT_ADDRESS, VECTORS_ALIGN,
+    VECTORS_BYTES,
+};
 use tuffet_no_std_client::flash::{Map, Span, Strategy, Swap, Units, Xip};
 use tuffet_no_std_client::patch::SmallState;
 
@@ -46,6 +49,21 @@ pub const SWAP_MAP: Map<Swap> = Map {
         base: PSRAM_ADDRESS,
     },
 };
+
+/// Whether this processor can look for vectors there, and they lie in the flash.
+#[must_use]
+pub const fn may_hold_vectors(address: u32) -> bool {
+    let offset = address.wrapping_sub(PSRAM_ADDRESS);
+    address.is_multiple_of(VECTORS_ALIGN) && offset <= CAPACITY - VECTORS_BYTES as u32
+}
+
+/// Whether a program can begin with this stack and at this entry, which says by its lowest bit that it is one of this processor.
+#[must_use]
+pub const fn may_begin(stack: u32, entry: u32) -> bool {
+    let is_stack = stack.is_multiple_of(8) && stack.wrapping_sub(RAM_ADDRESS) <= RAM_BYTES_MAX;
+    let is_placed = entry.wrapping_sub(PSRAM_ADDRESS) < CAPACITY || entry.wrapping_sub(RESIDENT_ADDRESS) < SLOT_BYTES;
+    is_stack && is_placed && entry & 1 == 1
+}
 
 /// A strategy for which the board has a map.
 pub trait Mapped: Strategy + 'static {

@@ -16,6 +16,7 @@
 //! | --- | --- | --- |
 //! | `tuffet boot slot=A why=confirmed` | bootloader | this slot is started: `confirmed`, `fell-back`, `reverted`, or `trial`, then with `attempts_left=2` |
 //! | `tuffet recovery why=mismatch slot=A` | bootloader | nothing may run: `below-counter`, `damaged`, `mismatch`, `unprovisioned`, or `flash`. A minute without a byte on the line, and it resets and looks again |
+//! | `tuffet recovery why=vectors` | bootloader | what is to be started does not begin as a program of this board; the watchdog resets it, and the boot counts |
 //! | `tuffet recovered` | bootloader | the pinned image stands in its slot again; a reset follows. In between the line carries frames of the recovery |
 //! | `tuffet app version=1.0.0 slot=A` | application | it started; the version is the one in its image block, and the slot is where it is linked, `any` if both are at its place, or `none` |
 //! | `tuffet settings fault=NAME` | application | the settings page cannot be used; nothing is polled |

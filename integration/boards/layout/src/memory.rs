@@ -20,6 +20,9 @@ pub const RESIDENT_ADDRESS: u32 = 0x0010_0000;
 /// Bytes of the table of vectors, at the beginning of every program.
 pub const VECTORS_BYTES: usize = 64;
 
+/// A processor looks for such a table at multiples of this.
+pub const VECTORS_ALIGN: u32 = 128;
+
 /// Where RAM begins.
 pub const RAM_ADDRESS: u32 = 0x2000_0000;
 /// RAM that a program may take, stack and statics, in bytes.

@@ -12,8 +12,11 @@
 //! 164   SHA-256 of all that (32)
 //! ```
 
+use crate::flash::{Mapped, SLOT_BYTES};
 use sha2::{Digest as _, Sha256};
-use tuffet_no_std_client::release::Id;
+use tuffet_no_std_client::release::{Id, Profile, Seed};
+use tuffet_no_std_client::tuf::Limits;
+use tuffet_no_std_client::{Device, Intake};
 
 const MAGIC: [u8; 8] = *b"tuffet-0";
 const ID_BYTES: usize = 25;
@@ -72,6 +75,23 @@ impl BadSettings {
 }
 
 impl Settings {
+    /// The device that a board with these settings and slots of this strategy is.
+    #[must_use]
+    pub fn device<S: Mapped>(&self) -> Device {
+        Device {
+            product: self.product,
+            hardware: self.hardware,
+            channel: self.channel,
+            component: self.component,
+            slot_bytes: SLOT_BYTES,
+            seed: Seed::new(self.seed),
+            limits: Limits::DEFAULT,
+            slot_addresses: Some(S::MAP.slots.addresses()),
+            intake: Intake::Streamed(Profile::Small),
+            data_budget_bytes: self.data_budget_bytes,
+        }
+    }
+
     /// Bytes of a page that are used.
     pub const BYTES: usize = SEALED_BYTES + 32;
 

@@ -3,6 +3,7 @@
 use crate::serial::{self, Line};
 use crate::stack::Callers;
 use core::arch::{asm, global_asm};
+use tuffet_board_layout::flash::{may_begin, may_hold_vectors};
 use tuffet_emulated::host;
 
 use crate::register::Register;
@@ -102,15 +103,21 @@ const VECTOR_TABLE: Register = unsafe { Register::at(0xE000_ED08) };
 const RESET_CONTROL: Register = unsafe { Register::at(0xE000_ED0C) };
 const RESET_WITH_KEY: u32 = 0x05FA_0004;
 
-/// Leaves this program for the one that stands at `address`.
+/// Leaves this program for the one that stands at `address`. Where none can begin it says so, and waits for the watchdog.
 pub fn leave(address: u32) -> ! {
-    VECTOR_TABLE.write(address);
-    // SAFETY: two words of memory, which the boot record's digest covers.
-    let [stack, entry] = [0, 4].map(|offset| unsafe { Register::at(address as usize + offset) }.read());
-    // SAFETY: nothing of this program is used any more; the other one sets its own memory up.
-    unsafe {
-        asm!("dsb", "isb", "msr msp, {stack}", "bx {entry}", stack = in(reg) stack, entry = in(reg) entry, options(noreturn))
+    if may_hold_vectors(address) {
+        // SAFETY: two words of the flash, which the boot record's digest covers.
+        let [stack, entry] = [0, 4].map(|offset| unsafe { Register::at(address as usize + offset) }.read());
+        if may_begin(stack, entry) {
+            VECTOR_TABLE.write(address);
+            // SAFETY: nothing of this program is used any more; the other one sets its own memory up.
+            unsafe {
+                asm!("dsb", "isb", "msr msp, {stack}", "bx {entry}", stack = in(reg) stack, entry = in(reg) entry, options(noreturn))
+            }
+        }
     }
+    Line::of("recovery").with("why", "vectors");
+    wait_for_reset()
 }
 
 /// Resets the board.
