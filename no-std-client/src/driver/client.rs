@@ -148,7 +148,10 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
 
     /// What runs on the device now.
     pub fn running(&self) -> Result<Running, Stop<F::Error>> {
-        Ok(Running::of(&self.storage.boot_records()?)?)
+        match self.storage.boot_records() {
+            Ok(ref records) => Ok(Running::of(records)?),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// When the next [`turn`](Self::turn) is due.
@@ -201,8 +204,10 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
 
     /// Begins the trial of an image that was proven.
     fn try_out(&self, image: VerifiedImage, installation: &Installation<'_>) -> Result<Outcome, Stop<F::Error>> {
-        let mut records = self.storage.boot_records()?;
-        records.begin_trial(image, self.settings.trial_attempts)?;
+        match self.storage.boot_records() {
+            Ok(ref mut records) => records.begin_trial(image, self.settings.trial_attempts)?,
+            Err(error) => return Err(error.into()),
+        }
         Ok(Outcome::Installed {
             version: installation.version(),
             way: installation.way(),

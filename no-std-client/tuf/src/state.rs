@@ -169,11 +169,11 @@ impl<R: Reading> TrustedState<R> {
         let mut newer = Some(facts);
         for place in self.delegated.as_mut() {
             is_changed |= *place != newer;
-            let older = core::mem::replace(place, newer);
-            if older.is_none_or(|older| older.role == facts.role) {
+            core::mem::swap(place, &mut newer);
+            // What stood here before goes to the next place.
+            if newer.as_ref().is_none_or(|older| older.role == facts.role) {
                 break;
             }
-            newer = older;
         }
         is_changed
     }
