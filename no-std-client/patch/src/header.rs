@@ -56,7 +56,7 @@ impl Image {
         digest: [0; 32],
     };
 
-    const fn check(self) -> Result<Self, Refusal> {
+    const fn check(&self) -> Result<(), Refusal> {
         let mut zero = true;
         let mut rest: &[u8] = &self.digest;
         while let Some((byte, others)) = rest.split_first() {
@@ -64,7 +64,7 @@ impl Image {
             rest = others;
         }
         if zero == (self.length == 0) {
-            Ok(self)
+            Ok(())
         } else {
             Err(Refusal::ImageWithoutMeaning)
         }
@@ -155,8 +155,10 @@ impl Header {
             return Err(Refusal::UnknownFlags { flags });
         }
         let profile = Profile::from_code(profile).ok_or(Refusal::UnknownProfile { profile })?;
-        let source = fields.image().ok_or(short)?.check()?;
-        let result = fields.image().ok_or(short)?.check()?;
+        let source = fields.image().ok_or(short)?;
+        source.check()?;
+        let result = fields.image().ok_or(short)?;
+        result.check()?;
         let [block_log2, unit_log2, count] = fields.take().ok_or(short)?;
         let block_bytes = 1_u32.checked_shl(u32::from(block_log2)).unwrap_or(0);
         if !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&block_bytes) {

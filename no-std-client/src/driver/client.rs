@@ -148,7 +148,10 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
 
     /// What runs on the device now.
     pub fn running(&self) -> Result<Running, Stop<F::Error>> {
-        Ok(Running::of(&self.storage.boot_records()?)?)
+        match self.storage.boot_records() {
+            Ok(ref records) => Ok(Running::of(records)?),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// When the next [`turn`](Self::turn) is due.
@@ -159,9 +162,11 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
 
     #[inline(never)]
     fn begin(&self, running: Running, now: UnixSeconds) -> Result<Begun<'c, F, A>, Stop<F::Error>> {
-        let (pages, state) = self.storage.state()?;
         let clock = self.settings.clock.policy(now);
-        Ok((pages, Update::begin(self.device, running, state, clock)))
+        match self.storage.state() {
+            Ok((pages, state)) => Ok((pages, Update::begin(self.device, running, state, clock))),
+            Err(error) => Err(error.into()),
+        }
     }
 
     #[inline(never)]
@@ -177,8 +182,10 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     /// The pages alone: what stands in them is in the installation already.
     #[inline(never)]
     fn pages(&self) -> Result<StatePages<'c, F>, Stop<F::Error>> {
-        let (pages, _) = self.storage.state()?;
-        Ok(pages)
+        match self.storage.state() {
+            Ok((pages, _)) => Ok(pages),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Reads the decision off the first half.
@@ -201,8 +208,10 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
 
     /// Begins the trial of an image that was proven.
     fn try_out(&self, image: VerifiedImage, installation: &Installation<'_>) -> Result<Outcome, Stop<F::Error>> {
-        let mut records = self.storage.boot_records()?;
-        records.begin_trial(image, self.settings.trial_attempts)?;
+        match self.storage.boot_records() {
+            Ok(ref mut records) => records.begin_trial(image, self.settings.trial_attempts)?,
+            Err(error) => return Err(error.into()),
+        }
         Ok(Outcome::Installed {
             version: installation.version(),
             way: installation.way(),
@@ -211,8 +220,10 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     }
 
     fn due(&self, now: UnixSeconds) -> Result<Due, Stop<F::Error>> {
-        let (_, state) = self.storage.state()?;
-        let expires = state.trusted.timestamp.map(|timestamp| timestamp.file.expires);
+        let expires = match self.storage.state() {
+            Ok((_, ref state)) => state.trusted.timestamp.as_ref().map(|timestamp| timestamp.file.expires),
+            Err(error) => return Err(error.into()),
+        };
         Ok(match (self.poll.task(now, expires), self.etag) {
             (Task::Peek, Some(etag)) => Due::Peek(etag),
             (Task::Peek, None) | (Task::Cycle, _) => Due::Cycle,
@@ -471,8 +482,10 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         installation: &mut Installation<'c>,
     ) -> Result<Outcome, Stop<F::Error>> {
         let pages = self.pages()?;
-        let image = self.prove(transport, pages, installation)?;
-        self.try_out(image, installation)
+        match self.prove(transport, pages, installation) {
+            Ok(image) => self.try_out(image, installation),
+            Err(stop) => Err(stop),
+        }
     }
 
     #[inline(never)]

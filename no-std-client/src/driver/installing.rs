@@ -11,7 +11,7 @@ use crate::transport::{Ask, Opened, Path};
 use crate::update::{Installation, Request};
 use core::fmt::Write as _;
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
-use tuffet_boot::{BootRecords, Slot, State, VerifiedImage};
+use tuffet_boot::{Slot, State, VerifiedImage};
 use tuffet_patch::{BlockRange, Decoder, Progress, Refusal};
 use tuffet_release::FileRef;
 use tuffet_wire::hex::Hex;
@@ -107,7 +107,10 @@ impl<'f, 'd, 'w, F: NorFlash, S: Strategy, D: Decoder> Installing<'f, 'd, 'w, F,
                 read?;
             }
             Request::MarkEmpty(slot) => {
-                BootRecords::mark_empty(&mut self.storage.boot_records()?, slot)?;
+                match self.storage.boot_records() {
+                    Ok(ref mut records) => records.mark_empty(slot)?,
+                    Err(error) => return Err(error.into()),
+                }
                 self.installation.done()?;
             }
             Request::Decode(_) => {

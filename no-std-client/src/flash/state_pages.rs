@@ -62,14 +62,18 @@ impl<E> From<RegionError<E>> for StateError<E> {
 
 type Record = [u8; USED_BYTES];
 
+/// An erased place.
+const BLANK: Record = [0xFF; USED_BYTES];
+
 impl<'f, F: NorFlash> StatePages<'f, F> {
     /// The state at rest, and the pages to write the next one into.
     #[inline(never)]
     pub fn open(region: Region<'f, F>) -> Result<(Self, DeviceState), StateError<F::Error>> {
         let mut pages = Self::blank(region);
         let mut state = None;
+        let mut record = BLANK;
         for place in 0..pages.places() {
-            let record = pages.read(place)?;
+            pages.read(place, &mut record)?;
             let Some((sequence, encoded)) = taken_apart(&record) else {
                 continue;
             };
@@ -96,7 +100,8 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
     #[inline(never)]
     pub fn save(&mut self, state: &DeviceState) -> Result<(), StateError<F::Error>> {
         if let Some((place, _)) = self.newest {
-            let record = self.read(place)?;
+            let mut record = BLANK;
+            self.read(place, &mut record)?;
             if taken_apart(&record).is_some_and(|(_, stored)| stored == state.encode()) {
                 return Ok(());
             }
@@ -119,7 +124,9 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
         let place = self.next_place()?;
         let record = put_together(sequence, state);
         self.region.write(offset(place), &record)?;
-        if self.read(place)? != record {
+        let mut kept = BLANK;
+        self.read(place, &mut kept)?;
+        if kept != record {
             return Err(StateError::NotKept);
         }
         self.newest = Some((place, sequence));
@@ -134,8 +141,10 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
             None => 0,
             Some((place, _)) => {
                 let page_end = if place < per_page { per_page } else { self.places() };
+                let mut record = BLANK;
                 for behind in place.saturating_add(1)..page_end {
-                    if self.read(behind)?.iter().all(|byte| *byte == 0xFF) {
+                    self.read(behind, &mut record)?;
+                    if record.iter().all(|byte| *byte == 0xFF) {
                         return Ok(behind);
                     }
                 }
@@ -153,10 +162,8 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
         bytes.wrapping_div(2).wrapping_div(RECORD_BYTES).saturating_mul(2)
     }
 
-    fn read(&mut self, place: u32) -> Result<Record, RegionError<F::Error>> {
-        let mut record = [0; USED_BYTES];
-        self.region.read(offset(place), &mut record)?;
-        Ok(record)
+    fn read(&mut self, place: u32, record: &mut Record) -> Result<(), RegionError<F::Error>> {
+        self.region.read(offset(place), record)
     }
 }
 
@@ -166,7 +173,7 @@ const fn offset(place: u32) -> u32 {
 }
 
 fn put_together(sequence: u32, state: &DeviceState) -> Record {
-    let mut record = [0xFF; USED_BYTES];
+    let mut record = BLANK;
     let mut out = Writer::new(&mut record);
     out.put(&sequence.to_le_bytes());
     out.put(&(!sequence).to_le_bytes());

@@ -1,7 +1,11 @@
 //! Names as values of bounded size: roles, targets, versions, and the files that hold them.
 
 use arrayvec::ArrayString;
-use core::{fmt, num::NonZeroU64};
+use core::{
+    fmt::{self, Write as _},
+    num::NonZeroU64,
+};
+use tuffet_wire::hex;
 
 /// Longest name of a delegated role, in bytes.
 pub const ROLE_NAME_BYTES_MAX: usize = 64;
@@ -171,9 +175,12 @@ impl fmt::Display for FileName {
         }
         for byte in self.role.as_str().bytes() {
             if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'~') {
-                write!(f, "{}", char::from(byte))?;
+                f.write_char(char::from(byte))?;
             } else {
-                write!(f, "%{byte:02X}")?;
+                f.write_char('%')?;
+                for digit in hex::digits(byte) {
+                    f.write_char(digit.to_ascii_uppercase())?;
+                }
             }
         }
         f.write_str(".json")

@@ -164,16 +164,16 @@ impl<R: Reading> TrustedState<R> {
 
     /// Remembers a delegated role, newest first; the one not visited for longest makes room. Says whether that changed
     /// anything.
-    pub(crate) fn remember(&mut self, facts: DelegatedFacts) -> bool {
+    pub(crate) fn remember(&mut self, facts: &DelegatedFacts) -> bool {
         let mut is_changed = false;
-        let mut newer = Some(facts);
+        let mut newer = Some(*facts);
         for place in self.delegated.as_mut() {
             is_changed |= *place != newer;
-            let older = core::mem::replace(place, newer);
-            if older.is_none_or(|older| older.role == facts.role) {
+            core::mem::swap(place, &mut newer);
+            // What stood here before goes to the next place.
+            if newer.as_ref().is_none_or(|older| older.role == facts.role) {
                 break;
             }
-            newer = older;
         }
         is_changed
     }
@@ -421,8 +421,8 @@ mod tests {
         });
         state.snapshot = Some(facts(3));
         state.targets = Some(facts(4));
-        state.remember(delegated("p", 5));
-        state.remember(delegated(&"x".repeat(ROLE_NAME_BYTES_MAX), 6));
+        state.remember(&delegated("p", 5));
+        state.remember(&delegated(&"x".repeat(ROLE_NAME_BYTES_MAX), 6));
         state
     }
 
@@ -435,7 +435,7 @@ mod tests {
         // The last byte of the layout is written: the drawn offsets and ENCODED_BYTES agree.
         let mut state = full();
         for name in ["a", "b", "c", "d"] {
-            state.remember(delegated(name, 0xee));
+            state.remember(&delegated(name, 0xee));
         }
         assert_eq!(state.encode()[TrustedState::ENCODED_BYTES - 1], 0xee);
         assert_eq!(state.encode()[TrustedState::ENCODED_BYTES - 141], 1);
@@ -467,7 +467,7 @@ mod tests {
     fn remembering_keeps_the_newest_and_never_a_role_twice() {
         let mut state = TrustedState::<Strict>::of_root(facts(1));
         for name in ["a", "b", "b", "c", "b"] {
-            state.remember(delegated(name, 7));
+            state.remember(&delegated(name, 7));
         }
         let names: std::vec::Vec<_> = state.delegated.iter().flatten().map(|facts| facts.role).collect();
         let expected = ["b", "c"].map(|name| DelegatedName::new(name).unwrap());

@@ -1,6 +1,6 @@
 //! Bytes as lowercase hexadecimal text, the only spelling that signed files use.
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 /// Decodes exactly `N` bytes from exactly `2 * N` lowercase digits.
 ///
@@ -22,11 +22,17 @@ pub struct Hex<'a>(pub &'a [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.0 {
-            write!(f, "{byte:02x}")?;
+        for digit in self.0.iter().flat_map(|byte| digits(*byte)) {
+            f.write_char(digit)?;
         }
         Ok(())
     }
+}
+
+/// The two lowercase digits of a byte.
+pub fn digits(byte: u8) -> [char; 2] {
+    // Invariant: half a byte is a digit to the base 16.
+    [byte >> 4, byte & 15].map(|half| char::from_digit(u32::from(half), 16).unwrap_or('0'))
 }
 
 /// The value of one lowercase digit.

@@ -121,23 +121,16 @@ enum Escape {
     Digits(u8, u8),
 }
 
-/// What a byte means for the canonical form.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-enum Canonical {
-    /// The byte itself.
-    Same,
-    /// Nothing yet: an escape has begun.
-    Held,
-    /// This instead of the held escape.
-    Raw(u8),
-    /// A backslash and the byte.
-    Escaped,
-}
-
-/// What a byte completes or begins.
+/// What a byte completes or begins, and what it means for the canonical form: itself, where nothing else is said.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 enum Event {
     None,
+    /// An escape has begun: nothing yet.
+    Held,
+    /// This instead of the held escape.
+    Raw(u8),
+    /// A backslash and the byte, instead of the held escape.
+    Escaped,
     Opened(Container),
     Closed,
     TextValue,
@@ -288,47 +281,29 @@ impl<const TEXT: usize> Scanner<TEXT> {
                 self.report(sink, Told::Value(value))?;
                 self.expect = Expect::CommaOrEnd;
             }
-            let (canonical, event) = self.step(byte)?;
-            match canonical {
-                Canonical::Same => {}
-                Canonical::Held => {
-                    sink.canonical(run(run_start, position));
-                    run_start = after;
-                }
-                Canonical::Raw(raw) => {
-                    sink.canonical(&[raw]);
-                    run_start = after;
-                }
-                Canonical::Escaped => {
-                    sink.canonical(&[b'\\', byte]);
-                    run_start = after;
-                }
+            let event = self.step(byte)?;
+            let escaped = [b'\\', byte];
+            let (canonical, start): (&[u8], usize) = match &event {
+                Event::None => (&[], run_start),
+                Event::Held => (run(run_start, position), after),
+                Event::Raw(raw) => (core::slice::from_ref(raw), after),
+                Event::Escaped => (&escaped, after),
+                Event::Opened(_) => (run(run_start, position), position),
+                Event::Closed | Event::TextValue | Event::LiteralValue(_) => (run(run_start, after), after),
+            };
+            if !canonical.is_empty() {
+                sink.canonical(canonical);
             }
+            run_start = start;
             match event {
-                Event::None => {}
-                Event::Opened(kind) => {
-                    sink.canonical(run(run_start, position));
-                    run_start = position;
-                    self.open(kind, sink)?;
-                }
-                Event::Closed => {
-                    sink.canonical(run(run_start, after));
-                    run_start = after;
-                    self.close(sink)?;
-                }
+                Event::None | Event::Held | Event::Raw(_) | Event::Escaped => {}
+                Event::Opened(kind) => self.open(kind, sink)?,
+                Event::Closed => self.close(sink)?,
                 Event::TextValue => {
-                    sink.canonical(run(run_start, after));
-                    run_start = after;
-                    let text = self.text();
-                    let value = Scalar::String(text?);
+                    let value = Scalar::String(self.text()?);
                     self.report(sink, Told::Value(value))?;
                 }
-                Event::LiteralValue(literal) => {
-                    sink.canonical(run(run_start, after));
-                    run_start = after;
-                    let value = literal.scalar();
-                    self.report(sink, Told::Value(value))?;
-                }
+                Event::LiteralValue(literal) => self.report(sink, Told::Value(literal.scalar()))?,
             }
             self.at = self.at.saturating_add(1);
         }
@@ -363,31 +338,31 @@ impl<const TEXT: usize> Scanner<TEXT> {
     }
 
     /// Moves on by one byte.
-    fn step(&mut self, byte: u8) -> Result<(Canonical, Event), Fault> {
+    fn step(&mut self, byte: u8) -> Result<Event, Fault> {
         match (self.expect, byte) {
             (Expect::Text(text_use, escape), _) => return self.step_text(text_use, escape, byte),
             (Expect::Literal(literal, matched), _) => return self.step_literal(literal, matched, byte),
             (Expect::NothingMore, _) => return Err(Fault::TrailingBytes),
             (Expect::Number, b'0'..=b'9') => self.add_digit(byte)?,
             (Expect::Document | Expect::Value | Expect::FirstItemOrEnd, b'{') => {
-                return Ok((Canonical::Same, Event::Opened(Container::Object)));
+                return Ok(Event::Opened(Container::Object));
             }
             (Expect::Document | Expect::Value | Expect::FirstItemOrEnd, b'[') => {
-                return Ok((Canonical::Same, Event::Opened(Container::Array)));
+                return Ok(Event::Opened(Container::Array));
             }
             (Expect::Value | Expect::FirstItemOrEnd, _) if byte != b']' => return self.step_scalar(byte),
-            (Expect::FirstItemOrEnd, b']') => return Ok((Canonical::Same, Event::Closed)),
-            (Expect::FirstKeyOrEnd, b'}') => return Ok((Canonical::Same, Event::Closed)),
+            (Expect::FirstItemOrEnd, b']') => return Ok(Event::Closed),
+            (Expect::FirstKeyOrEnd, b'}') => return Ok(Event::Closed),
             (Expect::FirstKeyOrEnd | Expect::Key, b'"') => self.begin_text(TextUse::Key),
             (Expect::Colon, b':') => self.expect = Expect::Value,
             (Expect::CommaOrEnd, _) => return self.step_after_value(byte),
             _ => return Err(Fault::UnexpectedByte),
         }
-        Ok((Canonical::Same, Event::None))
+        Ok(Event::None)
     }
 
     /// The first byte of a value that is no container.
-    fn step_scalar(&mut self, byte: u8) -> Result<(Canonical, Event), Fault> {
+    fn step_scalar(&mut self, byte: u8) -> Result<Event, Fault> {
         match byte {
             b'"' => self.begin_text(TextUse::Value),
             b'0'..=b'9' => {
@@ -405,14 +380,14 @@ impl<const TEXT: usize> Scanner<TEXT> {
             b'n' => self.expect = Expect::Literal(Literal::Null, 1),
             _ => return Err(Fault::UnexpectedByte),
         }
-        Ok((Canonical::Same, Event::None))
+        Ok(Event::None)
     }
 
     /// The byte after a complete value.
-    fn step_after_value(&mut self, byte: u8) -> Result<(Canonical, Event), Fault> {
+    fn step_after_value(&mut self, byte: u8) -> Result<Event, Fault> {
         let level = self.top_mut().ok_or(Fault::TrailingBytes)?;
         match (level.kind, byte) {
-            (Container::Array, b']') | (Container::Object, b'}') => return Ok((Canonical::Same, Event::Closed)),
+            (Container::Array, b']') | (Container::Object, b'}') => return Ok(Event::Closed),
             (Container::Array, b',') => {
                 level.index = level.index.saturating_add(1);
                 self.expect = Expect::Value;
@@ -422,10 +397,10 @@ impl<const TEXT: usize> Scanner<TEXT> {
             (_, b'.' | b'e' | b'E' | b'0'..=b'9') => return Err(Fault::NumberForm),
             _ => return Err(Fault::UnexpectedByte),
         }
-        Ok((Canonical::Same, Event::None))
+        Ok(Event::None)
     }
 
-    fn step_literal(&mut self, literal: Literal, matched: u8, byte: u8) -> Result<(Canonical, Event), Fault> {
+    fn step_literal(&mut self, literal: Literal, matched: u8, byte: u8) -> Result<Event, Fault> {
         let word = literal.word();
         if word.get(usize::from(matched)) != Some(&byte) {
             return Err(Fault::BadLiteral);
@@ -433,26 +408,26 @@ impl<const TEXT: usize> Scanner<TEXT> {
         let matched = matched.saturating_add(1);
         if usize::from(matched) < word.len() {
             self.expect = Expect::Literal(literal, matched);
-            return Ok((Canonical::Same, Event::None));
+            return Ok(Event::None);
         }
         self.expect = Expect::CommaOrEnd;
-        Ok((Canonical::Same, Event::LiteralValue(literal)))
+        Ok(Event::LiteralValue(literal))
     }
 
-    fn step_text(&mut self, text_use: TextUse, escape: Escape, byte: u8) -> Result<(Canonical, Event), Fault> {
+    fn step_text(&mut self, text_use: TextUse, escape: Escape, byte: u8) -> Result<Event, Fault> {
         let inside = |escape| Expect::Text(text_use, escape);
         match escape {
             Escape::None => match byte {
                 b'"' if self.utf8.is_between_characters() => self.end_text(text_use),
                 b'\\' if self.utf8.is_between_characters() => {
                     self.expect = inside(Escape::Begun);
-                    Ok((Canonical::Held, Event::None))
+                    Ok(Event::Held)
                 }
                 0x00..=0x1f => Err(Fault::ControlCharacter),
                 _ => {
                     self.utf8 = self.utf8.push(byte).ok_or(Fault::NotUtf8)?;
                     self.keep(byte);
-                    Ok((Canonical::Same, Event::None))
+                    Ok(Event::None)
                 }
             },
             Escape::Begun => {
@@ -460,11 +435,11 @@ impl<const TEXT: usize> Scanner<TEXT> {
                 let control = match byte {
                     b'"' | b'\\' => {
                         self.keep(byte);
-                        return Ok((Canonical::Escaped, Event::None));
+                        return Ok(Event::Escaped);
                     }
                     b'u' => {
                         self.expect = inside(Escape::Digits(0, 0));
-                        return Ok((Canonical::Held, Event::None));
+                        return Ok(Event::Held);
                     }
                     b'b' => 0x08,
                     b't' => 0x09,
@@ -474,7 +449,7 @@ impl<const TEXT: usize> Scanner<TEXT> {
                     _ => return Err(Fault::BadEscape),
                 };
                 self.keep(control);
-                Ok((Canonical::Raw(control), Event::None))
+                Ok(Event::Raw(control))
             }
             Escape::Digits(count, value) => {
                 let Some(digit) = escape_digit(count, byte) else {
@@ -483,7 +458,7 @@ impl<const TEXT: usize> Scanner<TEXT> {
                 let value = (value << 4) | digit;
                 if count < 3 {
                     self.expect = inside(Escape::Digits(count.saturating_add(1), value));
-                    return Ok((Canonical::Held, Event::None));
+                    return Ok(Event::Held);
                 }
                 if matches!(value, 0x08 | 0x09 | 0x0a | 0x0c | 0x0d) {
                     // These have a short escape, and a value has one spelling.
@@ -491,7 +466,7 @@ impl<const TEXT: usize> Scanner<TEXT> {
                 }
                 self.expect = inside(Escape::None);
                 self.keep(value);
-                Ok((Canonical::Raw(value), Event::None))
+                Ok(Event::Raw(value))
             }
         }
     }
@@ -519,16 +494,16 @@ impl<const TEXT: usize> Scanner<TEXT> {
         self.text_length = end;
     }
 
-    fn end_text(&mut self, text_use: TextUse) -> Result<(Canonical, Event), Fault> {
+    fn end_text(&mut self, text_use: TextUse) -> Result<Event, Fault> {
         match text_use {
             TextUse::Key => {
                 self.enter_key()?;
                 self.expect = Expect::Colon;
-                Ok((Canonical::Same, Event::None))
+                Ok(Event::None)
             }
             TextUse::Value => {
                 self.expect = Expect::CommaOrEnd;
-                Ok((Canonical::Same, Event::TextValue))
+                Ok(Event::TextValue)
             }
         }
     }

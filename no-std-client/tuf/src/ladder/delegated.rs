@@ -250,7 +250,7 @@ fn accept_role<R: Reading>(
     // §5.6.5
     context.check_expiry(Whose::Delegated, facts.file.expires)?;
     // §5.6.6
-    context.remember(|trusted| trusted.remember(facts));
+    context.remember(|trusted| trusted.remember(&facts));
     Ok(())
 }
 

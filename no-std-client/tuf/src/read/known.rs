@@ -205,7 +205,10 @@ impl<'a> Spot<'a> {
                 };
                 *around == spot.place && is_there
             };
-            let known = ENVELOPE.iter().chain(places).find(fits);
+            let mut known = None;
+            for table in [ENVELOPE, places] {
+                known = known.or_else(|| table.iter().find(fits));
+            }
             if let (Some((_, Step::Any | Step::Wanted, _)), Some(text)) = (known, text) {
                 spot.name = text;
             }
