@@ -144,26 +144,23 @@ impl Book {
         }
     }
 
-    /// What a fresh page must say so that reading it gives this book again, for each index below [`CARRIED_MAX`](Self::CARRIED_MAX).
-    /// One by one: a bootloader has no room for code that fills a list with them.
-    pub(crate) fn carried(&self, index: usize) -> Option<Entry> {
-        match (index, self.slots.as_ref()) {
-            (0, Some(Slots { confirmed, beside })) => match beside {
-                Beside::Previous(image) => Some(Entry::Confirmed(Placed {
-                    slot: confirmed.slot.other(),
-                    image: *image,
-                })),
-                Beside::Nothing | Beside::Trial(_) => None,
-            },
-            (1, Some(Slots { confirmed, .. })) => Some(Entry::Confirmed(*confirmed)),
-            (6, Some(Slots { beside, .. })) => match beside {
-                Beside::Trial(trial) => Some(Entry::Trial(*trial)),
-                Beside::Nothing | Beside::Previous(_) => None,
-            },
-            _ => {
-                let failed = self.failures.as_slice().get(index.checked_sub(2)?);
-                failed.map(|failed| Entry::Failed(*failed))
-            }
+    /// What a fresh page must say so that reading it gives this book again, one after another: previous, confirmed, the failed
+    /// digests, a trial.
+    pub(crate) fn carried(&self, place: usize) -> Option<Entry> {
+        if let Some(place) = place.checked_sub(2)
+            && place < FAILED_MAX
+        {
+            return self.failures.as_slice().get(place).copied().map(Entry::Failed);
+        }
+        let Slots { confirmed, beside } = self.slots.as_ref()?;
+        match (place, beside) {
+            (0, Beside::Previous(image)) => Some(Entry::Confirmed(Placed {
+                slot: confirmed.slot.other(),
+                image: *image,
+            })),
+            (1, _) => Some(Entry::Confirmed(*confirmed)),
+            (_, Beside::Trial(trial)) if place > 1 => Some(Entry::Trial(*trial)),
+            (_, _) => None,
         }
     }
 

@@ -113,8 +113,9 @@ impl<F: NorFlash> Log<F> {
     /// Reads both pages and decides which one is current.
     pub(crate) fn read(&mut self) -> Result<Reading, Error<F::Error>> {
         let mut nothing = |_| ();
-        let first = self.survey(Page::First, &mut nothing)?;
-        let second = self.survey(Page::Second, &mut nothing)?;
+        let (mut first, mut second) = (Survey::default(), Survey::default());
+        self.survey(Page::First, &mut first, &mut nothing)?;
+        self.survey(Page::Second, &mut second, &mut nothing)?;
         self.sequence = first.sequence.max(second.sequence);
         let counter = first.book.counter.max(second.book.counter);
         let erased = first.end == 0 && second.end == 0;
@@ -139,7 +140,7 @@ impl<F: NorFlash> Log<F> {
     /// Shows every record of both pages that is not believed.
     pub(crate) fn ignored(&mut self, visit: &mut impl FnMut(Ignored)) -> Result<(), Error<F::Error>> {
         for page in Page::BOTH {
-            self.survey(page, visit)?;
+            self.survey(page, &mut Survey::default(), visit)?;
         }
         Ok(())
     }
@@ -175,7 +176,7 @@ impl<F: NorFlash> Log<F> {
 
         let header_sequence = self.next_sequence()?;
         let mut position = 0_u32;
-        for entry in (0..Book::CARRIED_MAX).filter_map(|index| book.carried(index)) {
+        for entry in (0..Book::CARRIED_MAX).filter_map(|place| book.carried(place)) {
             position = position.saturating_add(1);
             let sequence = self.next_sequence()?;
             self.write(page, position, &carried(sequence, book, entry))?;
@@ -186,8 +187,12 @@ impl<F: NorFlash> Log<F> {
         Ok((page, end))
     }
 
-    fn survey(&mut self, page: Page, visit: &mut impl FnMut(Ignored)) -> Result<Survey, Error<F::Error>> {
-        let mut survey = Survey::default();
+    fn survey(
+        &mut self,
+        page: Page,
+        survey: &mut Survey,
+        visit: &mut impl FnMut(Ignored),
+    ) -> Result<(), Error<F::Error>> {
         for position in 0..self.positions() {
             let taken = match Record::decode(&self.bytes_at(page, position)?) {
                 Found::Erased => continue,
@@ -203,7 +208,7 @@ impl<F: NorFlash> Log<F> {
                 });
             }
         }
-        Ok(survey)
+        Ok(())
     }
 
     fn write(&mut self, page: Page, position: u32, record: &Record) -> Result<(), Error<F::Error>> {
