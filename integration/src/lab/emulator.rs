@@ -111,6 +111,8 @@ fn built() -> Result<PathBuf, Trouble> {
     eprintln!("… build the firmware of the board");
     let output = Command::new(&xtask)
         .args(["board", "--json"])
+        // Whoever starts the lab may stand anywhere.
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()

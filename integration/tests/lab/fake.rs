@@ -201,6 +201,8 @@ impl Fake {
         self.write("serial", "");
         let mut command = lab(&["run", "--json", "--suite", suite, "--board"]);
         command.arg(self.path("board.toml"));
+        // What a run that is killed leaves goes with the board.
+        command.env("TMPDIR", self.folder.path());
         command.arg("--old").arg(self.path("old.bin"));
         command.arg("--new").arg(self.path("new.bin"));
         command.args(more);
