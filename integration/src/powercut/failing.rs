@@ -252,11 +252,12 @@ fn undone(boots: &Boots<Swap>, start: &Flash) -> Option<Journal> {
     }
 }
 
-/// Every word of the journal cannot be read, at every age of it: once, until it is erased, or for good.
+/// Every word of the journal and of the staged place cannot be read, at every age: once, until it is erased, or for good. One reading
+/// of the journal that fails changes nothing.
 #[must_use]
 pub fn unreadable_journal(depth: Depth) -> Sweep {
     let (tally, all) = (
-        Tally::new("a word of the journal that cannot be read"),
+        Tally::new("a word of the journal or the staged place that cannot be read"),
         Findings::default(),
     );
     let stride = if depth == Depth::Short { 5 } else { 1 };
@@ -267,8 +268,8 @@ pub fn unreadable_journal(depth: Depth) -> Sweep {
             .step_by(stride)
             .map(|age| (age, journal.contents_before(age).to_vec()))
             .collect();
-        let span = boots.map.slots.journal;
-        let words = span.start as usize / WORD_BYTES..(span.start + span.bytes) as usize / WORD_BYTES;
+        let (staged, journal) = (boots.map.slots.staged, boots.map.slots.journal);
+        let words = staged.start as usize / WORD_BYTES..(journal.start + journal.bytes) as usize / WORD_BYTES;
         let found = Findings::of_each(&ages, |(age, contents), findings| {
             for word in words.clone() {
                 for how in [Unreadable::Readings(1), Unreadable::UntilErased, Unreadable::ForGood] {
@@ -282,8 +283,10 @@ pub fn unreadable_journal(depth: Depth) -> Sweep {
                             Unreadable::UntilErased => "until it is erased",
                             Unreadable::ForGood => "for good",
                         };
-                        tally.count(&format!("{}, {kind}", boots.name), rest.told(), true);
-                        if how == Unreadable::Readings(1) {
+                        let is_journal = word * WORD_BYTES >= journal.start as usize;
+                        let part = if is_journal { "journal" } else { "staged place" };
+                        tally.count(&format!("{}, {part}, {kind}", boots.name), rest.told(), true);
+                        if is_journal && how == Unreadable::Readings(1) {
                             let expected = (End::Runs(usize::from(fate == Fate::Confirms)), fate != Fate::Confirms);
                             let Rest::Alone(index) = rest else {
                                 panic!("one reading that fails costs the image");

@@ -181,12 +181,12 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "unknown-journal-means-boot",
-        what: "a journal that cannot be read says that slot A lies where it runs",
-        file: (CLIENT, "flash/swap/journal.rs"),
+        what: "where the journal does not say what lies there, the running place boots as it is",
+        file: (CLIENT, "bootloader.rs"),
         edits: &[(
-            "        read.map(|()| journal)\n",
-            "        if crate::is_mutant(\"unknown-journal-means-boot\") {\n            return Ok(journal);\n        }\n        \
-             read.map(|()| journal)\n",
+            "        Ok(stands(storage, &placed.image, span, pet)?)\n",
+            "        Ok((!is_settled && crate::is_mutant(\"unknown-journal-means-boot\"))\n            \
+             || stands(storage, &placed.image, span, pet)?)\n",
         )],
     },
     Mutant {
