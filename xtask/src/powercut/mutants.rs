@@ -126,15 +126,6 @@ const MUTANTS: &[Mutant] = &[
         )],
     },
     Mutant {
-        name: "one-begin",
-        what: "an exchange counts when the first of its two Begins stands",
-        file: (CLIENT, "flash/swap/journal.rs"),
-        edits: &[(
-            "        Ok(are_both.then_some(Newest { area, begin, done }))\n",
-            "        Ok((are_both || crate::is_mutant(\"one-begin\")).then_some(Newest { area, begin, done }))\n",
-        )],
-    },
-    Mutant {
         name: "any-bit-is-a-mark",
         what: "a mark with any bit cleared says that its step is done",
         file: (CLIENT, "flash/swap/journal.rs"),
