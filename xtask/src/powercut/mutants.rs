@@ -146,8 +146,8 @@ const MUTANTS: &[Mutant] = &[
         what: "a mark is written over what a cut left of one",
         file: (CLIENT, "flash/swap/journal.rs"),
         edits: &[(
-            "        let Newest { begin, done, .. } = self.newest.ok_or(RegionError::Unsettled)?;\n",
-            "        let Newest { begin, done, .. } = self.newest.ok_or(RegionError::Unsettled)?;\n        \
+            "        let (exchange, done) = self.newest()?;\n",
+            "        let (exchange, done) = self.newest()?;\n        \
              if crate::is_mutant(\"mark-over-mark\") {\n            return Ok(());\n        }\n",
         )],
     },
@@ -166,8 +166,9 @@ const MUTANTS: &[Mutant] = &[
         what: "an exchange is undone, and the journal still says that it goes on",
         file: (CLIENT, "flash/swap/exchange.rs"),
         edits: &[(
-            "    journal.begin(back, done, pet)?;\n",
-            "    if !crate::is_mutant(\"undo-not-noted\") {\n        journal.begin(back, done, pet)?;\n    }\n",
+            "    journal.begin(back, back.steps().saturating_sub(done), pet)?;\n",
+            "    if !crate::is_mutant(\"undo-not-noted\") {\n        \
+             journal.begin(back, back.steps().saturating_sub(done), pet)?;\n    }\n",
         )],
     },
     Mutant {
