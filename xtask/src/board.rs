@@ -4,7 +4,6 @@
 //!   emulator loads, the application as it stands in each slot.
 //! - The emulator is installed where it is missing and we may.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -13,7 +12,7 @@ use crate::bare_metal::toolchain::{Source, Toolchain};
 use crate::bare_metal::{self, elf};
 use crate::bench::emulator;
 use crate::failure::{Failure, conclude};
-use crate::workspace;
+use crate::{whole_file, workspace};
 
 /// The programs, as cargo names them: for slots that run where they lie, and for exchanged ones.
 pub const BOOTLOADERS: [&str; 2] = ["tuffet-bootloader", "tuffet-bootloader-swap"];
@@ -95,34 +94,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| Failure::file("cannot read", path, &error))
 }
 
-/// Puts a file where whoever runs tests may be reading another one: either whole one is there at any time.
+/// Puts a file where whoever runs tests may be reading another one.
 fn place(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let placed = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.persist(path)?;
-        Ok(())
-    });
-    placed.map_err(|error| Failure::file("cannot write", path, &error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn file_that_is_read_stays_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("application.bin");
-        place(&path, b"old").unwrap();
-        let mut reader = std::fs::File::open(&path).unwrap();
-        place(&path, b"another").unwrap();
-        let mut read_on = String::new();
-        std::io::Read::read_to_string(&mut reader, &mut read_on).unwrap();
-        assert_eq!(read_on, "old");
-        assert_eq!(read(&path).unwrap(), b"another");
-        // Nothing else is left beside it, and a folder that is not there is an error.
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        assert!(place(&folder.path().join("absent/x"), b"").is_err());
-    }
+    whole_file::replace(path, bytes).map_err(|error| Failure::file("cannot write", path, &error))
 }

@@ -27,6 +27,7 @@ mod table;
 mod test;
 mod tidy;
 mod vendor;
+mod whole_file;
 mod workspace;
 
 use std::process::ExitCode;

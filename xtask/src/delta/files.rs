@@ -2,10 +2,10 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Blame, Failure};
+use crate::whole_file::{folder, fresh, replace};
 
 /// Reads a file of at most `bytes_max` bytes; `too_long` says in words what a longer one is.
 pub fn read(path: &Path, bytes_max: usize, too_long: impl FnOnce(u64) -> String) -> Result<Vec<u8>, Failure> {
@@ -94,27 +94,6 @@ impl Destination {
     }
 }
 
-fn folder(path: &Path) -> &Path {
-    let parent = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    parent.unwrap_or(Path::new("."))
-}
-
-/// A file without a lasting name beside `path`, for everybody whom the process's mask lets in.
-fn fresh(path: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder
-        .permissions(fs::Permissions::from_mode(0o666))
-        .tempfile_in(folder(path))
-}
-
 fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::OpenOptions::new().write(true).open(path)?.write_all(bytes)
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = fresh(path)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }

@@ -163,7 +163,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "undo-not-noted",
-        what: "an exchange is undone, and the journal still says that it goes on",
+        what: "where a step fails, the journal still says that the exchange goes on",
         file: (CLIENT, "flash/swap/exchange.rs"),
         edits: &[(
             "    journal.begin(back, back.steps().saturating_sub(done), pet)?;\n",
