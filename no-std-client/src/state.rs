@@ -386,7 +386,13 @@ mod tests {
         state.rollout = Some(RolloutExtract {
             release: [3; 32],
             state: tuffet_release::RolloutState::Paused,
-            waves: Default::default(),
+            // As many as there may be, so that the last one's bytes are the last of the record.
+            waves: (1..=8)
+                .map(|number| tuffet_release::Wave {
+                    share_ppm: 100_000 * number,
+                    start: UnixSeconds::new(1_800_000_000 + u64::from(number)),
+                })
+                .collect(),
         });
         state.put(
             Slot::B,
@@ -449,6 +455,7 @@ mod tests {
         assert_eq!(DeviceState::decode(&record), Err(BadState::Layout { found: 1 }));
         assert_eq!(DeviceState::decode(b"not a state"), Err(BadState::Length));
     }
+
     #[test]
     fn nothing_has_two_spellings() {
         let record = state().encode();

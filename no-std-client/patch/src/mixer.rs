@@ -57,25 +57,30 @@ impl<const INPUTS: usize, const CELLS: usize, const SETS: usize> Mixer<INPUTS, C
     ) -> bool {
         let mut nothing = [0; INPUTS];
         let weights = self.weights.get_mut(set).unwrap_or(&mut nothing);
-        code(coder, self.cells.as_flattened_mut(), weights, contexts, rates, wanted)
+        let tables = self.cells.as_flattened_mut();
+        code(coder, (tables, CELLS), weights, contexts, rates, wanted)
     }
 }
 
-/// The same for any number of counters and sets: a device has flash for one copy.
+/// The same for any number of counters and sets: a device has flash for one copy. The tables follow one another, each of `count`
+/// cells; a chunk of a slice whose length is not known to the compiler would cost a part without a divider a division for every bit.
 #[inline(never)]
 fn code<const INPUTS: usize>(
     coder: &mut impl BitCoder,
-    cells: &mut [u16],
+    (mut tables, count): (&mut [u16], usize),
     weights: &mut [i32; INPUTS],
     contexts: &[u32; INPUTS],
     rates: Rates,
     wanted: bool,
 ) -> bool {
-    let count = cells.len().checked_div(INPUTS).unwrap_or(0);
-    let tables = cells.chunks_exact_mut(count.max(1));
     let mut stretched = [0_i32; INPUTS];
     let mut cells: [Option<&mut u16>; INPUTS] = [const { None }; INPUTS];
-    for ((table, context), (value, place)) in tables.zip(contexts).zip(stretched.iter_mut().zip(cells.iter_mut())) {
+    for (context, (value, place)) in contexts.iter().zip(stretched.iter_mut().zip(cells.iter_mut())) {
+        // Invariant: there is a table for each input.
+        let Some((table, others)) = tables.split_at_mut_checked(count) else {
+            break;
+        };
+        tables = others;
         let cell = table.get_mut(index(*context, count));
         if let Some(cell) = cell {
             if !counter::is_fresh(*cell) {

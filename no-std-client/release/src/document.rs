@@ -61,7 +61,7 @@ pub(crate) struct DocumentReader {
     patch: PatchParts,
     file: FileParts,
     /// What the patch before this one starts from, and for whom it is.
-    patch_before: Option<(Option<Digest>, Profile)>,
+    patch_before: Option<(Source, Profile)>,
     /// Where the image before this one stands, and the wanted one of this component.
     image_before: Option<(Id, Address)>,
     candidate: Option<Image>,
@@ -106,9 +106,14 @@ struct PatchParts {
     block_bytes: Option<u32>,
     head: Option<Digest>,
     profile: Option<Profile>,
-    has_source: bool,
-    /// The image that it starts from; `None`: it starts from nothing.
-    source: Option<Digest>,
+    source: Option<Source>,
+}
+
+/// What a patch starts from. Nothing is before every digest, as the empty text is.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    Nothing,
+    Image(Digest),
 }
 
 #[derive(Copy, Clone, Default)]
@@ -298,14 +303,10 @@ impl DocumentReader {
             Step::BlockBytes => set_positive(&mut self.patch.block_bytes, value),
             Step::Head => set_digest(&mut self.patch.head, value),
             Step::Profile => set(&mut self.patch.profile, Profile::parse(value.text()?)),
-            Step::Source => {
-                self.patch.has_source = true;
-                self.patch.source = None;
-                if value == Scalar::String(Text::Whole("")) {
-                    return Ok(());
-                }
-                set_digest(&mut self.patch.source, value)
+            Step::Source if value == Scalar::String(Text::Whole("")) => {
+                set(&mut self.patch.source, Some(Source::Nothing))
             }
+            Step::Source => set(&mut self.patch.source, Some(Source::Image(value.digest()?))),
             _ => self.file_field(field, value),
         }
     }
@@ -352,8 +353,7 @@ impl DocumentReader {
             block_bytes: Some(block_bytes),
             head: Some(head),
             profile: Some(profile),
-            has_source: true,
-            source,
+            source: Some(source),
         } = &self.patch
         else {
             return Err(What::MissingField);
@@ -361,7 +361,6 @@ impl DocumentReader {
         if !file.name.as_str().ends_with(".patch") {
             return Err(What::WrongFileName);
         }
-        // `None` is before every digest, as the empty text is.
         let place = (*source, *profile);
         follows(self.patch_before.as_ref(), &place, What::DuplicatePatch)?;
         self.patch_before = Some(place);
@@ -369,9 +368,9 @@ impl DocumentReader {
             return Ok(());
         };
         let kept = match source {
-            None => &mut self.image.whole,
-            Some(_) if *source == wanted.running => &mut self.image.delta,
-            Some(_) => return Ok(()),
+            Source::Nothing => &mut self.image.whole,
+            Source::Image(digest) if Some(*digest) == wanted.running => &mut self.image.delta,
+            Source::Image(_) => return Ok(()),
         };
         *kept = Some(PatchRef {
             file,

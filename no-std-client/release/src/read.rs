@@ -234,6 +234,7 @@ impl<'a> Meaning<'a> for Scalar<'a> {
             Err(otherwise)
         }
     }
+
     fn must_be_format_0(self) -> Result<(), What> {
         if self == Scalar::Integer(0) {
             Ok(())

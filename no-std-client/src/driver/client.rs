@@ -208,6 +208,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
 
     /// Begins the trial of an image that was proven.
     fn try_out(&self, image: VerifiedImage, installation: &Installation<'_>) -> Result<Outcome, Stop<F::Error>> {
+        // Not `?`, here and below: that would copy what was opened.
         match self.storage.boot_records() {
             Ok(ref mut records) => records.begin_trial(image, self.settings.trial_attempts)?,
             Err(error) => return Err(error.into()),

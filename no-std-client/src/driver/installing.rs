@@ -96,17 +96,20 @@ impl<'f, 'd, 'w, F: NorFlash, S: Strategy, D: Decoder> Installing<'f, 'd, 'w, F,
             Request::HashSource { slot, offset, length } => self.read_slot(slot, offset, length)?,
             Request::ReadBack { slot, offset, length } => {
                 let read = self.read_slot(slot, offset, length);
-                if !matches!(
+                let holds_so_far = matches!(
                     self.installation.request(),
                     Request::ReadBack { .. } | Request::StoreState
-                ) || read.is_err()
-                {
-                    // Not the image: what was saved on the way must not lead to the same end again.
-                    self.checkpoints.forget()?;
-                }
+                );
+                // Not the image, or a place that cannot be read: what was saved on the way must not lead to the same end again.
+                let forgotten = match &read {
+                    Ok(()) if holds_so_far => Ok(()),
+                    Ok(()) | Err(_) => self.checkpoints.forget(),
+                };
                 read?;
+                forgotten?;
             }
             Request::MarkEmpty(slot) => {
+                // Not `?`: that would copy the records.
                 match self.storage.boot_records() {
                     Ok(ref mut records) => records.mark_empty(slot)?,
                     Err(error) => return Err(error.into()),

@@ -26,12 +26,6 @@ pub enum Error<E> {
     },
 }
 
-impl<E> From<Rejected> for Error<E> {
-    fn from(rejected: Rejected) -> Self {
-        Self::Rejected(rejected)
-    }
-}
-
 impl<E> From<Misuse> for Error<E> {
     fn from(misuse: Misuse) -> Self {
         Self::Misuse(misuse)

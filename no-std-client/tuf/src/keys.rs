@@ -134,7 +134,7 @@ pub(crate) struct KeyDraft<R: Reading> {
 }
 
 /// The places of key objects.
-pub(crate) const PLACES: [Inside; 5] = [
+pub(crate) const PLACES: &[Inside] = &[
     (Place::Keys, Step::Any, Place::Key),
     (Place::Key, Step::Keytype, Place::Keytype),
     (Place::Key, Step::Keyval, Place::Keyval),

@@ -34,6 +34,7 @@ impl<E> From<Refused> for Error<E> {
 }
 
 /// That something was refused: [`Refusals`] has it.
+#[must_use = "a refusal that is not handed on is no refusal"]
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Refused(());
 

@@ -27,9 +27,10 @@ impl<'a> Writer<'a> {
         Self(record)
     }
 
-    /// Writes the next field. One for which there is no room is left out.
+    /// Writes the next field. One for which there is no room is left out; that is a mistake in the length of the record.
     #[inline(never)]
     pub fn put(&mut self, field: &[u8]) {
+        debug_assert!(field.len() <= self.0.len(), "no room in the record");
         if let Some((place, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(field.len()) {
             for (to, from) in place.iter_mut().zip(field) {
                 *to = *from;

@@ -70,7 +70,7 @@ impl<'a, R: Reading> DelegationBody<'a, R> {
 
 impl<R: Reading> Body for DelegationBody<'_, R> {
     const TYPE: &'static str = "targets";
-    const PLACES: &'static [Inside] = DELEGATIONS;
+    const PLACES: &'static [&'static [Inside]] = &[DELEGATIONS];
     type Content = DelegationHead;
 
     fn value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
@@ -120,14 +120,12 @@ impl<'a, R: Reading> KeysBody<'a, R> {
 
 impl<R: Reading> Body for KeysBody<'_, R> {
     const TYPE: &'static str = "targets";
-    const PLACES: &'static [Inside] = &[
-        (Place::Signed, Step::Delegations, Place::Delegations),
-        (Place::Delegations, Step::Keys, Place::Keys),
-        keys::PLACES[0],
-        keys::PLACES[1],
-        keys::PLACES[2],
-        keys::PLACES[3],
-        keys::PLACES[4],
+    const PLACES: &'static [&'static [Inside]] = &[
+        &[
+            (Place::Signed, Step::Delegations, Place::Delegations),
+            (Place::Delegations, Step::Keys, Place::Keys),
+        ],
+        keys::PLACES,
     ];
     type Content = ();
 

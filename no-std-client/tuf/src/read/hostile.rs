@@ -9,22 +9,22 @@ use super::{
     timestamp::TimestampBody,
 };
 use crate::{
-    error::Error,
+    error::{Error, Flaw, Rejected},
     names::RoleName,
     reading::{Reading, Strict},
     state::{FileFacts, TrustedState},
     whose::{Refusals, Whose},
 };
-use std::{convert::Infallible, vec::Vec};
+use std::{convert::Infallible, format, vec, vec::Vec};
 use tuffet_wire::Document;
 
 const ITERATIONS: u32 = 20_000;
 const SEED: u64 = 0x7475_6666_6574_0001;
 
-const ROOT: &[u8] = br#"{"signatures":[{"keyid":"aa","sig":""}],"signed":{"_type":"root","consistent_snapshot":true,"expires":"2028-01-01T00:00:00Z","keys":{"0000000000000000000000000000000000000000000000000000000000000001":{"keytype":"ed25519","keyval":{"public":"11"},"scheme":"rsa"}},"roles":{"root":{"keyids":[],"threshold":1},"snapshot":{"keyids":[],"threshold":1},"targets":{"keyids":[],"threshold":1},"timestamp":{"keyids":[],"threshold":1}},"spec_version":"1.0.0","version":1}}"#;
+const ROOT: &[u8] = br#"{"signatures":[{"keyid":"0000000000000000000000000000000000000000000000000000000000000001","sig":""}],"signed":{"_type":"root","consistent_snapshot":true,"expires":"2028-01-01T00:00:00Z","keys":{"729c59d225c141b33f270b4cc26802bf17ca7be459206b48824e8b0a5a2c42b5":{"keytype":"ed25519","keyval":{"public":"11"},"scheme":"rsa"}},"roles":{"root":{"keyids":[],"threshold":1},"snapshot":{"keyids":[],"threshold":1},"targets":{"keyids":[],"threshold":1},"timestamp":{"keyids":[],"threshold":1}},"spec_version":"1.0.0","version":1}}"#;
 const TIMESTAMP: &[u8] = br#"{"signatures":[],"signed":{"_type":"timestamp","expires":"2028-01-01T00:00:00Z","meta":{"snapshot.json":{"hashes":{"sha256":"0000000000000000000000000000000000000000000000000000000000000001"},"length":1,"version":1}},"spec_version":"1.0.0","version":1}}"#;
 const SNAPSHOT: &[u8] = br#"{"signatures":[],"signed":{"_type":"snapshot","expires":"2028-01-01T00:00:00Z","meta":{"p.json":{"hashes":{"sha256":"0000000000000000000000000000000000000000000000000000000000000001"},"length":1,"version":1}},"spec_version":"1.0.0","version":1}}"#;
-const TARGETS: &[u8] = br#"{"signatures":[],"signed":{"_type":"targets","delegations":{"keys":{},"roles":[{"keyids":[],"name":"p","paths":["*_?"],"terminating":true,"threshold":1}]},"expires":"2028-01-01T00:00:00Z","spec_version":"1.0.0","targets":{"p_x":{"custom":{"version":"1"},"hashes":{"sha256":"0000000000000000000000000000000000000000000000000000000000000001"},"length":1}},"version":1}}"#;
+const TARGETS: &[u8] = br#"{"signatures":[],"signed":{"_type":"targets","delegations":{"keys":{},"roles":[{"keyids":["0000000000000000000000000000000000000000000000000000000000000001"],"name":"p","paths":["*_?"],"terminating":true,"threshold":1}]},"expires":"2028-01-01T00:00:00Z","spec_version":"1.0.0","targets":{"p_x":{"custom":{"version":"1"},"hashes":{"sha256":"0000000000000000000000000000000000000000000000000000000000000001"},"length":1}},"version":1}}"#;
 
 /// xorshift64*: the same numbers on every machine.
 struct Random(u64);
@@ -141,14 +141,134 @@ fn damaged_files_are_refused_alike_in_all_pieces() {
 #[test]
 fn undamaged_files_are_read() {
     for (kind, file) in [
+        (0, ROOT),
         (1, TIMESTAMP),
         (2, SNAPSHOT),
         (3, SNAPSHOT),
         (4, TARGETS),
         (5, TARGETS),
         (6, TARGETS),
+        (7, TARGETS),
     ] {
         assert!(answers::<Strict>(kind, file, 1).is_ok(), "{kind}");
+    }
+}
+
+/// What stands where something else has to is refused, whatever is taken out of it: a value where an object or a list has to be, a
+/// list where an object has to be, and so on.
+#[test]
+fn every_place_holds_what_it_must() {
+    const ID: &str = "\"0000000000000000000000000000000000000000000000000000000000000001\"";
+    let (id, hashes) = (ID, format!("{{\"sha256\":{ID}}}"));
+    let (value, list, object) = ("7", "[]", "{}");
+    let envelope = |file| {
+        [
+            (file, "\"2028-01-01T00:00:00Z\"", vec![list, object]),
+            (file, "\"1.0.0\"", vec![list, object]),
+        ]
+    };
+    let files: [(&[usize], _); 4] = [
+        (
+            &[0],
+            [
+                (ROOT, "true", vec![list, object]),
+                (ROOT, id, vec![list, object]),
+                (ROOT, "[]", vec![value, object]),
+                (ROOT, "\"threshold\":1", vec!["\"threshold\":[]", "\"threshold\":{}"]),
+                (ROOT, "\"ed25519\"", vec![list, object]),
+                (ROOT, "{\"public\":\"11\"}", vec![value, list]),
+                (ROOT, "\"11\"", vec![list, object]),
+                (ROOT, "\"rsa\"", vec![list, object]),
+            ]
+            .into_iter()
+            .chain(envelope(ROOT))
+            .collect::<Vec<_>>(),
+        ),
+        (
+            &[1],
+            [
+                (TIMESTAMP, "[]", vec![value, object]),
+                (TIMESTAMP, hashes.as_str(), vec![value, list]),
+                (TIMESTAMP, id, vec![list, object]),
+                (TIMESTAMP, "\"length\":1", vec!["\"length\":[]", "\"length\":{}"]),
+                (TIMESTAMP, "\"version\":1}", vec!["\"version\":[]}", "\"version\":{}}"]),
+            ]
+            .into_iter()
+            .chain(envelope(TIMESTAMP))
+            .collect(),
+        ),
+        (
+            &[2, 3],
+            [
+                (SNAPSHOT, hashes.as_str(), vec![value, list]),
+                (SNAPSHOT, id, vec![list, object]),
+                (SNAPSHOT, "\"length\":1", vec!["\"length\":[]", "\"length\":{}"]),
+                (SNAPSHOT, "\"version\":1}", vec!["\"version\":[]}", "\"version\":{}}"]),
+            ]
+            .into_iter()
+            .chain(envelope(SNAPSHOT))
+            .collect(),
+        ),
+        (
+            &[4, 5, 6],
+            [
+                (TARGETS, "\"p\"", vec![list, object]),
+                (TARGETS, "[\"*_?\"]", vec![value, object]),
+                (TARGETS, "\"*_?\"", vec![list, object]),
+                (TARGETS, "true", vec![list, object]),
+                (TARGETS, "\"threshold\":1", vec!["\"threshold\":[]", "\"threshold\":{}"]),
+                (TARGETS, id, vec![list, object]),
+                (TARGETS, "\"keys\":{}", vec!["\"keys\":7", "\"keys\":[]"]),
+            ]
+            .into_iter()
+            .chain(envelope(TARGETS))
+            .collect(),
+        ),
+    ];
+    let refused = |kind, file: &[u8], from: &str, to: &str| {
+        let text = str::from_utf8(file).unwrap();
+        assert!(text.contains(from), "{from}");
+        let edited = text.replacen(from, to, 1);
+        let answer = answers::<Strict>(kind, edited.as_bytes(), 64);
+        let what = match answer {
+            Err(Error::Rejected(Rejected::Malformed { what, .. })) => Some(what),
+            _ => None,
+        };
+        assert_eq!(what, Some(Flaw::WrongKind), "{kind}: {from} became {to}: {answer:?}");
+    };
+    for (kinds, edits) in files {
+        for ((file, from, others), kind) in edits
+            .iter()
+            .flat_map(|edit| kinds.iter().map(move |kind| (edit, *kind)))
+        {
+            others.iter().for_each(|to| refused(kind, file, from, to));
+        }
+    }
+    for (kind, file) in [(0, ROOT), (1, TIMESTAMP), (2, SNAPSHOT), (4, TARGETS)] {
+        let text = str::from_utf8(file).unwrap();
+        let end = &text[text.len() - "\"version\":1}}".len()..];
+        let tail = &text[text.len() - 40..];
+        refused(kind, file, tail, &tail.replace(end, "\"version\":[]}}"));
+    }
+    // A key as such, and what is in the target that is looked for.
+    let key = r#"{"keytype":"ed25519","keyval":{"public":"11"},"scheme":"rsa"}"#;
+    refused(0, ROOT, key, value);
+    refused(0, ROOT, key, list);
+    refused(4, TARGETS, &hashes, value);
+    refused(4, TARGETS, "\"length\":1", "\"length\":[]");
+    // What nobody needs may be anything.
+    let text = str::from_utf8(TARGETS).unwrap().replace("\"1\"", "[7]");
+    assert!(answers::<Strict>(4, text.as_bytes(), 64).is_ok());
+}
+
+/// A key of an object that no reader asked for is nothing to it, the empty one, too.
+#[test]
+fn empty_key_is_a_target_like_another() {
+    let text = str::from_utf8(TARGETS)
+        .unwrap()
+        .replace("\"targets\":{", "\"targets\":{\"\":1,");
+    for kind in [4, 5, 6] {
+        assert!(answers::<Strict>(kind, text.as_bytes(), 64).is_ok(), "{kind}");
     }
 }
 

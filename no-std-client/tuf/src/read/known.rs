@@ -183,7 +183,7 @@ pub(crate) struct Spot<'a> {
 impl<'a> Spot<'a> {
     /// Follows a path through these places; `wanted` is the key of [`Step::Wanted`].
     #[inline(never)]
-    pub fn of(path: &Path<'a>, places: &[Inside], wanted: &str) -> Self {
+    pub fn of(path: &Path<'a>, places: &[&[Inside]], wanted: Option<&str>) -> Self {
         let mut spot = Self {
             place: Place::Document,
             name: "",
@@ -200,13 +200,13 @@ impl<'a> Spot<'a> {
             let fits = |(around, by, _): &&Inside| {
                 let is_there = match (by, text) {
                     (Step::Any, Some(_)) => true,
-                    (Step::Wanted, Some(text)) => text == wanted,
+                    (Step::Wanted, Some(_)) => text == wanted,
                     _ => *by == step,
                 };
                 *around == spot.place && is_there
             };
-            let mut known = None;
-            for table in [ENVELOPE, places] {
+            let mut known = ENVELOPE.iter().find(fits);
+            for table in places {
                 known = known.or_else(|| table.iter().find(fits));
             }
             if let (Some((_, Step::Any | Step::Wanted, _)), Some(text)) = (known, text) {

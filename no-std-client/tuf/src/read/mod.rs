@@ -40,14 +40,14 @@ pub(crate) use known::{Inside, Place, Spot, Step};
 pub(crate) trait Body {
     /// The value of `_type`.
     const TYPE: &'static str;
-    /// The places that it takes something out of, below [`Place::Signed`].
-    const PLACES: &'static [Inside];
+    /// Tables of the places that it takes something out of, below [`Place::Signed`].
+    const PLACES: &'static [&'static [Inside]];
     /// What was taken out.
     type Content;
 
-    /// The key of [`Step::Wanted`].
-    fn wanted(&self) -> &str {
-        ""
+    /// The key of [`Step::Wanted`], for who wants one: any text is one, the empty one, too.
+    fn wanted(&self) -> Option<&str> {
+        None
     }
 
     fn open(&mut self, _spot: &Spot<'_>) {}

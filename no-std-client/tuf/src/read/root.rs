@@ -155,19 +155,17 @@ impl<'k, R: Reading> RootBody<'k, R> {
 
 impl<R: Reading> Body for RootBody<'_, R> {
     const TYPE: &'static str = "root";
-    const PLACES: &'static [Inside] = &[
-        (Place::Signed, Step::ConsistentSnapshot, Place::ConsistentSnapshot),
-        (Place::Signed, Step::Keys, Place::Keys),
-        (Place::Signed, Step::Roles, Place::Roles),
-        (Place::Roles, Step::Any, Place::Role),
-        (Place::Role, Step::Keyids, Place::Keyids),
-        (Place::Role, Step::Threshold, Place::Threshold),
-        (Place::Keyids, Step::Item, Place::Keyid),
-        keys::PLACES[0],
-        keys::PLACES[1],
-        keys::PLACES[2],
-        keys::PLACES[3],
-        keys::PLACES[4],
+    const PLACES: &'static [&'static [Inside]] = &[
+        &[
+            (Place::Signed, Step::ConsistentSnapshot, Place::ConsistentSnapshot),
+            (Place::Signed, Step::Keys, Place::Keys),
+            (Place::Signed, Step::Roles, Place::Roles),
+            (Place::Roles, Step::Any, Place::Role),
+            (Place::Role, Step::Keyids, Place::Keyids),
+            (Place::Role, Step::Threshold, Place::Threshold),
+            (Place::Keyids, Step::Item, Place::Keyid),
+        ],
+        keys::PLACES,
     ];
     type Content = ();
 

@@ -152,7 +152,7 @@ impl<'a, R: Reading> SnapshotBody<'a, R> {
 
 impl<R: Reading> Body for SnapshotBody<'_, R> {
     const TYPE: &'static str = "snapshot";
-    const PLACES: &'static [Inside] = &meta::places(Step::Any);
+    const PLACES: &'static [&'static [Inside]] = &[&meta::places(Step::Any)];
     type Content = SnapshotContent<R>;
 
     fn open(&mut self, spot: &Spot<'_>) {

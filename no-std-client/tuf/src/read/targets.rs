@@ -126,11 +126,11 @@ impl<'a, R: Reading> TargetsBody<'a, R> {
 
 impl<R: Reading> Body for TargetsBody<'_, R> {
     const TYPE: &'static str = "targets";
-    const PLACES: &'static [Inside] = DELEGATIONS;
+    const PLACES: &'static [&'static [Inside]] = &[DELEGATIONS];
     type Content = TargetsContent<R>;
 
-    fn wanted(&self) -> &str {
-        self.wanted
+    fn wanted(&self) -> Option<&str> {
+        Some(self.wanted)
     }
 
     fn open(&mut self, spot: &Spot<'_>) {
@@ -157,6 +157,7 @@ impl<R: Reading> Body for TargetsBody<'_, R> {
                 let name = text(value)?;
                 DelegatedName::new(name).ok_or(Flawed::Flaw(Flaw::RoleName))?;
                 self.role.has_name = true;
+                // Invariant: a name stands in an item of the list of roles.
                 self.names.add(spot.position.unwrap_or(0), name)?;
             }
             (Place::PathPattern, _) => {
@@ -220,7 +221,7 @@ impl<R: Reading> RoleNamesBody<R> {
 
 impl<R: Reading> Body for RoleNamesBody<R> {
     const TYPE: &'static str = "targets";
-    const PLACES: &'static [Inside] = DELEGATIONS;
+    const PLACES: &'static [&'static [Inside]] = &[DELEGATIONS];
     type Content = Option<u32>;
 
     fn value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {

@@ -15,7 +15,7 @@ pub(crate) struct TimestampBody<R: Reading> {
 
 impl<R: Reading> Body for TimestampBody<R> {
     const TYPE: &'static str = "timestamp";
-    const PLACES: &'static [Inside] = &meta::places(Step::SnapshotFile);
+    const PLACES: &'static [&'static [Inside]] = &[&meta::places(Step::SnapshotFile)];
     type Content = R::Listed;
 
     fn open(&mut self, spot: &Spot<'_>) {
