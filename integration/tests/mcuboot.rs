@@ -592,7 +592,7 @@ fn maps_that_do_not_fit_mcuboot_are_refused() {
     let mut short = good;
     short.slots.trailer_bytes = 0;
     assert!(short.check(units, SmallState::SNAPSHOT_BYTES).is_err());
-    // One sector less than the slot has: MCUboot would swap nothing, and one more than the trailer has room for.
+    // One sector less than the slot has: MCUboot would swap nothing. And many more than the trailer has room for.
     let sectors = good.slots.primary.bytes / ERASE_BYTES;
     let mut many = good;
     many.slots.sectors_max = sectors - 1;

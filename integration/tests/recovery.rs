@@ -13,13 +13,13 @@ use tuffet_boot::{Recovery, Slot, Why};
 use tuffet_integration::device::small::{MAP, capacity, identity, map_of};
 use tuffet_integration::nor::{Cut, Random, SmallNor, Tear};
 use tuffet_integration::simulator::Simulator;
-use tuffet_integration::simulator::release::SLOT_BYTES;
+use tuffet_integration::simulator::release::{SLOT_BYTES, successor};
 use tuffet_no_std_client::flash::{Storage, Swap, Xip};
 use tuffet_no_std_client::patch::SmallState;
 use tuffet_no_std_client::recovery::{
     BUFFER_BYTES, Recovered, RecoveryNak, SendError, Session, Unwilling, ask, recover, send,
 };
-use tuffet_no_std_client::{Client, Settings, bootloader};
+use tuffet_no_std_client::{Client, Outcome, Settings, bootloader};
 
 /// Silences in a row after which a host gives up; lines that lose much need more.
 const SILENCES_MAX: u32 = 60;
@@ -517,6 +517,86 @@ fn with_one_link_address_it_comes_back_to_where_it_runs() {
         let contents = flash.borrow().contents()[start as usize..].to_vec();
         assert!(contents.starts_with(image), "slot {slot:?}");
     }
+}
+
+/// The image of a revert that cannot be exchanged back comes straight to where it runs, and the journal learns of that after it.
+/// Wherever the power goes between the two, the device runs it and takes the next release.
+#[test]
+fn cut_between_the_image_and_its_note_costs_no_update() {
+    let (map, healthy, identity) = (map_of::<Swap>(SLOT_BYTES, 2_048), Simulator::healthy(NOW), identity());
+    let bad = with_delta(&healthy);
+    let mut third = bad.clone();
+    third.stage("3.0.0");
+    third.release.carry(successor("3.0.0", &bad.release.image));
+    third.publish();
+    let image = &healthy.release.image;
+    let flash = RefCell::new(SmallNor::new(capacity(&map)));
+    let storage = Storage::new(&flash, &map);
+    let client = || Client::<_, Swap, SmallState>::new(&identity, storage, Settings::DEFAULT, at(0)).unwrap();
+    let root = healthy.site.file("metadata/1.root.json").unwrap();
+    client().provision_root(root).unwrap();
+    client().provision(&mut Lines::to(&healthy.site), at(0)).unwrap();
+    client().update(&mut Lines::to(&bad.site), at(0)).unwrap();
+    let boots = || {
+        let chosen = bootloader::choose_slot(&storage, &mut || ()).unwrap();
+        chosen.map(|run| run.placed.slot)
+    };
+    assert_eq!(boots(), Ok(Slot::B));
+    storage.boot_records().unwrap().fail().unwrap();
+    // The other one rots while it waits.
+    flash
+        .borrow_mut()
+        .erase(map.slots.staged.start, map.slots.staged.start + 1_024)
+        .unwrap();
+    let lost = Err(Recovery::Mismatch { slot: Slot::A });
+    assert_eq!(boots(), lost);
+    let brings = || {
+        let mut buffer = [0; BUFFER_BYTES];
+        let mut wait = |silences| match silences {
+            0..10 => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        };
+        let recovery = lost.unwrap_err();
+        recover(
+            &storage,
+            recovery,
+            &mut brought(image),
+            &mut buffer,
+            &mut wait,
+            &mut || (),
+        )
+    };
+    let whole = flash.borrow().clone();
+    flash.borrow_mut().take_tally();
+    assert_eq!(brings(), Ok(Recovered::Restored));
+    let operations = flash.borrow().tally().operations();
+    assert!(operations > 30, "{operations}");
+    let mut without_help = 0;
+    // The others are cut where each runs where it lies.
+    for operation in operations - 40..operations {
+        for tear in [Tear::Before, Tear::Bits { seed: 5 }, Tear::After] {
+            *flash.borrow_mut() = whole.clone();
+            flash.borrow_mut().cut_at(Cut { operation, tear });
+            let _ = brings();
+            flash.borrow_mut().power_on();
+            let mut chosen = boots();
+            if chosen == lost {
+                assert_eq!(brings(), Ok(Recovered::Restored), "{operation} {tear:?}");
+                chosen = boots();
+            } else {
+                without_help += 1;
+            }
+            assert_eq!(chosen, Ok(Slot::A), "{operation} {tear:?}");
+            let updated = client().update(&mut Lines::to(&third.site), at(0));
+            assert!(
+                matches!(updated, Ok(Outcome::Installed { .. })),
+                "{operation} {tear:?}: {updated:?}"
+            );
+            assert_eq!(boots(), Ok(Slot::B), "{operation} {tear:?}");
+        }
+    }
+    // The last write of the image, and all of the journal behind it.
+    assert!(without_help > 3, "{without_help}");
 }
 
 #[test]

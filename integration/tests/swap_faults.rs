@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
-use tuffet_integration::nor::{Fault, Nor, Tear};
+use tuffet_integration::nor::{Fault, Nor, Tear, Unreadable};
 use tuffet_no_std_client::boot::{Image, Placed, Recovery, Run, Slot, VerifiedImage, Why};
 use tuffet_no_std_client::bootloader::choose_slot;
 use tuffet_no_std_client::flash::{Map, Span, Storage, Swap, Units};
@@ -139,6 +139,38 @@ fn a_stuck_unit_does_not_stop_a_revert() {
     }
 }
 
+/// A unit of the journal that says it was erased, and holds marks of an exchange before: they would say that steps are done which
+/// are not. Nothing is moved.
+#[test]
+fn marks_that_an_erase_left_are_seen() {
+    // Four places of 64 bytes in each unit: the second one holds marks only.
+    let mut map = MAP;
+    let units = Units {
+        capacity: u32::MAX,
+        erase_bytes: UNIT,
+        write_bytes: 64,
+    };
+    map.slots.journal.bytes = Swap::journal_bytes(RUNNING.bytes, units);
+    let start = on_trial();
+    let mut contents = start.borrow().contents()[..JOURNAL.start as usize].to_vec();
+    contents.resize((JOURNAL.start + map.slots.journal.bytes) as usize, 0xFF);
+    let marks = (JOURNAL.start + UNIT) as usize;
+    contents[..2_048].fill(0xFF);
+    contents[marks..marks + UNIT_BYTES].fill(0);
+    let flash = RefCell::new(Nor::<64, UNIT_BYTES>::with_contents(contents));
+    let storage = Storage::new(&flash, &map);
+    let mut records = storage.boot_records().unwrap();
+    records.provision(placed(0)).unwrap();
+    records.begin_trial(VerifiedImage::assertion(placed(1), 1), 3).unwrap();
+    flash.borrow_mut().stick(marks / UNIT_BYTES);
+    for _ in 0..2 {
+        let run = choose_slot(&storage, &mut || ()).unwrap().unwrap();
+        assert_eq!(run.placed, placed(0));
+        let running = RUNNING.start as usize;
+        assert_eq!(flash.borrow().contents()[running..][..IMAGE_BYTES], image(0));
+    }
+}
+
 /// The confirmed image cannot be noted as coming back, so it stays where it is whole: recovery, which can write over what runs.
 #[test]
 fn a_stuck_journal_ends_a_revert_in_recovery() {
@@ -151,6 +183,32 @@ fn a_stuck_journal_ends_a_revert_in_recovery() {
         flash.borrow_mut().power_on();
         let chosen = choose_slot(&Storage::new(&flash, &MAP), &mut || ()).unwrap();
         assert_eq!(chosen, Err(Recovery::Mismatch { slot: Slot::A }));
+    }
+}
+
+/// A word of the journal that cannot be read until it is erased. Where the confirmed image stands where it runs, the bootloader
+/// writes the journal anew, and the device can be updated again.
+#[test]
+fn unreadable_journal_is_written_anew() {
+    for revert in [false, true] {
+        let start = if revert { to_revert() } else { on_trial() };
+        boot(&start).unwrap();
+        if !revert {
+            Storage::new(&start, &MAP).boot_records().unwrap().confirm().unwrap();
+        }
+        for word in JOURNAL.start / 4..(JOURNAL.start + JOURNAL.bytes) / 4 {
+            let flash = start.clone();
+            flash.borrow_mut().spoil(word as usize, Unreadable::UntilErased);
+            let run = boot(&flash).unwrap_or_else(|| panic!("revert {revert}, word {word}: nothing is started"));
+            assert_eq!(run.why, Why::Confirmed, "revert {revert}, word {word}");
+            let storage = Storage::new(&flash, &MAP);
+            let place = storage.slot(run.placed.slot).map(|_| ());
+            assert!(place.is_ok(), "revert {revert}, word {word}: {place:?}");
+            // At rest, without a word that matters being unreadable.
+            flash.borrow_mut().take_tally();
+            boot(&flash).unwrap();
+            assert_eq!(flash.borrow().tally().operations(), 0, "revert {revert}, word {word}");
+        }
     }
 }
 

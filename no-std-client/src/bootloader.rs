@@ -61,8 +61,23 @@ pub fn choose_slot<F: NorFlash, S: Strategy>(
         }
         // Wherever the slot is said to lie.
         let span = storage.map().slots.runs_at(placed.slot);
-        Ok(stands(storage, &placed.image, span, pet)?)
+        let stands = stands(storage, &placed.image, span, pet)?;
+        if stands
+            && is_confirmed(&state, placed.slot)
+            && !S::place(storage, placed.slot).is_ok_and(|place| place == span)
+        {
+            // It came over the serial line, or what says where it lies cannot be read. The image starts though it cannot be noted.
+            let _ = S::restored(storage, placed.slot, pet);
+        }
+        Ok(stands)
     })
+}
+
+fn is_confirmed(state: &State, slot: Slot) -> bool {
+    match state {
+        State::Confirmed { confirmed, .. } | State::Trial { confirmed, .. } => confirmed.slot == slot,
+        State::Damaged | State::Unprovisioned => false,
+    }
 }
 
 /// Brings a slot to where it runs before its boot is counted. Answers a slot that cannot be brought there.

@@ -322,8 +322,7 @@ impl BoardFile {
                 AdapterKind::Emulator(_) => false,
             };
             if !is_used {
-                let reason =
-                    format!("--set {name}: the board file has no `{name}` in [values], nor in a line of [command]");
+                let reason = format!("--set {name}: no line of [command] in the board file uses `{name}`");
                 return Err(Trouble::Usage(reason));
             }
         }

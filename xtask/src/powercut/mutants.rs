@@ -176,9 +176,8 @@ const MUTANTS: &[Mutant] = &[
         what: "where the journal does not say what lies there, the running place boots as it is",
         file: (CLIENT, "bootloader.rs"),
         edits: &[(
-            "        Ok(stands(storage, &placed.image, span, pet)?)\n",
-            "        Ok((!is_settled && crate::is_mutant(\"unknown-journal-means-boot\"))\n            \
-             || stands(storage, &placed.image, span, pet)?)\n",
+            "        Ok(stands)\n",
+            "        Ok(stands || (!is_settled && crate::is_mutant(\"unknown-journal-means-boot\")))\n",
         )],
     },
     Mutant {

@@ -183,6 +183,13 @@ impl<'f, F: NorFlash> Journal<'f, F> {
             (newest.area.other(), newest.begin.sequence.wrapping_add(1))
         });
         self.erase(area, pet)?;
+        // A mark that an erase left would say that steps are done.
+        for step in 0..=exchange.steps() {
+            if self.mark(area, step)? != Mark::Free {
+                return Err(RegionError::NotKept);
+            }
+            pet();
+        }
         let begin = Begin {
             sequence,
             exchange,

@@ -21,7 +21,8 @@
 //!   passed over, and that image is lost. An exchange turns round only towards the confirmed image, so it does once at most. What
 //!   stops it is a unit of the confirmed image that cannot be moved to where it runs, and a journal that cannot be read or can be
 //!   written in neither area. The bootloader then starts what stands whole at the running place, or takes the confirmed image over the
-//!   serial line, straight to where it runs; an exchange does not go on over that where nothing can be noted.
+//!   serial line, straight to where it runs, and then writes the journal anew, if it takes that; an exchange does not go on over
+//!   that image where nothing can be noted.
 //! - Only units that the images occupy are exchanged. Each costs one erase at the running place and one in the staged one. There
 //!   is no scratch unit that wears more than the others.
 
@@ -61,7 +62,10 @@ impl Swap {
     pub const fn journal_bytes(running_bytes: u32, units: Units) -> u32 {
         let places = journal::places(running_bytes.div_ceil(units.erase_bytes));
         let area_bytes = places.saturating_mul(journal::stride(units.write_bytes));
-        area_bytes.next_multiple_of(units.erase_bytes).saturating_mul(2)
+        match area_bytes.checked_next_multiple_of(units.erase_bytes) {
+            Some(area_bytes) => area_bytes.saturating_mul(2),
+            None => u32::MAX,
+        }
     }
 
     /// Where a slot lies while this one is at the running place.
