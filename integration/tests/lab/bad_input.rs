@@ -263,7 +263,7 @@ fn wrong_arguments_are_said_before_the_board_is_touched() {
         (
             [&run[..], &both, &["--set", "seriel=x"]].concat(),
             2,
-            "--set seriel: the board file has no `seriel`",
+            "--set seriel: no line of [command] in the board file uses `seriel`",
         ),
         (
             [&run[..], &both, &["--set", "url=x"]].concat(),
