@@ -108,8 +108,8 @@ fn every_row_holds_on_the_emulated_board_that_exchanges_its_images() {
     run_on_the_board::<Swap>("on the emulated board that exchanges its images", first, SWAP_SAMPLE);
 }
 
-/// The rows that a small device can have, with faults of HTTP, which the board has too. All of them if `TUFFET_DEEP` is set, else
-/// one of so many, from this one on.
+/// The rows that a small device can have, with faults of HTTP, which the board has too. All of them if `TUFFET_DEEP` is set, those
+/// that `TUFFET_ROWS` names (with commas between them), or one of so many, from this one on.
 fn run_on_the_board<S: Built>(device: &str, first: usize, sample: usize) {
     let all = table();
     // A bootloader does not start a slot that was edited: what the update would say is never asked.
@@ -128,10 +128,16 @@ fn run_on_the_board<S: Built>(device: &str, first: usize, sample: usize) {
         };
         println!("{} is not for the board: {reason}", row.name);
     }
-    let sample: Vec<&Row> = match std::env::var_os("TUFFET_DEEP") {
-        Some(_) => rows.clone(),
-        None => rows.iter().copied().skip(first).step_by(sample).collect(),
+    let named = std::env::var("TUFFET_ROWS").ok();
+    let sample: Vec<&Row> = match (named, std::env::var_os("TUFFET_DEEP")) {
+        (Some(named), _) => {
+            let is_named = |row: &&Row| named.split(',').any(|name| name == row.name);
+            rows.iter().copied().filter(is_named).collect()
+        }
+        (None, Some(_)) => rows.clone(),
+        (None, None) => rows.iter().copied().skip(first).step_by(sample).collect(),
     };
+    assert!(!sample.is_empty(), "TUFFET_ROWS names no row that the board can have");
     println!("{} of {} rows on the board", sample.len(), rows.len());
     each_row(device, &sample, |row| {
         OnBoard::<S>::begin_firmware();

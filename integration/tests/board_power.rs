@@ -6,6 +6,7 @@
 
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 use tuffet_board_layout::control::{ERASE, SelfTest, Tear, WRITE};
 use tuffet_board_layout::flash::MAP;
@@ -26,7 +27,7 @@ use tuffet_no_std_client::{self as client, Client, bootloader};
 
 const NOW: u64 = 1_800_000_000;
 /// Longer than any test here.
-const SERVER_LIFETIME: Duration = Duration::from_secs(600);
+const SERVER_LIFETIME: Duration = Duration::from_secs(7_200);
 
 /// Kills in CI, and with `TUFFET_DEEP` set.
 const KILLS: [usize; 2] = [8, 200];
@@ -54,7 +55,8 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let mut product = Product::new(NOW);
-        let server = Server::start(product.repository.site.clone()).unwrap();
+        let address = (Ipv4Addr::LOCALHOST, 0).into();
+        let server = Server::start_at(address, product.repository.site.clone(), SERVER_LIFETIME).unwrap();
         let board = product.board(Emulator::An385, &server);
         let first = product.image().to_vec();
         product.release("2.0.0", Slot::B, Behaviour::Good, &first);

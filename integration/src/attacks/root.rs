@@ -491,7 +491,8 @@ fn bytes() -> Vec<Row> {
         .lenient_accepts_after(&WITH_ROOT, &WITH_ROOT_CHANGED),
         Row::new("root_reset_midway", "a cut is no refusal", |repository| {
             next_root(repository, |_| {});
-            repository.site.fault(NEW_ROOT, Fault::Reset { bytes: 700 });
+            // So early that a device which goes on where it was cut does not come to the end, either.
+            repository.site.fault(NEW_ROOT, Fault::Reset { bytes: 100 });
         })
         .expects(Outcome::Transport, AT_ROOT, &[])
         .only_over_http(),
