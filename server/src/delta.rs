@@ -3,8 +3,8 @@
 //! [`build`](crate::release::build) makes those of a release and lists them; the rules of publishing decode each again.
 
 pub use tuffet_patch::{
-    ApplyError, Chain, EncodeError, Encoded, IMAGE_BYTES_MAX, Info, Pinned, Profile, Refusal, apply, encode, info,
-    unauthenticated,
+    ApplyError, Architecture, Chain, EncodeError, Encoded, IMAGE_BYTES_MAX, Info, Layout, Options, Pinned, Profile,
+    Refusal, apply, encode, encode_with, info, layout, unauthenticated,
 };
 pub use tuffet_wire::{Digest, hex};
 

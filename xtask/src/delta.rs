@@ -14,7 +14,9 @@ use std::time::Instant;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tuffet_server::delta::{self, ApplyError, Chain, Digest, IMAGE_BYTES_MAX, Pinned, Profile, Refusal, hex};
+use tuffet_server::delta::{
+    self, ApplyError, Architecture, Chain, Digest, IMAGE_BYTES_MAX, Layout, Options, Pinned, Profile, Refusal, hex,
+};
 
 use crate::delta::files::Destination;
 use crate::failure::Failure;
@@ -51,6 +53,9 @@ struct Encode {
     /// What the device's decoder takes: small (8 KiB of state), standard (32 KiB) or large.
     #[arg(long, default_value = "standard", value_parser = profile)]
     profile: Profile,
+    /// The instructions in both images: aarch64, riscv, thumb, xtensa or unknown. If it is not said, it is found out.
+    #[arg(long, value_parser = architecture)]
+    arch: Option<Architecture>,
     #[command(flatten)]
     output: Output,
 }
@@ -101,20 +106,25 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
         eprintln!("note: both images are the same; a device that has it needs no patch");
     }
     let started = Instant::now();
-    let encoded = delta::encode(image(&old), &new, arguments.profile)
+    let options = Options {
+        layout: arguments.arch.map(|arch| delta::layout(Some(arch), &old, &new)),
+        ..Options::of(arguments.profile)
+    };
+    let encoded = delta::encode_with(image(&old), &new, &options)
         .map_err(|error| Failure::refused(format!("no patch was made: {error}")))?;
     let seconds = started.elapsed().as_secs_f64();
     destination.write(&encoded.bytes)?;
     let head = head_text(&encoded.pinned);
     let text = format!(
-        "{} bytes for an image of {} bytes{}, in {seconds:.2} s\n--head {head}",
+        "{} bytes for an image of {} bytes{}, in {seconds:.2} s; {}\n--head {head}",
         encoded.bytes.len(),
         new.len(),
         if old.is_empty() { " from nothing" } else { "" },
+        layout_text(&encoded.header.layout),
     );
     let result = json!({
         "bytes": encoded.bytes.len(), "old_bytes": old.len(), "new_bytes": new.len(), "seconds": seconds,
-        "profile": arguments.profile.to_string(), "head": head,
+        "profile": arguments.profile.to_string(), "arch": encoded.header.layout.architecture.to_string(), "head": head,
     });
     arguments.output.print(&text, result);
     Ok(())
@@ -179,11 +189,12 @@ fn info(arguments: &Info) -> Result<(), Failure> {
     let info = delta::info(&patch).map_err(|refusal| not_a_patch(&arguments.patch, refusal))?;
     let header = &info.header;
     let text = format!(
-        "profile {}, {} blocks of {} bytes, {} checkpoints\nfrom {} bytes {}\nto   {} bytes {}\nstate {} bytes, checkpoint record {} bytes",
+        "profile {}, {} blocks of {} bytes, {} checkpoints\n{}\nfrom {} bytes {}\nto   {} bytes {}\nstate {} bytes, checkpoint record {} bytes",
         header.profile,
         info.blocks,
         header.block_bytes,
         info.checkpoints.len(),
+        layout_text(&header.layout),
         header.source.length,
         hex::Hex(&header.source.digest),
         header.result.length,
@@ -203,11 +214,24 @@ fn described(info: &delta::Info, patch_bytes: usize) -> Value {
         "block_bytes": header.block_bytes,
         "blocks": info.blocks,
         "checkpoints": info.checkpoints,
+        "arch": header.layout.architecture.to_string(),
+        "bases": header.layout.bases.map(|bases| [bases.old, bases.new]),
         "state_bytes": info.state_bytes,
         "snapshot_bytes": info.snapshot_bytes,
         "source": { "length": header.source.length, "digest": hex::Hex(&header.source.digest).to_string() },
         "result": { "length": header.result.length, "digest": hex::Hex(&header.result.digest).to_string() },
     })
+}
+
+/// How addresses in the images are followed.
+fn layout_text(layout: &Layout) -> String {
+    match layout.bases {
+        None => format!("instructions {}", layout.architecture),
+        Some(bases) => format!(
+            "instructions {}, from {:#x} to {:#x}",
+            layout.architecture, bases.old, bases.new
+        ),
+    }
 }
 
 fn head_text(pinned: &Pinned) -> String {
@@ -236,6 +260,13 @@ fn pinned(text: &str) -> Result<Pinned, String> {
 fn profile(text: &str) -> Result<Profile, &'static str> {
     let known = Profile::ALL.into_iter().find(|profile| profile.to_string() == text);
     known.ok_or("a profile is small, standard or large")
+}
+
+fn architecture(text: &str) -> Result<Architecture, &'static str> {
+    let known = Architecture::ALL
+        .into_iter()
+        .find(|architecture| architecture.to_string() == text);
+    known.ok_or("an architecture is aarch64, riscv, thumb, xtensa or unknown")
 }
 
 /// An image, as coders take it: an empty one is none.

@@ -8,7 +8,7 @@ use super::keys::hex;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use tuffet_patch::{Options, Profile, encode_with};
+use tuffet_patch::{Layout, Options, Profile, encode_with};
 
 /// Bytes of every block but the last: few, so that a small patch has some of them.
 pub const BLOCK_BYTES: usize = 1_024;
@@ -65,6 +65,9 @@ pub fn encoded_with(
             block_bytes: block_bytes as u32,
             checkpoint_unit: checkpoint_distance.map_or(defaults.checkpoint_unit, |_| 1 << 10),
             checkpoint_distance: checkpoint_distance.unwrap_or(defaults.checkpoint_distance),
+            // Its images are no programs, and nobody measures its patches.
+            layout: Some(Layout::UNKNOWN),
+            rounds: 1,
             ..defaults
         };
         let patch = encode_with(source, result, &options).expect("the encoder makes a patch of any two images");

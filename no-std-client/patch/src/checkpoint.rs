@@ -5,12 +5,14 @@
 //! magic "TUFC"                 4
 //! layout version, profile      2       0; as in the header
 //! head, block size, length     40      of the patch, as they were pinned
-//! header of the patch          99      filled up with zeros; names source and result
+//! header of the patch          107     filled up with zeros; names source and result
 //! block at hand                40      its hash, its index, how much of it was taken
 //! position                     4       in the result: a multiple of the buffer
-//! range decoder                42      range, code, padding, bytes carried, how many
+//! range decoder                50      range, code, padding, bytes carried, how many
 //! copy                         5       0 none, 1 old, 2 new; offset
-//! history                      27      as the model declares it
+//! history                      51      as the model declares it
+//! addresses                    by profile: pieces of the map and how many, pairs, the last pointer, field, run, instruction, misses
+//! matcher                      by profile: its table if it is not primed, what comes next, guesses that held
 //! tables and weights           by profile
 //! zeros                        up to 32 less than a multiple of 64
 //! SHA-256 of all before        32
@@ -26,8 +28,12 @@
 use crate::{
     Chain, Digest, HEADER_BYTES_MAX, Header, Image, Pinned,
     decoder::{Container, Hand, Phase, State, check_copy},
+    matcher::{HELD_MAX, Matcher},
     mixer::{Mixer, WEIGHT_MAX},
-    model::{BYTE_INPUTS, BYTE_SETS, CLASS_CELLS, Copy, HIT_INPUTS, HIT_SETS, History, Model, Origin, RARE_CELLS},
+    model::{
+        BYTE_INPUTS, BYTE_SETS, CHANGES, CLASS_CELLS, Copy, HIT_INPUTS, HIT_SETS, History, Model, Origin, RARE_CELLS,
+    },
+    predict::{Addresses, Field, Kind, RECENT, Source},
     range_decoder::{EVENT_BYTES_MAX, RangeDecoder},
 };
 use sha2::{Digest as _, Sha256};
@@ -36,7 +42,11 @@ const MAGIC: [u8; 4] = *b"TUFC";
 const VERSION: u8 = 0;
 
 /// Everything but tables and weights.
-const FIXED_BYTES: usize = 4 + 2 + 40 + HEADER_BYTES_MAX + 40 + 4 + 42 + 5 + 27 + 32;
+const FIXED_BYTES: usize = 4 + 2 + 40 + HEADER_BYTES_MAX + 40 + 4 + 50 + 5 + (23 + CHANGES) + ADDRESS_BYTES + 8 + 32;
+/// Of these, what is known of addresses but for the tables by profile: a count, the last words, the last pointer, a field, and so on.
+const ADDRESS_BYTES: usize = 4 + 8 * RECENT + 8 + FIELD_BYTES + 4 + 4 + 1;
+/// A field: kind, source, three words and the bytes that came, how many, and of how many.
+const FIELD_BYTES: usize = 1 + 1 + 16 + 2;
 
 /// Bytes of a piece of a record: a multiple of every usual write unit.
 pub const PIECE_BYTES: usize = 64;
@@ -264,6 +274,68 @@ fn walk_history(history: &mut History, record: &mut dyn Record) {
     word(record, &mut history.distance);
 }
 
+/// Whether the field can be at hand is said after it was read.
+fn walk_field(field: &mut Field, record: &mut dyn Record) -> bool {
+    let mut kind = match field.kind {
+        Kind::Branch => 0,
+        Kind::Pointer => 1,
+        Kind::Word => 2,
+    };
+    let mut source = match field.source {
+        Source::Learned => 0,
+        Source::Moved => 1,
+        Source::Nothing => 2,
+    };
+    byte(record, &mut kind);
+    byte(record, &mut source);
+    for value in [
+        &mut field.target,
+        &mut field.expected,
+        &mut field.bytes,
+        &mut field.came,
+    ] {
+        word(record, value);
+    }
+    byte(record, &mut field.phase);
+    byte(record, &mut field.length);
+    let kinds = [Kind::Branch, Kind::Pointer, Kind::Word];
+    let sources = [Source::Learned, Source::Moved, Source::Nothing];
+    let known = kinds.get(usize::from(kind)).zip(sources.get(usize::from(source)));
+    let Some((kind, source)) = known else {
+        return false;
+    };
+    (field.kind, field.source) = (*kind, *source);
+    let is_at_hand = field.phase < field.length && (3..=4).contains(&field.length);
+    is_at_hand || *field == Field::NONE
+}
+
+/// Whether every field has a value that a decoder reaches is said after it was read.
+fn walk_addresses<const PLACES: usize>(addresses: &mut Addresses<PLACES>, record: &mut dyn Record) -> bool {
+    word(record, &mut addresses.map.count);
+    for piece in addresses.map.pieces.iter_mut().chain([&mut addresses.last_pointer]) {
+        word(record, &mut piece.old);
+        word(record, &mut piece.shift);
+    }
+    for pair in addresses.learned.pairs.iter_mut().chain(&mut addresses.learned.recent) {
+        word(record, &mut pair.old);
+        word(record, &mut pair.new);
+    }
+    let field = walk_field(addresses.field_mut(), record);
+    word(record, &mut addresses.run);
+    word(record, &mut addresses.instruction);
+    byte(record, &mut addresses.misses);
+    field && addresses.map.is_possible()
+}
+
+fn walk_matcher<const SLOTS: usize>(matcher: &mut Matcher<SLOTS>, record: &mut dyn Record) -> bool {
+    if !Matcher::<SLOTS>::IS_PRIMED {
+        matcher.slots.iter_mut().for_each(|slot| word(record, slot));
+    }
+    word(record, &mut matcher.place);
+    word(record, &mut matcher.held);
+    matcher.held <= HELD_MAX
+}
+
 fn walk_mixer<const INPUTS: usize, const CELLS: usize, const SETS: usize>(
     mixer: &mut Mixer<INPUTS, CELLS, SETS>,
     record: &mut dyn Record,
@@ -280,10 +352,10 @@ fn walk_mixer<const INPUTS: usize, const CELLS: usize, const SETS: usize>(
         .for_each(|value| weight(record, value));
 }
 
-fn walk_model<const HIT_CELLS: usize, const BYTE_CELLS: usize>(
-    model: &mut Model<HIT_CELLS, BYTE_CELLS>,
+fn walk_model<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const SLOTS: usize>(
+    model: &mut Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>,
     record: &mut dyn Record,
-) {
+) -> bool {
     walk_history(&mut model.history, record);
     walk_mixer(&mut model.hits, record);
     walk_mixer(&mut model.bytes, record);
@@ -293,12 +365,22 @@ fn walk_model<const HIT_CELLS: usize, const BYTE_CELLS: usize>(
         .as_flattened_mut()
         .iter_mut()
         .for_each(|cell| half(record, cell));
+    let addresses = walk_addresses(&mut model.addresses, record);
+    let matcher = walk_matcher(&mut model.matcher, record);
+    addresses && matcher
 }
 
-impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
-    State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES>
+impl<
+    const HIT_CELLS: usize,
+    const BYTE_CELLS: usize,
+    const BUFFER_BYTES: usize,
+    const PLACES: usize,
+    const SLOTS: usize,
+> State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS>
 {
     const FIELD_BYTES: usize = FIXED_BYTES
+        + 16 * PLACES
+        + if Matcher::<SLOTS>::IS_PRIMED { 0 } else { 4 * SLOTS }
         + 2 * (HIT_INPUTS * HIT_CELLS + BYTE_INPUTS * BYTE_CELLS + RARE_CELLS + 2 * CLASS_CELLS)
         + 4 * (HIT_INPUTS * HIT_SETS + BYTE_INPUTS * BYTE_SETS);
 
@@ -350,7 +432,8 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
             filled: 0,
             outcome: Ok(()),
         };
-        self.walk(&mut preface, &mut writer);
+        // What is written is possible.
+        let _ = self.walk(&mut preface, &mut writer);
         let digest: Digest = writer.hasher.clone().finalize().into();
         writer.put(&digest);
         writer.outcome.map_err(SnapshotError::Storage)
@@ -374,7 +457,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
             taken: PIECE_BYTES,
             outcome: Ok(()),
         };
-        self.walk(&mut preface, &mut reader);
+        let is_possible = self.walk(&mut preface, &mut reader);
         let mut checksum: Digest = [0; 32];
         reader.take(&mut checksum);
         reader.outcome.map_err(BadCheckpoint::Storage)?;
@@ -402,20 +485,25 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
         if header.result != result {
             return Err(BadCheckpoint::OtherResult);
         }
+        if !is_possible {
+            return Err(BadCheckpoint::Impossible);
+        }
         self.take_up(&preface, header).ok_or(BadCheckpoint::Impossible)
     }
 
-    /// All fields in their order, but for the checksum. Not inlined: it is long, and there are two directions.
+    /// All fields in their order, but for the checksum; and whether those of tables are possible. Not inlined: it is long, and there
+    /// are two directions.
     #[inline(never)]
-    fn walk(&mut self, preface: &mut Preface, record: &mut dyn Record) {
+    fn walk(&mut self, preface: &mut Preface, record: &mut dyn Record) -> bool {
         preface.walk(record);
         walk_range(&mut self.range, record);
-        walk_model(&mut self.model, record);
+        let is_possible = walk_model(&mut self.model, record);
         let filling = Self::SNAPSHOT_BYTES.wrapping_sub(Self::FIELD_BYTES);
         let mut zeros = Self::FILLING;
         if let Some(zeros) = zeros.get_mut(..filling) {
             record.field(zeros);
         }
+        is_possible
     }
 
     /// Checks every field, and runs when all are possible.
@@ -445,6 +533,11 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
         if !possible {
             return None;
         }
+        let seen = header.source.length.wrapping_add(position);
+        self.model.addresses.layout = header.layout;
+        self.model.addresses.source_bytes = header.source.length;
+        self.model.matcher.seen = seen;
+        self.model.guess = None;
         self.chain = Some(chain);
         self.container = Container::Read(header);
         self.hand = Hand::Empty { taken: preface.taken };

@@ -3,7 +3,9 @@
 use crate::{
     Authenticated, BlockRange, Chain, Digest, Error, Geometry, Header, Image, Misuse, Pinned, Profile, Refusal,
     buffers::{Output, Window},
+    matcher::Matcher,
     model::{Copy, Expected, Model, Origin, Start},
+    predict::Piece,
     range_decoder::{Input, RangeDecoder, Reader},
 };
 use core::convert::Infallible;
@@ -42,7 +44,13 @@ pub enum Progress {
 /// - `old` is read only below the length of the source, `new` only below what was written, both rounded up to the read unit.
 /// - `new` is written front to back, each unit once, in pieces of the buffer size, the last one filled up to a write unit.
 #[derive(Clone, Debug)]
-pub struct State<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize> {
+pub struct State<
+    const HIT_CELLS: usize,
+    const BYTE_CELLS: usize,
+    const BUFFER_BYTES: usize,
+    const PLACES: usize,
+    const SLOTS: usize,
+> {
     pub(crate) phase: Phase,
     pub(crate) chain: Option<Chain>,
     pub(crate) container: Container,
@@ -51,26 +59,36 @@ pub struct State<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_B
     pub(crate) hand_digest: Digest,
     pub(crate) range: RangeDecoder,
     pub(crate) copy: Option<Copy>,
-    pub(crate) model: Model<HIT_CELLS, BYTE_CELLS>,
+    pub(crate) model: Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>,
     pub(crate) old_window: Window<BUFFER_BYTES>,
     pub(crate) new_window: Window<BUFFER_BYTES>,
+    /// What guesses are read from, and of which image.
+    pub(crate) guess_window: Window<GUESS_BYTES>,
+    pub(crate) guess_origin: Origin,
     pub(crate) output: Output<BUFFER_BYTES>,
     /// Everything in front of this was erased.
     pub(crate) erased_to: u32,
     /// The last checkpoint that was reported.
     pub(crate) reported: u32,
+    /// Pieces of the map that are still to be read, in front of everything else.
+    pub(crate) pieces_left: u32,
+    /// Whether the matcher knows what came before, if it is to.
+    pub(crate) is_primed: bool,
 }
 
+/// Bytes that are read for a guess: the next ones are likely to be guesses, too.
+const GUESS_BYTES: usize = 32;
+
 /// At most 8 KiB.
-pub type SmallState = State<192, 368, 128>;
+pub type SmallState = State<144, 208, 128, 48, 0>;
 /// At most 32 KiB.
-pub type StandardState = State<768, 1536, 256>;
-/// For machines with an operating system: half a MiB.
-pub type LargeState = State<16_384, 24_576, 4096>;
+pub type StandardState = State<640, 1024, 256, 192, 768>;
+/// For machines with an operating system: nearly one MiB.
+pub type LargeState = State<16_384, 24_576, 4096, 4096, 65_536>;
 
 const _: () = assert!(size_of::<SmallState>() <= 8 * 1024 && SmallState::SNAPSHOT_BYTES <= 8 * 1024);
 const _: () = assert!(size_of::<StandardState>() <= 32 * 1024);
-const _: () = assert!(size_of::<LargeState>() <= 1024 * 1024);
+const _: () = assert!(size_of::<LargeState>() <= 16 * 1024 * 1024);
 
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
@@ -99,8 +117,13 @@ pub(crate) enum Hand {
     Holds { index: u32, taken: u32 },
 }
 
-impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
-    State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES>
+impl<
+    const HIT_CELLS: usize,
+    const BYTE_CELLS: usize,
+    const BUFFER_BYTES: usize,
+    const PLACES: usize,
+    const SLOTS: usize,
+> State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS>
 {
     /// A decoder that has nothing to do yet.
     pub const fn new() -> Self {
@@ -118,17 +141,24 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
             model: Model::ZERO,
             old_window: Window::new(),
             new_window: Window::new(),
+            guess_window: Window::new(),
+            guess_origin: Origin::New,
             output: Output::at(0),
             erased_to: 0,
             reported: 0,
+            pieces_left: 0,
+            is_primed: false,
         }
     }
+
+    /// Most pieces of the map that a patch may bring: the others are for those which it tells by its copies.
+    pub(crate) const PIECES_MAX: usize = PLACES / 2;
 
     /// The profile whose patches it decodes. Tables of any other size are no profile, and do not compile.
     #[allow(clippy::panic, reason = "evaluated by the compiler")]
     pub const PROFILE: Profile = match (HIT_CELLS, BYTE_CELLS, BUFFER_BYTES) {
-        (192, 368, 128) => Profile::Small,
-        (768, 1536, 256) => Profile::Standard,
+        (144, 208, 128) => Profile::Small,
+        (640, 1024, 256) => Profile::Standard,
         (16_384, 24_576, 4096) => Profile::Large,
         _ => panic!("no profile has tables of these sizes"),
     };
@@ -153,9 +183,12 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
     pub(crate) fn at_position(&mut self, position: u32) {
         self.old_window.forget();
         self.new_window.forget();
+        self.guess_window.forget();
         self.output = Output::at(position);
         self.erased_to = position;
         self.reported = position;
+        self.pieces_left = 0;
+        self.is_primed = false;
     }
 
     /// The block to fetch when [`Progress::NeedsBlock`] says so, and after [`begin`](Self::begin) and [`resume`](Self::resume).
@@ -273,6 +306,9 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
             Container::Awaited { source, result } => self.read_header(input, source, result)?,
         };
         self.check_slots(&header, old, new)?;
+        if !self.is_primed {
+            self.prime(&header, old, new)?;
+        }
         loop {
             let complete = self.position() == header.result.length;
             if self.output.is_full() || (complete && !self.output.is_empty()) {
@@ -324,12 +360,45 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
         }
         input.block = rest;
         self.container = Container::Read(header);
+        self.model.begin(header.layout, header.source.length);
         Ok(header)
+    }
+
+    /// Reads again what came before `position`, where there is room for what all of the old image teaches.
+    fn prime<O: ReadNorFlash, N: NorFlash>(
+        &mut self,
+        header: &Header,
+        old: &mut O,
+        new: &mut N,
+    ) -> Result<(), Failed<O, N>> {
+        self.is_primed = true;
+        if !Matcher::<SLOTS>::IS_PRIMED {
+            return Ok(());
+        }
+        let history = self.model.history;
+        let (place, held) = (self.model.matcher.place, self.model.matcher.held);
+        self.model.matcher.reset(0);
+        self.model.history.recent = 0;
+        let source_bytes = header.source.length;
+        for offset in 0..source_bytes {
+            let byte = self.old_window.byte(old, offset, source_bytes).map_err(Error::Old)?;
+            self.model.prime(byte);
+        }
+        self.model.primed();
+        let position = self.position();
+        for offset in 0..position {
+            let byte = self.new_window.byte(new, offset, position).map_err(Error::New)?;
+            self.model.prime(byte);
+        }
+        self.model.history = history;
+        (self.model.matcher.place, self.model.matcher.held) = (place, held);
+        Ok(())
     }
 
     fn check_slots<O: ReadNorFlash, N: NorFlash>(&self, header: &Header, old: &O, new: &N) -> Result<(), Geometry> {
         let divides = |unit: usize| unit != 0 && BUFFER_BYTES.is_multiple_of(unit);
-        if !divides(N::READ_SIZE) || !divides(N::WRITE_SIZE) || N::ERASE_SIZE == 0 {
+        let reads = |unit: usize| unit != 0 && (GUESS_BYTES.is_multiple_of(unit) || SLOTS == 0) && divides(unit);
+        if !reads(N::READ_SIZE) || !divides(N::WRITE_SIZE) || N::ERASE_SIZE == 0 {
             return Err(Geometry::NewUnits {
                 read_bytes: N::READ_SIZE,
                 write_bytes: N::WRITE_SIZE,
@@ -354,7 +423,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
         if header.source.length == 0 {
             return Ok(());
         }
-        if !divides(O::READ_SIZE) {
+        if !reads(O::READ_SIZE) {
             return Err(Geometry::OldUnits {
                 read_bytes: O::READ_SIZE,
             });
@@ -398,7 +467,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
         })
     }
 
-    /// Decodes a literal, a byte of a copy, the start of a copy with its first byte, or the end of one.
+    /// Decodes a piece of the map, a literal, a byte of a copy, the start of a copy with its first byte, or the end of one.
     fn event<O: ReadNorFlash, N: NorFlash>(
         &mut self,
         header: &Header,
@@ -410,7 +479,24 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
         let source_bytes = header.source.length;
         if self.range.range == 0 {
             self.range.fill(input);
+            let mut reader = Reader {
+                decoder: &mut self.range,
+                input,
+            };
+            let pieces = self.model.pieces(&mut reader, 0);
+            self.pieces_left = check_pieces(pieces, Self::PIECES_MAX)?;
+            return Ok(());
         }
+        if let Some(left) = self.pieces_left.checked_sub(1) {
+            let mut reader = Reader {
+                decoder: &mut self.range,
+                input,
+            };
+            self.model.piece(&mut reader, Piece::ZERO);
+            self.pieces_left = left;
+            return Ok(());
+        }
+        self.model.guess = self.guess(source_bytes, old, new)?;
         if let Some(copy) = self.copy {
             let expected = self.expected(copy, source_bytes, old, new)?;
             let mut reader = Reader {
@@ -431,7 +517,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
             Start::Copy(copy) => {
                 check_copy(copy, position, source_bytes)?;
                 let expected = self.expected(copy, source_bytes, old, new)?;
-                self.model.first_of_copy(expected);
+                self.model.first_of_copy(position, expected);
                 self.copied(copy, source_bytes, expected.byte);
             }
             Start::Literal => {
@@ -473,12 +559,50 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
                 Origin::Old => self.old_window.byte(old, offset, end).map_err(Error::Old)?,
             };
         }
-        let [byte, ..] = bytes;
-        Ok(Expected {
-            byte,
-            ahead: u32::from_le_bytes(bytes).wrapping_shr(8),
-            origin: copy.origin,
-        })
+        let known = end.saturating_sub(copy.from).min(4);
+        Ok(self
+            .model
+            .expect(self.position(), copy, u32::from_le_bytes(bytes), known))
+    }
+
+    /// The byte that followed what came last, when that came before.
+    fn guess<O: ReadNorFlash, N: NorFlash>(
+        &mut self,
+        source_bytes: u32,
+        old: &mut O,
+        new: &mut N,
+    ) -> Result<Option<u8>, Failed<O, N>> {
+        // Without a table there is nothing to guess, and firmware has no code for it.
+        if SLOTS == 0 {
+            return Ok(None);
+        }
+        let Some(place) = self.model.matcher.next() else {
+            return Ok(None);
+        };
+        let (origin, offset) = match place.checked_sub(source_bytes) {
+            None => (Origin::Old, place),
+            Some(offset) => (Origin::New, offset),
+        };
+        if origin == Origin::New {
+            if let Some(byte) = self.output.held(offset) {
+                return Ok(Some(byte));
+            }
+            if offset >= self.output.written() {
+                return Ok(None);
+            }
+        }
+        if self.guess_origin != origin {
+            self.guess_window.forget();
+            self.guess_origin = origin;
+        }
+        let byte = match origin {
+            Origin::Old => self.guess_window.byte(old, offset, source_bytes).map_err(Error::Old)?,
+            Origin::New => {
+                let written = self.output.written();
+                self.guess_window.byte(new, offset, written).map_err(Error::New)?
+            }
+        };
+        Ok(Some(byte))
     }
 
     /// A byte of the result that is known: from the buffer, or from flash.
@@ -493,12 +617,26 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
     }
 }
 
-impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize> Default
-    for State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES>
+impl<
+    const HIT_CELLS: usize,
+    const BYTE_CELLS: usize,
+    const BUFFER_BYTES: usize,
+    const PLACES: usize,
+    const SLOTS: usize,
+> Default for State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS>
 {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Refuses more pieces of the map than there is room for.
+fn check_pieces(pieces: u32, pieces_max: usize) -> Result<u32, Refusal> {
+    let pieces_max = u32::try_from(pieces_max).unwrap_or(u32::MAX);
+    if pieces > pieces_max {
+        return Err(Refusal::Pieces { pieces, pieces_max });
+    }
+    Ok(pieces)
 }
 
 /// Refuses a copy that begins outside what can be read.

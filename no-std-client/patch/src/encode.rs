@@ -7,24 +7,31 @@
 //! Nothing here runs on a device, so a panic costs a build and no device: indexing is allowed.
 #![allow(clippy::indexing_slicing, clippy::as_conversions, clippy::arithmetic_side_effects)]
 
-mod align;
 mod apply;
 mod coding;
-mod fill;
+mod detect;
 pub mod hostile;
+mod images;
+mod ledger;
 mod matches;
+mod parse;
+mod pieces;
 mod range_encoder;
 
 pub use apply::{ApplyError, Info, apply, info, unauthenticated};
 
+use crate::predict::Piece;
 use crate::{
-    BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, CHECKPOINTS_MAX, Chain, Checkpoints, HEADER_BYTES_MAX, Header, Image, LargeState,
-    Pinned, Profile, Refusal, SmallState, StandardState,
+    Architecture, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, CHECKPOINTS_MAX, Chain, Checkpoints, HEADER_BYTES_MAX, Header,
+    Image, LargeState, Layout, Pinned, Profile, Refusal, SmallState, StandardState,
 };
 use coding::{Coded, Segment};
+use images::Images;
+use ledger::Ledger;
 use matches::Matches;
+use parse::Known;
 use sha2::{Digest as _, Sha256};
-use std::{vec, vec::Vec};
+use std::{panic::resume_unwind, thread, vec, vec::Vec};
 
 /// Longest image: what the suffix array of both together can count.
 pub const IMAGE_BYTES_MAX: usize = 1 << 30;
@@ -41,6 +48,10 @@ pub struct Options {
     pub checkpoint_unit: u32,
     /// Checkpoints are not closer than this.
     pub checkpoint_distance: u32,
+    /// What the images hold and where they lie when they run. If it is not said, [`layout`] is tried, and to know nothing, too.
+    pub layout: Option<Layout>,
+    /// How often the images are parted anew, each time with the prices that the last try met: more is smaller, and takes longer.
+    pub rounds: u8,
 }
 
 impl Options {
@@ -55,6 +66,8 @@ impl Options {
             block_bytes: profile.block_bytes(),
             checkpoint_unit,
             checkpoint_distance,
+            layout: None,
+            rounds: 5,
         }
     }
 }
@@ -102,8 +115,10 @@ pub fn encode_with(old: Option<&[u8]>, new: &[u8], options: &Options) -> Result<
             bytes_max: IMAGE_BYTES_MAX,
         });
     }
+    // Before anything that takes long.
     let header = header(old, new, options).map_err(EncodeError::Options)?;
-    let coded = shortest(old, new, options.profile);
+    let (layout, coded) = shortest(old, new, options);
+    let header = Header { layout, ..header };
     let (bytes, pinned) = chained(&header, &coded);
     let encoded = Encoded { bytes, pinned, header };
     match apply((!old.is_empty()).then_some(old), &encoded.bytes, pinned) {
@@ -138,6 +153,7 @@ fn header(old: &[u8], new: &[u8], options: &Options) -> Result<Header, Refusal> 
         result: image(new),
         block_bytes,
         checkpoints: checkpoints(new.len() as u32, options)?,
+        layout: Layout::UNKNOWN,
     })
 }
 
@@ -155,48 +171,89 @@ fn checkpoints(length: u32, options: &Options) -> Result<Checkpoints, Refusal> {
     Checkpoints::new(unit.trailing_zeros() as u8, &units, length)
 }
 
-/// How many bytes longer an exact match must be than what the copy before would give, before bsdiff's search takes it.
-const THRESHOLDS: [usize; 3] = [8, 14, 24];
+/// What both images hold, as far as can be seen; or what images of this architecture hold.
+pub fn layout(architecture: Option<Architecture>, old: &[u8], new: &[u8]) -> Layout {
+    detect::layout(architecture, old, new)
+}
 
-/// Tries some ways to part the image into copies and literals, and keeps the shortest code.
-fn shortest(old: &[u8], new: &[u8], profile: Profile) -> Vec<u8> {
-    let matches = Matches::find(old, new);
-    let thresholds = if old.is_empty() {
-        &THRESHOLDS[..1]
-    } else {
-        &THRESHOLDS[..]
+/// The shortest code, and what was taken for known to make it.
+fn shortest(old: &[u8], new: &[u8], options: &Options) -> (Layout, Vec<u8>) {
+    let layouts = match options.layout {
+        Some(layout) => vec![layout],
+        None => vec![detect::layout(None, old, new), Layout::UNKNOWN],
     };
-    let codes = thresholds.iter().map(|threshold| {
-        let copies = align::copies(old, new, &matches, *threshold);
-        let rough = code(profile, old, new, &copies);
-        let filled = fill::fill(new, &copies, &matches, &rough.prices);
-        let better = code(profile, old, new, &filled);
-        let prices = literal_prices(rough.prices, &better.prices, &filled);
-        let filled = fill::fill(new, &copies, &matches, &prices);
-        let best = code(profile, old, new, &filled);
-        [rough.bytes, better.bytes, best.bytes]
-            .into_iter()
-            .min_by_key(Vec::len)
-            .unwrap_or_default()
+    let matches = Matches::find(old, new);
+    let codes = thread::scope(|scope| {
+        let threads = layouts
+            .iter()
+            .skip(1)
+            .filter(|layout| **layout != layouts[0])
+            .map(|layout| {
+                let images = Images::new(old, new, &matches, *layout);
+                (
+                    *layout,
+                    scope.spawn(move || shortest_of(&images, options.profile, options.rounds)),
+                )
+            });
+        let threads: Vec<_> = threads.collect();
+        let images = Images::new(old, new, &matches, layouts[0]);
+        let first = (layouts[0], shortest_of(&images, options.profile, options.rounds));
+        let others = threads.into_iter().map(|(layout, thread)| {
+            let code = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+            (layout, code)
+        });
+        let codes: Vec<_> = [first].into_iter().chain(others).collect();
+        codes
     });
-    codes.min_by_key(Vec::len).unwrap_or_default()
+    let shortest = codes.into_iter().min_by_key(|(_, code)| code.len());
+    shortest.unwrap_or((Layout::UNKNOWN, Vec::new()))
 }
 
-/// What literals cost: as in the later code where it has them, as in the earlier one where it copies.
-fn literal_prices(earlier: Vec<u32>, later: &[u32], copies: &[Segment]) -> Vec<u32> {
-    let mut prices = later.to_vec();
-    for copy in copies {
-        let copied = copy.start..copy.end();
-        prices[copied.clone()].copy_from_slice(&earlier[copied]);
+/// Tries ways to part the new image into copies and literals, and keeps the shortest code.
+fn shortest_of(images: &Images<'_>, profile: Profile, rounds: u8) -> Vec<u8> {
+    let plain = code(profile, images, &[], &[]);
+    let (mut ledger, mut known, mut pieces) = (Ledger::new(), Known::default(), Vec::new());
+    let mut literals = literal_prices(&plain.literals, &plain.literals);
+    let mut best = plain.bytes;
+    for _ in 0..rounds {
+        let copies = parse::parse(images, &known, &literals, &ledger);
+        let coded = code(profile, images, &copies, &pieces);
+        pieces = pieces::wanted(pieces, &copies, &coded.astray, pieces_max(profile));
+        literals = literal_prices(&plain.literals, &coded.literals);
+        known = Known::of(&copies, coded.words);
+        ledger = coded.ledger;
+        if coded.bytes.len() < best.len() {
+            best = coded.bytes;
+        }
     }
-    prices
+    best
 }
 
-fn code(profile: Profile, old: &[u8], new: &[u8], copies: &[Segment]) -> Coded {
+/// What each byte would cost as a literal: what it did cost, or what it cost where all were literals, times what the others cost more
+/// than there.
+fn literal_prices(plain: &[Option<u32>], coded: &[Option<u32>]) -> Vec<u32> {
+    let pairs = || plain.iter().map(|price| price.unwrap_or(0)).zip(coded);
+    let both = pairs().filter_map(|(plain, coded)| Some((u64::from(plain), u64::from((*coded)?))));
+    let (then, now) = both.fold((1, 1), |(then, now), (plain, coded)| (then + plain, now + coded));
+    let scaled = |price: u32| (u64::from(price) * now.max(then) / then) as u32;
+    pairs()
+        .map(|(plain, coded)| coded.unwrap_or_else(|| scaled(plain)))
+        .collect()
+}
+
+const fn pieces_max(profile: Profile) -> usize {
     match profile {
-        Profile::Small => SmallState::code(old, new, copies),
-        Profile::Standard => StandardState::code(old, new, copies),
-        Profile::Large => LargeState::code(old, new, copies),
+        Profile::Small => SmallState::PIECES_MAX,
+        Profile::Standard => StandardState::PIECES_MAX,
+        Profile::Large => LargeState::PIECES_MAX,
+    }
+}
+
+fn code(profile: Profile, images: &Images<'_>, copies: &[Segment], pieces: &[Piece]) -> Coded {
+    match profile {
+        Profile::Small => SmallState::code(images, copies, pieces),
+        Profile::Standard => StandardState::code(images, copies, pieces),
+        Profile::Large => LargeState::code(images, copies, pieces),
     }
 }
 

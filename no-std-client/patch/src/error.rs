@@ -129,6 +129,13 @@ pub enum Refusal {
         /// Index of the block that must come.
         index: u32,
     },
+    /// The patch brings more pieces of a map than there is room for.
+    Pieces {
+        /// How many.
+        pieces: u32,
+        /// Most.
+        pieces_max: u32,
+    },
     /// The file from outside is shorter than a header.
     TooShort {
         /// Bytes it has.
@@ -141,10 +148,10 @@ pub enum Refusal {
         /// Its number.
         codec: u8,
     },
-    /// A flag is set, and none has a meaning.
-    UnknownFlags {
-        /// The flags.
-        flags: u8,
+    /// The architecture is not known.
+    UnknownArchitecture {
+        /// Its number.
+        architecture: u8,
     },
     /// The profile is not known.
     UnknownProfile {

@@ -6,7 +6,7 @@
 //! 4        layout version        0
 //! 5        codec                 0
 //! 6        profile               0 small, 1 standard, 2 large
-//! 7        flags                 0
+//! 7        architecture          0 unknown, 1 Thumb, 2 RISC-V, 3 Xtensa, 4 AArch64; bit 7: addresses stand at the end
 //! 8..12    length of the source  little-endian; 0: the patch makes the result from nothing
 //! 12..44   digest of the source  SHA-256; zero if and only if the length is 0
 //! 44..48   length of the result  little-endian
@@ -15,27 +15,29 @@
 //! 81       checkpoint unit       exponent of two, 10..=24
 //! 82       checkpoints           0..=8
 //! 83..     their positions       2 bytes each, little-endian, in checkpoint units: strictly ascending, above 0, inside the result
+//! then     addresses             little-endian, 4 bytes each: of the first byte of the source, and of the result; if bit 7 says so
 //! ```
 //!
 //! - `parse` refuses what has no meaning, so that `emit` is its inverse.
 //! - Nothing here is secret or trusted by itself: the chain authenticates it, and the caller's own lengths and digests are
 //!   compared with it.
 
-use crate::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Digest, Profile, Refusal};
+use crate::{Architecture, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Bases, Digest, Layout, Profile, Refusal};
 
 const MAGIC: [u8; 4] = *b"TUFP";
 const VERSION: u8 = 0;
 const CODEC: u8 = 0;
-const FLAGS: u8 = 0;
+/// The bit of the architecture which says that addresses stand at the end.
+const HAS_BASES: u8 = 0x80;
 
 /// Most checkpoints of a patch.
 pub const CHECKPOINTS_MAX: usize = 8;
 
-/// Bytes of a header without checkpoints.
+/// Bytes of a header without checkpoints and addresses.
 pub const HEADER_BYTES_MIN: usize = 83;
 
-/// Bytes of a header with all checkpoints.
-pub const HEADER_BYTES_MAX: usize = 99;
+/// Bytes of a header with all checkpoints and addresses.
+pub const HEADER_BYTES_MAX: usize = 107;
 
 const UNIT_LOG2_MIN: u8 = 10;
 const UNIT_LOG2_MAX: u8 = 24;
@@ -133,6 +135,8 @@ pub struct Header {
     pub block_bytes: u32,
     /// Where the decoder can be saved.
     pub checkpoints: Checkpoints,
+    /// Where the images lie when they run.
+    pub layout: Layout,
 }
 
 impl Header {
@@ -144,16 +148,15 @@ impl Header {
         if fields.take().ok_or(short)? != MAGIC {
             return Err(Refusal::WrongMagic);
         }
-        let [version, codec, profile, flags] = fields.take().ok_or(short)?;
+        let [version, codec, profile, code] = fields.take().ok_or(short)?;
         if version != VERSION {
             return Err(Refusal::UnknownVersion { version });
         }
         if codec != CODEC {
             return Err(Refusal::UnknownCodec { codec });
         }
-        if flags != FLAGS {
-            return Err(Refusal::UnknownFlags { flags });
-        }
+        let unknown = Refusal::UnknownArchitecture { architecture: code };
+        let architecture = Architecture::from_code(code & !HAS_BASES).ok_or(unknown)?;
         let profile = Profile::from_code(profile).ok_or(Refusal::UnknownProfile { profile })?;
         let source = fields.image().ok_or(short)?;
         source.check()?;
@@ -169,19 +172,30 @@ impl Header {
         for unit in listed.iter_mut() {
             *unit = u16::from_le_bytes(fields.take().ok_or(short)?);
         }
+        let bases = match code & HAS_BASES {
+            0 => None,
+            _ => Some(Bases {
+                old: u32::from_le_bytes(fields.take().ok_or(short)?),
+                new: u32::from_le_bytes(fields.take().ok_or(short)?),
+            }),
+        };
         let header = Self {
             profile,
             source,
             result,
             block_bytes,
             checkpoints: Checkpoints::new(unit_log2, listed, result.length)?,
+            layout: Layout { architecture, bases },
         };
         Ok((header, fields.0))
     }
 
     /// Bytes that [`emit`](Self::emit) writes.
     pub fn bytes(&self) -> usize {
-        HEADER_BYTES_MIN.saturating_add(usize::from(self.checkpoints.count).saturating_mul(2))
+        let bases = if self.layout.bases.is_some() { 8 } else { 0 };
+        HEADER_BYTES_MIN
+            .saturating_add(usize::from(self.checkpoints.count).saturating_mul(2))
+            .saturating_add(bases)
     }
 
     /// Writes the header and says how long it is.
@@ -193,7 +207,9 @@ impl Header {
             }
         };
         put(&MAGIC);
-        put(&[VERSION, CODEC, self.profile.code(), FLAGS]);
+        let has_bases = if self.layout.bases.is_some() { HAS_BASES } else { 0 };
+        let architecture = self.layout.architecture.code() | has_bases;
+        put(&[VERSION, CODEC, self.profile.code(), architecture]);
         for image in [self.source, self.result] {
             put(&image.length.to_le_bytes());
             put(&image.digest);
@@ -208,6 +224,10 @@ impl Header {
             .take(usize::from(self.checkpoints.count))
         {
             put(&unit.to_le_bytes());
+        }
+        if let Some(bases) = self.layout.bases {
+            put(&bases.old.to_le_bytes());
+            put(&bases.new.to_le_bytes());
         }
         self.bytes()
     }

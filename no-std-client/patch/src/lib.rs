@@ -6,6 +6,8 @@
 //!   ([`Pinned`]); a byte is decoded only as [`Authenticated`], and there is one way to get that.
 //! - The decoder does no I/O of its own but flash: [`State::run`] goes on until it needs a block, or erased flash, and says so.
 //!   The caller fetches and erases, blocking or not, and calls again. It allocates nothing; the caller places the state.
+//! - Addresses that moved cost next to nothing: decoder and encoder find calls and pointers in what is copied, know where the pieces
+//!   of the old image went, and expect what the linker made of it ([`Architecture`]). A wrong guess costs bits and nothing else.
 //! - No window in RAM: what is copied is read from the old slot, and from the new one as far as it is written.
 //! - **Done is not a proof.** The decoder does not hash its output, since only the slot as it reads back counts. The caller hashes
 //!   that and compares it with the signed digest. It also hashed the running slot before it began, and says what it found.
@@ -75,8 +77,10 @@ mod encode;
 mod error;
 mod header;
 mod logistic;
+mod matcher;
 mod mixer;
 mod model;
+mod predict;
 mod profile;
 mod range_decoder;
 mod words;
@@ -88,8 +92,9 @@ pub use decoders::Decoder;
 #[cfg(feature = "encode")]
 pub use encode::{
     ApplyError, EncodeError, Encoded, IMAGE_BYTES_MAX, Info, Options, apply, encode, encode_with, hostile, info,
-    unauthenticated,
+    layout, unauthenticated,
 };
 pub use error::{Error, Geometry, Misuse, Refusal};
 pub use header::{CHECKPOINTS_MAX, Checkpoints, HEADER_BYTES_MAX, HEADER_BYTES_MIN, Header, Image};
+pub use predict::{Architecture, Bases, Layout};
 pub use profile::Profile;

@@ -10,7 +10,7 @@ const KNOTS: [i32; 33] = [
 ];
 
 /// Largest stretched value.
-const STRETCHED_MAX: i32 = 2047;
+pub(crate) const STRETCHED_MAX: i32 = 2047;
 
 /// The probability, 0 to 4095, of a stretched value.
 pub(crate) const fn squash(stretched: i32) -> i32 {

@@ -5,7 +5,7 @@
 
 use crate::{
     counter,
-    logistic::{squash, stretch},
+    logistic::{STRETCHED_MAX, squash, stretch},
     range_decoder::BitCoder,
 };
 
@@ -46,17 +46,21 @@ impl<const INPUTS: usize, const CELLS: usize, const SETS: usize> Mixer<INPUTS, C
         }
     }
 
-    /// Codes a bit with one context per input, and learns it. `set` says which weights.
+    /// Codes a bit with one context per input, and learns it. `sets` says which two sets of weights; they are not the same. What
+    /// they come to is averaged, and each learns from its own error.
     pub(crate) fn code(
         &mut self,
         coder: &mut impl BitCoder,
         contexts: &[u32; INPUTS],
-        set: usize,
+        sets: [usize; 2],
         rates: Rates,
         wanted: bool,
     ) -> bool {
-        let mut nothing = [0; INPUTS];
-        let weights = self.weights.get_mut(set).unwrap_or(&mut nothing);
+        let mut nothing = [[0; INPUTS]; 2];
+        let weights = match self.weights.get_disjoint_mut(sets) {
+            Ok(weights) => weights,
+            Err(_) => nothing.each_mut(),
+        };
         let tables = self.cells.as_flattened_mut();
         code(coder, (tables, CELLS), weights, contexts, rates, wanted)
     }
@@ -68,7 +72,7 @@ impl<const INPUTS: usize, const CELLS: usize, const SETS: usize> Mixer<INPUTS, C
 fn code<const INPUTS: usize>(
     coder: &mut impl BitCoder,
     (mut tables, count): (&mut [u16], usize),
-    weights: &mut [i32; INPUTS],
+    weights: [&mut [i32; INPUTS]; 2],
     contexts: &[u32; INPUTS],
     rates: Rates,
     wanted: bool,
@@ -89,17 +93,23 @@ fn code<const INPUTS: usize>(
             *place = Some(cell);
         }
     }
-    let sum = weights.iter().zip(stretched).fold(0_i32, |sum, (weight, value)| {
-        sum.wrapping_add(weight.wrapping_mul(value).wrapping_shr(8))
+    let sums = weights.each_ref().map(|weights| {
+        let sum = weights.iter().zip(stretched).fold(0_i32, |sum, (weight, value)| {
+            sum.wrapping_add(weight.wrapping_mul(value).wrapping_shr(8))
+        });
+        sum.wrapping_shr(8).clamp(STRETCHED_MAX.wrapping_neg(), STRETCHED_MAX)
     });
-    let probability = squash(sum.wrapping_shr(8)).clamp(1, 4095);
+    let [first, second] = sums;
+    let probability = squash(first.wrapping_add(second).wrapping_shr(1)).clamp(1, 4095);
     let bit = coder.bit(probability.unsigned_abs(), wanted);
 
     let target = if bit { 4095 } else { 0 };
-    let miss = i32::wrapping_sub(target, probability).wrapping_mul(rates.weights);
-    for (weight, value) in weights.iter_mut().zip(stretched) {
-        let step = value.wrapping_mul(miss).wrapping_add(1 << 13).wrapping_shr(14);
-        *weight = weight.wrapping_add(step).clamp(WEIGHT_MAX.wrapping_neg(), WEIGHT_MAX);
+    for (weights, sum) in weights.into_iter().zip(sums) {
+        let miss = i32::wrapping_sub(target, squash(sum).clamp(1, 4095)).wrapping_mul(rates.weights);
+        for (weight, value) in weights.iter_mut().zip(stretched) {
+            let step = value.wrapping_mul(miss).wrapping_add(1 << 13).wrapping_shr(14);
+            *weight = weight.wrapping_add(step).clamp(WEIGHT_MAX.wrapping_neg(), WEIGHT_MAX);
+        }
     }
     for cell in cells.into_iter().flatten() {
         counter::learn(cell, bit, rates.seen_max);

@@ -12,20 +12,32 @@
 
 use crate::{
     counter,
+    matcher::Matcher,
     mixer::{Mixer, Rates, hash},
+    predict::{Addresses, Layout, Piece, Place},
     range_decoder::BitCoder,
 };
 
 /// Inputs of the decision whether a byte is as expected.
-pub(crate) const HIT_INPUTS: usize = 6;
-/// Weight sets of that decision: by what the last two bytes were, and by the image that is copied.
-pub(crate) const HIT_SETS: usize = 8;
+pub(crate) const HIT_INPUTS: usize = 7;
+/// Weight sets of that decision. One is by the image that is copied and what the last two bytes were, or by the field that the byte
+/// belongs to; the other by how many bytes were as expected before.
+pub(crate) const HIT_SETS: usize = HIT_SETS_OF_RUNS + RUNS;
+const HIT_SETS_OF_FIELDS: usize = 8;
+const HIT_SETS_OF_RUNS: usize = HIT_SETS_OF_FIELDS + Place::KINDS;
+/// Steps of a run.
+const RUNS: usize = 8;
 /// Inputs of each bit of a byte.
-pub(crate) const BYTE_INPUTS: usize = 6;
-/// Weight sets of a byte: literal or changed, and whether the guess holds so far.
-pub(crate) const BYTE_SETS: usize = 4;
+pub(crate) const BYTE_INPUTS: usize = 7;
+/// Weight sets of a byte. One is by what it is (literal, changed, changed in a field) and whether the guess holds so far; the other
+/// by the place of the bit.
+pub(crate) const BYTE_SETS: usize = BYTE_SETS_OF_BITS + 8;
+const BYTE_SETS_OF_BITS: usize = 6;
+const LITERAL_SET: usize = 0;
+const CHANGED_SET: usize = 2;
+const CHANGED_FIELD_SET: usize = 4;
 /// Simple counters of decisions that are rare.
-pub(crate) const RARE_CELLS: usize = 48;
+pub(crate) const RARE_CELLS: usize = 64;
 /// Counters of a number's class.
 pub(crate) const CLASS_CELLS: usize = 64;
 
@@ -73,8 +85,13 @@ pub(crate) struct Expected {
     /// The three bytes that stand behind it, the next one lowest; 0 where that is not known.
     pub(crate) ahead: u32,
     /// Where the guess comes from.
-    pub(crate) origin: Origin,
+    pub(crate) copy: Copy,
+    /// What field of an address it belongs to.
+    pub(crate) place: Place,
 }
+
+/// Places where changes are remembered apart: the first four are those of a word outside of fields.
+pub(crate) const CHANGES: usize = Place::COUNT;
 
 /// What the model remembers of the bytes before.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -87,8 +104,8 @@ pub(crate) struct History {
     pub(crate) hits_in_row: u8,
     /// Literals since the last copy, at most 255.
     pub(crate) literals_in_row: u8,
-    /// The last change at each place of a word: new byte minus expected one.
-    pub(crate) changes: [u8; 4],
+    /// The last change at each place of a word, and at each place of each kind of field: new byte minus expected one.
+    pub(crate) changes: [u8; CHANGES],
     /// The last change.
     pub(crate) change: u8,
     /// Offset in the old image minus position in the new one, of the last copy and of the one beside it before.
@@ -99,18 +116,30 @@ pub(crate) struct History {
 
 /// The tables of a profile.
 #[derive(Clone, Debug)]
-pub(crate) struct Model<const HIT_CELLS: usize, const BYTE_CELLS: usize> {
+pub(crate) struct Model<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const SLOTS: usize> {
     pub(crate) hits: Mixer<HIT_INPUTS, HIT_CELLS, HIT_SETS>,
     pub(crate) bytes: Mixer<BYTE_INPUTS, BYTE_CELLS, BYTE_SETS>,
     pub(crate) rare: [u16; RARE_CELLS],
     pub(crate) classes: [[u16; CLASS_CELLS]; 2],
     pub(crate) history: History,
+    pub(crate) addresses: Addresses<PLACES>,
+    pub(crate) matcher: Matcher<SLOTS>,
+    /// The byte that the matcher names, which the caller reads before each event.
+    pub(crate) guess: Option<u8>,
 }
 
 /// Where each rare decision has its counters.
 const RARE_START: usize = 0;
 const RARE_END: usize = 16;
 const RARE_KIND: usize = 32;
+/// The two lowest bits of a number say how things are aligned: four for each kind of number.
+const RARE_ALIGNED: usize = 48;
+
+/// Kinds of numbers.
+const JUMP: usize = 0;
+const DISTANCE: usize = 1;
+const PIECE_SHIFT: usize = 2;
+const PIECE_GAP: usize = 3;
 
 const KIND_OLD_NEAR: u32 = 0;
 const KIND_OLD_BEFORE: u32 = 1;
@@ -123,7 +152,7 @@ impl History {
         misses: 0,
         hits_in_row: 0,
         literals_in_row: 0,
-        changes: [0; 4],
+        changes: [0; CHANGES],
         change: 0,
         diagonals: [0; 2],
         distance: 1,
@@ -149,7 +178,9 @@ impl History {
     }
 }
 
-impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELLS> {
+impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const SLOTS: usize>
+    Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>
+{
     /// Tables that nobody may code with before they are reset or read from a checkpoint. All of it is zero, so whoever makes
     /// one fills memory in place, and has no second one on the stack.
     pub(crate) const ZERO: Self = Self {
@@ -158,6 +189,9 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELL
         rare: [0; RARE_CELLS],
         classes: [[0; CLASS_CELLS]; 2],
         history: History::ZERO,
+        addresses: Addresses::ZERO,
+        matcher: Matcher::ZERO,
+        guess: None,
     };
 
     /// Sets everything to what is believed before the first byte.
@@ -169,6 +203,47 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELL
             table.fill(counter::FRESH);
         }
         self.history = History::START;
+        self.begin(Layout::UNKNOWN, 0);
+    }
+
+    /// What is known of the images before the first byte.
+    pub(crate) fn begin(&mut self, layout: Layout, source_bytes: u32) {
+        self.addresses.reset(layout, source_bytes);
+        self.matcher
+            .reset(if Matcher::<SLOTS>::IS_PRIMED { 0 } else { source_bytes });
+        self.guess = None;
+    }
+
+    /// A byte of the old image, in its order, for the matcher.
+    pub(crate) fn prime(&mut self, byte: u8) {
+        self.history.push(byte);
+        self.matcher.prime(self.history.recent);
+    }
+
+    /// That was all of it.
+    pub(crate) fn primed(&mut self) {
+        self.history.recent = 0;
+    }
+
+    /// The next byte is known.
+    fn push(&mut self, byte: u8) {
+        self.history.push(byte);
+        self.matcher.came(self.history.recent, self.guess);
+    }
+
+    /// Codes how many pieces of the map stand in front.
+    pub(crate) fn pieces(&mut self, coder: &mut impl BitCoder, wanted: u32) -> u32 {
+        self.number(coder, PIECE_GAP, wanted)
+    }
+
+    /// Codes a piece of the map, in the order of the old image.
+    pub(crate) fn piece(&mut self, coder: &mut impl BitCoder, wanted: Piece) {
+        let last = self.addresses.map.last();
+        let gap = self.number(coder, PIECE_GAP, wanted.old.wrapping_sub(last.old));
+        let farther = fold(wanted.shift.wrapping_sub(last.shift));
+        let farther = unfold(self.number(coder, PIECE_SHIFT, farther));
+        let (old, shift) = (last.old.wrapping_add(gap), last.shift.wrapping_add(farther));
+        self.addresses.map.add(old, old.wrapping_add(shift));
     }
 
     /// Codes what comes at `position`, outside of copies.
@@ -193,6 +268,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELL
     }
 
     fn copy_start(&mut self, coder: &mut impl BitCoder, position: u32, wanted: Copy) -> Copy {
+        self.addresses.end_copy();
         let [near, before] = self.history.diagonals;
         let diagonal = wanted.from.wrapping_sub(position);
         let distance = position.wrapping_sub(wanted.from);
@@ -207,7 +283,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELL
         let kind = high.wrapping_mul(2) | low;
         if kind == KIND_NEW || kind == KIND_NEW_AGAIN {
             if kind == KIND_NEW {
-                self.history.distance = self.number(coder, 1, distance);
+                self.history.distance = self.number(coder, DISTANCE, distance);
             }
             let from = position.wrapping_sub(self.history.distance);
             return Copy {
@@ -218,7 +294,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELL
         if kind == KIND_OLD_BEFORE {
             self.history.diagonals = [before, near];
         } else {
-            let jump = unfold(self.number(coder, 0, fold(diagonal.wrapping_sub(near))));
+            let jump = unfold(self.number(coder, JUMP, fold(diagonal.wrapping_sub(near))));
             if jump != 0 {
                 self.history.diagonals = [near.wrapping_add(jump), near];
             }
@@ -229,9 +305,23 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELL
         }
     }
 
+    /// What the next byte of a copy will be. `bytes` stand there in the image that is copied, the next one lowest; `known` of
+    /// them are inside.
+    pub(crate) fn expect(&mut self, position: u32, copy: Copy, bytes: u32, known: u32) -> Expected {
+        let (bytes, place) = self.addresses.expect(position, copy, bytes, known);
+        Expected {
+            // Invariant: one byte is left.
+            byte: u8::try_from(bytes & 0xFF).unwrap_or(0),
+            ahead: bytes.wrapping_shr(8),
+            copy,
+            place,
+        }
+    }
+
     /// The first byte of a copy: it is as expected.
-    pub(crate) fn first_of_copy(&mut self, expected: Expected) {
+    pub(crate) fn first_of_copy(&mut self, position: u32, expected: Expected) {
         self.history.literals_in_row = 0;
+        self.addresses.came(position, expected.copy, expected.byte);
         self.hit(expected.byte);
     }
 
@@ -244,11 +334,17 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELL
         wanted: Option<u8>,
     ) -> Option<u8> {
         let contexts = self.hit_contexts(position, expected);
-        let new = usize::from(expected.origin == Origin::New);
-        let set = usize::try_from(self.history.misses & 3).unwrap_or(0).wrapping_mul(2) | new;
+        let new = usize::from(expected.copy.origin == Origin::New);
+        let set = match expected.place {
+            Place::NONE => usize::try_from(self.history.misses & 3).unwrap_or(0).wrapping_mul(2) | new,
+            place => place.kind().wrapping_add(HIT_SETS_OF_FIELDS),
+        };
         let is_hit = wanted == Some(expected.byte);
-        if self.hits.code(coder, &contexts, set, HIT_RATES, is_hit) {
+        let run = usize::try_from(steps(self.history.hits_in_row)).unwrap_or(0);
+        let sets = [set, run.wrapping_add(HIT_SETS_OF_RUNS)];
+        if self.hits.code(coder, &contexts, sets, HIT_RATES, is_hit) {
             self.hit(expected.byte);
+            self.addresses.came(position, expected.copy, expected.byte);
             return Some(expected.byte);
         }
         let row = steps(self.history.hits_in_row);
@@ -260,11 +356,12 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELL
         self.history.misses = self.history.misses.wrapping_shl(1) | 1;
         let byte = self.changed(coder, position, expected, wanted.unwrap_or(0));
         let change = byte.wrapping_sub(expected.byte);
-        if let Some(place) = self.history.changes.get_mut(place(position)) {
+        if let Some(place) = self.history.changes.get_mut(change_place(position, expected.place)) {
             *place = change;
         }
         self.history.change = change;
-        self.history.push(byte);
+        self.push(byte);
+        self.addresses.came(position, expected.copy, byte);
         Some(byte)
     }
 
@@ -282,48 +379,65 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELL
             hash(4, three, 0),
             hash(5, history.byte_back(1), align & 1),
             hash(6, u32::from(beside), one),
+            0,
         ];
-        let byte = self.byte(coder, &salts, u32::from(beside), 0, wanted);
+        let guess = self.guess;
+        let byte = self.byte(coder, &salts, u32::from(beside), guess, LITERAL_SET, wanted);
         self.history.literals_in_row = self.history.literals_in_row.saturating_add(1);
-        self.history.push(byte);
+        self.push(byte);
         byte
     }
 
     fn changed(&mut self, coder: &mut impl BitCoder, position: u32, expected: Expected, wanted: u8) -> u8 {
         let history = self.history;
         let align = position & 3;
-        let at_place = history.changes.get(place(position)).copied().unwrap_or(0);
+        let at_place = history
+            .changes
+            .get(change_place(position, expected.place))
+            .copied()
+            .unwrap_or(0);
+        let field = u32::from(expected.place.number()).wrapping_shl(8);
         let byte = u32::from(expected.byte);
         let next = expected.ahead & 0xFF;
         let salts = [
-            hash(11, align & 1, history.misses & 2),
-            hash(12, u32::from(at_place), align),
-            hash(13, u32::from(history.change), next.wrapping_shr(3)),
-            hash(14, byte, align & 1),
-            hash(15, byte | expected.ahead.wrapping_shl(8), align),
-            hash(16, next, align & 1),
+            hash(11 | field, align & 1, history.misses & 2),
+            hash(12 | field, u32::from(at_place), align),
+            hash(13 | field, u32::from(history.change), next.wrapping_shr(3)),
+            hash(14 | field, byte, align & 1),
+            hash(15 | field, byte | expected.ahead.wrapping_shl(8), align),
+            hash(16 | field, next, align & 1),
+            0,
         ];
+        let guess = self.guess.map(|guess| guess.wrapping_sub(expected.byte));
         let change = self.byte(
             coder,
             &salts,
             u32::from(at_place),
-            2,
+            guess,
+            match expected.place {
+                Place::NONE => CHANGED_SET,
+                _ => CHANGED_FIELD_SET,
+            },
             wanted.wrapping_sub(expected.byte),
         );
         expected.byte.wrapping_add(change)
     }
 
-    /// Codes a byte, highest bit first, each with the bits before it.
+    /// Codes a byte, highest bit first, each with the bits before it. `guess` is what it may be and chooses weights; `matched` what
+    /// followed the last time, and has the last input.
     fn byte(
         &mut self,
         coder: &mut impl BitCoder,
         salts: &[u32; BYTE_INPUTS],
         guess: u32,
+        matched: Option<u8>,
         set: usize,
         wanted: u8,
     ) -> u8 {
         let wanted = u32::from(wanted) | 0x100;
         let guess = guess | 0x100;
+        let matched = matched.map(|byte| u32::from(byte) | 0x100);
+        let trust = self.matcher.held.wrapping_mul(2).wrapping_add(2);
         let mut node = 1_u32;
         for place in (0..8_u32).rev() {
             let holds = guess.wrapping_shr(place.wrapping_add(1)) == node;
@@ -331,9 +445,15 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELL
             for context in &mut contexts {
                 *context = context.wrapping_add(node.wrapping_mul(0x9E37_79B1));
             }
+            if let Some(context) = contexts.last_mut() {
+                let still = matched.filter(|byte| byte.wrapping_shr(place.wrapping_add(1)) == node);
+                let bit = still.map_or(0, |byte| byte.wrapping_shr(place) & 1 | trust);
+                *context = hash(7, bit, u32::try_from(set & CHANGED_SET).unwrap_or(0));
+            }
             let set = set | usize::from(holds);
             let bit = wanted.wrapping_shr(place) & 1 == 1;
-            let bit = self.bytes.code(coder, &contexts, set, BYTE_RATES, bit);
+            let of_bit = usize::try_from(place).unwrap_or(0).wrapping_add(BYTE_SETS_OF_BITS);
+            let bit = self.bytes.code(coder, &contexts, [set, of_bit], BYTE_RATES, bit);
             node = node.wrapping_mul(2) | u32::from(bit);
         }
         // Invariant: the highest of nine bits is cut off.
@@ -343,28 +463,36 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELL
     fn hit(&mut self, byte: u8) {
         self.history.misses = self.history.misses.wrapping_shl(1);
         self.history.hits_in_row = self.history.hits_in_row.saturating_add(1);
-        self.history.push(byte);
+        self.push(byte);
     }
 
     fn hit_contexts(&self, position: u32, expected: Expected) -> [u32; HIT_INPUTS] {
         let history = self.history;
         let align = position & 3;
-        let origin = u32::from(expected.origin == Origin::New);
+        let origin = u32::from(expected.copy.origin == Origin::New);
+        let field = u32::from(expected.place.number()).wrapping_shl(8);
+        let held = self.matcher.held.wrapping_mul(2).wrapping_add(2);
+        let matched = self.guess.map_or(0, |guess| held | u32::from(guess == expected.byte));
+        let fields = match expected.place {
+            Place::NONE => 0,
+            _ => u32::from(self.addresses.misses).wrapping_shl(16),
+        };
         let byte = u32::from(expected.byte);
         let next = expected.ahead & 0xFF;
         let misses = history.misses;
         let row = u32::from(history.hits_in_row);
         [
-            hash(21, misses & 0xFF, origin),
+            hash(21 | field, misses & 0xFF | fields, origin),
             hash(
-                22,
+                22 | field,
                 next | (align & 1).wrapping_mul(256),
                 (misses & 1) | origin.wrapping_mul(2),
             ),
-            hash(23, next.wrapping_mul(256) | history.byte_back(0), align & 1),
-            hash(24, row.min(40), align | origin.wrapping_mul(4)),
-            hash(25, history.byte_back(0).wrapping_mul(256) | byte, misses & 1),
-            hash(26, byte | expected.ahead.wrapping_shl(8), align),
+            hash(23 | field, next.wrapping_mul(256) | history.byte_back(0), align & 1),
+            hash(24 | field, row.min(40), align | origin.wrapping_mul(4)),
+            hash(25 | field, history.byte_back(0).wrapping_mul(256) | byte, misses & 1),
+            hash(26 | field, byte | expected.ahead.wrapping_shl(8), align),
+            hash(27 | field, matched, misses & 3),
         ]
     }
 
@@ -376,11 +504,13 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELL
         simple(coder, cell, wanted)
     }
 
-    /// Codes a number: its length in bits with counters, its highest bit not at all, the others as they are.
-    fn number(&mut self, coder: &mut impl BitCoder, table: usize, wanted: u32) -> u32 {
+    /// Codes a number: its length in bits with counters, its highest bit not at all, the two lowest with counters if it is long
+    /// enough, and the others as they are.
+    fn number(&mut self, coder: &mut impl BitCoder, kind: usize, wanted: u32) -> u32 {
         let bits = 32_u32.wrapping_sub(wanted.leading_zeros());
         let mut nothing = [counter::FRESH; CLASS_CELLS];
-        let cells = self.classes.get_mut(table).unwrap_or(&mut nothing);
+        // Jumps and shifts are alike, and so are distances and gaps.
+        let cells = self.classes.get_mut(kind & 1).unwrap_or(&mut nothing);
         let mut node = 1_u32;
         for place in (0..6_u32).rev() {
             let mut spare = counter::FRESH;
@@ -393,9 +523,15 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize> Model<HIT_CELLS, BYTE_CELL
         let Some(places) = bits.checked_sub(1) else {
             return 0;
         };
+        let aligned = RARE_ALIGNED.wrapping_add(kind.wrapping_mul(4));
         let mut value = 1_u32;
         for place in (0..places).rev() {
-            let bit = coder.bit(2048, wanted.wrapping_shr(place) & 1 == 1);
+            let bit = wanted.wrapping_shr(place) & 1 == 1;
+            let bit = match place {
+                1 if places >= 4 => self.rare(coder, aligned, 0, bit),
+                0 if places >= 4 => self.rare(coder, aligned, 2 | value & 1, bit),
+                _ => coder.bit(2048, bit),
+            };
             value = value.wrapping_mul(2) | u32::from(bit);
         }
         value
@@ -410,7 +546,7 @@ fn simple(coder: &mut impl BitCoder, cell: &mut u16, wanted: bool) -> bool {
 }
 
 /// A run, in eight steps.
-fn steps(run: u8) -> u32 {
+pub(crate) fn steps(run: u8) -> u32 {
     match run {
         0..=3 => u32::from(run),
         4..=7 => 4,
@@ -420,13 +556,16 @@ fn steps(run: u8) -> u32 {
     }
 }
 
-/// The place in a word of four bytes.
-fn place(position: u32) -> usize {
-    usize::try_from(position & 3).unwrap_or(0)
+/// Where the last change of such a byte is kept.
+fn change_place(position: u32, place: Place) -> usize {
+    match place {
+        Place::NONE => usize::try_from(position & 3).unwrap_or(0),
+        place => usize::from(place.number()),
+    }
 }
 
 /// A signed difference as a number that is small when the difference is near 0.
-const fn fold(difference: u32) -> u32 {
+pub(crate) const fn fold(difference: u32) -> u32 {
     if difference.wrapping_shr(31) == 1 {
         difference.wrapping_shl(1) ^ u32::MAX
     } else {

@@ -6,6 +6,8 @@
 //!   block has left over is carried to the next one in a buffer of that size.
 //! - The encoder leaves zero bytes at the end away; the decoder supplies at most four.
 
+use crate::predict::shift_in;
+
 /// The two directions of one model: a decoder finds the bit, an encoder is told it.
 pub(crate) trait BitCoder {
     /// Codes one bit. `probability` is that of a 1, from 1 to 4095.
@@ -14,9 +16,10 @@ pub(crate) trait BitCoder {
 
 /// Most bytes that one event takes.
 ///
-/// The longest event starts a copy: nine decisions of at most 12 bits (one that it starts, two of its kind, six of the class of a
-/// number) and 31 bits of the number, 139 bits. A byte of a copy has at most ten decisions. Four bytes fill the decoder first.
-pub(crate) const EVENT_BYTES_MAX: usize = 32;
+/// A number has at most eight decisions of 12 bits (six of its class, two of how it is aligned) and 29 plain bits, 125 bits. The
+/// longest event is a piece of the map, two numbers. The start of a copy is one number and three decisions, and a byte of a copy has
+/// at most ten. Four bytes fill the decoder first, before one number.
+pub(crate) const EVENT_BYTES_MAX: usize = 40;
 
 /// Most zero bytes behind the end.
 pub(crate) const PADDING_BYTES_MAX: u8 = 4;
@@ -89,7 +92,7 @@ impl RangeDecoder {
     fn next(&mut self, input: &mut Input<'_>) -> u32 {
         if self.carried_bytes > 0 {
             let [first, ..] = self.carried;
-            self.carried.rotate_left(1);
+            shift_in(self.carried.iter_mut().rev(), 0);
             self.carried_bytes = self.carried_bytes.saturating_sub(1);
             return u32::from(first);
         }

@@ -6,7 +6,7 @@
 
 #[cfg(feature = "encode")]
 use crate::{ApplyError, EncodeError};
-use crate::{BadCheckpoint, Error, Geometry, Misuse, Profile, Refusal, SnapshotError};
+use crate::{Architecture, BadCheckpoint, Error, Geometry, Misuse, Profile, Refusal, SnapshotError};
 use core::fmt::{self, Display, Formatter, Result};
 
 impl Display for Profile {
@@ -15,6 +15,18 @@ impl Display for Profile {
             Self::Small => "small",
             Self::Standard => "standard",
             Self::Large => "large",
+        })
+    }
+}
+
+impl Display for Architecture {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            Self::AArch64 => "aarch64",
+            Self::RiscV => "riscv",
+            Self::Thumb => "thumb",
+            Self::Unknown => "unknown",
+            Self::Xtensa => "xtensa",
         })
     }
 }
@@ -129,12 +141,16 @@ impl Display for Refusal {
             Self::LastBlockMissing { index } => {
                 write!(f, "the patch ends before block {index}: it was cut; fetch it again")
             }
+            Self::Pieces { pieces, pieces_max } => write!(
+                f,
+                "the patch brings {pieces} pieces of a map of the old image, and there is room for {pieces_max}"
+            ),
             Self::TooShort { length } => write!(f, "{length} bytes are too few for the start of a patch"),
             Self::Truncated => {
                 f.write_str("the patch ends before the new image is complete: it was cut, or made wrong")
             }
             Self::UnknownCodec { codec } => unknown(f, "codec", *codec),
-            Self::UnknownFlags { flags } => unknown(f, "flags", *flags),
+            Self::UnknownArchitecture { architecture } => unknown(f, "architecture", *architecture),
             Self::UnknownProfile { profile } => unknown(f, "profile", *profile),
             Self::UnknownVersion { version } => unknown(f, "layout version", *version),
             Self::WrongBlock { index: 0 } => f.write_str(

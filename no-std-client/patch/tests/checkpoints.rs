@@ -5,10 +5,10 @@ mod support;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use flash::Slot;
 use std::convert::Infallible;
-use support::*;
+use support::{program::Program, *};
 use tuffet_patch::{
-    BadCheckpoint, Encoded, Error, Geometry, Header, Image, Misuse, Options, PIECE_BYTES, Profile, Progress, Refusal,
-    SmallState, SnapshotError, encode_with,
+    BadCheckpoint, Encoded, Error, Geometry, Header, Image, LargeState, Misuse, Options, PIECE_BYTES, Profile,
+    Progress, Refusal, SmallState, SnapshotError, StandardState, State, encode_with,
 };
 
 struct Case {
@@ -29,13 +29,27 @@ fn case(seed: u64, from_nothing: bool) -> Case {
         next_version(&old, seed ^ 3)
     };
     new.splice(9_000..9_000, Random(seed).bytes(1_500));
+    case_of(old, new)
+}
+
+/// A program whose addresses moved.
+fn case_of_a_program(seed: u64) -> Case {
+    let program = Program::new(250, seed);
+    case_of(program.link(), program.next(seed ^ 3).link())
+}
+
+fn case_of(old: Vec<u8>, new: Vec<u8>) -> Case {
+    case_with(old, new, Profile::Small, 1_024)
+}
+
+fn case_with(old: Vec<u8>, new: Vec<u8>, profile: Profile, checkpoint_unit: u32) -> Case {
     let options = Options {
         block_bytes: 256,
-        checkpoint_unit: 1_024,
-        checkpoint_distance: 1_024,
-        ..Options::of(Profile::Small)
+        checkpoint_unit,
+        checkpoint_distance: checkpoint_unit,
+        ..Options::of(profile)
     };
-    let encoded = encode_with((!from_nothing).then_some(&old), &new, &options).unwrap();
+    let encoded = encode_with((!old.is_empty()).then_some(&old), &new, &options).unwrap();
     Case { old, new, encoded }
 }
 
@@ -67,7 +81,7 @@ impl Case {
 
 #[test]
 fn cut_at_each_checkpoint() {
-    for case in [case(41, false), case(42, true)] {
+    for case in [case(41, false), case(42, true), case_of_a_program(40)] {
         let whole = case.run();
         let positions: Vec<u32> = whole.saved.iter().map(|(position, _)| *position).collect();
         assert_eq!(
@@ -93,6 +107,40 @@ fn cut_at_each_checkpoint() {
             let later: Vec<_> = whole.saved.iter().filter(|(at, _)| at > position).cloned().collect();
             assert!(device.saved == later);
         }
+    }
+}
+
+/// In each profile: what a record leaves out is found again in the images.
+#[test]
+fn every_profile_is_taken_up() {
+    taken_up(&mut SmallState::new());
+    taken_up(&mut StandardState::new());
+    taken_up(&mut LargeState::new());
+}
+
+fn taken_up<const H: usize, const B: usize, const U: usize, const P: usize, const S: usize>(
+    state: &mut State<H, B, U, P, S>,
+) {
+    let program = Program::new(600, 52);
+    let case = case_with(
+        program.link(),
+        program.next(53).link(),
+        State::<H, B, U, P, S>::PROFILE,
+        U.max(1_024) as u32,
+    );
+    let mut whole = Device::new(&case.old, case.new.len(), &case.encoded.bytes);
+    state.begin(case.encoded.pinned, case.source(), case.result()).unwrap();
+    whole.finish(state).unwrap();
+    assert!(whole.saved.len() >= 5, "{}", whole.saved.len());
+    for (position, record) in &whole.saved {
+        let mut device = Device::new(&case.old, case.new.len(), &case.encoded.bytes);
+        device.new.bytes.clone_from(&whole.new.bytes);
+        let (source, result) = (case.source(), case.result());
+        resume(state, record, case.encoded.pinned, source, result).unwrap();
+        device.finish(state).unwrap();
+        assert!(device.new.bytes[..case.new.len()] == case.new, "after {position}");
+        let later: Vec<_> = whole.saved.iter().filter(|(at, _)| at > position).cloned().collect();
+        assert!(device.saved == later);
     }
 }
 
@@ -219,13 +267,22 @@ fn damaged_record() {
     ));
 }
 
+/// Bytes of a record before the state of the range decoder, of that, and of the history behind it.
+const PREFACE_BYTES: usize = 202;
+const RANGE_BYTES: usize = 50;
+const HISTORY_BYTES: usize = 51;
+/// Bytes of tables and weights behind them, with 144 and 208 counters for each of seven inputs.
+const TABLE_BYTES: usize = 2 * 7 * (144 + 208) + 4 * 7 * (23 + 14) + 2 * 64 + 2 * 2 * 64;
+/// Pieces of the map, and pairs.
+const PLACES: usize = 48;
+
 /// Whoever can write the record can make its checksum too. Then every field is refused or harmless: the decoder ends, inside its
 /// slots.
 #[test]
 fn forged_record() {
     let case = case(47, false);
     let (_, record) = &case.run().saved[7];
-    let preface = 194 + 42 + 27;
+    let preface = PREFACE_BYTES + RANGE_BYTES + HISTORY_BYTES;
     let mut random = Random(7);
     let mut outcomes = [0_usize; 3];
     let places = (5..preface).chain((preface..record.len() - 32).step_by(61));
@@ -255,7 +312,7 @@ fn forged_record() {
 /// Fields of the record, by their place, with a value that no decoder has.
 #[test]
 fn impossible_fields() {
-    let case = case(50, false);
+    let case = case_of_a_program(50);
     let (position, record) = &case.run().saved[1];
     let with = |at: usize, value: &[u8]| {
         let mut forged = record.clone();
@@ -266,18 +323,32 @@ fn impossible_fields() {
         case.resume(&forged).map(drop)
     };
     let unchanged = position.to_le_bytes();
-    assert_eq!(with(185, &unchanged), Ok(()));
+    assert_eq!(with(193, &unchanged), Ok(()));
     let blocks = (case.encoded.bytes.len() as u32).div_ceil(256);
-    let places: [(&str, usize, &[u8]); 9] = [
-        ("index behind the last block", 177, &blocks.to_le_bytes()),
-        ("more taken than a block carries", 181, &225_u32.to_le_bytes()),
-        ("position that is no checkpoint", 185, &(position + 1_024).to_le_bytes()),
-        ("position at the start", 185, &[0; 4]),
-        ("copy of a third kind", 189, &[3]),
-        ("copy from outside the old image", 189, &[1, 255, 255, 255, 255]),
-        ("copy from ahead", 189, &[2, 255, 255, 255, 127]),
-        ("range that is too small", 194, &[255, 255, 255, 0]),
-        ("more carried than there is room", 203, &[33]),
+    let addresses = PREFACE_BYTES + RANGE_BYTES + HISTORY_BYTES + TABLE_BYTES;
+    // A count; pieces and the last pointer; pairs, and the last sixteen of them.
+    let field = addresses + 4 + 8 * (PLACES + 1) + 8 * (PLACES + 16);
+    let matcher = field + 20 + 9;
+    let places: [(&str, usize, &[u8]); 15] = [
+        ("index behind the last block", 185, &blocks.to_le_bytes()),
+        ("more taken than a block carries", 189, &257_u32.to_le_bytes()),
+        ("position that is no checkpoint", 193, &(position + 1_024).to_le_bytes()),
+        ("position at the start", 193, &[0; 4]),
+        ("copy of a third kind", 197, &[3]),
+        ("copy from outside the old image", 197, &[1, 255, 255, 255, 255]),
+        ("copy from ahead", 197, &[2, 255, 255, 255, 127]),
+        ("range that is too small", 202, &[255, 255, 255, 0]),
+        ("more carried than there is room", 211, &[41]),
+        ("more pieces than there is room", addresses, &[49]),
+        ("a piece in front of the one before", addresses + 4, &[255; 4]),
+        ("a field of a fourth kind", field, &[3, 0]),
+        ("known from nowhere", field, &[1, 3]),
+        (
+            "a field that is complete",
+            field,
+            &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4],
+        ),
+        ("more guesses than are counted", matcher + 4, &[16]),
     ];
     for (what, at, value) in places {
         assert_eq!(with(at, value), Err(BadCheckpoint::Impossible), "{what}");

@@ -1,7 +1,7 @@
 //! The container: reading and writing are inverses, and what has no meaning is refused by name.
 
 use proptest::prelude::*;
-use tuffet_patch::{Checkpoints, HEADER_BYTES_MAX, Header, Image, Profile, Refusal};
+use tuffet_patch::{Architecture, Bases, Checkpoints, HEADER_BYTES_MAX, Header, Image, Layout, Profile, Refusal};
 
 fn image(length: u32, byte: u8) -> Image {
     match length {
@@ -15,8 +15,19 @@ fn image(length: u32, byte: u8) -> Image {
 
 fn header() -> impl Strategy<Value = Header> {
     let units = proptest::collection::btree_set(1_u16..60, 0..=8);
-    (0_usize..3, any::<u32>(), 70_000_u32.., any::<u8>(), 8_u32..=16, units).prop_map(
-        |(profile, source, result, byte, block_log2, units)| {
+    let bases = proptest::option::of((any::<u32>(), any::<u32>()).prop_map(|(old, new)| Bases { old, new }));
+    let layout = (proptest::sample::select(&Architecture::ALL[..]), bases);
+    let layout = layout.prop_map(|(architecture, bases)| Layout { architecture, bases });
+    (
+        0_usize..3,
+        any::<u32>(),
+        70_000_u32..,
+        any::<u8>(),
+        8_u32..=16,
+        units,
+        layout,
+    )
+        .prop_map(|(profile, source, result, byte, block_log2, units, layout)| {
             let units: Vec<u16> = units.into_iter().collect();
             Header {
                 profile: Profile::ALL[profile],
@@ -24,9 +35,9 @@ fn header() -> impl Strategy<Value = Header> {
                 result: image(result, byte),
                 block_bytes: 1 << block_log2,
                 checkpoints: Checkpoints::new(10, &units, result).unwrap(),
+                layout,
             }
-        },
-    )
+        })
 }
 
 proptest! {
@@ -67,6 +78,7 @@ fn fields_out_of_range() {
         result: image(6, 2),
         block_bytes: 1024,
         checkpoints: Checkpoints::new(12, &[], 6).unwrap(),
+        layout: Layout::UNKNOWN,
     };
     let mut bytes = [0; HEADER_BYTES_MAX];
     let length = header.emit(&mut bytes);
@@ -79,9 +91,12 @@ fn fields_out_of_range() {
     assert_eq!(with(4, 1), Err(Refusal::UnknownVersion { version: 1 }));
     assert_eq!(with(5, 1), Err(Refusal::UnknownCodec { codec: 1 }));
     assert_eq!(with(6, 3), Err(Refusal::UnknownProfile { profile: 3 }));
-    for bit in 0..8 {
-        assert_eq!(with(7, 1 << bit), Err(Refusal::UnknownFlags { flags: 1 << bit }));
+    for architecture in (5..0x80).chain(0x85..=0xFF) {
+        let refused = Refusal::UnknownArchitecture { architecture };
+        assert_eq!(with(7, architecture), Err(refused));
     }
+    // Addresses that are not there.
+    assert_eq!(with(7, 0x81), Err(Refusal::TooShort { length: 83 }));
     assert_eq!(with(8, 0), Err(Refusal::ImageWithoutMeaning));
     assert_eq!(with(44, 0), Err(Refusal::ImageWithoutMeaning));
     assert_eq!(with(80, 7), Err(Refusal::BlockSize { block_bytes: 128 }));

@@ -3,16 +3,24 @@
 
 mod support;
 
-use support::*;
-use tuffet_patch::{Encoded, Options, Profile, apply, encode_with};
+use support::{
+    program::{BASE, Program},
+    *,
+};
+use tuffet_patch::{Architecture, Bases, Encoded, Layout, Options, Profile, apply, encode_with};
 
 const PATCH: &str = include_str!("frozen_v0.txt");
 
+/// Data, some of it new, and a program whose addresses moved.
 fn images() -> (Vec<u8>, Vec<u8>) {
-    let old = firmware(3_000, 1);
-    let mut new = next_version(&old, 2);
-    new.splice(700..700, Random(3).bytes(300));
-    (old, new)
+    let program = Program::new(60, 4);
+    let data = firmware(2_000, 1);
+    let mut next_data = next_version(&data, 2);
+    next_data.splice(700..700, Random(3).bytes(200));
+    (
+        [program.link(), data].concat(),
+        [program.next(5).link(), next_data].concat(),
+    )
 }
 
 fn made() -> (Vec<u8>, Vec<u8>, Encoded) {
@@ -21,6 +29,10 @@ fn made() -> (Vec<u8>, Vec<u8>, Encoded) {
         block_bytes: 256,
         checkpoint_unit: 1_024,
         checkpoint_distance: 1_024,
+        layout: Some(Layout {
+            architecture: Architecture::Thumb,
+            bases: Some(Bases { old: BASE, new: BASE }),
+        }),
         ..Options::of(Profile::Small)
     };
     let encoded = encode_with(Some(&old), &new, &options).unwrap();

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Display};
 use tuffet_patch::{ApplyError, BadCheckpoint, EncodeError, Error, Geometry, Misuse, Profile, Refusal, SnapshotError};
 
 /// One of each, with numbers that a sentence must not lose.
-const REFUSALS: [(Refusal, &[&str]); 23] = [
+const REFUSALS: [(Refusal, &[&str]); 24] = [
     (
         Refusal::BlockLength {
             index: 71,
@@ -34,10 +34,20 @@ const REFUSALS: [(Refusal, &[&str]); 23] = [
     (Refusal::ExtraBytes, &["goes on"]),
     (Refusal::ImageWithoutMeaning, &["empty", "digest"]),
     (Refusal::LastBlockMissing { index: 71 }, &["71", "cut", "again"]),
+    (
+        Refusal::Pieces {
+            pieces: 71,
+            pieces_max: 72,
+        },
+        &["71", "72", "map"],
+    ),
     (Refusal::TooShort { length: 71 }, &["71", "too few"]),
     (Refusal::Truncated, &["ends before", "cut"]),
     (Refusal::UnknownCodec { codec: 71 }, &["codec 71", "newer"]),
-    (Refusal::UnknownFlags { flags: 71 }, &["flags 71", "newer"]),
+    (
+        Refusal::UnknownArchitecture { architecture: 71 },
+        &["architecture 71", "newer"],
+    ),
     (Refusal::UnknownProfile { profile: 71 }, &["profile 71", "newer"]),
     (Refusal::UnknownVersion { version: 71 }, &["version 71", "newer"]),
     (Refusal::WrongBlock { index: 0 }, &["block 0", "head"]),
@@ -153,7 +163,7 @@ fn told<E: Display + std::error::Error + Copy>(cases: &[(E, &[&str])]) {
 fn every_refusal_says_what_is_wrong() {
     told(&REFUSALS);
     let every = REFUSALS.map(|(refusal, _)| std::mem::discriminant(&refusal));
-    assert_eq!(every.into_iter().collect::<std::collections::HashSet<_>>().len(), 21);
+    assert_eq!(every.into_iter().collect::<std::collections::HashSet<_>>().len(), 22);
 }
 
 #[test]

@@ -92,8 +92,13 @@ fn authentic_header(patch: &[u8], pinned: Pinned) -> Result<Header, Refusal> {
     Header::parse(first.payload()).map(|(header, _)| header)
 }
 
-impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
-    State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES>
+impl<
+    const HIT_CELLS: usize,
+    const BYTE_CELLS: usize,
+    const BUFFER_BYTES: usize,
+    const PLACES: usize,
+    const SLOTS: usize,
+> State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS>
 {
     fn apply(&mut self, old: &[u8], patch: &[u8], pinned: Pinned, result: Image) -> Result<Vec<u8>, ApplyError> {
         self.begin(pinned, image(old), result).map_err(ApplyError::Refused)?;

@@ -2,10 +2,12 @@
 
 use crate::{
     State,
-    encode::range_encoder::RangeEncoder,
+    encode::{images::Images, ledger::Ledger, parse::Known, range_encoder::RangeEncoder},
+    matcher::Matcher,
     model::{Copy, Expected, Model, Origin, Start},
+    predict::{Field, Kind, Piece, Place, Source},
 };
-use std::{boxed::Box, vec::Vec};
+use std::{boxed::Box, vec, vec::Vec};
 
 /// A piece of the new image that is copied, with or without changed bytes.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -22,91 +24,223 @@ impl Segment {
     pub(crate) const fn end(&self) -> usize {
         self.start + self.length
     }
+
+    /// The copy at the byte that it has for `at`.
+    const fn copy(&self, at: usize) -> Copy {
+        Copy {
+            origin: self.origin,
+            from: (self.from + (at - self.start)) as u32,
+        }
+    }
 }
 
 /// A plan, coded.
 pub(crate) struct Coded {
     pub(crate) bytes: Vec<u8>,
-    /// What each byte of the new image cost, starts and ends of copies included.
-    pub(crate) prices: Vec<u32>,
+    /// What each byte cost that was a literal.
+    pub(crate) literals: Vec<Option<u32>>,
+    /// What each kind of event cost.
+    pub(crate) ledger: Ledger,
+    /// Places that went elsewhere than was expected: from where, and to where.
+    pub(crate) astray: Vec<(u32, u32)>,
+    /// Words that are no addresses inside the image and changed: from what, and to what.
+    pub(crate) words: Vec<(u32, u32)>,
 }
 
-impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
-    State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES>
+impl<
+    const HIT_CELLS: usize,
+    const BYTE_CELLS: usize,
+    const BUFFER_BYTES: usize,
+    const PLACES: usize,
+    const SLOTS: usize,
+> State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS>
 {
-    /// Codes `new` along `copies`, which are in order and do not overlap. Everything between them is literal.
+    /// Codes the new image along `copies`, which are in order and do not overlap. Everything between them is literal. `pieces` of
+    /// the map stand in front, in the order of the old image.
     ///
     /// A copy begins with a byte that is as expected. The decoder ends a copy at the end of the old image without being told.
-    pub(crate) fn code(old: &[u8], new: &[u8], copies: &[Segment]) -> Coded {
-        let mut model: Box<Model<HIT_CELLS, BYTE_CELLS>> = Box::new(Model::ZERO);
+    pub(crate) fn code(images: &Images<'_>, copies: &[Segment], pieces: &[Piece]) -> Coded {
+        let mut model: Box<Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>> = Box::new(Model::ZERO);
         model.reset();
-        let mut coder = RangeEncoder::new();
-        let mut prices = Vec::with_capacity(new.len());
-        let mut copies = copies.iter().peekable();
-        while prices.len() < new.len() {
-            let at = prices.len();
-            let before = coder.price;
-            if let Some(segment) = copies.next_if(|segment| segment.start == at) {
-                let from = segment.from as u32;
-                let origin = segment.origin;
-                model.start(&mut coder, at as u32, Start::Copy(Copy { origin, from }));
-                model.first_of_copy(expected(old, new, segment, at));
-                prices.push((coder.price - before) as u32);
-                copy(&mut model, &mut coder, old, new, segment, &mut prices);
-                continue;
+        model.begin(images.layout, images.old.len() as u32);
+        if Matcher::<SLOTS>::IS_PRIMED {
+            images.old.iter().for_each(|byte| model.prime(*byte));
+            model.primed();
+        }
+        let mut run = Run {
+            model: &mut model,
+            coder: RangeEncoder::new(),
+            images,
+            coded: Coded {
+                bytes: Vec::new(),
+                literals: vec![None; images.new.len()],
+                ledger: Ledger::new(),
+                astray: Vec::new(),
+                words: Vec::new(),
+            },
+            field_price: 0,
+        };
+        run.all(copies, pieces);
+        run.coded.ledger.settle();
+        if !images.new.is_empty() {
+            run.coded.bytes = run.coder.finish();
+        }
+        run.coded
+    }
+}
+
+struct Run<'r, const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const SLOTS: usize> {
+    model: &'r mut Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>,
+    coder: RangeEncoder,
+    images: &'r Images<'r>,
+    coded: Coded,
+    /// What the bytes of the field at hand cost so far.
+    field_price: u64,
+}
+
+impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const SLOTS: usize>
+    Run<'_, HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>
+{
+    fn all(&mut self, copies: &[Segment], pieces: &[Piece]) {
+        self.model.pieces(&mut self.coder, pieces.len() as u32);
+        for piece in pieces {
+            self.model.piece(&mut self.coder, *piece);
+        }
+        let mut at = 0;
+        for segment in copies {
+            while at < segment.start {
+                self.literal(at);
+                at += 1;
             }
-            model.start(&mut coder, at as u32, Start::Literal);
-            let beside = model.history.beside(at as u32) as usize;
-            let beside = old.get(beside).copied().unwrap_or(0);
-            model.literal(&mut coder, at as u32, beside, new[at]);
-            prices.push((coder.price - before) as u32);
+            // A copy begins with a byte that is as expected; its first ones may be of an address that is not.
+            while at < segment.end() && !self.begins(segment, at) {
+                self.literal(at);
+                at += 1;
+            }
+            if at < segment.end() {
+                self.copy(segment, at);
+            }
+            at = segment.end();
         }
-        let bytes = if new.is_empty() { Vec::new() } else { coder.finish() };
-        Coded { bytes, prices }
-    }
-}
-
-/// Codes a copy behind its first byte, and its end.
-fn copy<const HIT_CELLS: usize, const BYTE_CELLS: usize>(
-    model: &mut Model<HIT_CELLS, BYTE_CELLS>,
-    coder: &mut RangeEncoder,
-    old: &[u8],
-    new: &[u8],
-    segment: &Segment,
-    prices: &mut Vec<u32>,
-) {
-    for at in segment.start + 1..segment.end() {
-        let before = coder.price;
-        model.copied(coder, at as u32, expected(old, new, segment, at), Some(new[at]));
-        prices.push((coder.price - before) as u32);
-    }
-    let end = segment.end();
-    let runs_out = segment.origin == Origin::Old && segment.from + segment.length == old.len();
-    if end < new.len() && !runs_out {
-        let before = coder.price;
-        model.copied(coder, end as u32, expected(old, new, segment, end), None);
-        if let Some(last) = prices.last_mut() {
-            *last += (coder.price - before) as u32;
+        while at < self.images.new.len() {
+            self.literal(at);
+            at += 1;
         }
     }
-}
 
-/// What the decoder will expect at `at`.
-fn expected(old: &[u8], new: &[u8], segment: &Segment, at: usize) -> Expected {
-    let from = segment.from + (at - segment.start);
-    let image = match segment.origin {
-        Origin::Old => old,
-        Origin::New => &new[..at],
-    };
-    Expected {
-        byte: image[from],
-        ahead: ahead(&image[from + 1..]),
-        origin: segment.origin,
+    fn literal(&mut self, at: usize) {
+        let before = self.coder.price;
+        self.guess(at);
+        self.model.start(&mut self.coder, at as u32, Start::Literal);
+        let beside = self.model.history.beside(at as u32) as usize;
+        let beside = self.images.old.get(beside).copied().unwrap_or(0);
+        self.model
+            .literal(&mut self.coder, at as u32, beside, self.images.new[at]);
+        self.coded.literals[at] = Some((self.coder.price - before) as u32);
     }
-}
 
-/// The next three bytes, as far as they are known.
-fn ahead(image: &[u8]) -> u32 {
-    let bytes = image.iter().take(3).zip([0, 8, 16]);
-    bytes.fold(0, |ahead, (byte, shift)| ahead | u32::from(*byte) << shift)
+    /// Whether a copy can begin here.
+    fn begins(&mut self, segment: &Segment, at: usize) -> bool {
+        self.model.addresses.end_copy();
+        let expected = self.expected(segment, at);
+        self.model.addresses.end_copy();
+        expected.byte == self.images.new[at]
+    }
+
+    /// A copy from `start` on, and its end.
+    fn copy(&mut self, segment: &Segment, start: usize) {
+        let before = self.coder.price;
+        let remembered = (self.model.history.diagonals, self.model.history.distance);
+        let copy = segment.copy(start);
+        self.guess(start);
+        self.model.start(&mut self.coder, start as u32, Start::Copy(copy));
+        let first = self.expected(segment, start);
+        self.model.first_of_copy(start as u32, first);
+        let price = self.coder.price - before;
+        self.coded
+            .ledger
+            .add_start(copy.origin, copy.from, start as u32, remembered, price);
+        for at in start + 1..segment.end() {
+            self.copied(segment, at);
+        }
+        let end = segment.end();
+        let runs_out = segment.origin == Origin::Old && segment.from + segment.length == self.images.old.len();
+        if end < self.images.new.len() && !runs_out {
+            let before = self.coder.price;
+            self.guess(end);
+            let expected = self.expected(segment, end);
+            let hits = self.model.history.hits_in_row;
+            self.model.copied(&mut self.coder, end as u32, expected, None);
+            let price = self.coder.price - before;
+            self.coded.ledger.add_end(segment.origin, hits, price);
+        }
+    }
+
+    fn copied(&mut self, segment: &Segment, at: usize) {
+        let before = self.coder.price;
+        self.guess(at);
+        let expected = self.expected(segment, at);
+        let wanted = self.images.new[at];
+        let (hits, changes) = (self.model.history.hits_in_row, self.model.history.changes);
+        let field = self.model.addresses.field();
+        self.model.copied(&mut self.coder, at as u32, expected, Some(wanted));
+        let price = self.coder.price - before;
+        let ledger = &mut self.coded.ledger;
+        let change = wanted.wrapping_sub(expected.byte);
+        if field.is_none_or(|field| field.phase == 0) {
+            self.field_price = 0;
+        }
+        match expected.place {
+            Place::NONE if change == 0 => ledger.add_hit(hits, price),
+            Place::NONE => ledger.add_miss(hits, change, changes[at & 3] == change, price),
+            _ => self.field_price += price,
+        }
+        if let Some(field) = field.filter(|field| field.phase + 1 == field.length) {
+            self.note(at, field);
+        }
+    }
+
+    /// Notes what a field became, whose last byte stands at `at`.
+    fn note(&mut self, at: usize, mut field: Field) {
+        field.came |= u32::from(self.images.new[at]) << (8 * u32::from(field.phase));
+        let begins = at as u32 - u32::from(field.phase);
+        let named = self.model.addresses.named(begins, &field);
+        let kind = match field.kind {
+            Kind::Word => Known::WORD,
+            Kind::Branch | Kind::Pointer => usize::from(named == Some(field.expected)),
+        };
+        if field.source != Source::Nothing {
+            self.coded.ledger.add_field(kind, field.length, self.field_price);
+        }
+        match (field.kind, named) {
+            (Kind::Word, _) if field.came != field.target => self.coded.words.push((field.target, field.came)),
+            (Kind::Branch | Kind::Pointer, Some(named)) if named != field.expected => {
+                self.coded.astray.push((field.target, named));
+            }
+            (_, _) => {}
+        }
+    }
+
+    /// Reads the byte that the decoder will guess at `at`.
+    fn guess(&mut self, at: usize) {
+        let place = self.model.matcher.next().map(|place| place as usize);
+        self.model.guess = place.and_then(|place| match place.checked_sub(self.images.old.len()) {
+            None => self.images.old.get(place).copied(),
+            Some(offset) => self.images.new[..at].get(offset).copied(),
+        });
+    }
+
+    /// What the decoder will expect at `at`.
+    fn expected(&mut self, segment: &Segment, at: usize) -> Expected {
+        let copy = segment.copy(at);
+        let from = copy.from as usize;
+        let image = match segment.origin {
+            Origin::Old => self.images.old,
+            Origin::New => &self.images.new[..at],
+        };
+        let known = image.len().saturating_sub(from).min(4);
+        let bytes = image[from..from + known].iter().zip([0, 8, 16, 24]);
+        let bytes = bytes.fold(0, |bytes, (byte, shift)| bytes | u32::from(*byte) << shift);
+        self.model.expect(at as u32, copy, bytes, known as u32)
+    }
 }

@@ -4,6 +4,7 @@ use super::range_encoder::RangeEncoder;
 use crate::{
     LargeState, Profile, SmallState, StandardState, State,
     model::{Copy, Expected, Model, Origin, Start},
+    predict::Place,
 };
 use std::{boxed::Box, vec::Vec};
 
@@ -28,14 +29,21 @@ fn copy(profile: Profile, old: &[u8], new: &[u8], literals: u32, copy: Copy) -> 
     }
 }
 
-impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
-    State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES>
+impl<
+    const HIT_CELLS: usize,
+    const BYTE_CELLS: usize,
+    const BUFFER_BYTES: usize,
+    const PLACES: usize,
+    const SLOTS: usize,
+> State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS>
 {
     fn copy_behind(old: &[u8], new: &[u8], literals: u32, copy: Copy) -> Vec<u8> {
-        let mut model: Box<Model<HIT_CELLS, BYTE_CELLS>> = Box::new(Model::ZERO);
+        let mut model: Box<Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>> = Box::new(Model::ZERO);
         model.reset();
         let mut coder = RangeEncoder::new();
+        model.pieces(&mut coder, 0);
         let read = |from: u32, position: u32| {
+            let copy = Copy { from, ..copy };
             let image = match copy.origin {
                 Origin::New => &new[..position as usize],
                 Origin::Old => old,
@@ -43,13 +51,14 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
             Expected {
                 byte: image.get(from as usize).copied().unwrap_or(0),
                 ahead: 0,
-                origin: copy.origin,
+                copy,
+                place: Place::NONE,
             }
         };
         for position in 0..new.len() as u32 {
             if position == literals {
                 model.start(&mut coder, position, Start::Copy(copy));
-                model.first_of_copy(read(copy.from, position));
+                model.first_of_copy(position, read(copy.from, position));
                 continue;
             }
             let from = copy.from.wrapping_add(1);
@@ -70,12 +79,23 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const BUFFER_BYTES: usize>
 mod tests {
     use super::*;
     use crate::{
-        ApplyError, Checkpoints, Header, Refusal,
-        encode::{apply, chained, coding::Segment, image},
+        ApplyError, Checkpoints, Header, Layout, Refusal,
+        encode::{
+            apply, chained,
+            coding::{Coded, Segment},
+            image,
+            images::Images,
+            matches::Matches,
+        },
     };
 
     const OLD: &[u8] = b"the image that runs, and from which a copy may be taken";
     const NEW: &[u8] = b"the image that is to come; its bytes do not matter here";
+
+    fn coded(new: &[u8], copies: &[Segment]) -> Coded {
+        let matches = Matches::find(OLD, new);
+        SmallState::code(&Images::new(OLD, new, &matches, Layout::UNKNOWN), copies, &[])
+    }
 
     /// Offers these coded bytes as a patch from OLD to NEW.
     fn offer(coded: &[u8]) -> Result<Vec<u8>, ApplyError> {
@@ -86,6 +106,7 @@ mod tests {
             result,
             block_bytes: 256,
             checkpoints: Checkpoints::new(10, &[], result.length).map_err(ApplyError::Refused)?,
+            layout: Layout::UNKNOWN,
         };
         let (bytes, pinned) = chained(&header, coded);
         apply(Some(OLD), &bytes, pinned)
@@ -116,9 +137,23 @@ mod tests {
         }
     }
 
+    /// More pieces of a map than there is room for are refused before the first one is read.
+    #[test]
+    fn pieces_without_room() {
+        let pieces_max = SmallState::PIECES_MAX as u32;
+        for pieces in [pieces_max + 1, u32::MAX] {
+            let mut model = Box::new(Model::<144, 208, 48, 0>::ZERO);
+            model.reset();
+            let mut coder = RangeEncoder::new();
+            model.pieces(&mut coder, pieces);
+            let refused = Refusal::Pieces { pieces, pieces_max };
+            assert_eq!(offer(&coder.finish()), Err(ApplyError::Refused(refused)));
+        }
+    }
+
     #[test]
     fn coded_bytes_missing_or_left_over() {
-        let coded = SmallState::code(OLD, NEW, &[]).bytes;
+        let coded = coded(NEW, &[]).bytes;
         assert_eq!(offer(&coded), Ok(NEW.to_vec()));
         let refused = |refusal| Err(ApplyError::Refused(refusal));
         // The decoder supplies up to four bytes at the end itself, so one byte more may take the place of one of these.
@@ -132,10 +167,7 @@ mod tests {
     #[test]
     fn another_image_than_said() {
         let other: Vec<u8> = NEW.iter().rev().copied().collect();
-        assert_eq!(
-            offer(&SmallState::code(OLD, &other, &[]).bytes),
-            Err(ApplyError::WrongResult)
-        );
+        assert_eq!(offer(&coded(&other, &[]).bytes), Err(ApplyError::WrongResult));
     }
 
     /// A copy that follows its own output is allowed: that is how a run is told.
@@ -149,9 +181,9 @@ mod tests {
         };
         let mut image = NEW.to_vec();
         image[..31].fill(b'=');
-        let coded = SmallState::code(OLD, &image, &[run]);
-        assert_eq!(offer(&coded.bytes), Err(ApplyError::WrongResult));
-        let plain = SmallState::code(OLD, &image, &[]);
-        assert!(coded.bytes.len() < plain.bytes.len());
+        let copied = coded(&image, &[run]);
+        assert_eq!(offer(&copied.bytes), Err(ApplyError::WrongResult));
+        let plain = coded(&image, &[]);
+        assert!(copied.bytes.len() < plain.bytes.len());
     }
 }

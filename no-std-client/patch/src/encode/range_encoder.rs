@@ -10,7 +10,7 @@ pub(crate) const PRICE_OF_BIT: u32 = 64;
 static PRICES: LazyLock<Vec<u32>> = LazyLock::new(|| (0..4097).map(price).collect());
 
 /// -log2(probability / 4096) in integers: the logarithm of its square, again and again, gives one binary digit each.
-fn price(probability: u32) -> u32 {
+pub(crate) fn price(probability: u32) -> u32 {
     let mut value = u64::from(probability.max(1)) << 20;
     let mut whole = 0_i64;
     let mut digits = 0_i64;

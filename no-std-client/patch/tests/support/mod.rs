@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod flash;
+pub mod program;
 
 use flash::Slot;
 use sha2::{Digest as _, Sha256};
@@ -97,9 +98,9 @@ impl<'a> Device<'a> {
     }
 
     /// Decodes from where `state` stands to the end of the file.
-    pub fn finish<const H: usize, const B: usize, const U: usize>(
+    pub fn finish<const H: usize, const B: usize, const U: usize, const P: usize, const S: usize>(
         &mut self,
-        state: &mut State<H, B, U>,
+        state: &mut State<H, B, U, P, S>,
     ) -> Result<(), Stopped> {
         while let Some(range) = state.next_block() {
             let rest = self.file.get(range.offset as usize..).unwrap_or(&[]);
@@ -116,7 +117,7 @@ impl<'a> Device<'a> {
                             record.extend_from_slice(piece);
                             Ok::<_, Infallible>(())
                         });
-                        assert_eq!((saved, record.len()), (Ok(()), State::<H, B, U>::SNAPSHOT_BYTES));
+                        assert_eq!((saved, record.len()), (Ok(()), State::<H, B, U, P, S>::SNAPSHOT_BYTES));
                         self.saved.push((position, record));
                     }
                     Progress::NeedsBlock => break,
@@ -129,8 +130,8 @@ impl<'a> Device<'a> {
 }
 
 /// Takes a record up.
-pub fn resume<const H: usize, const B: usize, const U: usize>(
-    state: &mut State<H, B, U>,
+pub fn resume<const H: usize, const B: usize, const U: usize, const P: usize, const S: usize>(
+    state: &mut State<H, B, U, P, S>,
     record: &[u8],
     pinned: Pinned,
     source: Image,

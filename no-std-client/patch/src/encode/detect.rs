@@ -1,0 +1,110 @@
+//! Which instructions two images hold, and where they lie when they run.
+//!
+//! Functions begin with instructions that hardly stand elsewhere. The right architecture is the one whose calls lead to such
+//! places. Tables and literals hold the addresses of functions, so each word and each beginning vote for the base that would bring
+//! them together, and only the right one gets many votes.
+
+use crate::{Architecture, Bases, Layout};
+use core::cmp::Reverse;
+use std::{collections::BTreeMap, vec, vec::Vec};
+
+/// Fewer calls than this that lead to beginnings of functions say nothing, and fewer of all than one in so many.
+const CALLS_MIN: usize = 8;
+const CALLS_PART: usize = 12;
+/// Bases are multiples of this.
+const UNIT: usize = 1 << 10;
+/// Fewer words than this that name beginnings say nothing.
+const VOTES_MIN: usize = 12;
+/// So many times the votes of the second base.
+const MARGIN: usize = 3;
+/// Of a longer image only so much is looked at.
+const BYTES_MAX: usize = 4 << 20;
+
+/// What both images are, as far as can be seen and was not told.
+pub(crate) fn layout(told: Option<Architecture>, old: &[u8], new: &[u8]) -> Layout {
+    let Some(architecture) = told.or_else(|| architecture(new)) else {
+        return Layout::UNKNOWN;
+    };
+    let bases = match (base(architecture, old), base(architecture, new)) {
+        (Some(old), Some(new)) => Some(Bases { old, new }),
+        (_, _) => None,
+    };
+    Layout { architecture, bases }
+}
+
+/// The architecture whose calls lead to beginnings of functions.
+fn architecture(image: &[u8]) -> Option<Architecture> {
+    let known = Architecture::ALL.into_iter().filter_map(|architecture| {
+        let (found, all) = calls(architecture, image);
+        let is_enough = found >= CALLS_MIN && found * CALLS_PART >= all;
+        is_enough.then(|| (found * 1000 / all, architecture))
+    });
+    known.max().map(|(_, architecture)| architecture)
+}
+
+/// How many different places the calls of an image lead to where a function begins, and how many in all.
+fn calls(architecture: Architecture, image: &[u8]) -> (usize, usize) {
+    let image = &image[..image.len().min(BYTES_MAX)];
+    let bytes = |at: usize| image[at..].first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+    let mut targets = Vec::new();
+    let mut at = 0;
+    while let Some(instruction) = bytes(at) {
+        let target = architecture.target(instruction, at as u32);
+        targets.extend(target.filter(|target| (*target as usize) < image.len()));
+        at += architecture.length(instruction) as usize;
+    }
+    targets.sort_unstable();
+    targets.dedup();
+    let is_beginning = |target: &&u32| bytes(**target as usize).is_some_and(|bytes| begins(architecture, bytes));
+    let found = targets.iter().filter(is_beginning);
+    (found.count(), targets.len())
+}
+
+/// Whether a function begins so.
+const fn begins(architecture: Architecture, bytes: u32) -> bool {
+    match architecture {
+        // stp x29, x30, [sp, #-N]!; or paciasp.
+        Architecture::AArch64 => bytes & 0xFFC0_7FFF == 0xA980_7BFD || bytes == 0xD503_233F,
+        // c.addi sp, -N; or c.addi16sp of less than nothing.
+        Architecture::RiscV => bytes & 0xFF83 == 0x1101 || bytes & 0xFF83 == 0x7101,
+        // push with the link register.
+        Architecture::Thumb => bytes & 0xFF00 == 0xB500 || bytes & 0xFFFF == 0xE92D,
+        Architecture::Unknown => false,
+        // addi a1, a1, -N; or entry a1.
+        Architecture::Xtensa => bytes & 0xFFFF == 0xC112 || bytes & 0x0FFF == 0x0136,
+    }
+}
+
+/// The address of the first byte of an image.
+fn base(architecture: Architecture, image: &[u8]) -> Option<u32> {
+    let image = &image[..image.len().min(BYTES_MAX)];
+    let mut beginnings: Vec<Vec<u32>> = vec![Vec::new(); UNIT];
+    for (at, bytes) in image.windows(4).enumerate().step_by(architecture.unit() as usize) {
+        if begins(
+            architecture,
+            u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
+        ) {
+            beginnings[at % UNIT].push(at as u32);
+        }
+    }
+    let words = image.chunks_exact(4);
+    let words = words.map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+    let tag = architecture.tag();
+    let mut addresses: Vec<u32> = words.filter(|word| word & tag == tag).map(|word| word & !tag).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    let mut votes: BTreeMap<u32, usize> = BTreeMap::new();
+    for address in addresses {
+        for beginning in &beginnings[address as usize % UNIT] {
+            if let Some(base) = address.checked_sub(*beginning) {
+                *votes.entry(base).or_default() += 1;
+            }
+        }
+    }
+    let ranked = votes.into_iter().map(|(base, votes)| (votes, Reverse(base)));
+    let mut ranked: Vec<(usize, Reverse<u32>)> = ranked.collect();
+    ranked.sort_unstable();
+    let (votes, Reverse(base)) = ranked.pop()?;
+    let second = ranked.pop().map_or(0, |(votes, _)| votes);
+    (votes >= VOTES_MIN && votes >= MARGIN * second).then_some(base)
+}

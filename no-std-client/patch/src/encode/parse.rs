@@ -1,0 +1,276 @@
+//! The cheapest way to part an image into copies and literals, by what the coder charged the last time.
+//!
+//! Position by position, the cheapest way to come there is known, and a few copies run on beside it, each with what it cost so far,
+//! over bytes that agree and over some that do not. A copy that became dearer than one which would begin here is dropped. So the
+//! search is linear, and it decides about starts, changes and ends of copies at once.
+
+use crate::{
+    encode::{coding::Segment, images::Images, ledger::Ledger, pieces},
+    model::Origin,
+    predict::Piece,
+};
+use std::{collections::BTreeSet, vec, vec::Vec};
+
+/// Shortest exact match that begins a copy elsewhere.
+const LENGTH_MIN: usize = 3;
+/// Copies that run on beside the cheapest way.
+const RUNNING_MAX: usize = 24;
+
+/// What a coder remembers of copies.
+#[derive(Copy, Clone)]
+struct Memory {
+    /// Offset in the old image minus position, of the last two places to copy from.
+    diagonals: [u32; 2],
+    /// How far back the last copy along the new image reached.
+    distance: u32,
+}
+
+/// The cheapest way to a position, by its last piece.
+#[derive(Copy, Clone)]
+struct Way {
+    price: u64,
+    /// Where the piece begins, and from where it is copied, if it is.
+    start: u32,
+    from: u32,
+    origin: Option<Origin>,
+    memory: Memory,
+}
+
+/// A copy that may go on.
+#[derive(Copy, Clone)]
+struct Running {
+    price: u64,
+    start: u32,
+    from: u32,
+    origin: Origin,
+    memory: Memory,
+    /// Bytes since the last that changed.
+    hits: u8,
+    /// The last change at each place of a word.
+    changes: [u8; 4],
+    /// The end of a word that changes as it did elsewhere.
+    word_end: u32,
+    /// Whether the place that the field at hand names went where the last plan says.
+    is_as_planned: bool,
+}
+
+impl Running {
+    /// Offset of the byte that it has for `at`.
+    const fn offset(&self, at: usize) -> usize {
+        self.from as usize + (at - self.start as usize)
+    }
+
+    /// Takes the byte at `at`.
+    fn go_on(&mut self, images: &Images<'_>, known: &Known, at: usize, ledger: &Ledger) {
+        let offset = self.offset(at);
+        let (byte, wanted) = (images.byte(self.origin, offset), images.new[at]);
+        let is_old = self.origin == Origin::Old;
+        if is_old
+            && at >= self.word_end as usize
+            && images.words(offset, at).is_some_and(|pair| known.words.contains(&pair))
+        {
+            self.word_end = at as u32 + 4;
+        }
+        let price = if is_old && at < self.word_end as usize {
+            Some(ledger.field(Known::WORD))
+        } else if is_old && images.is_field(offset, at) {
+            if let Some((from, to)) = images.places(offset, at) {
+                self.is_as_planned = known.moved(from) == to;
+            }
+            Some(ledger.field(usize::from(self.is_as_planned)))
+        } else {
+            (byte == wanted).then(|| ledger.hit(self.hits))
+        };
+        if let Some(price) = price {
+            self.price += u64::from(price);
+            self.hits = self.hits.saturating_add(1);
+            return;
+        }
+        let change = wanted.wrapping_sub(byte);
+        let last = &mut self.changes[at & 3];
+        self.price += u64::from(ledger.miss(self.hits, change, *last == change));
+        *last = change;
+        self.hits = 0;
+    }
+}
+
+/// What the last try shows of addresses.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// Words that became others, again and again.
+    words: BTreeSet<(u32, u32)>,
+    /// The copies along the old image, in its order.
+    pieces: Vec<Piece>,
+}
+
+impl Known {
+    /// The kind of field that is a word; the others name places, and went elsewhere (0) or there (1).
+    pub(crate) const WORD: usize = 2;
+
+    /// What the copies and the words that changed show.
+    pub(crate) fn of(copies: &[Segment], mut words: Vec<(u32, u32)>) -> Self {
+        words.sort_unstable();
+        let same = words.chunk_by(|one, next| one == next);
+        let again = same.filter(|same| same.len() > 1).filter_map(|same| same.first());
+        Self {
+            words: again.copied().collect(),
+            pieces: pieces::in_order(copies),
+        }
+    }
+
+    /// Where a place of the old image is in the new one.
+    fn moved(&self, place: u32) -> u32 {
+        let behind = self.pieces.partition_point(|piece| piece.old <= place);
+        let shift = behind.checked_sub(1).map_or(0, |at| self.pieces[at].shift);
+        place.wrapping_add(shift)
+    }
+}
+
+/// Parts the new image. `literals` says what each byte costs as a literal.
+pub(crate) fn parse(images: &Images<'_>, known: &Known, literals: &[u32], ledger: &Ledger) -> Vec<Segment> {
+    let memory = Memory {
+        diagonals: [0; 2],
+        distance: 1,
+    };
+    let nowhere = Way {
+        price: u64::MAX,
+        start: 0,
+        from: 0,
+        origin: None,
+        memory,
+    };
+    let mut ways = vec![nowhere; images.new.len() + 1];
+    ways[0].price = 0;
+    let leads = leads(images);
+    let mut running: Vec<Running> = Vec::with_capacity(RUNNING_MAX + 8);
+    for at in 0..images.new.len() {
+        let here = ways[at];
+        for copy in &mut running {
+            copy.go_on(images, known, at, ledger);
+        }
+        begin(&mut running, images, leads[at], at, &here, ledger);
+        let next = &mut ways[at + 1];
+        *next = Way {
+            price: here.price + u64::from(literals[at]),
+            start: at as u32,
+            from: 0,
+            origin: None,
+            memory: here.memory,
+        };
+        for copy in &running {
+            let price = copy.price + u64::from(ledger.end(copy.origin, copy.hits));
+            if price < next.price {
+                *next = Way {
+                    price,
+                    start: copy.start,
+                    from: copy.from,
+                    origin: Some(copy.origin),
+                    memory: copy.memory,
+                };
+            }
+        }
+        let bound = next.price + Ledger::RESTART;
+        let is_inside = |copy: &Running| copy.origin == Origin::New || copy.offset(at) + 1 < images.old.len();
+        running.retain(|copy| copy.price < bound && is_inside(copy));
+        if running.len() > RUNNING_MAX {
+            running.sort_by_key(|copy| copy.price);
+            running.truncate(RUNNING_MAX);
+        }
+    }
+    walk_back(&ways)
+}
+
+/// Copies that may begin at `at`.
+fn begin(running: &mut Vec<Running>, images: &Images<'_>, lead: u32, at: usize, here: &Way, ledger: &Ledger) {
+    let mut offer = |origin: Origin, from: u32| {
+        let (price, memory) = start(origin, from, at as u32, here.memory, ledger);
+        let copy = Running {
+            price: here.price + u64::from(price),
+            start: at as u32,
+            from,
+            origin,
+            memory,
+            hits: 1,
+            changes: [0; 4],
+            word_end: 0,
+            is_as_planned: false,
+        };
+        let is_same = |other: &&mut Running| other.origin == origin && other.offset(at) == from as usize;
+        match running.iter_mut().find(is_same) {
+            Some(other) if other.price <= copy.price => {}
+            Some(other) => *other = copy,
+            None => running.push(copy),
+        }
+    };
+    let Memory { diagonals, distance } = here.memory;
+    for (origin, found) in [
+        (Origin::Old, images.matches.old[at]),
+        (Origin::New, images.matches.new[at]),
+    ] {
+        if found.length >= LENGTH_MIN {
+            offer(origin, found.from as u32);
+        }
+    }
+    for diagonal in [diagonals[0], diagonals[1], lead] {
+        let from = diagonal.wrapping_add(at as u32);
+        if images.old.get(from as usize) == Some(&images.new[at]) {
+            offer(Origin::Old, from);
+        }
+    }
+    let back = at.checked_sub(distance as usize).filter(|from| *from < at);
+    if let Some(from) = back.filter(|from| images.new[*from] == images.new[at]) {
+        offer(Origin::New, from as u32);
+    }
+}
+
+/// What it costs to begin a copy, and what is remembered then.
+fn start(origin: Origin, from: u32, at: u32, memory: Memory, ledger: &Ledger) -> (u32, Memory) {
+    let [near, before] = memory.diagonals;
+    let price = ledger.start(origin, from, at, memory.diagonals, memory.distance);
+    let diagonal = from.wrapping_sub(at);
+    let diagonals = match origin {
+        Origin::Old if diagonal == before => [before, near],
+        Origin::Old if diagonal != near => [diagonal, near],
+        Origin::New | Origin::Old => memory.diagonals,
+    };
+    let distance = match origin {
+        Origin::New => at.wrapping_sub(from),
+        Origin::Old => memory.distance,
+    };
+    (price, Memory { diagonals, distance })
+}
+
+/// For each position, the diagonal of the match behind it that is longest when its distance is taken off: a copy may well begin
+/// before its bytes agree in a row.
+fn leads(images: &Images<'_>) -> Vec<u32> {
+    let mut leads = vec![0; images.new.len()];
+    let (mut length, mut diagonal) = (0_usize, 0_u32);
+    for (at, found) in images.matches.old.iter().enumerate().rev() {
+        length = length.saturating_sub(1);
+        if found.length >= length {
+            (length, diagonal) = (found.length, (found.from as u32).wrapping_sub(at as u32));
+        }
+        leads[at] = diagonal;
+    }
+    leads
+}
+
+fn walk_back(ways: &[Way]) -> Vec<Segment> {
+    let mut segments = Vec::new();
+    let mut at = ways.len() - 1;
+    while at > 0 {
+        let way = ways[at];
+        let start = way.start as usize;
+        if let Some(origin) = way.origin {
+            segments.push(Segment {
+                start,
+                length: at - start,
+                origin,
+                from: way.from as usize,
+            });
+        }
+        at = start;
+    }
+    segments.reverse();
+    segments
+}

@@ -1,0 +1,61 @@
+//! Addresses that moved: they are found, and followed, and cost next to nothing.
+
+mod support;
+
+use support::program::{BASE, Program};
+use support::*;
+use tuffet_patch::{Architecture, Bases, Layout, Options, Profile, encode, encode_with};
+
+const THUMB: Layout = Layout {
+    architecture: Architecture::Thumb,
+    bases: Some(Bases { old: BASE, new: BASE }),
+};
+
+fn versions(functions: usize) -> (Vec<u8>, Vec<u8>) {
+    let program = Program::new(functions, 5);
+    (program.link(), program.next(9).link())
+}
+
+fn with(old: &[u8], new: &[u8], profile: Profile, layout: Layout) -> Vec<u8> {
+    let options = Options {
+        layout: Some(layout),
+        ..Options::of(profile)
+    };
+    encode_with(Some(old), new, &options).unwrap().bytes
+}
+
+#[test]
+fn layout_of_a_program_is_seen() {
+    let (old, new) = versions(600);
+    let encoded = encode(Some(&old), &new, Profile::Small).unwrap();
+    assert_eq!(encoded.header.layout, THUMB);
+    let noise = Random(3).bytes(60_000);
+    let encoded = encode(Some(&noise), &noise[100..], Profile::Small).unwrap();
+    assert_eq!(encoded.header.layout, Layout::UNKNOWN);
+}
+
+#[test]
+fn addresses_that_are_followed_cost_next_to_nothing() {
+    let (old, new) = versions(600);
+    for profile in Profile::ALL {
+        let plain = with(&old, &new, profile, Layout::UNKNOWN).len();
+        let followed = with(&old, &new, profile, THUMB).len();
+        println!("{profile}: {followed} instead of {plain}");
+        assert!(followed * 2 < plain, "{profile}: {followed} instead of {plain}");
+    }
+}
+
+/// What is not so costs bits, and the result is the same.
+#[test]
+fn a_wrong_layout_makes_the_same_image() {
+    let (old, new) = versions(80);
+    for architecture in Architecture::ALL {
+        for bases in [None, Some(Bases { old: 0, new: u32::MAX }), THUMB.bases] {
+            for profile in Profile::ALL {
+                // `encode_with` decodes what it made.
+                let patch = with(&old, &new, profile, Layout { architecture, bases });
+                assert!(patch.len() < new.len(), "{architecture:?} {bases:?} {profile}");
+            }
+        }
+    }
+}
