@@ -9,6 +9,9 @@ use crate::{
     range_decoder::BitCoder,
 };
 
+/// Errors below this, of 4096, teach nothing.
+const MISS_MIN: i32 = 16;
+
 /// Largest weight, either way: 8.0.
 pub(crate) const WEIGHT_MAX: i32 = 1 << 19;
 
@@ -105,7 +108,12 @@ fn code<const INPUTS: usize>(
 
     let target = if bit { 4095 } else { 0 };
     for (weights, sum) in weights.into_iter().zip(sums) {
-        let miss = i32::wrapping_sub(target, squash(sum).clamp(1, 4095)).wrapping_mul(rates.weights);
+        let miss = i32::wrapping_sub(target, squash(sum).clamp(1, 4095));
+        // Most bits were certain: what they teach is less than a weight can say.
+        if miss.abs() < MISS_MIN {
+            continue;
+        }
+        let miss = miss.wrapping_mul(rates.weights);
         for (weight, value) in weights.iter_mut().zip(stretched) {
             let step = value.wrapping_mul(miss).wrapping_add(1 << 13).wrapping_shr(14);
             *weight = weight.wrapping_add(step).clamp(WEIGHT_MAX.wrapping_neg(), WEIGHT_MAX);
