@@ -11,9 +11,10 @@
 //! range decoder                50      range, code, padding, bytes carried, how many
 //! copy                         5       0 none, 1 old, 2 new; offset
 //! history                      51      as the model declares it
-//! addresses                    by profile: pieces of the map and how many, pairs, the last pointer, field, run, instruction, misses
-//! matcher                      by profile: its table if it is not primed, what comes next, guesses that held
 //! tables and weights           by profile
+//! addresses                    by profile: how many pieces the map has, the pieces, the last pointer, pairs, field, run,
+//!                              instruction, misses
+//! matcher                      by profile: its table if it is not primed, what comes next, guesses that held
 //! zeros                        up to 32 less than a multiple of 64
 //! SHA-256 of all before        32
 //! ```

@@ -88,7 +88,7 @@ pub type LargeState = State<16_384, 24_576, 4096, 4096, 65_536>;
 
 const _: () = assert!(size_of::<SmallState>() <= 8 * 1024 && SmallState::SNAPSHOT_BYTES <= 8 * 1024);
 const _: () = assert!(size_of::<StandardState>() <= 32 * 1024);
-const _: () = assert!(size_of::<LargeState>() <= 16 * 1024 * 1024);
+const _: () = assert!(size_of::<LargeState>() <= 1024 * 1024);
 
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {

@@ -180,6 +180,8 @@ pub fn layout(architecture: Option<Architecture>, old: &[u8], new: &[u8]) -> Lay
 fn shortest(old: &[u8], new: &[u8], options: &Options) -> (Layout, Vec<u8>) {
     let layouts = match options.layout {
         Some(layout) => vec![layout],
+        // Only what is copied from an old image has addresses to follow.
+        None if old.is_empty() => vec![Layout::UNKNOWN],
         None => vec![detect::layout(None, old, new), Layout::UNKNOWN],
     };
     let matches = Matches::find(old, new);
@@ -205,7 +207,9 @@ fn shortest(old: &[u8], new: &[u8], options: &Options) -> (Layout, Vec<u8>) {
         let codes: Vec<_> = [first].into_iter().chain(others).collect();
         codes
     });
-    let shortest = codes.into_iter().min_by_key(|(_, code)| code.len());
+    let shortest = codes
+        .into_iter()
+        .min_by_key(|(layout, code)| layout.header_bytes() + code.len());
     shortest.unwrap_or((Layout::UNKNOWN, Vec::new()))
 }
 

@@ -192,10 +192,9 @@ impl Header {
 
     /// Bytes that [`emit`](Self::emit) writes.
     pub fn bytes(&self) -> usize {
-        let bases = if self.layout.bases.is_some() { 8 } else { 0 };
         HEADER_BYTES_MIN
             .saturating_add(usize::from(self.checkpoints.count).saturating_mul(2))
-            .saturating_add(bases)
+            .saturating_add(self.layout.header_bytes())
     }
 
     /// Writes the header and says how long it is.

@@ -29,6 +29,9 @@ fn layout_of_a_program_is_seen() {
     let (old, new) = versions(600);
     let encoded = encode(Some(&old), &new, Profile::Small).unwrap();
     assert_eq!(encoded.header.layout, THUMB);
+    // There is nothing to follow.
+    let full = encode(None, &new, Profile::Small).unwrap();
+    assert_eq!(full.header.layout, Layout::UNKNOWN);
     let noise = Random(3).bytes(60_000);
     let encoded = encode(Some(&noise), &noise[100..], Profile::Small).unwrap();
     assert_eq!(encoded.header.layout, Layout::UNKNOWN);

@@ -120,6 +120,11 @@ impl Layout {
         bases: None,
     };
 
+    /// Bytes that a header has for it, beside those that every header has.
+    pub(crate) const fn header_bytes(&self) -> usize {
+        if self.bases.is_some() { 8 } else { 0 }
+    }
+
     /// The place in an old image of `length` bytes whose address this word is.
     pub(crate) fn offset(&self, word: u32, length: u32) -> Option<u32> {
         let offset = word.wrapping_sub(self.bases?.old) & !self.architecture.tag();
