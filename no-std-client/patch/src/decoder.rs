@@ -4,7 +4,7 @@ use crate::{
     Authenticated, BlockRange, Chain, Digest, Error, Geometry, Header, Image, Misuse, Pinned, Profile, Refusal,
     buffers::{Output, Window},
     matcher::Matcher,
-    model::{Copy, Expected, Model, Origin, Start},
+    model::{Copy, Expected, Model, Origin, Start, appended},
     predict::Piece,
     range_decoder::{Input, RangeDecoder, Reader},
 };
@@ -375,23 +375,24 @@ impl<
         if !Matcher::<SLOTS>::IS_PRIMED {
             return Ok(());
         }
-        let history = self.model.history;
-        let (place, held) = (self.model.matcher.place, self.model.matcher.held);
-        self.model.matcher.reset(0);
-        self.model.history.recent = 0;
+        let matcher = &mut self.model.matcher;
+        let (place, held) = (matcher.place, matcher.held);
+        matcher.reset(0);
         let source_bytes = header.source.length;
+        let mut recent = 0;
         for offset in 0..source_bytes {
             let byte = self.old_window.byte(old, offset, source_bytes).map_err(Error::Old)?;
-            self.model.prime(byte);
+            recent = appended(recent, byte);
+            matcher.prime(recent);
         }
-        self.model.primed();
-        let position = self.position();
+        let position = self.output.position();
+        let mut recent = 0;
         for offset in 0..position {
             let byte = self.new_window.byte(new, offset, position).map_err(Error::New)?;
-            self.model.prime(byte);
+            recent = appended(recent, byte);
+            matcher.prime(recent);
         }
-        self.model.history = history;
-        (self.model.matcher.place, self.model.matcher.held) = (place, held);
+        (matcher.place, matcher.held) = (place, held);
         Ok(())
     }
 

@@ -170,7 +170,7 @@ impl History {
     }
 
     fn push(&mut self, byte: u8) {
-        self.recent = self.recent.wrapping_shl(8) | u32::from(byte);
+        self.recent = appended(self.recent, byte);
     }
 
     fn byte_back(&self, count: u32) -> u32 {
@@ -212,17 +212,6 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         self.matcher
             .reset(if Matcher::<SLOTS>::IS_PRIMED { 0 } else { source_bytes });
         self.guess = None;
-    }
-
-    /// A byte of the old image, in its order, for the matcher.
-    pub(crate) fn prime(&mut self, byte: u8) {
-        self.history.push(byte);
-        self.matcher.prime(self.history.recent);
-    }
-
-    /// That was all of it.
-    pub(crate) fn primed(&mut self) {
-        self.history.recent = 0;
     }
 
     /// The next byte is known.
@@ -554,6 +543,11 @@ pub(crate) fn steps(run: u8) -> u32 {
         16..=31 => 6,
         32.. => 7,
     }
+}
+
+/// The last four bytes, newest lowest, with another one.
+pub(crate) fn appended(recent: u32, byte: u8) -> u32 {
+    recent.wrapping_shl(8) | u32::from(byte)
 }
 
 /// Where the last change of such a byte is kept.

@@ -4,7 +4,7 @@ use crate::{
     State,
     encode::{images::Images, ledger::Ledger, parse::Known, range_encoder::RangeEncoder},
     matcher::Matcher,
-    model::{Copy, Expected, Model, Origin, Start},
+    model::{Copy, Expected, Model, Origin, Start, appended},
     predict::{Field, Kind, Piece, Place, Source},
 };
 use std::{boxed::Box, vec, vec::Vec};
@@ -64,8 +64,11 @@ impl<
         model.reset();
         model.begin(images.layout, images.old.len() as u32);
         if Matcher::<SLOTS>::IS_PRIMED {
-            images.old.iter().for_each(|byte| model.prime(*byte));
-            model.primed();
+            images.old.iter().fold(0, |recent, byte| {
+                let recent = appended(recent, *byte);
+                model.matcher.prime(recent);
+                recent
+            });
         }
         let mut run = Run {
             model: &mut model,
