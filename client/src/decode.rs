@@ -2,7 +2,7 @@
 //!
 //! - The patch lies in the part file, and the machine has hashed it whole. Each block is authenticated all the same: there is
 //!   no other way into the decoder.
-//! - One block, the decoder's state and its buffers are all that stands in memory, however large the images are.
+//! - One block, the decoder's state and its buffers are all that stands in memory: below 64 MiB, however large the images are.
 //! - Done is no proof: the machine has the slot read back.
 
 use crate::error::{ClientError, StorageError};
@@ -13,7 +13,9 @@ use indicatif::ProgressBar;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use tuffet_no_std_client::patch::{Authenticated, Error, LargeState, Progress};
+use tuffet_no_std_client::patch::{
+    Authenticated, BulkState, Codec, Drive, Error, HEADER_BYTES_MAX, Header, LargeState, Progress, bulk_bytes,
+};
 use tuffet_no_std_client::{Decoding, Failure, ImageFault};
 
 /// The files that a decoding works with.
@@ -75,8 +77,29 @@ impl Slots {
         patch: &File,
         bar: &ProgressBar,
     ) -> Result<(), Stop> {
+        match codec(&patch_start(patch, decoding, places)?) {
+            Some(Codec::Bulk) => {
+                let mut memory =
+                    vec![0; bulk_bytes(decoding.source.length.max(decoding.result.length)) / size_of::<u32>()];
+                // There is always room for what each patch needs.
+                let mut state = Box::new(BulkState::new(&mut memory).ok_or(Stop::Bug)?);
+                self.drive(&mut *state, decoding, places, patch, bar)
+            }
+            // What is no patch at all is refused by any decoder.
+            Some(Codec::Mixing) | None => self.drive(&mut *decoder(), decoding, places, patch, bar),
+        }
+    }
+
+    /// Decodes all of a patch.
+    fn drive<D: Drive>(
+        &mut self,
+        state: &mut D,
+        decoding: &Decoding<'_>,
+        places: &Places<'_>,
+        patch: &File,
+        bar: &ProgressBar,
+    ) -> Result<(), Stop> {
         let refused = |refusal| Stop::Fault(ImageFault::Patch(refusal));
-        let mut state = decoder();
         state
             .begin(decoding.pinned, decoding.source, decoding.result)
             .map_err(refused)?;
@@ -88,7 +111,7 @@ impl Slots {
                 .read_exact_at(&mut bytes, u64::from(range.offset))
                 .map_err(|error| Stop::Storage(StorageError::new("read", places.patch, error)))?;
             let block = state.authenticate(&bytes).map_err(without_io)?;
-            let is_done = self.take(&mut state, &block, places)?;
+            let is_done = self.take(state, &block, places)?;
             bar.set_position(u64::from(state.position()));
             if is_done {
                 break;
@@ -99,7 +122,7 @@ impl Slots {
     }
 
     /// Uses one block up; whether the image is complete then.
-    fn take(&mut self, state: &mut LargeState, block: &Authenticated<'_>, places: &Places<'_>) -> Result<bool, Stop> {
+    fn take<D: Drive>(&mut self, state: &mut D, block: &Authenticated<'_>, places: &Places<'_>) -> Result<bool, Stop> {
         loop {
             match state.run(block, &mut self.running, &mut self.spare) {
                 Ok(Progress::Checkpoint { .. } | Progress::NeedsErase { .. }) => {}
@@ -118,6 +141,21 @@ impl Slots {
             }
         }
     }
+}
+
+/// The first bytes of the patch, for its header.
+fn patch_start(patch: &File, decoding: &Decoding<'_>, places: &Places<'_>) -> Result<Vec<u8>, Stop> {
+    let length = usize::try_from(decoding.pinned.length).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; length.min(HEADER_BYTES_MAX)];
+    match patch.read_exact_at(&mut bytes, 0) {
+        Ok(()) => Ok(bytes),
+        Err(error) => Err(Stop::Storage(StorageError::new("read", places.patch, error))),
+    }
+}
+
+/// How a patch is coded, as it says itself: only to choose the decoder, which authenticates it and looks again.
+fn codec(start: &[u8]) -> Option<Codec> {
+    Header::parse(start).ok().map(|(header, _)| header.codec)
 }
 
 /// In a function of its own, so that the stack is free of it again: it is half a MiB large.

@@ -1,7 +1,7 @@
 //! The decoder: blocks in, flash writes out.
 
 use crate::{
-    Authenticated, BlockRange, Chain, Digest, Error, Geometry, Header, Image, Misuse, Pinned, Profile, Refusal,
+    Authenticated, BlockRange, Chain, Codec, Digest, Error, Geometry, Header, Image, Misuse, Pinned, Profile, Refusal,
     buffers::{Output, Window},
     matcher::Matcher,
     model::{Copy, Expected, Model, Origin, Start, appended},
@@ -351,6 +351,10 @@ impl<
                 decoder: Self::PROFILE,
                 patch: header.profile,
             });
+        }
+        if header.codec != Codec::Mixing {
+            let codec = header.codec.code();
+            return Err(Refusal::UnknownCodec { codec });
         }
         if header.source != source {
             return Err(Refusal::WrongSource);

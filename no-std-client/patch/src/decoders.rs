@@ -1,47 +1,22 @@
-//! The three decoders behind one name, for drivers that are written once for all profiles.
+//! The decoders behind one name, for drivers that are written once.
 
 use crate::{
-    Authenticated, BadCheckpoint, BlockRange, Error, Image, LargeState, PIECE_BYTES, Pinned, Profile, Progress,
-    Refusal, SmallState, SnapshotError, StandardState,
+    Authenticated, BadCheckpoint, BlockRange, BulkState, Chain, Error, Image, LargeState, PIECE_BYTES, Pinned, Profile,
+    Progress, Refusal, SmallState, SnapshotError, StandardState,
 };
 use core::convert::Infallible;
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
-/// A decoder of one profile, with the buffer for one block of its default size. Every method is the one of
-/// [`State`](crate::State) with the same name.
-///
-/// There is one for each profile and no other: the trait cannot be implemented outside this crate.
-pub trait Decoder: sealed::Sealed {
-    /// The profile whose patches it decodes.
-    const PROFILE: Profile;
-    /// Bytes of a checkpoint record.
-    const SNAPSHOT_BYTES: usize;
-    /// Room for one block of [`Profile::block_bytes`].
-    type Block: AsRef<[u8]> + AsMut<[u8]>;
-
-    /// A decoder that has nothing to do yet.
-    fn new() -> Self;
-
-    /// An empty buffer for blocks.
-    fn block() -> Self::Block;
-
+/// What is done with any decoder once there is one. Every method is the one of [`State`](crate::State) with the same name.
+pub trait Drive {
     /// Starts a patch.
     fn begin(&mut self, pinned: Pinned, source: Image, result: Image) -> Result<(), Refusal>;
 
-    /// Takes up a checkpoint record.
-    fn resume<E>(
-        &mut self,
-        read: impl FnMut(&mut [u8; PIECE_BYTES]) -> Result<(), E>,
-        pinned: Pinned,
-        source: Image,
-        result: Image,
-    ) -> Result<(), BadCheckpoint<E>>;
-
-    /// Writes a checkpoint record.
-    fn snapshot<E>(&mut self, write: impl FnMut(&[u8; PIECE_BYTES]) -> Result<(), E>) -> Result<(), SnapshotError<E>>;
-
     /// The block that must come next.
     fn next_block(&self) -> Option<BlockRange>;
+
+    /// The place in the chain.
+    fn chain(&self) -> Option<&Chain>;
 
     /// Bytes of the result that are known.
     fn position(&self) -> u32;
@@ -58,9 +33,78 @@ pub trait Decoder: sealed::Sealed {
     ) -> Result<Progress, Error<O::Error, N::Error>>;
 }
 
+/// A decoder of one profile with the mixing codec, and the buffer for one block of its default size. Every method is the one of
+/// [`State`](crate::State) with the same name.
+///
+/// There is one for each profile and no other: the trait cannot be implemented outside this crate.
+pub trait Decoder: Drive + sealed::Sealed {
+    /// The profile whose patches it decodes.
+    const PROFILE: Profile;
+    /// Bytes of a checkpoint record.
+    const SNAPSHOT_BYTES: usize;
+    /// Room for one block of [`Profile::block_bytes`].
+    type Block: AsRef<[u8]> + AsMut<[u8]>;
+
+    /// A decoder that has nothing to do yet.
+    fn new() -> Self;
+
+    /// An empty buffer for blocks.
+    fn block() -> Self::Block;
+
+    /// Takes up a checkpoint record.
+    fn resume<E>(
+        &mut self,
+        read: impl FnMut(&mut [u8; PIECE_BYTES]) -> Result<(), E>,
+        pinned: Pinned,
+        source: Image,
+        result: Image,
+    ) -> Result<(), BadCheckpoint<E>>;
+
+    /// Writes a checkpoint record.
+    fn snapshot<E>(&mut self, write: impl FnMut(&[u8; PIECE_BYTES]) -> Result<(), E>) -> Result<(), SnapshotError<E>>;
+}
+
 mod sealed {
     pub trait Sealed {}
 }
+
+/// The drive of a type by its own methods of the same names.
+macro_rules! driven {
+    ($($state:ty),*) => {$(
+        impl Drive for $state {
+            fn begin(&mut self, pinned: Pinned, source: Image, result: Image) -> Result<(), Refusal> {
+                <$state>::begin(self, pinned, source, result)
+            }
+
+            fn next_block(&self) -> Option<BlockRange> {
+                <$state>::next_block(self)
+            }
+
+            fn chain(&self) -> Option<&Chain> {
+                <$state>::chain(self)
+            }
+
+            fn position(&self) -> u32 {
+                <$state>::position(self)
+            }
+
+            fn authenticate<'b>(&mut self, block: &'b [u8]) -> Result<Authenticated<'b>, Error<Infallible, Infallible>> {
+                <$state>::authenticate(self, block)
+            }
+
+            fn run<O: ReadNorFlash, N: NorFlash>(
+                &mut self,
+                block: &Authenticated<'_>,
+                old: &mut O,
+                new: &mut N,
+            ) -> Result<Progress, Error<O::Error, N::Error>> {
+                <$state>::run(self, block, old, new)
+            }
+        }
+    )*};
+}
+
+driven!(SmallState, StandardState, LargeState, BulkState<'_>);
 
 macro_rules! decoders {
     ($($state:ident: $block_bytes:literal;)*) => {$(
@@ -81,10 +125,6 @@ macro_rules! decoders {
                 [0; $block_bytes]
             }
 
-            fn begin(&mut self, pinned: Pinned, source: Image, result: Image) -> Result<(), Refusal> {
-                $state::begin(self, pinned, source, result)
-            }
-
             fn resume<E>(
                 &mut self,
                 read: impl FnMut(&mut [u8; PIECE_BYTES]) -> Result<(), E>,
@@ -100,27 +140,6 @@ macro_rules! decoders {
                 write: impl FnMut(&[u8; PIECE_BYTES]) -> Result<(), E>,
             ) -> Result<(), SnapshotError<E>> {
                 $state::snapshot(self, write)
-            }
-
-            fn next_block(&self) -> Option<BlockRange> {
-                $state::next_block(self)
-            }
-
-            fn position(&self) -> u32 {
-                $state::position(self)
-            }
-
-            fn authenticate<'b>(&mut self, block: &'b [u8]) -> Result<Authenticated<'b>, Error<Infallible, Infallible>> {
-                $state::authenticate(self, block)
-            }
-
-            fn run<O: ReadNorFlash, N: NorFlash>(
-                &mut self,
-                block: &Authenticated<'_>,
-                old: &mut O,
-                new: &mut N,
-            ) -> Result<Progress, Error<O::Error, N::Error>> {
-                $state::run(self, block, old, new)
             }
         }
     )*};

@@ -8,8 +8,10 @@
 #![allow(clippy::indexing_slicing, clippy::as_conversions, clippy::arithmetic_side_effects)]
 
 mod apply;
+mod bulk;
 mod coding;
 mod detect;
+mod files;
 pub mod hostile;
 mod images;
 mod ledger;
@@ -19,11 +21,12 @@ mod pieces;
 mod range_encoder;
 
 pub use apply::{ApplyError, Info, apply, info, unauthenticated};
+pub use files::{Applied, FilesError, apply_files};
 
 use crate::predict::Piece;
 use crate::{
-    Architecture, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, CHECKPOINTS_MAX, Chain, Checkpoints, HEADER_BYTES_MAX, Header,
-    Image, LargeState, Layout, Pinned, Profile, Refusal, SmallState, StandardState,
+    Architecture, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, CHECKPOINTS_MAX, Chain, Checkpoints, Codec, HEADER_BYTES_MAX,
+    Header, Image, LargeState, Layout, Pinned, Profile, Refusal, SmallState, StandardState,
 };
 use coding::{Coded, Segment};
 use images::Images;
@@ -35,6 +38,9 @@ use std::{panic::resume_unwind, thread, vec, vec::Vec};
 
 /// Longest image: what the suffix array of both together can count.
 pub const IMAGE_BYTES_MAX: usize = 1 << 30;
+
+/// Longest image that is coded with the mixing codec if nothing else is said.
+pub const MIXING_BYTES_MAX: usize = 16 << 20;
 
 /// How a patch is made.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -52,6 +58,8 @@ pub struct Options {
     pub layout: Option<Layout>,
     /// How often the images are parted anew, each time with the prices that the last try met: more is smaller, and takes longer.
     pub rounds: u8,
+    /// How it is coded. If it is not said, images above [`MIXING_BYTES_MAX`] in bulk, where the profile has that, and others not.
+    pub codec: Option<Codec>,
 }
 
 impl Options {
@@ -68,6 +76,15 @@ impl Options {
             checkpoint_distance,
             layout: None,
             rounds: 5,
+            codec: None,
+        }
+    }
+
+    /// The codec for images of this length.
+    fn codec(&self, bytes: usize) -> Codec {
+        match (self.profile, self.codec) {
+            (Profile::Large, None) if bytes > MIXING_BYTES_MAX => Codec::Bulk,
+            (_, codec) => codec.unwrap_or(Codec::Mixing),
         }
     }
 }
@@ -117,7 +134,13 @@ pub fn encode_with(old: Option<&[u8]>, new: &[u8], options: &Options) -> Result<
     }
     // Before anything that takes long.
     let header = header(old, new, options).map_err(EncodeError::Options)?;
-    let (layout, coded) = shortest(old, new, options);
+    let (layout, coded) = match header.codec {
+        Codec::Mixing => shortest(old, new, options),
+        Codec::Bulk => {
+            let layout = options.layout.unwrap_or_else(|| detect::layout(None, old, new));
+            (Layout::UNKNOWN, bulk::code(old, new, layout))
+        }
+    };
     let header = Header { layout, ..header };
     let (bytes, pinned) = chained(&header, &coded);
     let encoded = Encoded { bytes, pinned, header };
@@ -144,15 +167,23 @@ fn header(old: &[u8], new: &[u8], options: &Options) -> Result<Header, Refusal> 
     if !block_bytes.is_power_of_two() || !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&block_bytes) {
         return Err(Refusal::BlockSize { block_bytes });
     }
+    let codec = options.codec(old.len().max(new.len()));
+    if codec == Codec::Bulk && options.profile != Profile::Large {
+        return Err(Refusal::UnknownCodec { codec: codec.code() });
+    }
     if !options.checkpoint_unit.is_power_of_two() {
         return Err(Refusal::Checkpoints);
     }
     Ok(Header {
+        codec,
         profile: options.profile,
         source: image(old),
         result: image(new),
         block_bytes,
-        checkpoints: checkpoints(new.len() as u32, options)?,
+        checkpoints: match codec {
+            Codec::Mixing => checkpoints(new.len() as u32, options)?,
+            Codec::Bulk => Checkpoints::new(20, &[], new.len() as u32)?,
+        },
         layout: Layout::UNKNOWN,
     })
 }
@@ -290,4 +321,17 @@ fn chained(header: &Header, coded: &[u8]) -> (Vec<u8>, Pinned) {
         length: bytes.len() as u32,
     };
     (bytes, pinned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Codec, MIXING_BYTES_MAX, Options, Profile};
+
+    #[test]
+    fn long_images_are_coded_in_bulk_where_that_is_known() {
+        let codec = |profile, bytes| Options::of(profile).codec(bytes);
+        assert_eq!(codec(Profile::Large, MIXING_BYTES_MAX), Codec::Mixing);
+        assert_eq!(codec(Profile::Large, MIXING_BYTES_MAX + 1), Codec::Bulk);
+        assert_eq!(codec(Profile::Standard, MIXING_BYTES_MAX + 1), Codec::Mixing);
+    }
 }

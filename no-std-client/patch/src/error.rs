@@ -136,6 +136,20 @@ pub enum Refusal {
         /// Most.
         pieces_max: u32,
     },
+    /// A piece that is copied begins in front of the last one, or ends behind the result.
+    CoverOutside {
+        /// Where it begins.
+        offset: u32,
+        /// Bytes of the result.
+        result_bytes: u32,
+    },
+    /// A program begins in front of the last one, or ends behind its image.
+    SegmentOutside {
+        /// Where it begins.
+        offset: u32,
+        /// Bytes of the image.
+        image_bytes: u32,
+    },
     /// The file from outside is shorter than a header.
     TooShort {
         /// Bytes it has.

@@ -4,7 +4,7 @@
 //! bytes    field                 range
 //! 0..4     magic                 "TUFP"
 //! 4        layout version        0
-//! 5        codec                 0
+//! 5        codec                 0 mixing, 1 bulk (large only)
 //! 6        profile               0 small, 1 standard, 2 large
 //! 7        architecture          0 unknown, 1 Thumb, 2 RISC-V, 3 Xtensa, 4 AArch64; bit 7: addresses stand at the end
 //! 8..12    length of the source  little-endian; 0: the patch makes the result from nothing
@@ -26,7 +26,6 @@ use crate::{Architecture, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Bases, Digest, Layou
 
 const MAGIC: [u8; 4] = *b"TUFP";
 const VERSION: u8 = 0;
-const CODEC: u8 = 0;
 /// The bit of the architecture which says that addresses stand at the end.
 const HAS_BASES: u8 = 0x80;
 
@@ -122,9 +121,37 @@ impl Checkpoints {
     }
 }
 
+/// How the bytes behind the header are coded.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Codec {
+    /// Byte by byte, each bit with a mixture of many guesses: for images of at most some tens of megabytes, in any profile.
+    Mixing,
+    /// A plan in front, and then what differs: for larger images, in the large profile. See [`BulkState`](crate::BulkState).
+    Bulk,
+}
+
+impl Codec {
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Mixing => 0,
+            Self::Bulk => 1,
+        }
+    }
+
+    const fn from_code(code: u8, profile: Profile) -> Option<Self> {
+        match (code, profile) {
+            (0, _) => Some(Self::Mixing),
+            (1, Profile::Large) => Some(Self::Bulk),
+            _ => None,
+        }
+    }
+}
+
 /// What a patch says about itself.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Header {
+    /// How it is coded.
+    pub codec: Codec,
     /// Profile it was made for.
     pub profile: Profile,
     /// Image it starts from.
@@ -152,12 +179,10 @@ impl Header {
         if version != VERSION {
             return Err(Refusal::UnknownVersion { version });
         }
-        if codec != CODEC {
-            return Err(Refusal::UnknownCodec { codec });
-        }
         let unknown = Refusal::UnknownArchitecture { architecture: code };
         let architecture = Architecture::from_code(code & !HAS_BASES).ok_or(unknown)?;
         let profile = Profile::from_code(profile).ok_or(Refusal::UnknownProfile { profile })?;
+        let codec = Codec::from_code(codec, profile).ok_or(Refusal::UnknownCodec { codec })?;
         let source = fields.image().ok_or(short)?;
         source.check()?;
         let result = fields.image().ok_or(short)?;
@@ -180,6 +205,7 @@ impl Header {
             }),
         };
         let header = Self {
+            codec,
             profile,
             source,
             result,
@@ -208,7 +234,7 @@ impl Header {
         put(&MAGIC);
         let has_bases = if self.layout.bases.is_some() { HAS_BASES } else { 0 };
         let architecture = self.layout.architecture.code() | has_bases;
-        put(&[VERSION, CODEC, self.profile.code(), architecture]);
+        put(&[VERSION, self.codec.code(), self.profile.code(), architecture]);
         for image in [self.source, self.result] {
             put(&image.length.to_le_bytes());
             put(&image.digest);

@@ -67,6 +67,7 @@
 extern crate std;
 
 mod buffers;
+mod bulk;
 mod chain;
 mod checkpoint;
 mod counter;
@@ -76,6 +77,7 @@ mod decoders;
 mod encode;
 mod error;
 mod header;
+mod intake;
 mod logistic;
 mod matcher;
 mod mixer;
@@ -85,16 +87,17 @@ mod profile;
 mod range_decoder;
 mod words;
 
+pub use bulk::{BULK_BYTES, BULK_BYTES_ABOVE, BULK_IMAGE_BYTES, BulkState, bulk_bytes};
 pub use chain::{Authenticated, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, BlockRange, Chain, Digest, Pinned};
 pub use checkpoint::{BadCheckpoint, PIECE_BYTES, SnapshotError};
 pub use decoder::{LargeState, Progress, SmallState, StandardState, State};
-pub use decoders::Decoder;
+pub use decoders::{Decoder, Drive};
 #[cfg(feature = "encode")]
 pub use encode::{
-    ApplyError, EncodeError, Encoded, IMAGE_BYTES_MAX, Info, Options, apply, encode, encode_with, hostile, info,
-    layout, unauthenticated,
+    Applied, ApplyError, EncodeError, Encoded, FilesError, IMAGE_BYTES_MAX, Info, MIXING_BYTES_MAX, Options, apply,
+    apply_files, encode, encode_with, hostile, info, layout, unauthenticated,
 };
 pub use error::{Error, Geometry, Misuse, Refusal};
-pub use header::{CHECKPOINTS_MAX, Checkpoints, HEADER_BYTES_MAX, HEADER_BYTES_MIN, Header, Image};
+pub use header::{CHECKPOINTS_MAX, Checkpoints, Codec, HEADER_BYTES_MAX, HEADER_BYTES_MIN, Header, Image};
 pub use predict::{Architecture, Bases, Layout};
 pub use profile::Profile;

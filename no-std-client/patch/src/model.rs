@@ -568,7 +568,7 @@ pub(crate) const fn fold(difference: u32) -> u32 {
 }
 
 /// Inverse of [`fold`].
-const fn unfold(folded: u32) -> u32 {
+pub(crate) const fn unfold(folded: u32) -> u32 {
     if folded & 1 == 1 {
         folded.wrapping_shr(1) ^ u32::MAX
     } else {

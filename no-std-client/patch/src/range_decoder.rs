@@ -121,12 +121,10 @@ impl BitCoder for Reader<'_, '_, '_> {
         let zero = 4096_u32.wrapping_sub(probability);
         let bound = decoder.range.wrapping_shr(12).wrapping_mul(zero);
         let bit = decoder.code >= bound;
-        if bit {
-            decoder.code = decoder.code.wrapping_sub(bound);
-            decoder.range = decoder.range.wrapping_sub(bound);
-        } else {
-            decoder.range = bound;
-        }
+        // Without a branch: which way it goes cannot be foreseen.
+        let mask = u32::from(bit).wrapping_neg();
+        decoder.code = decoder.code.wrapping_sub(bound & mask);
+        decoder.range = bound.wrapping_add(decoder.range.wrapping_sub(bound.wrapping_mul(2)) & mask);
         // Invariant: the range was at least 2^24 and its parts are at least 2^12, so this ends after two rounds.
         while decoder.range != 0 && decoder.range < TOP {
             decoder.range = decoder.range.wrapping_shl(8);

@@ -133,6 +133,10 @@ impl Display for Refusal {
                 f,
                 "the patch copies from {offset} in an old image of {source_bytes} bytes"
             ),
+            Self::CoverOutside { offset, result_bytes } => write!(
+                f,
+                "a piece at {offset} overlaps the one before it, or ends behind the new image of {result_bytes} bytes"
+            ),
             Self::ExtraBlock => f.write_str("bytes follow the last block of the patch; fetch it again"),
             Self::ExtraBytes => f.write_str("the new image is complete and the patch goes on"),
             Self::ImageWithoutMeaning => {
@@ -144,6 +148,10 @@ impl Display for Refusal {
             Self::Pieces { pieces, pieces_max } => write!(
                 f,
                 "the patch brings {pieces} pieces of a map of the old image, and there is room for {pieces_max}"
+            ),
+            Self::SegmentOutside { offset, image_bytes } => write!(
+                f,
+                "a program at {offset} overlaps the one before it, or ends behind its image of {image_bytes} bytes"
             ),
             Self::TooShort { length } => write!(f, "{length} bytes are too few for the start of a patch"),
             Self::Truncated => {

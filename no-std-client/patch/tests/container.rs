@@ -1,7 +1,9 @@
 //! The container: reading and writing are inverses, and what has no meaning is refused by name.
 
 use proptest::prelude::*;
-use tuffet_patch::{Architecture, Bases, Checkpoints, HEADER_BYTES_MAX, Header, Image, Layout, Profile, Refusal};
+use tuffet_patch::{
+    Architecture, Bases, Checkpoints, Codec, HEADER_BYTES_MAX, Header, Image, Layout, Profile, Refusal,
+};
 
 fn image(length: u32, byte: u8) -> Image {
     match length {
@@ -26,10 +28,16 @@ fn header() -> impl Strategy<Value = Header> {
         8_u32..=16,
         units,
         layout,
+        any::<bool>(),
     )
-        .prop_map(|(profile, source, result, byte, block_log2, units, layout)| {
+        .prop_map(|(profile, source, result, byte, block_log2, units, layout, is_bulk)| {
             let units: Vec<u16> = units.into_iter().collect();
             Header {
+                codec: if is_bulk && profile == 2 {
+                    Codec::Bulk
+                } else {
+                    Codec::Mixing
+                },
                 profile: Profile::ALL[profile],
                 source: image(source, byte),
                 result: image(result, byte),
@@ -73,6 +81,7 @@ proptest! {
 #[test]
 fn fields_out_of_range() {
     let header = Header {
+        codec: Codec::Mixing,
         profile: Profile::Small,
         source: image(5, 1),
         result: image(6, 2),

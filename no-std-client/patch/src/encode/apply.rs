@@ -1,13 +1,13 @@
 //! Applying a patch to files, with the decoder that devices run.
 
 use crate::{
-    Authenticated, Chain, Error, Geometry, Header, Image, LargeState, Misuse, Pinned, Profile, Progress, Refusal,
-    SmallState, StandardState, State, encode::image,
+    Authenticated, BulkState, Chain, Codec, Drive, Error, Geometry, Header, Image, LargeState, Misuse, Pinned, Profile,
+    Progress, Refusal, SmallState, StandardState, bulk_bytes, encode::image,
 };
 use core::convert::Infallible;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use sha2::{Digest as _, Sha256};
-use std::vec::Vec;
+use std::{vec, vec::Vec};
 
 /// Why a patch was not applied to a file.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -41,10 +41,12 @@ pub struct Info {
 /// What stands in front of the coded bytes. Nothing is authenticated.
 pub fn info(patch: &[u8]) -> Result<Info, Refusal> {
     let (header, _) = Header::parse(patch)?;
-    let (state_bytes, snapshot_bytes) = match header.profile {
-        Profile::Small => (size_of::<SmallState>(), SmallState::SNAPSHOT_BYTES),
-        Profile::Standard => (size_of::<StandardState>(), StandardState::SNAPSHOT_BYTES),
-        Profile::Large => (size_of::<LargeState>(), LargeState::SNAPSHOT_BYTES),
+    let image_bytes = header.source.length.max(header.result.length);
+    let (state_bytes, snapshot_bytes) = match (header.codec, header.profile) {
+        (Codec::Bulk, _) => (size_of::<BulkState<'_>>() + bulk_bytes(image_bytes), 0),
+        (Codec::Mixing, Profile::Small) => (size_of::<SmallState>(), SmallState::SNAPSHOT_BYTES),
+        (Codec::Mixing, Profile::Standard) => (size_of::<StandardState>(), StandardState::SNAPSHOT_BYTES),
+        (Codec::Mixing, Profile::Large) => (size_of::<LargeState>(), LargeState::SNAPSHOT_BYTES),
     };
     Ok(Info {
         header,
@@ -71,10 +73,16 @@ pub fn unauthenticated(patch: &[u8]) -> Result<Pinned, Refusal> {
 pub fn apply(old: Option<&[u8]>, patch: &[u8], pinned: Pinned) -> Result<Vec<u8>, ApplyError> {
     let old = old.unwrap_or(&[]);
     let header = authentic_header(patch, pinned).map_err(ApplyError::Refused)?;
-    let result = match header.profile {
-        Profile::Small => SmallState::new().apply(old, patch, pinned, header.result),
-        Profile::Standard => StandardState::new().apply(old, patch, pinned, header.result),
-        Profile::Large => LargeState::new().apply(old, patch, pinned, header.result),
+    let wanted = header.result;
+    let result = match (header.codec, header.profile) {
+        (Codec::Bulk, _) => {
+            let mut memory = vec![0; bulk_bytes(wanted.length.max(header.source.length)) / 4];
+            let mut decoder = BulkState::new(&mut memory).ok_or(ApplyError::Bug(Misuse::NotRunning))?;
+            driven(&mut decoder, old, patch, pinned, wanted)
+        }
+        (Codec::Mixing, Profile::Small) => driven(&mut SmallState::new(), old, patch, pinned, wanted),
+        (Codec::Mixing, Profile::Standard) => driven(&mut StandardState::new(), old, patch, pinned, wanted),
+        (Codec::Mixing, Profile::Large) => driven(&mut LargeState::new(), old, patch, pinned, wanted),
     }?;
     if image(&result) == header.result {
         Ok(result)
@@ -92,54 +100,55 @@ fn authentic_header(patch: &[u8], pinned: Pinned) -> Result<Header, Refusal> {
     Header::parse(first.payload()).map(|(header, _)| header)
 }
 
-impl<
-    const HIT_CELLS: usize,
-    const BYTE_CELLS: usize,
-    const BUFFER_BYTES: usize,
-    const PLACES: usize,
-    const SLOTS: usize,
-> State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS>
-{
-    fn apply(&mut self, old: &[u8], patch: &[u8], pinned: Pinned, result: Image) -> Result<Vec<u8>, ApplyError> {
-        self.begin(pinned, image(old), result).map_err(ApplyError::Refused)?;
-        let mut old = Old(old);
-        let mut new = New {
-            bytes: Vec::new(),
-            capacity: (result.length as usize).next_multiple_of(New::ERASE_SIZE),
-        };
-        let mut rest = patch;
-        while let Some(range) = self.next_block() {
-            let (block, behind) = rest.split_at(rest.len().min(range.length as usize));
-            if block.is_empty() {
-                break;
-            }
-            rest = behind;
-            let block = self.authenticate(block).map_err(of_block)?;
-            self.take(&block, &mut old, &mut new)?;
+/// Decodes all of a patch.
+fn driven<D: Drive>(
+    decoder: &mut D,
+    old: &[u8],
+    patch: &[u8],
+    pinned: Pinned,
+    result: Image,
+) -> Result<Vec<u8>, ApplyError> {
+    decoder.begin(pinned, image(old), result).map_err(ApplyError::Refused)?;
+    let mut old = Old(old);
+    let mut new = New {
+        bytes: Vec::new(),
+        capacity: (result.length as usize).next_multiple_of(New::ERASE_SIZE),
+    };
+    let mut rest = patch;
+    while let Some(range) = decoder.next_block() {
+        let (block, behind) = rest.split_at(rest.len().min(range.length as usize));
+        if block.is_empty() {
+            break;
         }
-        self.chain()
-            .map_or(Ok(()), |chain| chain.finish())
-            .map_err(ApplyError::Refused)?;
-        if !rest.is_empty() {
-            return Err(ApplyError::Refused(Refusal::ExtraBlock));
-        }
-        new.bytes.truncate(result.length as usize);
-        Ok(new.bytes)
+        rest = behind;
+        let block = decoder.authenticate(block).map_err(of_block)?;
+        take(decoder, &block, &mut old, &mut new)?;
     }
+    let finished = decoder.chain().map_or(Ok(()), |chain| chain.finish());
+    finished.map_err(ApplyError::Refused)?;
+    if !rest.is_empty() {
+        return Err(ApplyError::Refused(Refusal::ExtraBlock));
+    }
+    new.bytes.truncate(result.length as usize);
+    Ok(new.bytes)
+}
 
-    /// Uses one block up.
-    fn take(&mut self, block: &Authenticated<'_>, old: &mut Old<'_>, new: &mut New) -> Result<(), ApplyError> {
-        loop {
-            match self.run(block, old, new) {
-                Ok(Progress::Checkpoint { .. } | Progress::NeedsErase { .. }) => {}
-                Ok(Progress::NeedsBlock) => return Ok(()),
-                // Bytes behind the end are refused by the decoder, and blocks behind it by the chain.
-                Ok(Progress::Done) => return Ok(()),
-                Err(Error::Refused(refusal)) => return Err(ApplyError::Refused(refusal)),
-                Err(Error::Geometry(geometry)) => return Err(ApplyError::Geometry(geometry)),
-                Err(Error::Misuse(misuse)) => return Err(ApplyError::Bug(misuse)),
-                Err(Error::Old(never) | Error::New(never)) => match never {},
-            }
+/// Uses one block up.
+fn take<D: Drive>(
+    decoder: &mut D,
+    block: &Authenticated<'_>,
+    old: &mut Old<'_>,
+    new: &mut New,
+) -> Result<(), ApplyError> {
+    loop {
+        match decoder.run(block, old, new) {
+            Ok(Progress::Checkpoint { .. } | Progress::NeedsErase { .. }) => {}
+            // Bytes behind the end are refused by the decoder, and blocks behind it by the chain.
+            Ok(Progress::NeedsBlock | Progress::Done) => return Ok(()),
+            Err(Error::Refused(refusal)) => return Err(ApplyError::Refused(refusal)),
+            Err(Error::Geometry(geometry)) => return Err(ApplyError::Geometry(geometry)),
+            Err(Error::Misuse(misuse)) => return Err(ApplyError::Bug(misuse)),
+            Err(Error::Old(never) | Error::New(never)) => match never {},
         }
     }
 }

@@ -79,7 +79,7 @@ impl<
 mod tests {
     use super::*;
     use crate::{
-        ApplyError, Checkpoints, Header, Layout, Refusal,
+        ApplyError, Checkpoints, Codec, Header, Layout, Refusal,
         encode::{
             apply, chained,
             coding::{Coded, Segment},
@@ -101,6 +101,7 @@ mod tests {
     fn offer(coded: &[u8]) -> Result<Vec<u8>, ApplyError> {
         let result = image(NEW);
         let header = Header {
+            codec: Codec::Mixing,
             profile: Profile::Small,
             source: image(OLD),
             result,

@@ -1,6 +1,7 @@
 //! What the tests share: images, and a device that decodes a file.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod elf;
 pub mod flash;
 pub mod program;
 

@@ -1,0 +1,108 @@
+//! The last literals, and what followed the ones before when they came before.
+
+/// Words in which they are kept, four in each.
+const RING_WORDS: usize = 1 << 19;
+/// The number of a literal in the ring.
+const RING_MASK: u32 = (1 << 21) - 1;
+/// Places that are found by the four literals before.
+const PLACES_LOG2: u32 = 18;
+
+/// Words of memory for all of it.
+pub(crate) const LITERALS_WORDS: usize = RING_WORDS + (1 << PLACES_LOG2);
+
+/// The last literals.
+#[derive(Debug)]
+pub(crate) struct Literals<'m> {
+    ring: &'m mut [u32],
+    /// By the hash of four literals, the number of the one behind them; 0 for none.
+    places: &'m mut [u32],
+    count: u32,
+    /// The number of the literal that followed the same ones, and how many of these were the same since it was found.
+    matched: u32,
+    held: u32,
+}
+
+impl<'m> Literals<'m> {
+    pub(crate) fn new(memory: &'m mut [u32]) -> Self {
+        let (ring, places) = memory.split_at_mut(RING_WORDS.min(memory.len()));
+        places.fill(0);
+        Self {
+            ring,
+            places,
+            count: 0,
+            matched: 0,
+            held: 0,
+        }
+    }
+
+    /// How many literals were guessed in a row.
+    pub(crate) const fn held(&self) -> u32 {
+        self.held
+    }
+
+    /// Something else came in between.
+    pub(crate) const fn interrupt(&mut self) {
+        self.held = 0;
+    }
+
+    /// The literal that followed the last ones, if they came before.
+    pub(crate) fn matched(&self) -> Option<u8> {
+        if self.matched == 0 || self.count.wrapping_sub(self.matched) > RING_MASK {
+            return None;
+        }
+        let at = self.matched & RING_MASK;
+        let word = self.ring.get(usize::try_from(at.wrapping_shr(2)).ok()?)?;
+        u8::try_from(word.wrapping_shr((at & 3).wrapping_mul(8)) & 0xFF).ok()
+    }
+
+    /// Adds one, with which the last four bytes of the result are `recent`.
+    pub(crate) fn push(&mut self, byte: u8, recent: u32) {
+        self.held = if self.matched() == Some(byte) {
+            self.held.saturating_add(1)
+        } else {
+            0
+        };
+        let at = self.count & RING_MASK;
+        let word = usize::try_from(at.wrapping_shr(2))
+            .ok()
+            .and_then(|at| self.ring.get_mut(at));
+        if let Some(word) = word {
+            let low = (at & 3).wrapping_mul(8);
+            *word = *word & !0xFF_u32.wrapping_shl(low) | u32::from(byte).wrapping_shl(low);
+        }
+        self.count = self.count.wrapping_add(1);
+        self.matched = self.matched.wrapping_add(1);
+        let hash = recent
+            .wrapping_mul(0x9E37_79B1)
+            .wrapping_shr(32_u32.wrapping_sub(PLACES_LOG2));
+        let place = usize::try_from(hash).ok().and_then(|hash| self.places.get_mut(hash));
+        if let Some(place) = place {
+            if self.held == 0 {
+                self.matched = *place;
+            }
+            *place = self.count;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::appended;
+
+    #[test]
+    fn what_came_before_is_guessed() {
+        let mut memory = std::vec![0; LITERALS_WORDS];
+        let mut literals = Literals::new(&mut memory);
+        let mut recent = 0;
+        let mut guessed = 0;
+        for byte in b"once upon a time; once upon a time; once".iter().copied() {
+            guessed += u32::from(literals.matched() == Some(byte));
+            recent = appended(recent, byte);
+            literals.push(byte, recent);
+        }
+        assert_eq!((guessed, literals.held()), (18, 18));
+        literals.interrupt();
+        assert_eq!(literals.held(), 0);
+    }
+}

@@ -1,0 +1,200 @@
+//! The bulk codec: what it makes of large images, and of hostile ones.
+
+mod support;
+
+use std::io::{Seek as _, Write as _};
+use support::elf::Program;
+use support::*;
+use tuffet_patch::{
+    ApplyError, Codec, EncodeError, Encoded, FilesError, Options, Profile, Refusal, apply, apply_files, encode_with,
+    info,
+};
+
+fn bulk(block_bytes: u32) -> Options {
+    Options {
+        block_bytes,
+        codec: Some(Codec::Bulk),
+        ..Options::of(Profile::Large)
+    }
+}
+
+fn encoded(old: &[u8], new: &[u8]) -> Encoded {
+    encode_with((!old.is_empty()).then_some(old), new, &bulk(1 << 16)).unwrap()
+}
+
+/// A file system with a program between other files, and what it is in the next version.
+fn versions(functions: usize) -> (Vec<u8>, Vec<u8>) {
+    let program = Program::new(functions, 3);
+    let (before, behind) = (firmware(70_000, 1), firmware(150_000, 2));
+    let old = [&before[..], &program.link(), &behind].concat();
+    let before = next_version(&before, 4);
+    let new = [&before[..], &program.next(5).link(), &behind, b"one more file"].concat();
+    (old, new)
+}
+
+/// Each is encoded, decoded by the encoder itself, and decoded here.
+#[test]
+fn any_pair_comes_out_as_it_went_in() {
+    let noise = Random(8).bytes(100_000);
+    let (old, new) = versions(300);
+    let pairs: [(&[u8], &[u8]); 12] = [
+        (&old, &new),
+        (&new, &old),
+        (&old, &old),
+        (&[], &new),
+        (&old, &[7]),
+        (&[7], &old),
+        (&noise, &noise[1..]),
+        (&noise, &new),
+        (&[0; 200_000], &[0; 300_001]),
+        (&[], &[0xFF; 200_000]),
+        (&noise, &[&noise[50_000..], &noise[..70_000]].concat()),
+        (&[], &[&noise[..], &noise, &noise].concat()),
+    ];
+    for (old, new) in pairs {
+        let encoded = encoded(old, new);
+        assert_eq!(encoded.header.codec, Codec::Bulk);
+        let result = apply((!old.is_empty()).then_some(old), &encoded.bytes, encoded.pinned);
+        assert!(result.as_deref() == Ok(new), "{} to {} bytes", old.len(), new.len());
+    }
+    // What comes again costs nothing.
+    let again = encoded(&[], &[&noise[..], &noise, &noise].concat()).bytes.len();
+    assert!(again < noise.len() * 21 / 20, "{again}");
+    assert!(encoded(&[], &[0xFF; 200_000]).bytes.len() < 400);
+}
+
+#[test]
+fn blocks_of_any_size_carry_the_same() {
+    let (old, new) = versions(100);
+    let one = encoded(&old, &new);
+    for block_bytes in [256, 1 << 10, 1 << 13] {
+        let other = encode_with(Some(&old), &new, &bulk(block_bytes)).unwrap();
+        let header = other.header.bytes();
+        assert_eq!(payload(&other)[header..], payload(&one)[header..]);
+        assert!(apply(Some(&old), &other.bytes, other.pinned) == Ok(new.clone()));
+    }
+}
+
+#[test]
+fn what_programs_name_is_followed() {
+    let (old, new) = versions(2_000);
+    let followed = encoded(&old, &new).bytes.len();
+    // The same without what says that it is a program.
+    let hidden = |image: &[u8]| {
+        let mut image = image.to_vec();
+        let at = image.windows(4).position(|bytes| bytes == b"\x7fELF").unwrap();
+        image[at] = 0;
+        image
+    };
+    let plain = encoded(&hidden(&old), &hidden(&new)).bytes.len();
+    println!("{followed} instead of {plain}");
+    assert!(followed * 2 < plain, "{followed} instead of {plain}");
+}
+
+#[test]
+fn no_microcontroller_has_room_for_it() {
+    let options = Options {
+        profile: Profile::Standard,
+        ..bulk(1 << 12)
+    };
+    let refused = encode_with(None, &firmware(3_000, 6), &options).unwrap_err();
+    assert_eq!(refused, EncodeError::Options(Refusal::UnknownCodec { codec: 1 }));
+}
+
+#[test]
+fn state_is_as_large_as_the_image_asks_for() {
+    let state_bytes = |result_bytes: u32| {
+        let mut encoded = encoded(&[], &[1; 300]);
+        encoded.bytes[44..48].copy_from_slice(&result_bytes.to_le_bytes());
+        info(&encoded.bytes).unwrap().state_bytes
+    };
+    assert!(state_bytes(64 << 20) <= 16 << 20);
+    assert!((16 << 20..=40 << 20).contains(&state_bytes(1 << 30)));
+}
+
+/// An empty file that is gone again.
+fn file(bytes: &[u8]) -> std::fs::File {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    file.rewind().unwrap();
+    file
+}
+
+fn contents(file: &mut std::fs::File) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    file.rewind().unwrap();
+    std::io::Read::read_to_end(file, &mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn files_are_applied_in_every_profile() {
+    let (old, new) = versions(60);
+    let options = Profile::ALL.map(Options::of).into_iter().chain([bulk(1 << 12)]);
+    for options in options {
+        let encoded = encode_with(Some(&old), &new, &options).unwrap();
+        let mut out = file(&[]);
+        let applied = apply_files(Some(&file(&old)), &file(&encoded.bytes), &out, encoded.pinned).unwrap();
+        assert_eq!(applied.header, encoded.header);
+        assert_eq!(applied.state_bytes, info(&encoded.bytes).unwrap().state_bytes);
+        assert!(contents(&mut out) == new);
+    }
+}
+
+#[test]
+fn files_that_are_not_right_are_refused() {
+    let (old, new) = versions(60);
+    let encoded = encoded(&old, &new);
+    let refused = |old: Option<&[u8]>, patch: &[u8]| {
+        let old = old.map(file);
+        match apply_files(old.as_ref(), &file(patch), &file(&[]), encoded.pinned) {
+            Err(FilesError::Apply(ApplyError::Refused(refusal))) => refusal,
+            other => panic!("{other:?}"),
+        }
+    };
+    let mut other = old.clone();
+    other[50_000] ^= 1;
+    assert_eq!(refused(Some(&other), &encoded.bytes), Refusal::WrongSource);
+    assert_eq!(refused(Some(&old[1..]), &encoded.bytes), Refusal::WrongSource);
+    assert_eq!(refused(None, &encoded.bytes), Refusal::WrongSource);
+    let cut = &encoded.bytes[..encoded.bytes.len() - 1];
+    assert_eq!(refused(Some(&old), cut), Refusal::Truncated);
+    let longer = [&encoded.bytes[..], &[0]].concat();
+    assert_eq!(refused(Some(&old), &longer), Refusal::ExtraBlock);
+    let mut edited = encoded.bytes.clone();
+    *edited.last_mut().unwrap() ^= 1;
+    assert!(matches!(refused(Some(&old), &edited), Refusal::WrongBlock { .. }));
+}
+
+/// A stolen key signs anything: the decoder stays inside both images and comes to an end. In this build every sum that leaves its type
+/// panics.
+#[test]
+fn hostile_bytes_end_in_a_refusal_or_a_wrong_image() {
+    let (old, new) = versions(40);
+    let encoded = encoded(&old, &new);
+    let bytes = payload(&encoded);
+    let header = encoded.header.bytes();
+    let mut random = Random(11);
+    let (mut refused, mut wrong) = (0, 0);
+    for round in 0..400 {
+        let mut bytes = bytes.clone();
+        // The plan stands in front, so half of the edits are there.
+        let end = if round % 2 == 0 { header + 200 } else { bytes.len() };
+        for _ in 0..=random.below(3) {
+            let at = header + random.below(end.min(bytes.len()) - header);
+            bytes[at] = random.next() as u8;
+        }
+        if random.below(4) == 0 {
+            bytes.truncate(header + random.below(bytes.len() - header));
+        }
+        let (file, pinned) = chained(&bytes, 1 << 16);
+        match apply(Some(&old), &file, pinned) {
+            Err(ApplyError::Refused(_)) => refused += 1,
+            Err(ApplyError::WrongResult) => wrong += 1,
+            Ok(result) => assert!(result == new),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    println!("{refused} refused, {wrong} wrong");
+    assert!(refused > 20 && wrong > 0, "{refused} refused, {wrong} wrong");
+}
