@@ -14,6 +14,7 @@ mod demo;
 mod failure;
 mod fuzz;
 mod lab;
+mod memory;
 mod packages;
 mod powercut;
 mod process;
