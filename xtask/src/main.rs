@@ -20,6 +20,7 @@ mod powercut;
 mod process;
 mod product;
 mod provision;
+mod python;
 mod recover;
 mod release;
 mod repo;
