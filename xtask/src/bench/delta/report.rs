@@ -164,3 +164,133 @@ impl fmt::Display for Section {
         self.notes.iter().try_for_each(|note| writeln!(f, "{note}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::delta::job::{Done, Outcome, Reason};
+    use crate::bench::delta::pairs::Pair;
+    use crate::bench::delta::peers::{Decoder, IMAGES, PATCHES, TIMED};
+    use crate::bench::measure::Cost;
+    use tuffet_server::delta::Profile;
+
+    fn done(bytes: u64, seconds: f64) -> Outcome {
+        let cost = Cost {
+            seconds,
+            cpu_seconds: 2.0 * seconds,
+            peak_memory_bytes: 1 << 20,
+        };
+        Ok(Done {
+            bytes,
+            encode: cost.clone(),
+            apply: cost,
+            state_bytes: None,
+            architecture: None,
+        })
+    }
+
+    /// Ours have 100, 90 and 80 bytes. Peers for microcontrollers have 200, HDiffPatch 160, and no other peer has any.
+    fn row(name: &str, image_bytes: u64) -> Row {
+        let of_peer = |name: &str, decoder| match (name, decoder) {
+            (TIMED, _) => done(160, 0.5),
+            (_, Decoder::Microcontroller) => done(200, 1.0),
+            (_, Decoder::Host) => Err(Reason::WrongResult),
+        };
+        let ours = |factor: u64| {
+            [(Profile::Small, 100), (Profile::Standard, 90), (Profile::Large, 80)]
+                .map(|(profile, bytes)| (profile, done(bytes * factor, 2.0)))
+        };
+        Row {
+            pair: Pair {
+                name: name.to_owned(),
+                old: "old".into(),
+                new: "new".into(),
+                old_bytes: image_bytes,
+                new_bytes: image_bytes,
+            },
+            full: 1_000,
+            patches: ours(1),
+            nothing: ours(10),
+            peers: PATCHES
+                .iter()
+                .map(|peer| (peer, of_peer(peer.name, peer.decoder)))
+                .collect(),
+            image_peers: IMAGES.iter().map(|peer| (peer, done(900, 0.1))).collect(),
+        }
+    }
+
+    fn report() -> Report {
+        let mut worse = row("worse", MCU_BYTES);
+        worse.patches[0].1 = done(400, 2.0);
+        worse.patches[2].1 = Err(Reason::Large { bytes_max: 5 });
+        Report {
+            rows: vec![row("blinky", MCU_BYTES - 1), worse],
+            versions: Some(vec!["detools 0.53.0".to_owned()]),
+            floors: Floors {
+                program_bytes: 1 << 20,
+                script_bytes: Some(3 << 20),
+            },
+        }
+    }
+
+    #[test]
+    fn ratios_are_to_the_best_peer_and_summed_up_by_class() {
+        let json = report().json();
+        let [blinky, worse] = [&json["pairs"][0], &json["pairs"][1]];
+        assert_eq!(
+            blinky["best_mcu_peer"],
+            json!({ "name": PATCHES[0].name, "bytes": 200 })
+        );
+        assert_eq!(blinky["best_host_peer"], json!({ "name": TIMED, "bytes": 160 }));
+        let ratios = &blinky["ratios"];
+        assert_eq!(
+            (&ratios["small_to_mcu_peer"], &ratios["large_to_host_peer"]),
+            (&json!(0.5), &json!(0.5))
+        );
+        assert_eq!(ratios["encode_seconds_to_hdiffpatch"]["large"], 4.0);
+        assert_eq!(
+            (&worse["large"], &worse["ratios"]["large_to_host_peer"]),
+            (&Value::Null, &Value::Null)
+        );
+
+        assert_eq!(json["mcu_pairs"], json!(["blinky"]));
+        let of = |class: &str, kind: &str| json["summary"][class][kind].clone();
+        let small = of("all", "small_to_mcu_peer");
+        // The roots of 0.5 times 2.
+        let expected = json!({ "pairs": 2, "geometric_mean": 1.0, "worst": 2.0, "worst_pair": "worse" });
+        assert_eq!(small, expected);
+        assert_eq!(of("mcu", "small_to_mcu_peer")["worst"], 0.5);
+        assert_eq!(of("all", "large_to_host_peer")["pairs"], 1);
+    }
+
+    #[test]
+    fn what_is_missing_stands_in_the_tables_with_its_reason() {
+        let sections = report().sections();
+        let text: String = sections.iter().map(ToString::to_string).collect();
+        for part in [
+            "MCU pairs are those with both images below 1024 KiB: blinky.",
+            "Tools: detools 0.53.0.",
+            "Not measured: worse, large: an image of it has more than 5 bytes.",
+            "Not measured: blinky, bsdiff: what came out is another image.",
+            "MCU pairs (1), geometric mean",
+            "all pairs (2), worst",
+        ] {
+            assert!(text.contains(part), "no `{part}` in {text}");
+        }
+        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert!(
+            lines.contains(&vec!["worse", "large", "ours", "skipped", "-", "-", "-", "-", "-"]),
+            "{text}"
+        );
+        assert!(
+            lines.contains(&vec!["blinky", "bsdiff", "host", "wrong", "-", "-", "-", "-", "-"]),
+            "{text}"
+        );
+        // Without peers there is nothing to stand beside.
+        let alone = Report {
+            versions: None,
+            ..report()
+        };
+        assert_eq!(alone.sections().len(), sections.len() - 2);
+    }
+}
