@@ -81,6 +81,7 @@ fn each_job_is_measured_and_what_is_refused_is_said() {
         assert_eq!(pair[profile], done["bytes"]);
         assert!(done["bytes"].as_u64().unwrap() < pair["from_nothing"][profile]["bytes"].as_u64().unwrap());
         assert!(done["decoder_state_bytes"].as_u64().unwrap() > 1_000);
+        assert_eq!(done["arch"], "unknown");
         for half in ["encode", "apply"] {
             assert!(done[half]["seconds"].as_f64().unwrap() > 0.0, "{done}");
             // A process has at least some pages, and these images do not fill a machine.

@@ -201,6 +201,7 @@ pub fn in_json(outcome: &Outcome) -> Value {
     match outcome {
         Ok(done) => json!({
             "bytes": done.bytes, "encode": done.encode, "apply": done.apply, "decoder_state_bytes": done.state_bytes,
+            "arch": done.architecture,
         }),
         Err(reason) => json!({ "skipped": reason.to_string() }),
     }
