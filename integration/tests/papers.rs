@@ -18,7 +18,7 @@ const PAPERS: [&str; 15] = [
     "README.md",
     "SECURITY.md",
     "docs/attacks.md",
-    "docs/delta.md",
+    "docs/benchmarks/delta.md",
     "docs/differential.md",
     "docs/emulated-board.md",
     "docs/firmware.md",

@@ -96,6 +96,11 @@ pub fn fetch_pair(name: &str, dir: &Path) -> Result<Pair, NoPair> {
     pair(entry, dir, &workshop).map(|(pair, _)| pair)
 }
 
+/// What the code of a pair is for, if there is a pair of this name.
+pub fn architecture(name: &str) -> Option<&'static str> {
+    manifest::entry(name).ok().map(|entry| entry.architecture)
+}
+
 /// How a pair came to be there.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 enum Origin {

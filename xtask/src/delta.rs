@@ -20,6 +20,7 @@ use tuffet_server::delta::{
 
 use crate::delta::files::Destination;
 use crate::failure::Failure;
+use crate::memory;
 use crate::vendor::Output;
 
 /// More than the patch of the longest image ever has.
@@ -125,6 +126,7 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
     let result = json!({
         "bytes": encoded.bytes.len(), "old_bytes": old.len(), "new_bytes": new.len(), "seconds": seconds,
         "profile": arguments.profile.to_string(), "arch": encoded.header.layout.architecture.to_string(), "head": head,
+        "peak_memory_bytes": memory::peak_bytes(),
     });
     arguments.output.print(&text, result);
     Ok(())
@@ -145,7 +147,12 @@ fn apply(arguments: &Apply) -> Result<(), Failure> {
     let seconds = started.elapsed().as_secs_f64();
     destination.write(&new)?;
     let text = format!("{} bytes in {seconds:.2} s", new.len());
-    let result = json!({ "bytes": new.len(), "seconds": seconds, "authenticated": arguments.head.is_some() });
+    // What was applied has a header that can be read.
+    let state_bytes = delta::info(&patch).ok().map(|info| info.state_bytes);
+    let result = json!({
+        "bytes": new.len(), "seconds": seconds, "authenticated": arguments.head.is_some(),
+        "peak_memory_bytes": memory::peak_bytes(), "decoder_state_bytes": state_bytes,
+    });
     arguments.output.print(&text, result);
     Ok(())
 }

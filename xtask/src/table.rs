@@ -32,6 +32,20 @@ impl Table {
         self.rows.push(cells.into_iter().map(|cell| cell.to_string()).collect());
     }
 
+    /// The same table for a paper.
+    pub fn markdown(&self) -> String {
+        let headings = self.columns.iter().map(|(heading, _)| *heading);
+        let rules = self.columns.iter().map(|(_, align)| match align {
+            Align::Left => "---",
+            Align::Right => "---:",
+        });
+        let mut text = markdown_line(headings) + &markdown_line(rules);
+        for row in &self.rows {
+            text += &markdown_line(row.iter().take(self.columns.len()).map(String::as_str));
+        }
+        text
+    }
+
     fn width(&self, column: usize) -> usize {
         let heading = self
             .columns
@@ -58,6 +72,11 @@ impl Table {
         }
         writeln!(f, "{}", line.trim_end())
     }
+}
+
+fn markdown_line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
+    let cells: Vec<&str> = cells.collect();
+    format!("| {} |\n", cells.join(" | "))
 }
 
 impl fmt::Display for Table {
@@ -87,5 +106,12 @@ mod tests {
             table.to_string(),
             "core     bytes\n-------  -----\nwire         1\nrelease  23456\n"
         );
+    }
+
+    #[test]
+    fn paper_has_the_same_cells() {
+        let mut table = Table::new(&[("core", Align::Left), ("bytes", Align::Right)]);
+        table.row(["wire", "1", "beyond"]);
+        assert_eq!(table.markdown(), "| core | bytes |\n| --- | ---: |\n| wire | 1 |\n");
     }
 }

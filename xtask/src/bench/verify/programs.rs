@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::process::{Tool, ToolFailure, is_on_path};
-use crate::workspace;
+use crate::process::Tool;
+use crate::{python, workspace};
 
 /// How long a cold build of other people's clients may take on a slow machine.
 const BUILD_LIMIT: Duration = Duration::from_secs(3_600);
@@ -93,24 +93,9 @@ impl Programs {
 
     /// The interpreter of an environment with python-tuf and the command line up to its arguments, or why there is none.
     pub fn python_tuf(&self) -> Result<Vec<OsString>, String> {
-        if !is_on_path("python3") {
-            return Err("python3 is not on this machine".to_owned());
-        }
         let folder = self.root.join("integration/python");
-        let requirements = folder.join("requirements.txt");
         let environment = self.target_dir.join("peers/python-tuf");
-        let python = environment.join("bin/python3");
-        // Made once for each set of versions; written last, so that a half-made environment is made again.
-        let stamp = environment.join("requirements.installed");
-        let wanted = std::fs::read_to_string(&requirements).map_err(|error| error.to_string())?;
-        if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-            return Ok(vec![python.into(), folder.join("fresh_client.py").into()]);
-        }
-        let make = Tool::new("python3").args(["-m", "venv", "--clear"]).arg(&environment);
-        let install = Tool::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
-        let made = make.read().and_then(|_| install.arg(requirements).read());
-        made.map_err(|failure: ToolFailure| failure.to_string())?;
-        std::fs::write(&stamp, wanted).map_err(|error| error.to_string())?;
+        let python = python::environment(&environment, &folder.join("requirements.txt"))?;
         Ok(vec![python.into(), folder.join("fresh_client.py").into()])
     }
 
