@@ -3,8 +3,9 @@
 //! [`build`](crate::release::build) makes those of a release and lists them; the rules of publishing decode each again.
 
 pub use tuffet_patch::{
-    ApplyError, Architecture, Chain, EncodeError, Encoded, IMAGE_BYTES_MAX, Info, Layout, Options, Pinned, Profile,
-    Refusal, apply, encode, encode_with, info, layout, unauthenticated,
+    Applied, ApplyError, Architecture, BLOCK_BYTES_MAX, Chain, Codec, EncodeError, Encoded, FilesError,
+    IMAGE_BYTES_MAX, Info, Layout, MIXING_BYTES_MAX, Options, Pinned, Profile, Refusal, apply, apply_files, encode,
+    encode_with, info, layout, unauthenticated,
 };
 pub use tuffet_wire::{Digest, hex};
 

@@ -8,6 +8,8 @@
 
 mod files;
 
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -15,7 +17,8 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tuffet_server::delta::{
-    self, ApplyError, Architecture, Chain, Digest, IMAGE_BYTES_MAX, Layout, Options, Pinned, Profile, Refusal, hex,
+    self, ApplyError, Architecture, Chain, Codec, Digest, FilesError, IMAGE_BYTES_MAX, Layout, Options, Pinned,
+    Profile, Refusal, hex,
 };
 
 use crate::delta::files::Destination;
@@ -57,6 +60,10 @@ struct Encode {
     /// The instructions in both images: aarch64, riscv, thumb, xtensa or unknown. If it is not said, it is found out.
     #[arg(long, value_parser = architecture)]
     arch: Option<Architecture>,
+    /// How a patch of the large profile is coded: mixing is smallest and slow, bulk is for images of tens of megabytes and more. If it
+    /// is not said, the length of the images says it.
+    #[arg(long, value_parser = codec)]
+    codec: Option<Codec>,
     #[command(flatten)]
     output: Output,
 }
@@ -109,6 +116,7 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
     let started = Instant::now();
     let options = Options {
         layout: arguments.arch.map(|arch| delta::layout(Some(arch), &old, &new)),
+        codec: arguments.codec,
         ..Options::of(arguments.profile)
     };
     let encoded = delta::encode_with(image(&old), &new, &options)
@@ -125,7 +133,7 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
     );
     let result = json!({
         "bytes": encoded.bytes.len(), "old_bytes": old.len(), "new_bytes": new.len(), "seconds": seconds,
-        "profile": arguments.profile.to_string(), "arch": encoded.header.layout.architecture.to_string(), "head": head,
+        "profile": arguments.profile.to_string(), "codec": encoded.header.codec.to_string(), "arch": encoded.header.layout.architecture.to_string(), "head": head,
         "peak_memory_bytes": memory::peak_bytes(),
     });
     arguments.output.print(&text, result);
@@ -133,37 +141,110 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
 }
 
 fn apply(arguments: &Apply) -> Result<(), Failure> {
-    let (old, patch) = (read_image(&arguments.old)?, read_patch(&arguments.patch)?);
+    let (old, patch) = (open(&arguments.old)?, open(&arguments.patch)?);
     let destination = Destination::new(&arguments.out, &[&arguments.old, &arguments.patch])?;
     let pinned = match arguments.head {
         Some(pinned) => pinned,
         None => {
             eprintln!("nothing was authenticated: without --head the patch vouches for itself");
-            delta::unauthenticated(&patch).map_err(|refusal| not_a_patch(&arguments.patch, refusal))?
+            own_pin(&arguments.patch, &patch)?
         }
     };
+    let out = destination.begin()?;
     let started = Instant::now();
-    let new = delta::apply(image(&old), &patch, pinned).map_err(|error| not_applied(arguments, &old, &patch, error))?;
+    let applied = delta::apply_files(old.image(), &patch.file, out.as_file(), pinned);
+    let applied = applied.map_err(|error| not_applied(arguments, &old, &patch, error))?;
     let seconds = started.elapsed().as_secs_f64();
-    destination.write(&new)?;
-    let text = format!("{} bytes in {seconds:.2} s", new.len());
-    // What was applied has a header that can be read.
-    let state_bytes = delta::info(&patch).ok().map(|info| info.state_bytes);
+    destination.keep(out)?;
+    let bytes = applied.header.result.length;
+    let text = format!("{bytes} bytes in {seconds:.2} s");
     let result = json!({
-        "bytes": new.len(), "seconds": seconds, "authenticated": arguments.head.is_some(),
-        "peak_memory_bytes": memory::peak_bytes(), "decoder_state_bytes": state_bytes,
+        "bytes": bytes, "seconds": seconds, "authenticated": arguments.head.is_some(),
+        "peak_memory_bytes": memory::peak_bytes(), "decoder_state_bytes": applied.state_bytes,
     });
     arguments.output.print(&text, result);
     Ok(())
 }
 
+/// An input that is read by position, and how long it is.
+struct Opened {
+    file: File,
+    bytes: u64,
+}
+
+impl Opened {
+    /// As coders take it: an empty image is none.
+    fn image(&self) -> Option<&File> {
+        (self.bytes > 0).then_some(&self.file)
+    }
+
+    /// SHA-256 of all of it.
+    fn digest(&self) -> io::Result<Digest> {
+        (&self.file).rewind()?;
+        let mut hash = Sha256::new();
+        let mut piece = vec![0; 1 << 16];
+        loop {
+            let count = (&self.file).read(&mut piece)?;
+            if count == 0 {
+                return Ok(hash.finalize().into());
+            }
+            hash.update(&piece[..count]);
+        }
+    }
+
+    /// The first bytes, at most so many.
+    fn start(&self, bytes_max: u32) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        (&self.file).rewind()?;
+        (&self.file).take(u64::from(bytes_max)).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+fn open(path: &Path) -> Result<Opened, Failure> {
+    let not_read = |error| Failure::file("cannot read", path, &error);
+    let file = File::open(path).map_err(not_read)?;
+    let about = file.metadata().map_err(not_read)?;
+    if about.is_dir() {
+        let error = io::Error::from(io::ErrorKind::IsADirectory);
+        return Err(Failure::file("cannot read", path, &error));
+    }
+    let bytes = about.len();
+    Ok(Opened { file, bytes })
+}
+
+/// How a patch pins itself.
+fn own_pin(path: &Path, patch: &Opened) -> Result<Pinned, Failure> {
+    let start = patch.start(delta::BLOCK_BYTES_MAX);
+    let start = start.map_err(|error| Failure::file("cannot read", path, &error))?;
+    let pinned = delta::unauthenticated(&start).map_err(|refusal| not_a_patch(path, refusal))?;
+    let too_long = |_| {
+        Failure::refused(format!(
+            "{}: {} bytes, and no patch has as many",
+            path.display(),
+            patch.bytes
+        ))
+    };
+    Ok(Pinned {
+        length: u32::try_from(patch.bytes).map_err(too_long)?,
+        ..pinned
+    })
+}
+
 /// Why a patch was not applied. Which image it starts from is the one thing that a decoder's error does not carry.
-fn not_applied(arguments: &Apply, old: &[u8], patch: &[u8], error: ApplyError) -> Failure {
+fn not_applied(arguments: &Apply, old: &Opened, patch: &Opened, error: FilesError) -> Failure {
     let (patch_path, old_path) = (arguments.patch.display(), arguments.old.display());
+    let error = match error {
+        FilesError::Apply(error) => error,
+        FilesError::Old(error) => return Failure::file("cannot read", &arguments.old, &error),
+        FilesError::Patch(error) => return Failure::file("cannot read", &arguments.patch, &error),
+        FilesError::New(error) => return Failure::file("cannot write", &arguments.out, &error),
+    };
     let ApplyError::Refused(Refusal::WrongSource) = error else {
         return Failure::refused(format!("{patch_path}: {error}"));
     };
-    let source = match delta::info(patch) {
+    let start = patch.start(delta::BLOCK_BYTES_MAX).unwrap_or_default();
+    let source = match delta::info(&start) {
         Ok(info) => info.header.source,
         Err(refusal) => return not_a_patch(&arguments.patch, refusal),
     };
@@ -172,11 +253,10 @@ fn not_applied(arguments: &Apply, old: &[u8], patch: &[u8], error: ApplyError) -
             "{patch_path} makes its image from nothing, and {old_path} is one; give /dev/null as the old image"
         ));
     }
-    let found: Digest = Sha256::digest(old).into();
-    let found = if old.is_empty() {
-        "it is empty".to_owned()
-    } else {
-        format!("{} ({} bytes)", hex::Hex(&found), old.len())
+    let found = match old.digest() {
+        Err(error) => return Failure::file("cannot read", &arguments.old, &error),
+        Ok(_) if old.bytes == 0 => "it is empty".to_owned(),
+        Ok(digest) => format!("{} ({} bytes)", hex::Hex(&digest), old.bytes),
     };
     Failure::refused(format!(
         "{patch_path} starts from another image than {old_path}; find the one with this SHA-256, or make a patch from yours\n\
@@ -196,8 +276,9 @@ fn info(arguments: &Info) -> Result<(), Failure> {
     let info = delta::info(&patch).map_err(|refusal| not_a_patch(&arguments.patch, refusal))?;
     let header = &info.header;
     let text = format!(
-        "profile {}, {} blocks of {} bytes, {} checkpoints\n{}\nfrom {} bytes {}\nto   {} bytes {}\nstate {} bytes, checkpoint record {} bytes",
+        "profile {}, codec {}, {} blocks of {} bytes, {} checkpoints\n{}\nfrom {} bytes {}\nto   {} bytes {}\nstate {} bytes, checkpoint record {} bytes",
         header.profile,
+        header.codec,
         info.blocks,
         header.block_bytes,
         info.checkpoints.len(),
@@ -218,6 +299,7 @@ fn described(info: &delta::Info, patch_bytes: usize) -> Value {
     json!({
         "bytes": patch_bytes,
         "profile": header.profile.to_string(),
+        "codec": header.codec.to_string(),
         "block_bytes": header.block_bytes,
         "blocks": info.blocks,
         "checkpoints": info.checkpoints,
@@ -267,6 +349,11 @@ fn pinned(text: &str) -> Result<Pinned, String> {
 fn profile(text: &str) -> Result<Profile, &'static str> {
     let known = Profile::ALL.into_iter().find(|profile| profile.to_string() == text);
     known.ok_or("a profile is small, standard or large")
+}
+
+fn codec(text: &str) -> Result<Codec, &'static str> {
+    let known = Codec::ALL.into_iter().find(|codec| codec.to_string() == text);
+    known.ok_or("a codec is mixing or bulk")
 }
 
 fn architecture(text: &str) -> Result<Architecture, &'static str> {

@@ -131,6 +131,9 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// Every codec.
+    pub const ALL: [Self; 2] = [Self::Mixing, Self::Bulk];
+
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Mixing => 0,

@@ -6,8 +6,17 @@
 
 #[cfg(feature = "encode")]
 use crate::{ApplyError, EncodeError};
-use crate::{Architecture, BadCheckpoint, Error, Geometry, Misuse, Profile, Refusal, SnapshotError};
+use crate::{Architecture, BadCheckpoint, Codec, Error, Geometry, Misuse, Profile, Refusal, SnapshotError};
 use core::fmt::{self, Display, Formatter, Result};
+
+impl Display for Codec {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            Self::Bulk => "bulk",
+            Self::Mixing => "mixing",
+        })
+    }
+}
 
 impl Display for Profile {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {

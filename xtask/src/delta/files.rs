@@ -84,6 +84,31 @@ impl Destination {
         Ok(Self::File(path))
     }
 
+    /// An empty file for what will be written: kept by [`keep`](Self::keep), and gone again if it is not.
+    pub fn begin(&self) -> Result<tempfile::NamedTempFile, Failure> {
+        let (Self::Device(path) | Self::File(path)) = self;
+        let file = match self {
+            Self::Device(_) => tempfile::NamedTempFile::new(),
+            Self::File(path) => fresh(path),
+        };
+        file.map_err(|error| Failure::file("cannot write", path, &error))
+    }
+
+    /// Gives a file that was written its name, once all of it is on the disk.
+    pub fn keep(&self, file: tempfile::NamedTempFile) -> Result<(), Failure> {
+        let (path, kept) = match self {
+            Self::Device(path) => (path, copy_through(path, file.path())),
+            Self::File(path) => {
+                let kept = file.as_file().sync_all();
+                (
+                    path,
+                    kept.and_then(|()| file.persist(path).map(drop).map_err(|error| error.error)),
+                )
+            }
+        };
+        kept.map_err(|error| Failure::file("cannot write", path, &error))
+    }
+
     /// Writes all of it. A file takes its name only when all of it is on the disk.
     pub fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
         let (path, written) = match self {
@@ -92,6 +117,11 @@ impl Destination {
         };
         written.map_err(|error| Failure::file("cannot write", path, &error))
     }
+}
+
+fn copy_through(path: &Path, from: &Path) -> io::Result<()> {
+    let mut device = fs::OpenOptions::new().write(true).open(path)?;
+    io::copy(&mut File::open(from)?, &mut device).map(drop)
 }
 
 fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
