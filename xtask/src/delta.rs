@@ -123,6 +123,10 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
         .map_err(|error| Failure::refused(format!("no patch was made: {error}")))?;
     let seconds = started.elapsed().as_secs_f64();
     destination.write(&encoded.bytes)?;
+    let packed = delta::packed(&new).filter(|packed| !old.is_empty() && packed.explains(encoded.bytes.len()));
+    if let Some(packed) = packed {
+        eprintln!("note: {packed}");
+    }
     let head = head_text(&encoded.pinned);
     let text = format!(
         "{} bytes for an image of {} bytes{}, in {seconds:.2} s; {}\n--head {head}",
@@ -134,7 +138,7 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
     let result = json!({
         "bytes": encoded.bytes.len(), "old_bytes": old.len(), "new_bytes": new.len(), "seconds": seconds,
         "profile": arguments.profile.to_string(), "codec": encoded.header.codec.to_string(), "arch": encoded.header.layout.architecture.to_string(), "head": head,
-        "peak_memory_bytes": memory::peak_bytes(),
+        "peak_memory_bytes": memory::peak_bytes(), "packed_bytes": packed.map(|packed| packed.bytes),
     });
     arguments.output.print(&text, result);
     Ok(())

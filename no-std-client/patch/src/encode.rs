@@ -16,12 +16,14 @@ pub mod hostile;
 mod images;
 mod ledger;
 mod matches;
+mod packed;
 mod parse;
 mod pieces;
 mod range_encoder;
 
 pub use apply::{ApplyError, Info, apply, info, unauthenticated};
 pub use files::{Applied, FilesError, apply_files};
+pub use packed::{Packed, packed};
 
 use crate::predict::Piece;
 use crate::{

@@ -5,7 +5,7 @@
 //! - Firmware that prints no error pays nothing: the linker drops what is not called.
 
 #[cfg(feature = "encode")]
-use crate::{ApplyError, EncodeError};
+use crate::{ApplyError, EncodeError, Packed};
 use crate::{Architecture, BadCheckpoint, Codec, Error, Geometry, Misuse, Profile, Refusal, SnapshotError};
 use core::fmt::{self, Display, Formatter, Result};
 
@@ -15,6 +15,18 @@ impl Display for Codec {
             Self::Bulk => "bulk",
             Self::Mixing => "mixing",
         })
+    }
+}
+
+#[cfg(feature = "encode")]
+impl Display for Packed {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "{} bytes of the new image, from {} on, are ", self.bytes, self.first)?;
+        match self.format {
+            Some(format) => write!(f, "packed already ({format})")?,
+            None => f.write_str("packed or encrypted already")?,
+        }
+        f.write_str(": what changes inside of them no patch follows; pack last, and make patches between images that are not packed")
     }
 }
 

@@ -13,7 +13,7 @@ use tuffet_wire::Digest;
 use super::bases::{self, Base};
 use crate::{
     check::{self, Depth},
-    delta::{EncodeError, Pinned, apply, encode, in_documents, info, unauthenticated},
+    delta::{EncodeError, Packed, Pinned, apply, encode, in_documents, info, packed, unauthenticated},
     error::{Error, Refused},
     product::{Product, Profile},
     repository::Source,
@@ -35,6 +35,8 @@ pub struct PatchReport {
     pub name: Name,
     /// What became of it.
     pub fate: Fate,
+    /// What of the image is compressed or encrypted already, if that is why the patch is as long as it is.
+    pub packed: Option<Packed>,
 }
 
 /// What became of a patch.
@@ -192,6 +194,10 @@ impl<'a> Patches<'a> {
                 looked_at
             }
         };
+        let packed = match there.fate {
+            Fate::Made { bytes } | Fate::NotShorter { bytes, .. } if source.is_some() => packed_in(image, bytes),
+            Fate::Made { .. } | Fate::NotShorter { .. } | Fate::Kept { .. } | Fate::ImageTooLong { .. } => None,
+        };
         (self.report)(&PatchReport {
             hardware: entry.hardware,
             address: entry.address,
@@ -199,6 +205,7 @@ impl<'a> Patches<'a> {
             base_address: base.map(|base| base.image.address),
             name,
             fate: there.fate,
+            packed,
         });
         Ok(there.entry)
     }
@@ -262,6 +269,12 @@ impl<'a> Patches<'a> {
             source: pair.source,
         }
     }
+}
+
+/// What of an image explains a patch of so many bytes.
+fn packed_in(image: &[u8], bytes: u32) -> Option<Packed> {
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    packed(image).filter(|packed| packed.explains(bytes))
 }
 
 fn taken(name: &Name) -> Error {

@@ -98,6 +98,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             arguments
                 .output
                 .progress(&format!("{} in {seconds:.1} s", sentence(report)));
+            if let Some(packed) = report.packed {
+                arguments.output.progress(&format!("note: {packed}"));
+            }
             patches.push(described(report, seconds));
             since = Instant::now();
         },
@@ -156,6 +159,7 @@ fn described(report: &PatchReport, seconds: f64) -> Value {
         "fate": fate,
         "bytes": bytes,
         "full_bytes": full_bytes,
+        "packed_bytes": report.packed.map(|packed| packed.bytes),
         "seconds": seconds,
     })
 }
