@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: figures, each made by a command that anybody can run again.
 
+mod decoder;
 pub mod emulator;
 mod stack;
 mod verify;
@@ -30,6 +31,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Flash, RAM and instructions of the patch decoder for each pair in a folder, on emulated microcontrollers.
+    Decoder(decoder::Arguments),
     /// Bytes of the full image and of patches for each pair in a folder, as `cargo xtask corpus` makes it.
     Delta(Delta),
     /// Stack and instructions of each phase of a small device, on an emulated microcontroller.
@@ -52,6 +55,7 @@ struct Delta {
 /// Runs one of the benchmarks.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
+        Command::Decoder(arguments) => decoder::run(arguments),
         Command::Delta(arguments) => run_delta(arguments),
         Command::Stack(arguments) => stack::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
