@@ -365,6 +365,14 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         self.hit(expected.byte);
     }
 
+    /// The last input is what the matcher guesses; where there is none, it is left out.
+    fn used(contexts: &[u32; BYTE_INPUTS]) -> &[u32] {
+        match (SLOTS, contexts.as_slice()) {
+            (0, [without @ .., _]) => without,
+            (_, all) => all,
+        }
+    }
+
     /// Whether bytes that belong together are coded together. That is for machines where a decision costs more than a few bits of
     /// a patch: large tables know better of each byte by itself.
     pub(crate) const HAS_UNITS: bool = !Matcher::<SLOTS>::IS_PRIMED;
@@ -385,7 +393,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     pub(crate) fn unit(&mut self, coder: &mut impl BitCoder, position: u32, unit: Unit, wanted: bool) -> bool {
         let contexts = self.unit_contexts(position, unit);
         let sets = self.hit_sets(unit.copy.origin, unit.place);
-        let is_hit = self.hits.code(coder, &contexts, sets, HIT_RATES, wanted);
+        let is_hit = self.hits.code(coder, (&contexts, 0), sets, HIT_RATES, wanted);
         let [bytes, _] = unit.bytes;
         self.in_unit = match is_hit {
             true => InUnit {
@@ -487,7 +495,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         };
         // One of a unit is not as expected: the last one, if no other was.
         let is_last_chance = apart == 1 && is_missed == 0;
-        if !is_last_chance && self.hits.code(coder, &contexts, sets, HIT_RATES, is_hit) {
+        if !is_last_chance && self.hits.code(coder, (&contexts, 0), sets, HIT_RATES, is_hit) {
             self.history.misses = self.history.misses.wrapping_shl(1);
             self.hit(expected.byte);
             self.addresses.came(position, expected.copy, expected.byte);
@@ -530,7 +538,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             0,
         ];
         let guess = self.guess;
-        let byte = self.byte(coder, &salts, u32::from(beside), guess, LITERAL_SET, wanted);
+        let byte = self.byte(coder, salts, u32::from(beside), guess, LITERAL_SET, wanted);
         self.history.literals_in_row = self.history.literals_in_row.saturating_add(1);
         self.push(byte);
         byte
@@ -559,7 +567,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         let guess = self.guess.map(|guess| guess.wrapping_sub(expected.byte));
         let change = self.byte(
             coder,
-            &salts,
+            salts,
             u32::from(at_place),
             guess,
             match expected.place {
@@ -576,7 +584,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     fn byte(
         &mut self,
         coder: &mut impl BitCoder,
-        salts: &[u32; BYTE_INPUTS],
+        mut contexts: [u32; BYTE_INPUTS],
         guess: u32,
         matched: Option<u8>,
         set: usize,
@@ -589,19 +597,20 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         let mut node = 1_u32;
         for place in (0..8_u32).rev() {
             let holds = guess.wrapping_shr(place.wrapping_add(1)) == node;
-            let mut contexts = *salts;
-            for context in &mut contexts {
-                *context = context.wrapping_add(node.wrapping_mul(0x9E37_79B1));
-            }
-            if let Some(context) = contexts.last_mut() {
+            let of_node = node.wrapping_mul(0x9E37_79B1);
+            if SLOTS > 0
+                && let Some(context) = contexts.last_mut()
+            {
                 let still = matched.filter(|byte| byte.wrapping_shr(place.wrapping_add(1)) == node);
                 let bit = still.map_or(0, |byte| byte.wrapping_shr(place) & 1 | trust);
-                *context = hash(7, bit, u32::try_from(set & CHANGED_SET).unwrap_or(0));
+                *context = hash(7, bit, u32::try_from(set & CHANGED_SET).unwrap_or(0)).wrapping_sub(of_node);
             }
             let set = set | usize::from(holds);
             let bit = wanted.wrapping_shr(place) & 1 == 1;
             let of_bit = usize::try_from(place).unwrap_or(0).wrapping_add(BYTE_SETS_OF_BITS);
-            let bit = self.bytes.code(coder, &contexts, [set, of_bit], BYTE_RATES, bit);
+            let bit = self
+                .bytes
+                .code(coder, (Self::used(&contexts), of_node), [set, of_bit], BYTE_RATES, bit);
             node = node.wrapping_mul(2) | u32::from(bit);
         }
         // Invariant: the highest of nine bits is cut off.
