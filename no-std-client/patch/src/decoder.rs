@@ -500,9 +500,8 @@ impl<
         self.model.guess = self.guess(source_bytes, old, new)?;
         if let Some(copy) = self.copy {
             self.unit(copy, source_bytes, input, old, new)?;
-            if let Some(byte) = self.model.sure(position, copy) {
-                self.copied(copy, source_bytes, byte);
-                return Ok(());
+            if self.model.in_unit.sure > 0 {
+                return self.sure(header, old, new);
             }
             let expected = self.expected(copy, source_bytes, old, new)?;
             let mut reader = Reader {
@@ -534,6 +533,28 @@ impl<
                 };
                 let byte = self.model.literal(&mut reader, position, beside, 0);
                 self.output.push(byte);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the bytes that are known to be as expected, as far as there is room for them.
+    fn sure<O: ReadNorFlash, N: NorFlash>(
+        &mut self,
+        header: &Header,
+        old: &mut O,
+        new: &mut N,
+    ) -> Result<(), Failed<O, N>> {
+        let source_bytes = header.source.length;
+        while let Some(copy) = self.copy
+            && let Some(byte) = self.model.sure(self.position(), copy)
+        {
+            self.copied(copy, source_bytes, byte);
+            if self.output.is_full() || self.position() == header.result.length {
+                break;
+            }
+            if self.model.in_unit.sure > 0 {
+                self.model.guess = self.guess(source_bytes, old, new)?;
             }
         }
         Ok(())

@@ -12,6 +12,9 @@ use crate::{
 /// Errors below this, of 4096, teach nothing.
 const MISS_MIN: i32 = 16;
 
+/// Inputs of a mixer that goes without the others.
+pub(crate) const FEW_INPUTS: usize = 4;
+
 /// Largest weight, either way: 8.0.
 pub(crate) const WEIGHT_MAX: i32 = 1 << 19;
 
@@ -49,20 +52,20 @@ impl<const INPUTS: usize, const CELLS: usize, const SETS: usize> Mixer<INPUTS, C
         }
     }
 
-    /// Codes a bit with one context per input, each with `node` added, and learns it. `sets` says which two sets of weights. What
+    /// Codes a bit with one context for each input, or for the first few, each with `node` added, and learns it. `sets` says which one or two sets of weights. What
     /// they come to is averaged, and each learns from its own error.
     pub(crate) fn code(
         &mut self,
         coder: &mut impl BitCoder,
         (contexts, node): (&[u32], u32),
-        sets: [usize; 2],
+        sets: &[usize],
         rates: Rates,
         wanted: bool,
     ) -> bool {
         // All memory is for the inputs that are there.
         let count = match contexts.len() == INPUTS {
             true => CELLS,
-            false => const { CELLS * INPUTS / (INPUTS - 1) },
+            false => const { CELLS * INPUTS / FEW_INPUTS },
         };
         let tables = (self.cells.as_flattened_mut(), count);
         code(
@@ -92,7 +95,7 @@ struct Guess {
 fn code<const INPUTS: usize>(
     coder: &mut impl BitCoder,
     (tables, count): (&mut [u16], usize),
-    (weights, sets): (&mut [[i32; INPUTS]], [usize; 2]),
+    (weights, sets): (&mut [[i32; INPUTS]], &[usize]),
     (contexts, node): (&[u32], u32),
     rates: Rates,
     wanted: bool,
@@ -111,9 +114,14 @@ fn code<const INPUTS: usize>(
             guess.stretched = stretch(counter::probability(cell));
         }
     }
-    let sums = sets.map(|set| weights.get(set).map_or(0, |weights| sum(weights, guesses)));
+    let mut sums = [0; 2];
+    for (value, set) in sums.iter_mut().zip(sets) {
+        *value = weights.get(*set).map_or(0, |weights| sum(weights, guesses));
+    }
     let [first, second] = sums;
-    let probability = squash(first.wrapping_add(second).wrapping_shr(1)).clamp(1, 4095);
+    let both = first.wrapping_add(second);
+    let mean = if sets.len() > 1 { both.wrapping_shr(1) } else { both };
+    let probability = squash(mean).clamp(1, 4095);
     let bit = coder.bit(probability.unsigned_abs(), wanted);
 
     let target = if bit { 4095 } else { 0 };
