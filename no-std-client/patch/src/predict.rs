@@ -216,11 +216,15 @@ impl<const PLACES: usize> Addresses<PLACES> {
             let shift = length.wrapping_mul(8);
             let ahead = low.wrapping_shr(shift) | high.wrapping_shl(32_u32.wrapping_sub(shift));
             let (to, from) = (position.wrapping_add(length), copy.from.wrapping_add(length));
-            if copy.origin == Origin::Old && self.is_branch(to, from, ahead, &mut instruction) {
+            let mut behind = instruction;
+            if copy.origin == Origin::Old && self.is_branch(to, from, ahead, &mut behind) {
                 break;
             }
+            instruction = behind;
             length = length.wrapping_add(1);
         }
+        // Nobody asks again for each byte.
+        self.instruction = instruction;
         // Invariant: at most four.
         (expected, place, u8::try_from(length).unwrap_or(1))
     }
@@ -319,10 +323,12 @@ impl<const PLACES: usize> Addresses<PLACES> {
 
     /// What another word becomes.
     fn word(&self, word: u32) -> (u32, Source) {
-        match (self.learned.exact(word), self.learned.near(word)) {
-            (Some(value), _) => (value, Source::Learned),
-            (None, Some(value)) => (value, Source::Moved),
-            (None, None) => (word, Source::Nothing),
+        if let Some(value) = self.learned.exact(word) {
+            return (value, Source::Learned);
+        }
+        match self.learned.near(word) {
+            Some(value) => (value, Source::Moved),
+            None => (word, Source::Nothing),
         }
     }
 
