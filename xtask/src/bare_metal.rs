@@ -22,10 +22,13 @@ use crate::table::{Align, Table};
 use crate::workspace;
 
 /// Cortex-M0: the smallest part that we serve.
-const TARGET: &str = "thumbv6m-none-eabi";
+pub const CORTEX_M0: &str = "thumbv6m-none-eabi";
 
 /// Cortex-M3, and everything above it: the part of the board `mps2-an385`.
 pub const CORTEX_M3: &str = "thumbv7m-none-eabi";
+
+/// Cortex-M4, without its unit for floating point: nothing here has a use for that.
+pub const CORTEX_M4: &str = "thumbv7em-none-eabi";
 
 /// How a device builds: the profile of this name stands in the root and in `integration/boards`.
 const PROFILE: &str = "bare-metal";
@@ -139,7 +142,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let toolchain = chosen(arguments.toolchain)?;
     build(
         &toolchain,
-        TARGET,
+        CORTEX_M0,
         &root,
         &target_dir(&root),
         MEASURED.iter().flat_map(|core| ["--package", core.package]),
@@ -172,7 +175,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// The compiler that was asked for, else the first that this machine has or can get.
 pub fn chosen(wanted: Option<toolchain::Source>) -> Result<Toolchain, Failure> {
-    chosen_for(wanted, TARGET)
+    chosen_for(wanted, CORTEX_M0)
 }
 
 /// The same for another part.
@@ -184,7 +187,7 @@ pub fn chosen_for(wanted: Option<toolchain::Source>, target: &str) -> Result<Too
 
 /// Builds programs of the boards' workspace, and answers the folder that holds them.
 pub fn build_boards<'a>(toolchain: &Toolchain, what: impl IntoIterator<Item = &'a str>) -> Result<PathBuf, Failure> {
-    build_boards_for(toolchain, TARGET, what)
+    build_boards_for(toolchain, CORTEX_M0, what)
 }
 
 /// The same for another part.
@@ -285,7 +288,7 @@ fn report(toolchain: &Toolchain, taken: &[(&str, Sections)]) -> Result<serde_jso
         .collect();
     let compiler = toolchain.version()?;
     Ok(json!({
-        "target": TARGET, "toolchain": toolchain.source(), "compiler": compiler,
+        "target": CORTEX_M0, "toolchain": toolchain.source(), "compiler": compiler,
         "client_flash_bytes_max": CLIENT_FLASH_BYTES_MAX, "cores": cores,
     }))
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: figures, each made by a command that anybody can run again.
 
+mod decoder;
 mod delta;
 pub mod emulator;
 mod measure;
@@ -22,6 +23,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Flash, RAM and instructions of the patch decoder for each pair in a folder, on emulated microcontrollers.
+    Decoder(decoder::Arguments),
     /// Bytes, seconds and memory of patches for each pair in a folder, as `cargo xtask corpus` makes it.
     Delta(delta::Arguments),
     /// Run a program and say what it took, for the other benchmarks.
@@ -38,6 +41,7 @@ enum Command {
 /// Runs one of the benchmarks.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
+        Command::Decoder(arguments) => decoder::run(arguments),
         Command::Delta(arguments) => delta::run(arguments),
         Command::Measure(arguments) => measure::run(arguments),
         Command::Stack(arguments) => stack::run(arguments),

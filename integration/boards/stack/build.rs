@@ -4,7 +4,7 @@ use std::path::Path;
 
 fn main() {
     let folder = env::var("CARGO_MANIFEST_DIR").expect("cargo names the package's folder");
-    let script = Path::new(&folder).join("mps2.ld");
+    let script = Path::new(&folder).join("../emulated/mps2.ld");
     println!("cargo::rerun-if-changed={}", script.display());
     println!("cargo::rustc-link-arg-bins=-T{}", script.display());
 }

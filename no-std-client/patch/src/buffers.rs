@@ -43,6 +43,15 @@ impl<const BYTES: usize> Window<BYTES> {
         Ok(self.at(offset).unwrap_or(0))
     }
 
+    /// Eight bytes from `offset` on, if all of them are here.
+    pub(crate) fn eight(&self, offset: u32) -> Option<[u8; 8]> {
+        let inside = offset.checked_sub(self.start)?;
+        if self.length.checked_sub(inside)? < 8 {
+            return None;
+        }
+        self.bytes.get(usize::try_from(inside).ok()?..)?.first_chunk().copied()
+    }
+
     fn at(&self, offset: u32) -> Option<u8> {
         let inside = offset.checked_sub(self.start).filter(|inside| *inside < self.length)?;
         self.bytes.get(usize::try_from(inside).ok()?).copied()

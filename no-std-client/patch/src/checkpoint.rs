@@ -11,6 +11,7 @@
 //! range decoder                50      range, code, padding, bytes carried, how many
 //! copy                         5       0 none, 1 old, 2 new; offset
 //! history                      51      as the model declares it
+//! unit                         7       bytes that are sure, which, bytes that come apart, whether one was missed
 //! tables and weights           by profile
 //! addresses                    by profile: how many pieces the map has, the pieces, the last pointer, pairs, field, run,
 //!                              instruction, misses
@@ -32,7 +33,8 @@ use crate::{
     matcher::{HELD_MAX, Matcher},
     mixer::{Mixer, WEIGHT_MAX},
     model::{
-        BYTE_INPUTS, BYTE_SETS, CHANGES, CLASS_CELLS, Copy, HIT_INPUTS, HIT_SETS, History, Model, Origin, RARE_CELLS,
+        BYTE_INPUTS, BYTE_SETS, CHANGES, CLASS_CELLS, Copy, HIT_INPUTS, HIT_SETS, History, InUnit, Model, Origin,
+        RARE_CELLS, UNIT_BYTES_MAX,
     },
     predict::{Addresses, Field, Kind, RECENT, Source},
     range_decoder::{EVENT_BYTES_MAX, RangeDecoder},
@@ -43,9 +45,12 @@ const MAGIC: [u8; 4] = *b"TUFC";
 const VERSION: u8 = 0;
 
 /// Everything but tables and weights.
-const FIXED_BYTES: usize = 4 + 2 + 40 + HEADER_BYTES_MAX + 40 + 4 + 50 + 5 + (23 + CHANGES) + ADDRESS_BYTES + 8 + 32;
+const FIXED_BYTES: usize =
+    4 + 2 + 40 + HEADER_BYTES_MAX + 40 + 4 + 50 + 5 + (23 + CHANGES) + UNIT_BYTES + ADDRESS_BYTES + 8 + 32;
 /// Of these, what is known of addresses but for the tables by profile: a count, the last words, the last pointer, a field, and so on.
 const ADDRESS_BYTES: usize = 4 + 8 * RECENT + 8 + FIELD_BYTES + 4 + 4 + 1;
+/// Where it stands in a unit: three numbers and four bytes.
+const UNIT_BYTES: usize = 3 + 4;
 /// A field: kind, source, three words and the bytes that came, how many, and of how many.
 const FIELD_BYTES: usize = 1 + 1 + 16 + 2;
 
@@ -275,6 +280,16 @@ fn walk_history(history: &mut History, record: &mut dyn Record) {
     word(record, &mut history.distance);
 }
 
+/// Whether a decoder can stand there is said after it was read.
+fn walk_unit(unit: &mut InUnit, record: &mut dyn Record) -> bool {
+    byte(record, &mut unit.sure);
+    word(record, &mut unit.bytes);
+    byte(record, &mut unit.apart);
+    byte(record, &mut unit.is_missed);
+    let left = unit.sure.max(unit.apart);
+    left <= UNIT_BYTES_MAX && (unit.sure == 0 || unit.apart == 0) && unit.is_missed <= 1
+}
+
 /// Whether the field can be at hand is said after it was read.
 fn walk_field(field: &mut Field, record: &mut dyn Record) -> bool {
     let mut kind = match field.kind {
@@ -358,6 +373,7 @@ fn walk_model<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usi
     record: &mut dyn Record,
 ) -> bool {
     walk_history(&mut model.history, record);
+    let unit = walk_unit(&mut model.in_unit, record);
     walk_mixer(&mut model.hits, record);
     walk_mixer(&mut model.bytes, record);
     model.rare.iter_mut().for_each(|cell| half(record, cell));
@@ -368,7 +384,7 @@ fn walk_model<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usi
         .for_each(|cell| half(record, cell));
     let addresses = walk_addresses(&mut model.addresses, record);
     let matcher = walk_matcher(&mut model.matcher, record);
-    addresses && matcher
+    unit && addresses && matcher
 }
 
 impl<
@@ -522,6 +538,7 @@ impl<
         let inside = copy.is_none_or(|copy| check_copy(copy, position, header.source.length).is_ok());
         let weights = (self.model.hits.weights.as_flattened().iter()).chain(self.model.bytes.weights.as_flattened());
         let possible = inside
+            && (copy.is_some() || self.model.in_unit.is_none())
             && header.profile == Self::PROFILE
             && header.block_bytes == pinned.block_bytes
             && header.checkpoints.positions().any(|listed| listed == position)

@@ -6,9 +6,9 @@
 /// A counter which has seen nothing.
 pub(crate) const FRESH: u16 = 2048 << 4;
 
-/// Step by what was seen, as a part of 65,536: 1 / (seen + 1.5), slower towards the end.
-const RATES: [i32; 16] = [
-    43691, 26214, 18725, 14564, 11916, 10082, 8738, 7710, 6899, 6242, 5461, 4681, 3855, 3277, 2731, 2185,
+/// Step by what was seen, as a part of 16,384: 1 / (seen + 1.5), slower towards the end.
+const RATES: [u16; 16] = [
+    10922, 6553, 4681, 3641, 2979, 2520, 2184, 1927, 1724, 1560, 1365, 1170, 963, 819, 682, 546,
 ];
 
 /// The probability of a 1, of 4096.
@@ -21,23 +21,18 @@ pub(crate) const fn is_fresh(counter: u16) -> bool {
     counter & 15 == 0
 }
 
-/// Learns a bit.
+/// Learns a bit. Inlined: it is called for each input of each bit.
+#[inline(always)]
 pub(crate) fn learn(counter: &mut u16, bit: bool, seen_max: u16) {
     let seen = *counter & 15;
-    let probability = i32::from(probability(*counter));
     let rate = RATES.get(usize::from(seen)).copied().unwrap_or(0);
-    let moved = if bit {
-        let gap = 4095_i32.wrapping_sub(probability);
-        probability.wrapping_add(step(gap, rate))
-    } else {
-        probability.wrapping_sub(step(probability, rate))
-    };
+    // How far it is from the bit: the same distance downwards for a 0 and upwards for a 1.
+    let mask = if bit { 0xFFF } else { 0 };
+    let distance = u32::from(probability(*counter) ^ mask);
+    let step = distance.wrapping_mul(u32::from(rate)).wrapping_shr(14);
+    let nearer = distance.wrapping_sub(step.max(distance.min(1)));
     let seen = seen.wrapping_add(1).min(seen_max);
-    // Invariant: a step is not larger than the gap, so `moved` stays between 0 and 4095.
-    *counter = u16::try_from(moved).unwrap_or(0).wrapping_shl(4) | seen;
-}
-
-/// Some of `gap`, at least 1 while there is a gap.
-fn step(gap: i32, rate: i32) -> i32 {
-    gap.wrapping_mul(rate).wrapping_shr(16).max(gap.min(1))
+    // Invariant: a distance has 12 bits.
+    let probability = u16::try_from(nearer & 0xFFF).unwrap_or(0) ^ mask;
+    *counter = probability.wrapping_shl(4) | seen;
 }

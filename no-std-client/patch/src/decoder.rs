@@ -80,9 +80,9 @@ pub struct State<
 const GUESS_BYTES: usize = 32;
 
 /// At most 8 KiB.
-pub type SmallState = State<144, 208, 128, 48, 0>;
+pub type SmallState = State<108, 208, 128, 48, 0>;
 /// At most 32 KiB.
-pub type StandardState = State<640, 1024, 256, 192, 768>;
+pub type StandardState = State<576, 1024, 256, 192, 768>;
 /// For machines with an operating system: nearly one MiB.
 pub type LargeState = State<16_384, 24_576, 4096, 4096, 65_536>;
 
@@ -157,8 +157,8 @@ impl<
     /// The profile whose patches it decodes. Tables of any other size are no profile, and do not compile.
     #[allow(clippy::panic, reason = "evaluated by the compiler")]
     pub const PROFILE: Profile = match (HIT_CELLS, BYTE_CELLS, BUFFER_BYTES) {
-        (144, 208, 128) => Profile::Small,
-        (640, 1024, 256) => Profile::Standard,
+        (108, 208, 128) => Profile::Small,
+        (576, 1024, 256) => Profile::Standard,
         (16_384, 24_576, 4096) => Profile::Large,
         _ => panic!("no profile has tables of these sizes"),
     };
@@ -503,6 +503,10 @@ impl<
         }
         self.model.guess = self.guess(source_bytes, old, new)?;
         if let Some(copy) = self.copy {
+            self.unit(copy, source_bytes, input, old, new)?;
+            if self.model.in_unit.sure > 0 {
+                return self.sure(header, old, new);
+            }
             let expected = self.expected(copy, source_bytes, old, new)?;
             let mut reader = Reader {
                 decoder: &mut self.range,
@@ -538,6 +542,28 @@ impl<
         Ok(())
     }
 
+    /// Takes the bytes that are known to be as expected, as far as there is room for them.
+    fn sure<O: ReadNorFlash, N: NorFlash>(
+        &mut self,
+        header: &Header,
+        old: &mut O,
+        new: &mut N,
+    ) -> Result<(), Failed<O, N>> {
+        let source_bytes = header.source.length;
+        while let Some(copy) = self.copy
+            && let Some(byte) = self.model.sure(self.position(), copy)
+        {
+            self.copied(copy, source_bytes, byte);
+            if self.output.is_full() || self.position() == header.result.length {
+                break;
+            }
+            if self.model.in_unit.sure > 0 {
+                self.model.guess = self.guess(source_bytes, old, new)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes a byte of a copy, which goes on unless the old image ends.
     fn copied(&mut self, copy: Copy, source_bytes: u32, byte: u8) {
         self.output.push(byte);
@@ -553,21 +579,64 @@ impl<
         old: &mut O,
         new: &mut N,
     ) -> Result<Expected, Failed<O, N>> {
+        let ([bytes, _], known) = self.ahead(copy, source_bytes, old, new)?;
+        Ok(self.model.expect(self.position(), copy, bytes, known))
+    }
+
+    /// Begins a unit, if one can begin here: whether all of it is as expected.
+    fn unit<O: ReadNorFlash, N: NorFlash>(
+        &mut self,
+        copy: Copy,
+        source_bytes: u32,
+        input: &mut Input<'_>,
+        old: &mut O,
+        new: &mut N,
+    ) -> Result<(), Failed<O, N>> {
+        if !Model::<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>::HAS_UNITS || !self.model.in_unit.is_none() {
+            return Ok(());
+        }
+        let (bytes, known) = self.ahead(copy, source_bytes, old, new)?;
+        if known == 8 {
+            let position = self.position();
+            let unit = self.model.expect_unit(position, copy, bytes);
+            let mut reader = Reader {
+                decoder: &mut self.range,
+                input,
+            };
+            self.model.unit(&mut reader, position, unit, false);
+        }
+        Ok(())
+    }
+
+    /// The next eight bytes where a copy is, the first one lowest, and how many of them there are.
+    #[inline(never)]
+    fn ahead<O: ReadNorFlash, N: NorFlash>(
+        &mut self,
+        copy: Copy,
+        source_bytes: u32,
+        old: &mut O,
+        new: &mut N,
+    ) -> Result<([u32; 2], u32), Failed<O, N>> {
         let end = match copy.origin {
             Origin::New => self.position(),
             Origin::Old => source_bytes,
         };
-        let mut bytes = [0; 4];
-        for (byte, offset) in bytes.iter_mut().zip(copy.from..end) {
-            *byte = match copy.origin {
-                Origin::New => self.result_byte(offset, new)?,
-                Origin::Old => self.old_window.byte(old, offset, end).map_err(Error::Old)?,
-            };
+        let at_hand = match copy.origin {
+            Origin::New => None,
+            Origin::Old => self.old_window.eight(copy.from),
+        };
+        let mut bytes = at_hand.unwrap_or([0; 8]);
+        if at_hand.is_none() {
+            for (byte, offset) in bytes.iter_mut().zip(copy.from..end) {
+                *byte = match copy.origin {
+                    Origin::New => self.result_byte(offset, new)?,
+                    Origin::Old => self.old_window.byte(old, offset, end).map_err(Error::Old)?,
+                };
+            }
         }
-        let known = end.saturating_sub(copy.from).min(4);
-        Ok(self
-            .model
-            .expect(self.position(), copy, u32::from_le_bytes(bytes), known))
+        let known = end.saturating_sub(copy.from).min(8);
+        let [a, b, c, d, e, f, g, h] = bytes;
+        Ok(([[a, b, c, d], [e, f, g, h]].map(u32::from_le_bytes), known))
     }
 
     /// The byte that followed what came last, when that came before.

@@ -12,6 +12,9 @@ use crate::{
 /// Errors below this, of 4096, teach nothing.
 const MISS_MIN: i32 = 16;
 
+/// Inputs of a mixer that goes without the others.
+pub(crate) const FEW_INPUTS: usize = 4;
+
 /// Largest weight, either way: 8.0.
 pub(crate) const WEIGHT_MAX: i32 = 1 << 19;
 
@@ -49,80 +52,115 @@ impl<const INPUTS: usize, const CELLS: usize, const SETS: usize> Mixer<INPUTS, C
         }
     }
 
-    /// Codes a bit with one context per input, and learns it. `sets` says which two sets of weights; they are not the same. What
+    /// Codes a bit with one context for each input, or for the first few, each with `node` added, and learns it. `sets` says which one or two sets of weights. What
     /// they come to is averaged, and each learns from its own error.
     pub(crate) fn code(
         &mut self,
         coder: &mut impl BitCoder,
-        contexts: &[u32; INPUTS],
-        sets: [usize; 2],
+        (contexts, node): (&[u32], u32),
+        sets: &[usize],
         rates: Rates,
         wanted: bool,
     ) -> bool {
-        let mut nothing = [[0; INPUTS]; 2];
-        let weights = match self.weights.get_disjoint_mut(sets) {
-            Ok(weights) => weights,
-            Err(_) => nothing.each_mut(),
+        // All memory is for the inputs that are there.
+        let count = match contexts.len() == INPUTS {
+            true => CELLS,
+            false => const { CELLS * INPUTS / FEW_INPUTS },
         };
-        let tables = self.cells.as_flattened_mut();
-        code(coder, (tables, CELLS), weights, contexts, rates, wanted)
+        let tables = (self.cells.as_flattened_mut(), count);
+        code(
+            coder,
+            tables,
+            (&mut self.weights, sets),
+            (contexts, node),
+            rates,
+            wanted,
+        )
     }
+}
+
+/// An input of the bit at hand.
+#[derive(Copy, Clone)]
+struct Guess {
+    stretched: i32,
+    /// Where its counter is.
+    place: usize,
 }
 
 /// The same for any number of counters and sets: a device has flash for one copy. The tables follow one another, each of `count`
 /// cells; a chunk of a slice whose length is not known to the compiler would cost a part without a divider a division for every bit.
+///
+/// A device spends most of its time here. So there are two loops over the inputs, and nothing is moved but what they need.
 #[inline(never)]
 fn code<const INPUTS: usize>(
     coder: &mut impl BitCoder,
-    (mut tables, count): (&mut [u16], usize),
-    weights: [&mut [i32; INPUTS]; 2],
-    contexts: &[u32; INPUTS],
+    (tables, count): (&mut [u16], usize),
+    (weights, sets): (&mut [[i32; INPUTS]], &[usize]),
+    (contexts, node): (&[u32], u32),
     rates: Rates,
     wanted: bool,
 ) -> bool {
-    let mut stretched = [0_i32; INPUTS];
-    let mut cells: [Option<&mut u16>; INPUTS] = [const { None }; INPUTS];
-    for (context, (value, place)) in contexts.iter().zip(stretched.iter_mut().zip(cells.iter_mut())) {
+    let mut guesses = [Guess { stretched: 0, place: 0 }; INPUTS];
+    let Some(guesses) = guesses.get_mut(..contexts.len()) else {
+        return wanted;
+    };
+    let mut begin = 0_usize;
+    for (guess, context) in guesses.iter_mut().zip(contexts) {
+        guess.place = index(context.wrapping_add(node), count).wrapping_add(begin);
+        begin = begin.wrapping_add(count);
         // Invariant: there is a table for each input.
-        let Some((table, others)) = tables.split_at_mut_checked(count) else {
-            break;
-        };
-        tables = others;
-        let cell = table.get_mut(index(*context, count));
-        if let Some(cell) = cell {
-            if !counter::is_fresh(*cell) {
-                *value = stretch(counter::probability(*cell));
-            }
-            *place = Some(cell);
+        let cell = tables.get(guess.place).copied().unwrap_or(counter::FRESH);
+        if !counter::is_fresh(cell) {
+            guess.stretched = stretch(counter::probability(cell));
         }
     }
-    let sums = weights.each_ref().map(|weights| {
-        let sum = weights.iter().zip(stretched).fold(0_i32, |sum, (weight, value)| {
-            sum.wrapping_add(weight.wrapping_mul(value).wrapping_shr(8))
-        });
-        sum.wrapping_shr(8).clamp(STRETCHED_MAX.wrapping_neg(), STRETCHED_MAX)
-    });
+    let mut sums = [0; 2];
+    for (value, set) in sums.iter_mut().zip(sets) {
+        *value = weights.get(*set).map_or(0, |weights| sum(weights, guesses));
+    }
     let [first, second] = sums;
-    let probability = squash(first.wrapping_add(second).wrapping_shr(1)).clamp(1, 4095);
+    let both = first.wrapping_add(second);
+    let mean = if sets.len() > 1 { both.wrapping_shr(1) } else { both };
+    let probability = squash(mean).clamp(1, 4095);
     let bit = coder.bit(probability.unsigned_abs(), wanted);
 
     let target = if bit { 4095 } else { 0 };
-    for (weights, sum) in weights.into_iter().zip(sums) {
-        let miss = i32::wrapping_sub(target, squash(sum).clamp(1, 4095));
-        // Most bits were certain: what they teach is less than a weight can say.
+    // Most bits were certain: there is nothing to learn from them, and what has few counters is not filled with them.
+    if i32::wrapping_sub(target, probability).abs() < MISS_MIN {
+        return bit;
+    }
+    for (set, sum) in sets.iter().zip(&sums) {
+        let miss = i32::wrapping_sub(target, squash(*sum).clamp(1, 4095));
         if miss.abs() < MISS_MIN {
             continue;
         }
         let miss = miss.wrapping_mul(rates.weights);
-        for (weight, value) in weights.iter_mut().zip(stretched) {
-            let step = value.wrapping_mul(miss).wrapping_add(1 << 13).wrapping_shr(14);
+        let Some(weights) = weights.get_mut(*set) else {
+            continue;
+        };
+        for (weight, guess) in weights.iter_mut().zip(guesses.iter()) {
+            let step = guess
+                .stretched
+                .wrapping_mul(miss)
+                .wrapping_add(1 << 13)
+                .wrapping_shr(14);
             *weight = weight.wrapping_add(step).clamp(WEIGHT_MAX.wrapping_neg(), WEIGHT_MAX);
         }
     }
-    for cell in cells.into_iter().flatten() {
-        counter::learn(cell, bit, rates.seen_max);
+    for guess in guesses {
+        if let Some(cell) = tables.get_mut(guess.place) {
+            counter::learn(cell, bit, rates.seen_max);
+        }
     }
     bit
+}
+
+/// What a set of weights makes of the guesses.
+fn sum<const INPUTS: usize>(weights: &[i32; INPUTS], guesses: &[Guess]) -> i32 {
+    let sum = weights.iter().zip(guesses).fold(0_i32, |sum, (weight, guess)| {
+        sum.wrapping_add(weight.wrapping_mul(guess.stretched).wrapping_shr(8))
+    });
+    sum.wrapping_shr(8).clamp(STRETCHED_MAX.wrapping_neg(), STRETCHED_MAX)
 }
 
 /// Which of `cells` a context means.

@@ -4,6 +4,8 @@
 //!
 //! - A copy runs along the old image, or along the new one so far. Each byte is first a *hit*: the expected byte, or not. A
 //!   miss ends the copy or changes one byte. So a copy needs no length, and a changed address does not interrupt it.
+//! - Most bytes of a copy are hits. So those which belong together, a field or a word, are a *unit*: first it is said whether all of
+//!   them are hits, and only if not, they are coded one by one. The large tables go without.
 //! - Between copies stand literals. Each is preceded by the decision whether a copy starts instead.
 //! - A copy starts with a byte that is as expected, for which nothing is coded: so every two events make a byte.
 //! - A position in the old image is told relative to where the last such copy would be by now: 0 means "go on beside it".
@@ -13,7 +15,7 @@
 use crate::{
     counter,
     matcher::Matcher,
-    mixer::{Mixer, Rates, hash},
+    mixer::{FEW_INPUTS, Mixer, Rates, hash},
     predict::{Addresses, Layout, Piece, Place},
     range_decoder::BitCoder,
 };
@@ -22,9 +24,12 @@ use crate::{
 pub(crate) const HIT_INPUTS: usize = 7;
 /// Weight sets of that decision. One is by the image that is copied and what the last two bytes were, or by the field that the byte
 /// belongs to; the other by how many bytes were as expected before.
-pub(crate) const HIT_SETS: usize = HIT_SETS_OF_RUNS + RUNS;
+pub(crate) const HIT_SETS: usize = APART_SETS_OF_LEFT + 8;
 const HIT_SETS_OF_FIELDS: usize = 8;
 const HIT_SETS_OF_RUNS: usize = HIT_SETS_OF_FIELDS + Place::KINDS;
+/// Those of the bytes of a unit that come apart: one is by the field, the other by how many are left and whether one was missed.
+const APART_SETS: usize = HIT_SETS_OF_RUNS + RUNS;
+const APART_SETS_OF_LEFT: usize = APART_SETS + Place::KINDS;
 /// Steps of a run.
 const RUNS: usize = 8;
 /// Inputs of each bit of a byte.
@@ -90,6 +95,48 @@ pub(crate) struct Expected {
     pub(crate) place: Place,
 }
 
+/// Bytes of a copy that belong together: one decision says whether all of them are as expected.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Unit {
+    /// The bytes, the next one lowest, and those behind them.
+    pub(crate) bytes: [u32; 2],
+    /// How many there are, at most four.
+    pub(crate) length: u8,
+    /// Where the guess comes from.
+    pub(crate) copy: Copy,
+    /// What field of an address they are.
+    pub(crate) place: Place,
+}
+
+/// Most bytes of a unit.
+pub(crate) const UNIT_BYTES_MAX: u8 = 4;
+
+/// Where the model stands in a unit.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct InUnit {
+    /// Bytes that are known to be as expected, and those bytes, the next one lowest.
+    pub(crate) sure: u8,
+    pub(crate) bytes: u32,
+    /// Bytes that are coded one by one, since not all are as expected.
+    pub(crate) apart: u8,
+    /// Whether one of them was not, 0 or 1.
+    pub(crate) is_missed: u8,
+}
+
+impl InUnit {
+    pub(crate) const NONE: Self = Self {
+        sure: 0,
+        bytes: 0,
+        apart: 0,
+        is_missed: 0,
+    };
+
+    /// Between two units.
+    pub(crate) const fn is_none(&self) -> bool {
+        self.sure == 0 && self.apart == 0
+    }
+}
+
 /// Places where changes are remembered apart: the first four are those of a word outside of fields.
 pub(crate) const CHANGES: usize = Place::COUNT;
 
@@ -122,6 +169,7 @@ pub(crate) struct Model<const HIT_CELLS: usize, const BYTE_CELLS: usize, const P
     pub(crate) rare: [u16; RARE_CELLS],
     pub(crate) classes: [[u16; CLASS_CELLS]; 2],
     pub(crate) history: History,
+    pub(crate) in_unit: InUnit,
     pub(crate) addresses: Addresses<PLACES>,
     pub(crate) matcher: Matcher<SLOTS>,
     /// The byte that the matcher names, which the caller reads before each event.
@@ -189,6 +237,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         rare: [0; RARE_CELLS],
         classes: [[0; CLASS_CELLS]; 2],
         history: History::ZERO,
+        in_unit: InUnit::NONE,
         addresses: Addresses::ZERO,
         matcher: Matcher::ZERO,
         guess: None,
@@ -203,6 +252,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             table.fill(counter::FRESH);
         }
         self.history = History::START;
+        self.in_unit = InUnit::NONE;
         self.begin(Layout::UNKNOWN, 0);
     }
 
@@ -258,6 +308,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
 
     fn copy_start(&mut self, coder: &mut impl BitCoder, position: u32, wanted: Copy) -> Copy {
         self.addresses.end_copy();
+        self.in_unit = InUnit::NONE;
         let [near, before] = self.history.diagonals;
         let diagonal = wanted.from.wrapping_sub(position);
         let distance = position.wrapping_sub(wanted.from);
@@ -314,6 +365,121 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         self.hit(expected.byte);
     }
 
+    /// Inputs of a bit of a byte. In small tables more of them stand in each other's way than help.
+    fn used(contexts: &[u32; BYTE_INPUTS]) -> &[u32] {
+        match (SLOTS, contexts.first_chunk::<FEW_INPUTS>()) {
+            (0, Some(few)) => few,
+            (_, _) => contexts,
+        }
+    }
+
+    /// The second set of weights for bytes is left out there, too: it would save a third of a percent.
+    fn used_sets(sets: &[usize; 2]) -> &[usize] {
+        match (SLOTS, sets.as_slice()) {
+            (0, [one, ..]) => core::slice::from_ref(one),
+            (_, both) => both,
+        }
+    }
+
+    /// Whether bytes that belong together are coded together. That is for machines where a decision costs more than a few bits of
+    /// a patch: large tables know better of each byte by itself.
+    pub(crate) const HAS_UNITS: bool = !Matcher::<SLOTS>::IS_PRIMED;
+
+    /// The next bytes of a copy that belong together. `bytes` stand there in the image that is copied, the next one lowest.
+    pub(crate) fn expect_unit(&mut self, position: u32, copy: Copy, bytes: [u32; 2]) -> Unit {
+        let (expected, place, length) = self.addresses.unit(position, copy, bytes);
+        let [_, behind] = bytes;
+        Unit {
+            bytes: [expected, behind],
+            length,
+            copy,
+            place,
+        }
+    }
+
+    /// Codes whether all bytes of a unit are as expected.
+    pub(crate) fn unit(&mut self, coder: &mut impl BitCoder, position: u32, unit: Unit, wanted: bool) -> bool {
+        let contexts = self.unit_contexts(position, unit);
+        let sets = self.hit_sets(unit.copy.origin, unit.place);
+        let is_hit = self.hits.code(coder, (&contexts, 0), &sets, HIT_RATES, wanted);
+        let [bytes, _] = unit.bytes;
+        self.in_unit = match is_hit {
+            true => InUnit {
+                sure: unit.length,
+                bytes,
+                ..InUnit::NONE
+            },
+            false => InUnit {
+                apart: unit.length,
+                ..InUnit::NONE
+            },
+        };
+        if is_hit {
+            self.history.misses = self.history.misses.wrapping_shl(1);
+        }
+        is_hit
+    }
+
+    /// The next byte of a copy, if it is known to be as expected.
+    pub(crate) fn sure(&mut self, position: u32, copy: Copy) -> Option<u8> {
+        self.in_unit.sure = self.in_unit.sure.checked_sub(1)?;
+        // Invariant: one byte is left.
+        let byte = u8::try_from(self.in_unit.bytes & 0xFF).unwrap_or(0);
+        self.in_unit.bytes = self.in_unit.bytes.wrapping_shr(8);
+        self.history.hits_in_row = self.history.hits_in_row.saturating_add(1);
+        self.push(byte);
+        self.addresses.came(position, copy, byte);
+        Some(byte)
+    }
+
+    /// Weights of the decision whether what comes next is as expected.
+    fn hit_sets(&self, origin: Origin, place: Place) -> [usize; 2] {
+        let new = usize::from(origin == Origin::New);
+        let set = match place {
+            Place::NONE => usize::try_from(self.history.misses & 3).unwrap_or(0).wrapping_mul(2) | new,
+            place => place.kind().wrapping_add(HIT_SETS_OF_FIELDS),
+        };
+        let run = usize::try_from(steps(self.history.hits_in_row)).unwrap_or(0);
+        [set, run.wrapping_add(HIT_SETS_OF_RUNS)]
+    }
+
+    fn unit_contexts(&self, position: u32, unit: Unit) -> [u32; HIT_INPUTS] {
+        let history = &self.history;
+        let length = u32::from(unit.length);
+        let align = position & 3 | length.wrapping_mul(4);
+        let origin = u32::from(unit.copy.origin == Origin::New);
+        let field = u32::from(unit.place.number()).wrapping_shl(8);
+        let [bytes, behind] = unit.bytes;
+        let word = bytes & u32::MAX.wrapping_shr(32_u32.wrapping_sub(length.wrapping_mul(8)));
+        let next = match unit.length {
+            4 => behind & 0xFF,
+            _ => bytes.wrapping_shr(length.wrapping_mul(8)) & 0xFF,
+        };
+        let held = self.matcher.held.wrapping_mul(2).wrapping_add(2);
+        let matched = self
+            .guess
+            .map_or(0, |guess| held | u32::from(u32::from(guess) == bytes & 0xFF));
+        let fields = match unit.place {
+            Place::NONE => 0,
+            _ => u32::from(self.addresses.misses).wrapping_shl(16),
+        };
+        let misses = history.misses;
+        let row = u32::from(history.hits_in_row);
+        [
+            hash(31 | field, misses & 0xFF | fields, origin | align.wrapping_mul(2)),
+            hash(32 | field, word & 0xFFFF, misses & 1),
+            hash(33 | field, next.wrapping_mul(256) | history.byte_back(0), align),
+            hash(34 | field, row.min(40), align | origin.wrapping_mul(32)),
+            hash(
+                35 | field,
+                word.wrapping_shr(16),
+                history.byte_back(0) | length.wrapping_mul(256),
+            ),
+            hash(36 | field, word, next),
+            hash(37 | field, matched, misses & 3),
+        ]
+    }
+
     /// Codes the next byte of a copy. None ends the copy.
     pub(crate) fn copied(
         &mut self,
@@ -324,14 +490,21 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     ) -> Option<u8> {
         let contexts = self.hit_contexts(position, expected);
         let new = usize::from(expected.copy.origin == Origin::New);
-        let set = match expected.place {
-            Place::NONE => usize::try_from(self.history.misses & 3).unwrap_or(0).wrapping_mul(2) | new,
-            place => place.kind().wrapping_add(HIT_SETS_OF_FIELDS),
-        };
         let is_hit = wanted == Some(expected.byte);
-        let run = usize::try_from(steps(self.history.hits_in_row)).unwrap_or(0);
-        let sets = [set, run.wrapping_add(HIT_SETS_OF_RUNS)];
-        if self.hits.code(coder, &contexts, sets, HIT_RATES, is_hit) {
+        let InUnit { apart, is_missed, .. } = self.in_unit;
+        self.in_unit.apart = apart.saturating_sub(1);
+        let left = usize::from(self.in_unit.apart & 3).wrapping_mul(2) | usize::from(is_missed);
+        let sets = match apart {
+            0 => self.hit_sets(expected.copy.origin, expected.place),
+            _ => [
+                expected.place.kind().wrapping_add(APART_SETS),
+                left.wrapping_add(APART_SETS_OF_LEFT),
+            ],
+        };
+        // One of a unit is not as expected: the last one, if no other was.
+        let is_last_chance = apart == 1 && is_missed == 0;
+        if !is_last_chance && self.hits.code(coder, (&contexts, 0), &sets, HIT_RATES, is_hit) {
+            self.history.misses = self.history.misses.wrapping_shl(1);
             self.hit(expected.byte);
             self.addresses.came(position, expected.copy, expected.byte);
             return Some(expected.byte);
@@ -340,8 +513,10 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         let ends = self.rare(coder, RARE_END.wrapping_add(new.wrapping_mul(8)), row, wanted.is_none());
         self.history.hits_in_row = 0;
         if ends {
+            self.in_unit = InUnit::NONE;
             return None;
         }
+        self.in_unit.is_missed = 1;
         self.history.misses = self.history.misses.wrapping_shl(1) | 1;
         let byte = self.changed(coder, position, expected, wanted.unwrap_or(0));
         let change = byte.wrapping_sub(expected.byte);
@@ -356,7 +531,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
 
     /// Codes a literal. `beside` is the byte of the old image that a copy would expect here, if it went on.
     pub(crate) fn literal(&mut self, coder: &mut impl BitCoder, position: u32, beside: u8, wanted: u8) -> u8 {
-        let history = self.history;
+        let history = &self.history;
         let one = history.byte_back(0);
         let two = history.recent & 0xFFFF;
         let three = history.recent & 0x00FF_FFFF;
@@ -365,20 +540,20 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             hash(1, align & 1, 0),
             hash(2, one, 0),
             hash(3, two, 0),
-            hash(4, three, 0),
             hash(5, history.byte_back(1), align & 1),
+            hash(4, three, 0),
             hash(6, u32::from(beside), one),
             0,
         ];
         let guess = self.guess;
-        let byte = self.byte(coder, &salts, u32::from(beside), guess, LITERAL_SET, wanted);
+        let byte = self.byte(coder, salts, u32::from(beside), guess, LITERAL_SET, wanted);
         self.history.literals_in_row = self.history.literals_in_row.saturating_add(1);
         self.push(byte);
         byte
     }
 
     fn changed(&mut self, coder: &mut impl BitCoder, position: u32, expected: Expected, wanted: u8) -> u8 {
-        let history = self.history;
+        let history = &self.history;
         let align = position & 3;
         let at_place = history
             .changes
@@ -392,15 +567,15 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             hash(11 | field, align & 1, history.misses & 2),
             hash(12 | field, u32::from(at_place), align),
             hash(13 | field, u32::from(history.change), next.wrapping_shr(3)),
-            hash(14 | field, byte, align & 1),
             hash(15 | field, byte | expected.ahead.wrapping_shl(8), align),
+            hash(14 | field, byte, align & 1),
             hash(16 | field, next, align & 1),
             0,
         ];
         let guess = self.guess.map(|guess| guess.wrapping_sub(expected.byte));
         let change = self.byte(
             coder,
-            &salts,
+            salts,
             u32::from(at_place),
             guess,
             match expected.place {
@@ -417,7 +592,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     fn byte(
         &mut self,
         coder: &mut impl BitCoder,
-        salts: &[u32; BYTE_INPUTS],
+        mut contexts: [u32; BYTE_INPUTS],
         guess: u32,
         matched: Option<u8>,
         set: usize,
@@ -430,19 +605,24 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         let mut node = 1_u32;
         for place in (0..8_u32).rev() {
             let holds = guess.wrapping_shr(place.wrapping_add(1)) == node;
-            let mut contexts = *salts;
-            for context in &mut contexts {
-                *context = context.wrapping_add(node.wrapping_mul(0x9E37_79B1));
-            }
-            if let Some(context) = contexts.last_mut() {
+            let of_node = node.wrapping_mul(0x9E37_79B1);
+            if SLOTS > 0
+                && let Some(context) = contexts.last_mut()
+            {
                 let still = matched.filter(|byte| byte.wrapping_shr(place.wrapping_add(1)) == node);
                 let bit = still.map_or(0, |byte| byte.wrapping_shr(place) & 1 | trust);
-                *context = hash(7, bit, u32::try_from(set & CHANGED_SET).unwrap_or(0));
+                *context = hash(7, bit, u32::try_from(set & CHANGED_SET).unwrap_or(0)).wrapping_sub(of_node);
             }
             let set = set | usize::from(holds);
             let bit = wanted.wrapping_shr(place) & 1 == 1;
             let of_bit = usize::try_from(place).unwrap_or(0).wrapping_add(BYTE_SETS_OF_BITS);
-            let bit = self.bytes.code(coder, &contexts, [set, of_bit], BYTE_RATES, bit);
+            let bit = self.bytes.code(
+                coder,
+                (Self::used(&contexts), of_node),
+                Self::used_sets(&[set, of_bit]),
+                BYTE_RATES,
+                bit,
+            );
             node = node.wrapping_mul(2) | u32::from(bit);
         }
         // Invariant: the highest of nine bits is cut off.
@@ -450,13 +630,12 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     }
 
     fn hit(&mut self, byte: u8) {
-        self.history.misses = self.history.misses.wrapping_shl(1);
         self.history.hits_in_row = self.history.hits_in_row.saturating_add(1);
         self.push(byte);
     }
 
     fn hit_contexts(&self, position: u32, expected: Expected) -> [u32; HIT_INPUTS] {
-        let history = self.history;
+        let history = &self.history;
         let align = position & 3;
         let origin = u32::from(expected.copy.origin == Origin::New);
         let field = u32::from(expected.place.number()).wrapping_shl(8);

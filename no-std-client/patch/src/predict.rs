@@ -199,6 +199,49 @@ impl<const PLACES: usize> Addresses<PLACES> {
         (field.bytes & mask | bytes & !mask, place)
     }
 
+    /// How many bytes belong together at `position`, where `copy` has `bytes`, up to four; and what to expect of them, as
+    /// [`expect`](Self::expect) does. A field belongs together whose bytes are known, else a word, up to where an instruction begins
+    /// that names a place.
+    pub(crate) fn unit(&mut self, position: u32, copy: Copy, bytes: [u32; 2]) -> (u32, Place, u8) {
+        let [low, high] = bytes;
+        let (expected, place) = self.expect(position, copy, low, 4);
+        if place != Place::NONE {
+            let field = self.field;
+            return (expected, place, field.length.wrapping_sub(field.phase));
+        }
+        let left = 4_u32.wrapping_sub(position & 3);
+        let mut length = 1_u32;
+        let mut instruction = self.instruction;
+        while length < left {
+            let shift = length.wrapping_mul(8);
+            let ahead = low.wrapping_shr(shift) | high.wrapping_shl(32_u32.wrapping_sub(shift));
+            let (to, from) = (position.wrapping_add(length), copy.from.wrapping_add(length));
+            let mut behind = instruction;
+            if copy.origin == Origin::Old && self.is_branch(to, from, ahead, &mut behind) {
+                break;
+            }
+            instruction = behind;
+            length = length.wrapping_add(1);
+        }
+        // Nobody asks again for each byte.
+        self.instruction = instruction;
+        // Invariant: at most four.
+        (expected, place, u8::try_from(length).unwrap_or(1))
+    }
+
+    /// Whether an instruction that names a place begins so, inside of a copy. `instruction` is where the next one begins.
+    fn is_branch(&self, position: u32, from: u32, bytes: u32, instruction: &mut u32) -> bool {
+        let architecture = self.layout.architecture;
+        let mask = architecture.unit().wrapping_sub(1);
+        if mask == 0 {
+            if *instruction != from {
+                return false;
+            }
+            *instruction = from.wrapping_add(architecture.length(bytes));
+        }
+        (position | from) & mask == 0 && architecture.target(bytes, from).is_some()
+    }
+
     /// The field that begins with these four bytes.
     fn begin(&self, position: u32, from: u32, bytes: u32, is_instruction: bool) -> Option<Field> {
         let architecture = self.layout.architecture;
@@ -280,10 +323,12 @@ impl<const PLACES: usize> Addresses<PLACES> {
 
     /// What another word becomes.
     fn word(&self, word: u32) -> (u32, Source) {
-        match (self.learned.exact(word), self.learned.near(word)) {
-            (Some(value), _) => (value, Source::Learned),
-            (None, Some(value)) => (value, Source::Moved),
-            (None, None) => (word, Source::Nothing),
+        if let Some(value) = self.learned.exact(word) {
+            return (value, Source::Learned);
+        }
+        match self.learned.near(word) {
+            Some(value) => (value, Source::Moved),
+            None => (word, Source::Nothing),
         }
     }
 

@@ -18,7 +18,7 @@ pub(crate) trait BitCoder {
 ///
 /// A number has at most eight decisions of 12 bits (six of its class, two of how it is aligned) and 29 plain bits, 125 bits. The
 /// longest event is a piece of the map, two numbers. The start of a copy is one number and three decisions, and a byte of a copy has
-/// at most ten. Four bytes fill the decoder first, before one number.
+/// at most eleven, with that of its unit. Four bytes fill the decoder first, before one number.
 pub(crate) const EVENT_BYTES_MAX: usize = 40;
 
 /// Most zero bytes behind the end.

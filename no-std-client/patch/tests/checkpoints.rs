@@ -271,8 +271,10 @@ fn damaged_record() {
 const PREFACE_BYTES: usize = 202;
 const RANGE_BYTES: usize = 50;
 const HISTORY_BYTES: usize = 51;
-/// Bytes of tables and weights behind them, with 144 and 208 counters for each of seven inputs.
-const TABLE_BYTES: usize = 2 * 7 * (144 + 208) + 4 * 7 * (23 + 14) + 2 * 64 + 2 * 2 * 64;
+/// Where it stands in a unit.
+const UNIT_BYTES: usize = 7;
+/// Bytes of tables and weights behind them, with 108 and 208 counters for each of seven inputs.
+const TABLE_BYTES: usize = 2 * 7 * (108 + 208) + 4 * 7 * (38 + 14) + 2 * 64 + 2 * 2 * 64;
 /// Pieces of the map, and pairs.
 const PLACES: usize = 48;
 
@@ -282,7 +284,7 @@ const PLACES: usize = 48;
 fn forged_record() {
     let case = case(47, false);
     let (_, record) = &case.run().saved[7];
-    let preface = PREFACE_BYTES + RANGE_BYTES + HISTORY_BYTES;
+    let preface = PREFACE_BYTES + RANGE_BYTES + HISTORY_BYTES + UNIT_BYTES;
     let mut random = Random(7);
     let mut outcomes = [0_usize; 3];
     let places = (5..preface).chain((preface..record.len() - 32).step_by(61));
@@ -333,11 +335,12 @@ fn impossible_fields() {
     } else {
         file_bytes - index * 256
     };
-    let addresses = PREFACE_BYTES + RANGE_BYTES + HISTORY_BYTES + TABLE_BYTES;
+    let unit = PREFACE_BYTES + RANGE_BYTES + HISTORY_BYTES;
+    let addresses = unit + UNIT_BYTES + TABLE_BYTES;
     // A count; pieces and the last pointer; pairs, and the last sixteen of them.
     let field = addresses + 4 + 8 * (PLACES + 1) + 8 * (PLACES + 16);
     let matcher = field + 20 + 9;
-    let places: [(&str, usize, &[u8]); 15] = [
+    let places: [(&str, usize, &[u8]); 19] = [
         ("index behind the last block", 185, &blocks.to_le_bytes()),
         ("more taken than a block carries", 189, &(carried + 1).to_le_bytes()),
         ("position that is no checkpoint", 193, &(position + 1_024).to_le_bytes()),
@@ -347,6 +350,10 @@ fn impossible_fields() {
         ("copy from ahead", 197, &[2, 255, 255, 255, 127]),
         ("range that is too small", 202, &[255, 255, 255, 0]),
         ("more carried than there is room", 211, &[41]),
+        ("more of a unit than it has", unit, &[5]),
+        ("more of a unit apart than it has", unit + 5, &[5]),
+        ("a unit that is sure and is not", unit, &[1, 0, 0, 0, 0, 1]),
+        ("missed more than once", unit + 6, &[2]),
         ("more pieces than there is room", addresses, &[49]),
         ("a piece in front of the one before", addresses + 4, &[255; 4]),
         ("a field of a fourth kind", field, &[3, 0]),

@@ -89,6 +89,7 @@ impl Toolchain {
                 // -Zbuild-std is a nightly option; this is the switch that the compiler's own build uses for it.
                 .env("RUSTC_BOOTSTRAP", "1")
                 .env("CARGO_TARGET_THUMBV6M_NONE_EABI_LINKER", linker)
+                .env("CARGO_TARGET_THUMBV7EM_NONE_EABI_LINKER", linker)
                 .env("CARGO_TARGET_THUMBV7M_NONE_EABI_LINKER", linker),
         };
         let cargo = cargo.env_remove("RUSTC_WRAPPER").env_remove("CARGO_BUILD_TARGET");

@@ -7,7 +7,7 @@
 mod job;
 mod markdown;
 mod ours;
-mod pairs;
+pub mod pairs;
 mod peers;
 mod ratios;
 mod report;

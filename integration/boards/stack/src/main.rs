@@ -8,14 +8,12 @@
 
 mod network;
 mod nor;
-mod timer;
 
 use core::cell::RefCell;
 use core::convert::Infallible;
-use core::panic::PanicInfo;
 use core::ptr::addr_of_mut;
 
-use tuffet_emulated::{gauge, host};
+use tuffet_emulated::{gauge, host, timer};
 use tuffet_no_std_client::boot::Why;
 use tuffet_no_std_client::driver::{Checking, Installing};
 use tuffet_no_std_client::flash::{Map, Span, Storage, Units, Xip};
@@ -28,50 +26,7 @@ use tuffet_no_std_client::{Client, Device, DeviceState, Intake, Outcome, Setting
 use network::{Network, Patches};
 use nor::Nor;
 
-/// Where the processor begins.
-#[repr(C)]
-struct Vectors {
-    stack_top: *const u32,
-    reset: extern "C" fn() -> !,
-    /// Whatever goes wrong ends the program.
-    faults: [extern "C" fn() -> !; 14],
-}
-
-// SAFETY: nobody but the processor reads it.
-unsafe impl Sync for Vectors {}
-
-unsafe extern "C" {
-    static stack_top: u32;
-}
-
-// SAFETY: the section that the linker puts first; no other item of the program has this name.
-#[unsafe(link_section = ".vectors")]
-#[used]
-static VECTORS: Vectors = Vectors {
-    stack_top: &raw const stack_top,
-    reset,
-    faults: [fault; 14],
-};
-
-// SAFETY: no other item of the program has this name.
-#[unsafe(no_mangle)]
-extern "C" fn reset() -> ! {
-    timer::start();
-    let is_well = live().is_some();
-    host::exit(is_well)
-}
-
-extern "C" fn fault() -> ! {
-    host::print(format_args!("wrong: a fault of the processor"));
-    host::exit(false)
-}
-
-#[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
-    let line = info.location().map_or(0, |location| location.line());
-    host::print(format_args!("wrong: a panic in line {line}"));
-    host::exit(false)
-}
+tuffet_emulated::start_with!(live);
 
 type SmallClient<'c> = Client<'c, Nor, Xip, SmallState, SmallEd25519>;
 type Told = Result<Outcome, Stop<Infallible>>;

@@ -7,7 +7,7 @@ use crate::{
     model::{Copy, Expected, Model, Origin, Start, appended},
     predict::{Field, Kind, Piece, Place, Source},
 };
-use std::{boxed::Box, vec, vec::Vec};
+use std::{boxed::Box, mem::take, vec, vec::Vec};
 
 /// A piece of the new image that is copied, with or without changed bytes.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -82,6 +82,7 @@ impl<
                 words: Vec::new(),
             },
             field_price: 0,
+            unit_price: 0,
         };
         run.all(copies, pieces);
         run.coded.ledger.settle();
@@ -99,6 +100,8 @@ struct Run<'r, const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: us
     coded: Coded,
     /// What the bytes of the field at hand cost so far.
     field_price: u64,
+    /// What the decision about the unit at hand cost, and is not charged yet.
+    unit_price: u64,
 }
 
 impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const SLOTS: usize>
@@ -163,13 +166,17 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         self.coded
             .ledger
             .add_start(copy.origin, copy.from, start as u32, remembered, price);
-        for at in start + 1..segment.end() {
+        let mut at = start + 1;
+        while at < segment.end() {
+            self.unit(segment, at);
             self.copied(segment, at);
+            at += 1;
         }
         let end = segment.end();
         let runs_out = segment.origin == Origin::Old && segment.from + segment.length == self.images.old.len();
         if end < self.images.new.len() && !runs_out {
-            let before = self.coder.price;
+            self.unit(segment, end);
+            let before = self.coder.price - take(&mut self.unit_price);
             self.guess(end);
             let expected = self.expected(segment, end);
             let hits = self.model.history.hits_in_row;
@@ -179,11 +186,66 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         }
     }
 
-    fn copied(&mut self, segment: &Segment, at: usize) {
-        let before = self.coder.price;
+    /// Codes whether all bytes of the unit at `at` are as expected, if it begins there.
+    fn unit(&mut self, segment: &Segment, at: usize) {
         self.guess(at);
-        let expected = self.expected(segment, at);
+        if !Model::<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>::HAS_UNITS || !self.model.in_unit.is_none() {
+            return;
+        }
+        let copy = segment.copy(at);
+        let from = copy.from as usize;
+        let image = match segment.origin {
+            Origin::Old => self.images.old,
+            Origin::New => &self.images.new[..at],
+        };
+        let Some(bytes) = image.get(from..from + 8) else {
+            return;
+        };
+        let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let unit = self.model.expect_unit(at as u32, copy, [word(0), word(4)]);
+        let end = at + usize::from(unit.length);
+        let [expected, _] = unit.bytes;
+        let is_hit = end <= segment.end()
+            && self.images.new[at..end]
+                .iter()
+                .zip(expected.to_le_bytes())
+                .all(|(wanted, byte)| *wanted == byte);
+        let before = self.coder.price;
+        self.model.unit(&mut self.coder, at as u32, unit, is_hit);
+        self.unit_price = self.coder.price - before;
+    }
+
+    fn copied(&mut self, segment: &Segment, at: usize) {
+        self.guess(at);
+        let sure = u64::from(self.model.in_unit.sure);
+        // What a unit cost belongs to all of its bytes, or to the one that is not as expected.
+        let shared = self.unit_price.checked_div(sure).unwrap_or(0);
+        if sure > 0 {
+            self.unit_price -= shared;
+        }
+        let mut before = self.coder.price - shared;
         let wanted = self.images.new[at];
+        if sure > 0 {
+            let field = self.model.addresses.field();
+            let hits = self.model.history.hits_in_row;
+            self.model.sure(at as u32, segment.copy(at));
+            let price = self.coder.price - before;
+            if field.is_none_or(|field| field.phase == 0) {
+                self.field_price = 0;
+            }
+            match field {
+                Some(field) if field.source != Source::Nothing => self.field_price += price,
+                _ => self.coded.ledger.add_hit(hits, price),
+            }
+            if let Some(field) = field.filter(|field| field.phase + 1 == field.length) {
+                self.note(at, field);
+            }
+            return;
+        }
+        let expected = self.expected(segment, at);
+        if sure == 0 && wanted != expected.byte {
+            before -= take(&mut self.unit_price);
+        }
         let (hits, changes) = (self.model.history.hits_in_row, self.model.history.changes);
         let field = self.model.addresses.field();
         self.model.copied(&mut self.coder, at as u32, expected, Some(wanted));

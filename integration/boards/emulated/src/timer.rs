@@ -1,4 +1,4 @@
-//! A timer of the board. The emulator counts a nanosecond for each instruction, and this counts at 25 MHz.
+//! A timer of the MPS2 boards. The emulator counts a nanosecond for each instruction, and this counts at 25 MHz.
 
 /// Instructions between two ticks.
 pub const INSTRUCTIONS_PER_TICK: u64 = 40;
