@@ -12,7 +12,8 @@
 //! copy                         5       0 none, 1 old, 2 new; offset
 //! history                      51      as the model declares it
 //! tables and weights           by profile
-//! addresses                    by profile: how many pieces the map has, the pieces, the last pointer, pairs, field, run,
+//! addresses                    by profile: how many pieces the map has, the pieces, the last pointer and sum, pairs,
+//!                              registers, field, run,
 //!                              instruction, misses
 //! matcher                      by profile: its table if it is not primed, what comes next, guesses that held
 //! zeros                        up to 32 less than a multiple of 64
@@ -34,7 +35,7 @@ use crate::{
     model::{
         BYTE_INPUTS, BYTE_SETS, CHANGES, CLASS_CELLS, Copy, HIT_INPUTS, HIT_SETS, History, Model, Origin, RARE_CELLS,
     },
-    predict::{Addresses, Field, Kind, RECENT, Source},
+    predict::{Addresses, Field, HELD, Kind, RECENT, Source},
     range_decoder::{EVENT_BYTES_MAX, RangeDecoder},
 };
 use sha2::{Digest as _, Sha256};
@@ -44,8 +45,9 @@ const VERSION: u8 = 0;
 
 /// Everything but tables and weights.
 const FIXED_BYTES: usize = 4 + 2 + 40 + HEADER_BYTES_MAX + 40 + 4 + 50 + 5 + (23 + CHANGES) + ADDRESS_BYTES + 8 + 32;
-/// Of these, what is known of addresses but for the tables by profile: a count, the last words, the last pointer, a field, and so on.
-const ADDRESS_BYTES: usize = 4 + 8 * RECENT + 8 + FIELD_BYTES + 4 + 4 + 1;
+/// Of these, what is known of addresses but for the tables by profile: a count, the last words, the last pointer and sum, registers, a field,
+/// and so on.
+const ADDRESS_BYTES: usize = 4 + 8 * RECENT + 16 + 9 * HELD + FIELD_BYTES + 4 + 4 + 1;
 /// A field: kind, source, three words and the bytes that came, how many, and of how many.
 const FIELD_BYTES: usize = 1 + 1 + 16 + 2;
 
@@ -279,7 +281,9 @@ fn walk_history(history: &mut History, record: &mut dyn Record) {
 fn walk_field(field: &mut Field, record: &mut dyn Record) -> bool {
     let mut kind = match field.kind {
         Kind::Branch => 0,
+        Kind::Lower => 3,
         Kind::Pointer => 1,
+        Kind::Upper => 4,
         Kind::Word => 2,
     };
     let mut source = match field.source {
@@ -299,7 +303,7 @@ fn walk_field(field: &mut Field, record: &mut dyn Record) -> bool {
     }
     byte(record, &mut field.phase);
     byte(record, &mut field.length);
-    let kinds = [Kind::Branch, Kind::Pointer, Kind::Word];
+    let kinds = [Kind::Branch, Kind::Pointer, Kind::Word, Kind::Lower, Kind::Upper];
     let sources = [Source::Learned, Source::Moved, Source::Nothing];
     let known = kinds.get(usize::from(kind)).zip(sources.get(usize::from(source)));
     let Some((kind, source)) = known else {
@@ -313,7 +317,8 @@ fn walk_field(field: &mut Field, record: &mut dyn Record) -> bool {
 /// Whether every field has a value that a decoder reaches is said after it was read.
 fn walk_addresses<const PLACES: usize>(addresses: &mut Addresses<PLACES>, record: &mut dyn Record) -> bool {
     word(record, &mut addresses.map.count);
-    for piece in addresses.map.pieces.iter_mut().chain([&mut addresses.last_pointer]) {
+    let last = [&mut addresses.last_pointer, &mut addresses.last_sum];
+    for piece in addresses.map.pieces.iter_mut().chain(last) {
         word(record, &mut piece.old);
         word(record, &mut piece.shift);
     }
@@ -321,11 +326,16 @@ fn walk_addresses<const PLACES: usize>(addresses: &mut Addresses<PLACES>, record
         word(record, &mut pair.old);
         word(record, &mut pair.new);
     }
+    for held in &mut addresses.registers.held {
+        byte(record, &mut held.register);
+        word(record, &mut held.old);
+        word(record, &mut held.new);
+    }
     let field = walk_field(addresses.field_mut(), record);
     word(record, &mut addresses.run);
     word(record, &mut addresses.instruction);
     byte(record, &mut addresses.misses);
-    field && addresses.map.is_possible()
+    field && addresses.map.is_possible() && addresses.registers.are_possible()
 }
 
 fn walk_matcher<const SLOTS: usize>(matcher: &mut Matcher<SLOTS>, record: &mut dyn Record) -> bool {

@@ -553,6 +553,29 @@ impl<
             Origin::New => self.position(),
             Origin::Old => source_bytes,
         };
+        let bytes = self.bytes(copy, end, old, new)?;
+        let known = end.saturating_sub(copy.from).min(4);
+        let position = self.position();
+        let mut sum = None;
+        if let Some(mut search) = self.model.addresses.search(position, copy, bytes) {
+            while let Some(from) = search.next() {
+                let ahead = Copy { from, ..copy };
+                let bytes = self.bytes(ahead, end, old, new)?;
+                self.model.addresses.saw(&mut search, bytes);
+            }
+            sum = search.sum();
+        }
+        Ok(self.model.expect(position, copy, bytes, known, sum))
+    }
+
+    /// The four bytes of a copy, the first one lowest; those at `end` and behind it are 0.
+    fn bytes<O: ReadNorFlash, N: NorFlash>(
+        &mut self,
+        copy: Copy,
+        end: u32,
+        old: &mut O,
+        new: &mut N,
+    ) -> Result<u32, Failed<O, N>> {
         let mut bytes = [0; 4];
         for (byte, offset) in bytes.iter_mut().zip(copy.from..end) {
             *byte = match copy.origin {
@@ -560,10 +583,7 @@ impl<
                 Origin::Old => self.old_window.byte(old, offset, end).map_err(Error::Old)?,
             };
         }
-        let known = end.saturating_sub(copy.from).min(4);
-        Ok(self
-            .model
-            .expect(self.position(), copy, u32::from_le_bytes(bytes), known))
+        Ok(u32::from_le_bytes(bytes))
     }
 
     /// The byte that followed what came last, when that came before.

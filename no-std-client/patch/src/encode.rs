@@ -87,7 +87,7 @@ pub struct Encoded {
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The block size or the checkpoint unit is out of range.
+    /// The block size or the checkpoint unit is out of range, or the profile does not follow the instructions.
     Options(Refusal),
     /// The patch was made and does not decode to the image. A defect of this crate.
     NotProven(ApplyError),
@@ -147,6 +147,12 @@ fn header(old: &[u8], new: &[u8], options: &Options) -> Result<Header, Refusal> 
     if !options.checkpoint_unit.is_power_of_two() {
         return Err(Refusal::Checkpoints);
     }
+    if let Some(Layout { architecture, .. }) = options.layout
+        && !options.profile.follows(architecture)
+    {
+        let profile = options.profile;
+        return Err(Refusal::ArchitectureOfHosts { architecture, profile });
+    }
     Ok(Header {
         profile: options.profile,
         source: image(old),
@@ -182,7 +188,15 @@ fn shortest(old: &[u8], new: &[u8], options: &Options) -> (Layout, Vec<u8>) {
         Some(layout) => vec![layout],
         // Only what is copied from an old image has addresses to follow.
         None if old.is_empty() => vec![Layout::UNKNOWN],
-        None => vec![detect::layout(None, old, new), Layout::UNKNOWN],
+        None => {
+            let seen = detect::layout(None, old, new);
+            // What the profile follows of it.
+            let architecture = match options.profile.follows(seen.architecture) {
+                true => seen.architecture,
+                false => Architecture::Unknown,
+            };
+            vec![Layout { architecture, ..seen }, Layout::UNKNOWN]
+        }
     };
     let matches = Matches::find(old, new);
     let codes = thread::scope(|scope| {

@@ -295,9 +295,9 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     }
 
     /// What the next byte of a copy will be. `bytes` stand there in the image that is copied, the next one lowest; `known` of
-    /// them are inside.
-    pub(crate) fn expect(&mut self, position: u32, copy: Copy, bytes: u32, known: u32) -> Expected {
-        let (bytes, place) = self.addresses.expect(position, copy, bytes, known);
+    /// them are inside. `sum` is what a search behind them found.
+    pub(crate) fn expect(&mut self, position: u32, copy: Copy, bytes: u32, known: u32, sum: Option<u32>) -> Expected {
+        let (bytes, place) = self.addresses.expect(position, copy, bytes, known, sum);
         Expected {
             // Invariant: one byte is left.
             byte: u8::try_from(bytes & 0xFF).unwrap_or(0),

@@ -108,6 +108,10 @@ impl Display for Misuse {
 impl Display for Refusal {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
+            Self::ArchitectureOfHosts { architecture, profile } => write!(
+                f,
+                "a patch of profile {profile} cannot follow instructions of {architecture}; take the large one, or follow none"
+            ),
             Self::BlockLength {
                 index,
                 expected,

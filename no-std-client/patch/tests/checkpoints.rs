@@ -334,10 +334,11 @@ fn impossible_fields() {
         file_bytes - index * 256
     };
     let addresses = PREFACE_BYTES + RANGE_BYTES + HISTORY_BYTES + TABLE_BYTES;
-    // A count; pieces and the last pointer; pairs, and the last sixteen of them.
-    let field = addresses + 4 + 8 * (PLACES + 1) + 8 * (PLACES + 16);
+    // A count; pieces, the last pointer and sum; pairs, and the last sixteen of them; two registers.
+    let registers = addresses + 4 + 8 * (PLACES + 2) + 8 * (PLACES + 16);
+    let field = registers + 9 * 2;
     let matcher = field + 20 + 9;
-    let places: [(&str, usize, &[u8]); 15] = [
+    let places: [(&str, usize, &[u8]); 16] = [
         ("index behind the last block", 185, &blocks.to_le_bytes()),
         ("more taken than a block carries", 189, &(carried + 1).to_le_bytes()),
         ("position that is no checkpoint", 193, &(position + 1_024).to_le_bytes()),
@@ -349,7 +350,8 @@ fn impossible_fields() {
         ("more carried than there is room", 211, &[41]),
         ("more pieces than there is room", addresses, &[49]),
         ("a piece in front of the one before", addresses + 4, &[255; 4]),
-        ("a field of a fourth kind", field, &[3, 0]),
+        ("a register that none has", registers + 9, &[33]),
+        ("a field of a sixth kind", field, &[5, 0]),
         ("known from nowhere", field, &[1, 3]),
         (
             "a field that is complete",

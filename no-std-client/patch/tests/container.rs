@@ -29,8 +29,12 @@ fn header() -> impl Strategy<Value = Header> {
     )
         .prop_map(|(profile, source, result, byte, block_log2, units, layout)| {
             let units: Vec<u16> = units.into_iter().collect();
+            let profile = match Profile::ALL[profile] {
+                known if known.follows(layout.architecture) => known,
+                _ => Profile::Large,
+            };
             Header {
-                profile: Profile::ALL[profile],
+                profile,
                 source: image(source, byte),
                 result: image(result, byte),
                 block_bytes: 1 << block_log2,
@@ -95,6 +99,9 @@ fn fields_out_of_range() {
         let refused = Refusal::UnknownArchitecture { architecture };
         assert_eq!(with(7, architecture), Err(refused));
     }
+    let (architecture, profile) = (Architecture::AArch64, Profile::Small);
+    let refused = Refusal::ArchitectureOfHosts { architecture, profile };
+    assert_eq!(with(7, 4), Err(refused));
     // Addresses that are not there.
     assert_eq!(with(7, 0x81), Err(Refusal::TooShort { length: 83 }));
     assert_eq!(with(8, 0), Err(Refusal::ImageWithoutMeaning));

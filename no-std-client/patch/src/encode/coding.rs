@@ -186,6 +186,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         let wanted = self.images.new[at];
         let (hits, changes) = (self.model.history.hits_in_row, self.model.history.changes);
         let field = self.model.addresses.field();
+        let named = field.and_then(|field| self.named(at, field));
         self.model.copied(&mut self.coder, at as u32, expected, Some(wanted));
         let price = self.coder.price - before;
         let ledger = &mut self.coded.ledger;
@@ -199,18 +200,26 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             _ => self.field_price += price,
         }
         if let Some(field) = field.filter(|field| field.phase + 1 == field.length) {
-            self.note(at, field);
+            self.note(at, field, named);
         }
     }
 
-    /// Notes what a field became, whose last byte stands at `at`.
-    fn note(&mut self, at: usize, mut field: Field) {
+    /// What a field becomes, whose last byte stands at `at`.
+    fn named(&self, at: usize, mut field: Field) -> Option<u32> {
         field.came |= u32::from(self.images.new[at]) << (8 * u32::from(field.phase));
         let begins = at as u32 - u32::from(field.phase);
-        let named = self.model.addresses.named(begins, &field);
+        self.model.addresses.named(begins, &field)
+    }
+
+    /// Notes what a field became, whose last byte stands at `at`.
+    fn note(&mut self, at: usize, mut field: Field, named: Option<u32>) {
+        field.came |= u32::from(self.images.new[at]) << (8 * u32::from(field.phase));
+        let begins = at as u32 - u32::from(field.phase);
         let kind = match field.kind {
             Kind::Word => Known::WORD,
-            Kind::Branch | Kind::Pointer => usize::from(named == Some(field.expected)),
+            Kind::Branch | Kind::Lower | Kind::Pointer | Kind::Upper => {
+                usize::from(!self.model.addresses.is_miss(begins, &field, named))
+            }
         };
         if field.source != Source::Nothing {
             self.coded.ledger.add_field(kind, field.length, self.field_price);
@@ -219,6 +228,12 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             (Kind::Word, _) if field.came != field.target => self.coded.words.push((field.target, field.came)),
             (Kind::Branch | Kind::Pointer, Some(named)) if named != field.expected => {
                 self.coded.astray.push((field.target, named));
+            }
+            (Kind::Lower, Some(named)) if named != field.expected => {
+                let (old, new, is_word) = self.model.addresses.pair(field.target, named);
+                if !is_word {
+                    self.coded.astray.push((old, new));
+                }
             }
             (_, _) => {}
         }
@@ -242,8 +257,20 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             Origin::New => &self.images.new[..at],
         };
         let known = image.len().saturating_sub(from).min(4);
-        let bytes = image[from..from + known].iter().zip([0, 8, 16, 24]);
-        let bytes = bytes.fold(0, |bytes, (byte, shift)| bytes | u32::from(*byte) << shift);
-        self.model.expect(at as u32, copy, bytes, known as u32)
+        let bytes = four(image, from);
+        let mut sum = None;
+        if let Some(mut search) = self.model.addresses.search(at as u32, copy, bytes) {
+            while let Some(from) = search.next() {
+                self.model.addresses.saw(&mut search, four(image, from as usize));
+            }
+            sum = search.sum();
+        }
+        self.model.expect(at as u32, copy, bytes, known as u32, sum)
     }
+}
+
+/// Four bytes, the first one lowest; those behind the end are 0.
+fn four(image: &[u8], from: usize) -> u32 {
+    let bytes = image.iter().skip(from).take(4).zip([0, 8, 16, 24]);
+    bytes.fold(0, |bytes, (byte, shift)| bytes | u32::from(*byte) << shift)
 }

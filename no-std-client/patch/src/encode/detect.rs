@@ -4,7 +4,7 @@
 //! places. Tables and literals hold the addresses of functions, so each word and each beginning vote for the base that would bring
 //! them together, and only the right one gets many votes.
 
-use crate::{Architecture, Bases, Layout};
+use crate::{Architecture, Bases, Layout, predict::Instruction};
 use core::cmp::Reverse;
 use std::{collections::BTreeMap, vec, vec::Vec};
 
@@ -49,8 +49,11 @@ fn calls(architecture: Architecture, image: &[u8]) -> (usize, usize) {
     let mut targets = Vec::new();
     let mut at = 0;
     while let Some(instruction) = bytes(at) {
-        let target = architecture.target(instruction, at as u32);
-        targets.extend(target.filter(|target| (*target as usize) < image.len()));
+        if let Instruction::Place(target) = architecture.read::<true>(instruction, at as u32)
+            && (target as usize) < image.len()
+        {
+            targets.push(target);
+        }
         at += architecture.length(instruction) as usize;
     }
     targets.sort_unstable();
