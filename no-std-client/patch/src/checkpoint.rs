@@ -13,7 +13,7 @@
 //! history                      51      as the model declares it
 //! tables and weights           by profile
 //! addresses                    by profile: how many pieces the map has, the pieces, the last pointer and sum, pairs,
-//!                              registers, field, run,
+//!                              registers, field, run, before,
 //!                              instruction, misses
 //! matcher                      by profile: its table if it is not primed, what comes next, guesses that held
 //! zeros                        up to 32 less than a multiple of 64
@@ -47,7 +47,7 @@ const VERSION: u8 = 0;
 const FIXED_BYTES: usize = 4 + 2 + 40 + HEADER_BYTES_MAX + 40 + 4 + 50 + 5 + (23 + CHANGES) + ADDRESS_BYTES + 8 + 32;
 /// Of these, what is known of addresses but for the tables by profile: a count, the last words, the last pointer and sum, registers, a field,
 /// and so on.
-const ADDRESS_BYTES: usize = 4 + 8 * RECENT + 16 + 9 * HELD + FIELD_BYTES + 4 + 4 + 1;
+const ADDRESS_BYTES: usize = 4 + 8 * RECENT + 16 + 9 * HELD + FIELD_BYTES + 4 + 4 + 4 + 1;
 /// A field: kind, source, three words and the bytes that came, how many, and of how many.
 const FIELD_BYTES: usize = 1 + 1 + 16 + 2;
 
@@ -333,6 +333,7 @@ fn walk_addresses<const PLACES: usize>(addresses: &mut Addresses<PLACES>, record
     }
     let field = walk_field(addresses.field_mut(), record);
     word(record, &mut addresses.run);
+    word(record, &mut addresses.before);
     word(record, &mut addresses.instruction);
     byte(record, &mut addresses.misses);
     field && addresses.map.is_possible() && addresses.registers.are_possible()

@@ -10,6 +10,7 @@
 mod apply;
 mod coding;
 mod detect;
+mod elf;
 pub mod hostile;
 mod images;
 mod ledger;

@@ -19,6 +19,7 @@ mod map;
 mod pairs;
 mod riscv;
 mod thumb;
+mod x86_64;
 mod xtensa;
 
 pub(crate) use architecture::Instruction;
@@ -47,6 +48,10 @@ pub(crate) struct Addresses<const PLACES: usize> {
     pub(crate) last_sum: Piece,
     /// Upper parts of addresses, in registers.
     pub(crate) registers: Registers,
+    /// The last bytes of the copy, as the old image has them, newest lowest. Only for hosts.
+    pub(crate) before: u32,
+    /// The one at hand. It is said again before each byte.
+    old_byte: u32,
     /// The register that the instruction at hand writes, if it does. It is said again before each byte.
     written: Option<u8>,
     /// The field at hand: none, if it has no bytes.
@@ -76,6 +81,8 @@ impl<const PLACES: usize> Addresses<PLACES> {
         last_pointer: Piece::ZERO,
         last_sum: Piece::ZERO,
         registers: Registers::ZERO,
+        before: 0,
+        old_byte: 0,
         written: None,
         field: Field::NONE,
         run: 0,
@@ -102,6 +109,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
     pub(crate) fn end_copy(&mut self) {
         self.field = Field::NONE;
         self.run = 0;
+        self.before = 0;
     }
 
     /// The field at hand.
@@ -117,12 +125,12 @@ impl<const PLACES: usize> Addresses<PLACES> {
     /// Whether the instructions of hosts are followed.
     const HOSTS: bool = PLACES >= PLACES_OF_HOSTS;
 
-    /// What an instruction of the old image says.
-    fn read(&self, bytes: u32, address: u32) -> Instruction {
+    /// What an instruction says.
+    fn read(&self, bytes: u32, before: u32, address: u32) -> Instruction {
         let architecture = self.layout.architecture;
         match Self::HOSTS {
-            true => architecture.read::<true>(bytes, address),
-            false => architecture.read::<false>(bytes, address),
+            true => architecture.read::<true>(bytes, before, address),
+            false => architecture.read::<false>(bytes, before, address),
         }
     }
 
@@ -139,18 +147,26 @@ impl<const PLACES: usize> Addresses<PLACES> {
     /// reads the bytes that it asks for, and gives it back to [`saw`](Self::saw).
     pub(crate) fn search(&self, position: u32, copy: Copy, bytes: u32) -> Option<Search> {
         let mask = self.layout.architecture.unit().wrapping_sub(1);
-        if copy.origin == Origin::New || (position | copy.from) & mask != 0 {
+        let places = position | copy.from;
+        if copy.origin == Origin::New || places & mask != 0 {
             return None;
         }
-        match self.read(bytes, self.layout.old_address(copy.from)) {
-            Instruction::Upper { register, value } => Some(Search::new(copy.from, register, value)),
-            Instruction::Lower { .. } | Instruction::Other { .. } | Instruction::Place(_) => None,
+        match self.read(bytes, self.before, self.layout.old_address(copy.from)) {
+            Instruction::Upper { register, value } if self.layout.has_pairs() => {
+                return Some(Search::new(copy.from, register, value));
+            }
+            Instruction::Lower { .. }
+            | Instruction::Other { .. }
+            | Instruction::Place(_)
+            | Instruction::Upper { .. } => {}
         }
+        let is_wide = Self::HOSTS && self.layout.architecture.is_of_hosts() && places & 7 == 0;
+        (is_wide && self.layout.pointed(bytes, self.source_bytes).is_some()).then(|| Search::of_upper_half(copy.from))
     }
 
     /// These bytes stand where the search looks.
     pub(crate) fn saw(&self, search: &mut Search, bytes: u32) {
-        search.saw(bytes, self.read(bytes, 0), self.layout.architecture);
+        search.saw(bytes, self.read(bytes, 0, 0), self.layout.architecture);
     }
 
     /// The bytes to expect at `position`, where `copy` has `bytes`, of which `known` are inside the image; and where that is. `sum` is
@@ -167,6 +183,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
         if copy.origin == Origin::New {
             return (bytes, Place::NONE);
         }
+        self.old_byte = bytes & 0xFF;
         let is_instruction = self.is_instruction(position, copy.from, bytes);
         // A word of which nothing is known gives way to an instruction in its second half.
         if known >= 4 && self.field().is_none_or(|field| field.source == Source::Nothing) {
@@ -175,7 +192,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
                 false => None,
             };
             self.field = field
-                .or_else(|| self.data(position, copy.from, bytes))
+                .or_else(|| self.data(position, copy.from, bytes, sum))
                 .unwrap_or(self.field);
         }
         let Some(field) = self.field() else {
@@ -203,16 +220,21 @@ impl<const PLACES: usize> Addresses<PLACES> {
             length: self.layout.architecture.field_bytes(),
             ..Field::NONE
         };
-        match self.read(bytes, self.layout.old_address(from)) {
+        match self.read(bytes, self.before, self.layout.old_address(from)) {
             Instruction::Place(target) => {
                 let target = self.layout.old_offset(target);
+                if self.layout.architecture.stays_inside() && target >= self.source_bytes {
+                    return None;
+                }
                 let (expected, source) = self.place(target, here);
                 let moved = self.with(bytes, address, self.layout.new_address(expected));
                 Some(field(Kind::Branch, source, target, expected, moved))
             }
-            Instruction::Upper { value, .. } => {
+            Instruction::Lower { .. } | Instruction::Upper { .. } if !self.layout.has_pairs() => None,
+            Instruction::Upper { register, value } => {
                 let Some(sum) = sum else {
-                    return Some(field(Kind::Upper, Source::Nothing, value, value, bytes));
+                    self.written = Some(register);
+                    return None;
                 };
                 let (expected, source) = self.sum(sum, here);
                 let moved = self.with(bytes, address, expected);
@@ -240,12 +262,17 @@ impl<const PLACES: usize> Addresses<PLACES> {
     }
 
     /// The field of a word of data.
-    fn data(&self, position: u32, from: u32, bytes: u32) -> Option<Field> {
+    fn data(&self, position: u32, from: u32, bytes: u32, sum: Option<u32>) -> Option<Field> {
         if from & 3 != 0 || position & 3 != 0 {
             return None;
         }
         let here = position.wrapping_sub(from);
-        let (kind, target, (expected, source), word) = match self.layout.pointed(bytes, self.source_bytes) {
+        let is_narrow = !Self::HOSTS || !self.layout.architecture.is_of_hosts();
+        let pointed = match is_narrow || sum.is_some_and(Layout::is_upper_half) {
+            true => self.layout.pointed(bytes, self.source_bytes),
+            false => None,
+        };
+        let (kind, target, (expected, source), word) = match pointed {
             Some(target) => {
                 let (expected, source) = self.near(target, here, self.last_pointer);
                 let word = self.layout.pointer(expected, bytes);
@@ -269,17 +296,19 @@ impl<const PLACES: usize> Addresses<PLACES> {
 
     /// Whether an instruction can begin here. It is asked for each byte of a copy.
     fn is_instruction(&mut self, position: u32, from: u32, bytes: u32) -> bool {
-        let unit = self.layout.architecture.unit();
-        if unit > 1 {
-            let mask = unit.wrapping_sub(1);
-            return position & mask == 0 && from & mask == 0;
+        let architecture = self.layout.architecture;
+        if (position | from) & architecture.unit().wrapping_sub(1) != 0 {
+            return false;
+        }
+        if architecture.unit() > 1 {
+            return true;
         }
         // One begins behind the other. The first byte of a copy is taken for the beginning of one; where that is wrong, the
         // lengths bring it right again after a few.
         if self.run > 0 && self.instruction != from {
             return false;
         }
-        self.instruction = from.wrapping_add(self.layout.architecture.length(bytes));
+        self.instruction = from.wrapping_add(architecture.length(bytes));
         true
     }
 
@@ -305,10 +334,14 @@ impl<const PLACES: usize> Addresses<PLACES> {
     /// Where an address of the old image that two instructions make is in the new one, inside of it or not.
     fn sum(&self, address: u32, here: u32) -> (u32, Source) {
         let offset = self.layout.old_offset(address);
-        if offset >= self.source_bytes
-            && let (word, Source::Learned | Source::Moved) = self.word(address)
-        {
-            return (word, Source::Moved);
+        if offset >= self.source_bytes {
+            if let (word, Source::Learned | Source::Moved) = self.word(address) {
+                return (word, Source::Moved);
+            }
+            // What is farther behind the image than that is no part of the program.
+            if offset >= self.source_bytes.saturating_mul(2) {
+                return (address, Source::Moved);
+            }
         }
         let (expected, source) = self.near(offset, here, self.last_sum);
         (self.layout.new_address(expected), source)
@@ -334,6 +367,9 @@ impl<const PLACES: usize> Addresses<PLACES> {
             self.map.add(copy.from.wrapping_sub(back), position.wrapping_sub(back));
         }
         self.registers.forget(self.written.take());
+        if Self::HOSTS {
+            self.before = self.before.wrapping_shl(8) | self.old_byte;
+        }
         let field = &mut self.field;
         if field.length == 0 {
             return;
@@ -356,7 +392,11 @@ impl<const PLACES: usize> Addresses<PLACES> {
             Kind::Word => return Some(field.came),
             Kind::Branch | Kind::Lower | Kind::Upper => {}
         }
-        match self.read(field.came, self.layout.new_address(position)) {
+        match self.read(
+            field.came,
+            Architecture::BEFORE_FIELD,
+            self.layout.new_address(position),
+        ) {
             Instruction::Place(target) => Some(self.layout.new_offset(target)),
             Instruction::Upper { value, .. } => Some(value),
             Instruction::Lower { register, value, .. } => {
@@ -399,7 +439,11 @@ impl<const PLACES: usize> Addresses<PLACES> {
             }
             Kind::Upper => {}
         }
-        match self.read(field.came, self.layout.new_address(position)) {
+        match self.read(
+            field.came,
+            Architecture::BEFORE_FIELD,
+            self.layout.new_address(position),
+        ) {
             // The place is known once the rest is.
             Instruction::Upper { register, value } if field.kind == Kind::Upper => {
                 return self.registers.hold(register, old, value);

@@ -26,6 +26,7 @@ impl Display for Architecture {
             Self::RiscV => "riscv",
             Self::Thumb => "thumb",
             Self::Unknown => "unknown",
+            Self::X86_64 => "x86_64",
             Self::Xtensa => "xtensa",
         })
     }

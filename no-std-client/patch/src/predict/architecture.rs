@@ -2,7 +2,7 @@
 
 #[cfg(feature = "encode")]
 use super::pairs::{Registers, Search};
-use super::{aarch64, riscv, thumb, xtensa};
+use super::{aarch64, riscv, thumb, x86_64, xtensa};
 
 /// How the instructions of an image say where they go.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -16,13 +16,22 @@ pub enum Architecture {
     Thumb = 1,
     /// Not known, or none of these: no instruction is followed.
     Unknown = 0,
+    /// x86 with 64 bits.
+    X86_64 = 5,
     /// Xtensa, little-endian.
     Xtensa = 3,
 }
 
 impl Architecture {
     /// Every architecture.
-    pub const ALL: [Self; 5] = [Self::AArch64, Self::RiscV, Self::Thumb, Self::Unknown, Self::Xtensa];
+    pub const ALL: [Self; 6] = [
+        Self::AArch64,
+        Self::RiscV,
+        Self::Thumb,
+        Self::Unknown,
+        Self::X86_64,
+        Self::Xtensa,
+    ];
 
     /// Its number in a header. That of the unknown one is 0, so that a decoder which knows nothing is all zeros.
     #[allow(clippy::as_conversions, reason = "the numbers are said above")]
@@ -37,6 +46,7 @@ impl Architecture {
             2 => Some(Self::RiscV),
             3 => Some(Self::Xtensa),
             4 => Some(Self::AArch64),
+            5 => Some(Self::X86_64),
             _ => None,
         }
     }
@@ -46,15 +56,16 @@ impl Architecture {
         match self {
             Self::AArch64 => 4,
             Self::RiscV | Self::Thumb | Self::Unknown => 2,
-            Self::Xtensa => 1,
+            Self::X86_64 | Self::Xtensa => 1,
         }
     }
 
-    /// Bytes of the instruction that begins so, if they begin anywhere.
+    /// Bytes of the instruction that begins so; a unit, if that is not told.
     pub(crate) const fn length(self, bytes: u32) -> u32 {
         match self {
+            Self::RiscV => riscv::length(bytes),
             Self::Xtensa => xtensa::length(bytes),
-            Self::AArch64 | Self::RiscV | Self::Thumb | Self::Unknown => self.unit(),
+            Self::AArch64 | Self::Thumb | Self::Unknown | Self::X86_64 => self.unit(),
         }
     }
 
@@ -62,18 +73,20 @@ impl Architecture {
     pub(crate) const fn field_bytes(self) -> u8 {
         match self {
             Self::Xtensa => 3,
-            Self::AArch64 | Self::RiscV | Self::Thumb | Self::Unknown => 4,
+            Self::AArch64 | Self::RiscV | Self::Thumb | Self::Unknown | Self::X86_64 => 4,
         }
     }
 
-    /// What the instruction at `address` says of addresses. Those of hosts are read only if `HOSTS`.
-    pub(crate) fn read<const HOSTS: bool>(self, bytes: u32, address: u32) -> Instruction {
+    /// What the instruction at `address` says of addresses, with the bytes `before` it, the nearest one lowest. Those of hosts are read
+    /// only if `HOSTS`.
+    pub(crate) fn read<const HOSTS: bool>(self, bytes: u32, before: u32, address: u32) -> Instruction {
         let target = match self {
             Self::AArch64 if HOSTS => return aarch64::read(bytes, address),
-            Self::RiscV => riscv::target(bytes, address),
+            Self::RiscV => return riscv::read(bytes, address),
             Self::Thumb => thumb::target(bytes, address),
+            Self::X86_64 if HOSTS => x86_64::target(bytes, before, address),
             Self::Xtensa => xtensa::target(bytes, address),
-            Self::AArch64 | Self::Unknown => None,
+            Self::AArch64 | Self::Unknown | Self::X86_64 => None,
         };
         target.map_or(Instruction::Other { written: None }, Instruction::Place)
     }
@@ -82,18 +95,39 @@ impl Architecture {
     pub(crate) fn with<const HOSTS: bool>(self, bytes: u32, address: u32, value: u32) -> u32 {
         match self {
             Self::AArch64 if HOSTS => aarch64::with(bytes, address, value),
-            Self::RiscV => riscv::with_target(bytes, address, value),
+            Self::RiscV => riscv::with(bytes, address, value),
             Self::Thumb => thumb::with_target(bytes, address, value),
+            Self::X86_64 if HOSTS => x86_64::with_target(address, value),
             Self::Xtensa => xtensa::with_target(bytes, address, value),
-            Self::AArch64 | Self::Unknown => bytes,
+            Self::AArch64 | Self::Unknown | Self::X86_64 => bytes,
         }
     }
 
     /// Whether it is one of machines with an operating system.
     pub(crate) const fn is_of_hosts(self) -> bool {
         match self {
-            Self::AArch64 => true,
+            Self::AArch64 | Self::X86_64 => true,
             Self::RiscV | Self::Thumb | Self::Unknown | Self::Xtensa => false,
+        }
+    }
+
+    /// Bytes in front of a field, where it is known that it is one.
+    pub(crate) const BEFORE_FIELD: u32 = x86_64::CALL;
+
+    /// Whether two instructions tell nothing of an address unless it is known where the image lies. That of a page does, since images
+    /// begin with one.
+    const fn needs_bases(self) -> bool {
+        match self {
+            Self::RiscV => true,
+            Self::AArch64 | Self::Thumb | Self::Unknown | Self::X86_64 | Self::Xtensa => false,
+        }
+    }
+
+    /// Whether what names a place outside of the image is no instruction.
+    pub(crate) const fn stays_inside(self) -> bool {
+        match self {
+            Self::X86_64 => true,
+            Self::AArch64 | Self::RiscV | Self::Thumb | Self::Unknown | Self::Xtensa => false,
         }
     }
 
@@ -101,7 +135,7 @@ impl Architecture {
     pub(crate) const fn tag(self) -> u32 {
         match self {
             Self::Thumb => 1,
-            Self::AArch64 | Self::RiscV | Self::Unknown | Self::Xtensa => 0,
+            Self::AArch64 | Self::RiscV | Self::Unknown | Self::X86_64 | Self::Xtensa => 0,
         }
     }
 }
@@ -157,6 +191,11 @@ impl Layout {
         if self.bases.is_some() { 8 } else { 0 }
     }
 
+    /// Whether addresses that two instructions make are followed.
+    pub(crate) const fn has_pairs(&self) -> bool {
+        self.bases.is_some() || !self.architecture.needs_bases()
+    }
+
     /// The address of a place in the old image.
     pub(crate) fn old_address(&self, offset: u32) -> u32 {
         self.bases.map_or(0, |bases| bases.old).wrapping_add(offset)
@@ -182,6 +221,11 @@ impl Layout {
         self.bases?;
         let offset = self.old_offset(word) & !self.architecture.tag();
         (offset < length).then_some(offset)
+    }
+
+    /// Whether these can be the upper 32 bits of an address: of programs, or of kernels.
+    pub(crate) const fn is_upper_half(word: u32) -> bool {
+        word == 0 || word >= 0xFFFF_0000
     }
 
     /// The place in the new image whose address this word is, inside or not.
@@ -220,23 +264,33 @@ impl Names {
         let mut registers = Registers::ZERO;
         let at = |position: u32| usize::try_from(position).unwrap_or(usize::MAX);
         let four = |position: u32| image.get(at(position)..).and_then(|rest| rest.first_chunk().copied());
+        let is_pointer = |position: u32| match architecture.is_of_hosts() {
+            true => {
+                let upper = four(position.wrapping_add(4)).map(u32::from_le_bytes);
+                position.is_multiple_of(8) && upper.is_some_and(Layout::is_upper_half)
+            }
+            false => position.is_multiple_of(4),
+        };
         while let Some(bytes) = four(position).map(u32::from_le_bytes) {
-            let pointer = layout
-                .pointed(bytes, image_bytes)
-                .filter(|_| position.is_multiple_of(4));
+            let pointer = layout.pointed(bytes, image_bytes).filter(|_| is_pointer(position));
             let address = layout.old_address(position);
+            let before = position.checked_sub(4).and_then(four).map_or(0, u32::from_be_bytes);
             let mut part = None;
-            match architecture.read::<true>(bytes, address) {
+            match architecture.read::<true>(bytes, before, address) {
                 Instruction::Place(place) => {
-                    position = names.add(position, 1, architecture.field_bytes(), layout.old_offset(place));
-                    continue;
+                    let place = layout.old_offset(place);
+                    if !architecture.stays_inside() || place < image_bytes {
+                        position = names.add(position, 1, architecture.field_bytes(), place);
+                        continue;
+                    }
                 }
+                Instruction::Lower { .. } | Instruction::Upper { .. } if !layout.has_pairs() => {}
                 Instruction::Upper { register, value } => {
                     registers.hold(register, value, value);
                     let mut search = Search::new(position, register, value);
                     while let Some(next) = search.next() {
                         let bytes = four(next).map_or(0, u32::from_le_bytes);
-                        search.saw(bytes, architecture.read::<true>(bytes, 0), architecture);
+                        search.saw(bytes, architecture.read::<true>(bytes, 0, 0), architecture);
                     }
                     part = search.sum().map(|sum| (3, sum));
                 }
@@ -277,8 +331,10 @@ impl Names {
 mod tests {
     use super::*;
 
+    const BEFORE: u32 = Architecture::BEFORE_FIELD;
+
     /// Instructions as an assembler writes them, where they stand, and what they name.
-    const KNOWN: [(Architecture, u32, u32, u32); 12] = [
+    const KNOWN: [(Architecture, u32, u32, u32); 14] = [
         // bl, forward and back; b.w.
         (Architecture::Thumb, 0xF800_F000, 0x100, 0x104),
         (Architecture::Thumb, 0xFFFE_F7FF, 0x100, 0x100),
@@ -295,18 +351,21 @@ mod tests {
         (Architecture::AArch64, 0x9400_0002, 0x40, 0x48),
         (Architecture::AArch64, 0x97FF_FFFF, 0x40, 0x3C),
         (Architecture::AArch64, 0x1400_0400, 0x40, 0x1040),
+        // call, forward and back: the distance behind the first byte.
+        (Architecture::X86_64, 0x0000_0010, 0x41, 0x55),
+        (Architecture::X86_64, 0xFFFF_FFFB, 0x41, 0x40),
     ];
 
     #[test]
     fn instructions_name_what_an_assembler_says() {
         for (architecture, bytes, position, target) in KNOWN {
-            let named = architecture.read::<true>(bytes, position);
+            let named = architecture.read::<true>(bytes, BEFORE, position);
             assert_eq!(named, Instruction::Place(target), "{architecture:?} {bytes:08x}");
         }
     }
 
     /// Instructions that make parts of addresses, as an assembler writes them, all at 0x2345_6788.
-    const PARTS: [(Architecture, u32, Instruction); 11] = [
+    const PARTS: [(Architecture, u32, Instruction); 22] = [
         // adrp x0, of this page; x1, of the next; x2, of the one before.
         (Architecture::AArch64, 0x9000_0000, upper(0, 0x2345_6000)),
         (Architecture::AArch64, 0xB000_0001, upper(1, 0x2345_7000)),
@@ -325,6 +384,24 @@ mod tests {
         ),
         (Architecture::AArch64, 0xA9BF_7BFD, Instruction::Other { written: None }),
         (Architecture::AArch64, 0xB400_0040, Instruction::Other { written: None }),
+        // auipc ra, 1; auipc a0, -1; lui a5, 0x3fc80.
+        (Architecture::RiscV, 0x0000_1097, upper(1, 0x2345_7788)),
+        (Architecture::RiscV, 0xFFFF_F517, upper(10, 0x2345_5788)),
+        (Architecture::RiscV, 0x3FC8_07B7, upper(15, 0x3FC8_0000)),
+        // jalr 32(ra); addi a0, a0, -16; lw a4, 256(a5); sw a4, -4(a5).
+        (Architecture::RiscV, 0x0200_80E7, lower(1, 32, Some(1))),
+        (
+            Architecture::RiscV,
+            0xFF05_0513,
+            lower(10, 16_u32.wrapping_neg(), Some(10)),
+        ),
+        (Architecture::RiscV, 0x1007_A703, lower(15, 256, Some(14))),
+        (Architecture::RiscV, 0xFEE7_AE23, lower(15, 4_u32.wrapping_neg(), None)),
+        // beq a0, a1; c.li a0, 1; c.lw a3, 4(a2); c.j.
+        (Architecture::RiscV, 0x00B5_0463, Instruction::Other { written: None }),
+        (Architecture::RiscV, 0x4505, Instruction::Other { written: Some(10) }),
+        (Architecture::RiscV, 0x4254, Instruction::Other { written: Some(13) }),
+        (Architecture::RiscV, 0xA001, Instruction::Other { written: None }),
     ];
 
     const fn upper(register: u8, value: u32) -> Instruction {
@@ -343,7 +420,7 @@ mod tests {
     fn parts_of_addresses_are_what_an_assembler_says() {
         let at = 0x2345_6788;
         for (architecture, bytes, instruction) in PARTS {
-            assert_eq!(architecture.read::<true>(bytes, at), instruction, "{bytes:08x}");
+            assert_eq!(architecture.read::<true>(bytes, BEFORE, at), instruction, "{bytes:08x}");
             let value = match instruction {
                 Instruction::Upper { value, .. } | Instruction::Lower { value, .. } => value,
                 Instruction::Other { .. } | Instruction::Place(_) => continue,
@@ -352,21 +429,53 @@ mod tests {
             let (mut farther, wanted) = match instruction {
                 Instruction::Upper { .. } => (instruction, value.wrapping_sub(0x0765_4000)),
                 Instruction::Lower { .. } | Instruction::Other { .. } | Instruction::Place(_) => {
-                    (instruction, value + 0x120)
+                    (instruction, value.wrapping_add(0x120))
                 }
             };
             if let Instruction::Upper { value, .. } | Instruction::Lower { value, .. } = &mut farther {
                 *value = wanted;
             }
             let moved = architecture.with::<true>(bytes, at, wanted);
-            assert_eq!(architecture.read::<true>(moved, at), farther, "{bytes:08x} {moved:08x}");
+            assert_eq!(
+                architecture.read::<true>(moved, BEFORE, at),
+                farther,
+                "{bytes:08x} {moved:08x}"
+            );
+        }
+    }
+
+    /// x86-64, by what stands in front of a distance.
+    #[test]
+    fn what_is_in_front_says_that_it_is_a_distance() {
+        let read = |before: [u8; 3]| {
+            let [first, second, third] = before;
+            X86_64.read::<true>(0x10, u32::from_be_bytes([0, first, second, third]), 0x100)
+        };
+        use Architecture::X86_64;
+        // call; jmp; je; jg; lea rax, [rip + _]; mov ecx, [rip + _]; add [rip + _], 1; movaps xmm0, [rip + _].
+        for before in [
+            [0, 0, 0xE8],
+            [0, 0, 0xE9],
+            [0, 0x0F, 0x84],
+            [0, 0x0F, 0x8F],
+            [0x48, 0x8D, 0x05],
+            [0, 0x8B, 0x0D],
+            [0, 0x83, 0x05],
+            [0x0F, 0x28, 0x05],
+        ] {
+            assert_eq!(read(before), Instruction::Place(0x114), "{before:02x?}");
+        }
+        // mov eax, imm32; cmp eax, imm32; mov [rsp + _], eax; lea rax, [rbx + _].
+        for before in [[0, 0, 0xB8], [0, 0x81, 0xF8], [0x89, 0x84, 0x24], [0x48, 0x8D, 0x83]] {
+            assert_eq!(read(before), Instruction::Other { written: None }, "{before:02x?}");
         }
     }
 
     #[test]
     fn what_hosts_run_is_followed_only_there() {
         for (architecture, bytes, position, _) in KNOWN {
-            let is_followed = architecture.read::<false>(bytes, position) != Instruction::Other { written: None };
+            let is_followed =
+                architecture.read::<false>(bytes, BEFORE, position) != Instruction::Other { written: None };
             assert_eq!(is_followed, !architecture.is_of_hosts());
             assert_eq!(is_followed, crate::Profile::Small.follows(architecture));
         }
@@ -381,7 +490,7 @@ mod tests {
                 let (from, to) = (position + 0x1000, target + 0x1000 - farther);
                 let moved = architecture.with::<true>(bytes, from, to);
                 assert_eq!(
-                    architecture.read::<true>(moved, from),
+                    architecture.read::<true>(moved, BEFORE, from),
                     Instruction::Place(to),
                     "{architecture:?} {bytes:08x}"
                 );
@@ -399,7 +508,7 @@ mod tests {
             for architecture in Architecture::ALL {
                 let (position, target) = (random.rotate_left(7) & !3, random.rotate_left(19));
                 let moved = architecture.with::<true>(random, position, target);
-                let kinds = [random, moved].map(|bytes| match architecture.read::<true>(bytes, position) {
+                let kinds = [random, moved].map(|bytes| match architecture.read::<true>(bytes, BEFORE, position) {
                     Instruction::Lower { register, .. } => (1, register),
                     Instruction::Other { .. } => (0, 0),
                     Instruction::Place(_) => (2, 0),

@@ -6,7 +6,10 @@ use super::{Architecture, architecture::Instruction, shift_in};
 /// Instructions behind the first one, among which the other is looked for.
 const AHEAD: u8 = 8;
 
-/// A search for the instruction that adds the rest.
+/// No register: the upper half of a word is wanted.
+const UPPER_HALF: u8 = u8::MAX;
+
+/// A search for the instruction that adds the rest; or for the upper half of a word of 64 bits.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Search {
     register: u8,
@@ -28,6 +31,14 @@ impl Search {
         }
     }
 
+    /// Four bytes that may be the lower half of an address stand at `position`: the other half is looked at.
+    pub(super) const fn of_upper_half(position: u32) -> Self {
+        Self {
+            left: 1,
+            ..Self::new(position, UPPER_HALF, 0)
+        }
+    }
+
     /// Where the next four bytes must be read, in the old image. None when there is no more to see.
     pub(crate) const fn next(&self) -> Option<u32> {
         if self.left == 0 { None } else { Some(self.at) }
@@ -36,6 +47,10 @@ impl Search {
     /// This instruction stands there.
     pub(super) fn saw(&mut self, bytes: u32, instruction: Instruction, architecture: Architecture) {
         self.left = self.left.saturating_sub(1);
+        if self.register == UPPER_HALF {
+            self.sum = Some(bytes);
+            return;
+        }
         self.at = self.at.wrapping_add(architecture.length(bytes));
         match instruction {
             Instruction::Lower { register, value, .. } if register == self.register => {
