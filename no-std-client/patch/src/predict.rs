@@ -223,7 +223,8 @@ impl<const PLACES: usize> Addresses<PLACES> {
         match self.read(bytes, self.before, self.layout.old_address(from)) {
             Instruction::Place(target) => {
                 let target = self.layout.old_offset(target);
-                if self.layout.architecture.stays_inside() && target >= self.source_bytes {
+                // What leads out of the image goes to where nothing moves, or is no instruction.
+                if target >= self.source_bytes {
                     return None;
                 }
                 let (expected, source) = self.place(target, here);
@@ -267,20 +268,22 @@ impl<const PLACES: usize> Addresses<PLACES> {
             return None;
         }
         let here = position.wrapping_sub(from);
-        let is_narrow = !Self::HOSTS || !self.layout.architecture.is_of_hosts();
+        let architecture = self.layout.architecture;
+        let word = architecture.word(bytes);
+        let is_narrow = !Self::HOSTS || !architecture.is_of_hosts();
         let pointed = match is_narrow || sum.is_some_and(Layout::is_upper_half) {
-            true => self.layout.pointed(bytes, self.source_bytes),
+            true => self.layout.pointed(word, self.source_bytes),
             false => None,
         };
-        let (kind, target, (expected, source), word) = match pointed {
+        let (kind, target, (expected, source), moved) = match pointed {
             Some(target) => {
                 let (expected, source) = self.near(target, here, self.last_pointer);
-                let word = self.layout.pointer(expected, bytes);
-                (Kind::Pointer, target, (expected, source), word)
+                let moved = self.layout.pointer(expected, word);
+                (Kind::Pointer, target, (expected, source), moved)
             }
             None => {
-                let (expected, source) = self.word(bytes);
-                (Kind::Word, bytes, (expected, source), expected)
+                let (expected, source) = self.word(word);
+                (Kind::Word, word, (expected, source), expected)
             }
         };
         Some(Field {
@@ -288,7 +291,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
             source,
             target,
             expected,
-            bytes: word,
+            bytes: architecture.word(moved),
             length: 4,
             ..Field::NONE
         })
@@ -388,8 +391,8 @@ impl<const PLACES: usize> Addresses<PLACES> {
     /// What the new field names, once all of it came. It begins at `position`.
     pub(crate) fn named(&self, position: u32, field: &Field) -> Option<u32> {
         match field.kind {
-            Kind::Pointer => return Some(self.layout.new_pointed(field.came)),
-            Kind::Word => return Some(field.came),
+            Kind::Pointer => return Some(self.layout.new_pointed(self.layout.architecture.word(field.came))),
+            Kind::Word => return Some(self.layout.architecture.word(field.came)),
             Kind::Branch | Kind::Lower | Kind::Upper => {}
         }
         match self.read(

@@ -28,6 +28,7 @@ impl Display for Architecture {
             Self::Unknown => "unknown",
             Self::X86_64 => "x86_64",
             Self::Xtensa => "xtensa",
+            Self::XtensaBig => "xtensa-be",
         })
     }
 }

@@ -19,6 +19,7 @@ fn layout_for(machine: Machine) -> Layout {
         Machine::RiscV => Architecture::RiscV,
         Machine::Thumb => Architecture::Thumb,
         Machine::X86_64 => Architecture::X86_64,
+        Machine::XtensaBig => Architecture::XtensaBig,
     };
     Layout {
         architecture,

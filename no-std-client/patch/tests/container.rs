@@ -95,7 +95,7 @@ fn fields_out_of_range() {
     assert_eq!(with(4, 1), Err(Refusal::UnknownVersion { version: 1 }));
     assert_eq!(with(5, 1), Err(Refusal::UnknownCodec { codec: 1 }));
     assert_eq!(with(6, 3), Err(Refusal::UnknownProfile { profile: 3 }));
-    for architecture in (6..0x80).chain(0x86..=0xFF) {
+    for architecture in (7..0x80).chain(0x87..=0xFF) {
         let refused = Refusal::UnknownArchitecture { architecture };
         assert_eq!(with(7, architecture), Err(refused));
     }

@@ -225,7 +225,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             self.coded.ledger.add_field(kind, field.length, self.field_price);
         }
         match (field.kind, named) {
-            (Kind::Word, _) if field.came != field.target => self.coded.words.push((field.target, field.came)),
+            (Kind::Word, Some(named)) if named != field.target => self.coded.words.push((field.target, named)),
             (Kind::Branch | Kind::Pointer, Some(named)) if named != field.expected => {
                 self.coded.astray.push((field.target, named));
             }

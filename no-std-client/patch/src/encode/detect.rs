@@ -93,6 +93,7 @@ const fn begins(architecture: Architecture, bytes: u32) -> bool {
         }
         // addi a1, a1, -N; or entry a1.
         Architecture::Xtensa => bytes & 0xFFFF == 0xC112 || bytes & 0x0FFF == 0x0136,
+        Architecture::XtensaBig => bytes & 0xFFFF == 0x1C21 || bytes & 0xF0FF == 0x106C,
     }
 }
 
@@ -109,7 +110,7 @@ fn base(architecture: Architecture, image: &[u8]) -> Option<u32> {
         }
     }
     let words = image.chunks_exact(4);
-    let words = words.map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+    let words = words.map(|word| architecture.word(u32::from_le_bytes([word[0], word[1], word[2], word[3]])));
     let tag = architecture.tag();
     let mut addresses: Vec<u32> = words.filter(|word| word & tag == tag).map(|word| word & !tag).collect();
     addresses.sort_unstable();

@@ -46,7 +46,10 @@ impl<'i> Images<'i> {
 
     /// The aligned words at these places, if both have all of theirs.
     pub(crate) fn words(&self, offset: usize, at: usize) -> Option<(u32, u32)> {
-        let word = |image: &[u8], at: usize| image[at..].first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+        let word = |image: &[u8], at: usize| {
+            let bytes = image[at..].first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+            bytes.map(|bytes| self.layout.architecture.word(bytes))
+        };
         let is_aligned = offset.is_multiple_of(4) && at.is_multiple_of(4);
         is_aligned.then_some(())?;
         Some((word(self.old, offset)?, word(self.new, at)?))

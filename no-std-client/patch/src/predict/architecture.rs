@@ -20,17 +20,20 @@ pub enum Architecture {
     X86_64 = 5,
     /// Xtensa, little-endian.
     Xtensa = 3,
+    /// Xtensa, big-endian.
+    XtensaBig = 6,
 }
 
 impl Architecture {
     /// Every architecture.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AArch64,
         Self::RiscV,
         Self::Thumb,
         Self::Unknown,
         Self::X86_64,
         Self::Xtensa,
+        Self::XtensaBig,
     ];
 
     /// Its number in a header. That of the unknown one is 0, so that a decoder which knows nothing is all zeros.
@@ -47,6 +50,7 @@ impl Architecture {
             3 => Some(Self::Xtensa),
             4 => Some(Self::AArch64),
             5 => Some(Self::X86_64),
+            6 => Some(Self::XtensaBig),
             _ => None,
         }
     }
@@ -56,7 +60,7 @@ impl Architecture {
         match self {
             Self::AArch64 => 4,
             Self::RiscV | Self::Thumb | Self::Unknown => 2,
-            Self::X86_64 | Self::Xtensa => 1,
+            Self::X86_64 | Self::Xtensa | Self::XtensaBig => 1,
         }
     }
 
@@ -65,6 +69,7 @@ impl Architecture {
         match self {
             Self::RiscV => riscv::length(bytes),
             Self::Xtensa => xtensa::length(bytes),
+            Self::XtensaBig => xtensa::length(xtensa::from_big(bytes)),
             Self::AArch64 | Self::Thumb | Self::Unknown | Self::X86_64 => self.unit(),
         }
     }
@@ -72,7 +77,7 @@ impl Architecture {
     /// Bytes of an instruction that can name a place.
     pub(crate) const fn field_bytes(self) -> u8 {
         match self {
-            Self::Xtensa => 3,
+            Self::Xtensa | Self::XtensaBig => 3,
             Self::AArch64 | Self::RiscV | Self::Thumb | Self::Unknown | Self::X86_64 => 4,
         }
     }
@@ -86,6 +91,7 @@ impl Architecture {
             Self::Thumb => thumb::target(bytes, address),
             Self::X86_64 if HOSTS => x86_64::target(bytes, before, address),
             Self::Xtensa => xtensa::target(bytes, address),
+            Self::XtensaBig => xtensa::target(xtensa::from_big(bytes), address),
             Self::AArch64 | Self::Unknown | Self::X86_64 => None,
         };
         target.map_or(Instruction::Other { written: None }, Instruction::Place)
@@ -99,6 +105,10 @@ impl Architecture {
             Self::Thumb => thumb::with_target(bytes, address, value),
             Self::X86_64 if HOSTS => x86_64::with_target(address, value),
             Self::Xtensa => xtensa::with_target(bytes, address, value),
+            Self::XtensaBig => {
+                let moved = xtensa::with_target(xtensa::from_big(bytes), address, value);
+                xtensa::to_big(moved, bytes)
+            }
             Self::AArch64 | Self::Unknown | Self::X86_64 => bytes,
         }
     }
@@ -107,27 +117,27 @@ impl Architecture {
     pub(crate) const fn is_of_hosts(self) -> bool {
         match self {
             Self::AArch64 | Self::X86_64 => true,
-            Self::RiscV | Self::Thumb | Self::Unknown | Self::Xtensa => false,
+            Self::RiscV | Self::Thumb | Self::Unknown | Self::Xtensa | Self::XtensaBig => false,
         }
     }
 
     /// Bytes in front of a field, where it is known that it is one.
     pub(crate) const BEFORE_FIELD: u32 = x86_64::CALL;
 
+    /// A word of data whose bytes stand like this, the first one lowest; and the inverse.
+    pub(crate) const fn word(self, bytes: u32) -> u32 {
+        match self {
+            Self::XtensaBig => bytes.swap_bytes(),
+            Self::AArch64 | Self::RiscV | Self::Thumb | Self::Unknown | Self::X86_64 | Self::Xtensa => bytes,
+        }
+    }
+
     /// Whether two instructions tell nothing of an address unless it is known where the image lies. That of a page does, since images
     /// begin with one.
     const fn needs_bases(self) -> bool {
         match self {
             Self::RiscV => true,
-            Self::AArch64 | Self::Thumb | Self::Unknown | Self::X86_64 | Self::Xtensa => false,
-        }
-    }
-
-    /// Whether what names a place outside of the image is no instruction.
-    pub(crate) const fn stays_inside(self) -> bool {
-        match self {
-            Self::X86_64 => true,
-            Self::AArch64 | Self::RiscV | Self::Thumb | Self::Unknown | Self::Xtensa => false,
+            Self::AArch64 | Self::Thumb | Self::Unknown | Self::X86_64 | Self::Xtensa | Self::XtensaBig => false,
         }
     }
 
@@ -135,7 +145,7 @@ impl Architecture {
     pub(crate) const fn tag(self) -> u32 {
         match self {
             Self::Thumb => 1,
-            Self::AArch64 | Self::RiscV | Self::Unknown | Self::X86_64 | Self::Xtensa => 0,
+            Self::AArch64 | Self::RiscV | Self::Unknown | Self::X86_64 | Self::Xtensa | Self::XtensaBig => 0,
         }
     }
 }
@@ -272,14 +282,16 @@ impl Names {
             false => position.is_multiple_of(4),
         };
         while let Some(bytes) = four(position).map(u32::from_le_bytes) {
-            let pointer = layout.pointed(bytes, image_bytes).filter(|_| is_pointer(position));
+            let pointer = layout
+                .pointed(architecture.word(bytes), image_bytes)
+                .filter(|_| is_pointer(position));
             let address = layout.old_address(position);
             let before = position.checked_sub(4).and_then(four).map_or(0, u32::from_be_bytes);
             let mut part = None;
             match architecture.read::<true>(bytes, before, address) {
                 Instruction::Place(place) => {
                     let place = layout.old_offset(place);
-                    if !architecture.stays_inside() || place < image_bytes {
+                    if place < image_bytes {
                         position = names.add(position, 1, architecture.field_bytes(), place);
                         continue;
                     }
@@ -334,7 +346,7 @@ mod tests {
     const BEFORE: u32 = Architecture::BEFORE_FIELD;
 
     /// Instructions as an assembler writes them, where they stand, and what they name.
-    const KNOWN: [(Architecture, u32, u32, u32); 14] = [
+    const KNOWN: [(Architecture, u32, u32, u32); 18] = [
         // bl, forward and back; b.w.
         (Architecture::Thumb, 0xF800_F000, 0x100, 0x104),
         (Architecture::Thumb, 0xFFFE_F7FF, 0x100, 0x100),
@@ -347,6 +359,11 @@ mod tests {
         (Architecture::Xtensa, 0x00_0005, 0x13, 0x14),
         (Architecture::Xtensa, 0xFF_FF21, 0x20, 0x1C),
         (Architecture::Xtensa, 0x00_0046, 0x20, 0x25),
+        // The same; and call8.
+        (Architecture::XtensaBig, 0x00_0050, 0x13, 0x14),
+        (Architecture::XtensaBig, 0xFF_FF12, 0x20, 0x1C),
+        (Architecture::XtensaBig, 0x01_0060, 0x20, 0x25),
+        (Architecture::XtensaBig, 0x01_0058, 0x20, 0x28),
         // bl, forward and back; b.
         (Architecture::AArch64, 0x9400_0002, 0x40, 0x48),
         (Architecture::AArch64, 0x97FF_FFFF, 0x40, 0x3C),

@@ -113,16 +113,17 @@ pub enum Machine {
     RiscV,
     Thumb,
     X86_64,
+    XtensaBig,
 }
 
 impl Machine {
-    pub const ALL: [Self; 4] = [Self::AArch64, Self::RiscV, Self::Thumb, Self::X86_64];
+    pub const ALL: [Self; 5] = [Self::AArch64, Self::RiscV, Self::Thumb, Self::X86_64, Self::XtensaBig];
 
     /// Bytes of an address in a table.
     const fn address_bytes(self) -> usize {
         match self {
             Self::AArch64 | Self::X86_64 => 8,
-            Self::RiscV | Self::Thumb => 4,
+            Self::RiscV | Self::Thumb | Self::XtensaBig => 4,
         }
     }
 
@@ -140,6 +141,8 @@ impl Machine {
             Self::Thumb => [&[0x10, 0xB5], &[0x10, 0xBD]],
             // push rbp; mov rbp, rsp; pop rbp; ret.
             Self::X86_64 => [&[0x55, 0x48, 0x89, 0xE5], &[0x5D, 0xC3]],
+            // entry a1, 32; retw.n.
+            Self::XtensaBig => [&[0x6C, 0x10, 0x04], &[0xD1, 0x0F]],
         }
     }
 
@@ -154,6 +157,8 @@ impl Machine {
             Self::Thumb => image.extend(number.to_le_bytes()),
             // mov, of two registers.
             Self::X86_64 => image.extend([0x48, 0x89, 0xC0 | few as u8 & 0x3F]),
+            // add.n.
+            Self::XtensaBig => image.extend([0xA2, few as u8]),
         }
     }
 
@@ -173,10 +178,15 @@ impl Machine {
                 image.push(0xE8);
                 image.extend(distance.wrapping_sub(5).to_le_bytes());
             }
+            // call8: words behind the one that it begins in.
+            Self::XtensaBig => {
+                let words = (place as u32 / 4).wrapping_sub(image.len() as u32 / 4 + 1);
+                image.extend(&(0x58_0000 | words & 0x3_FFFF).to_be_bytes()[1..]);
+            }
         }
     }
 
-    /// The address of what is at `place`, in a register. In Thumb state it is in the table only.
+    /// The address of what is at `place`, in a register. In Thumb state, and with Xtensa, it is in the table only.
     fn address(self, image: &mut Vec<u8>, place: usize) {
         let here = BASE + image.len() as u32;
         let there = BASE + place as u32;
@@ -195,7 +205,7 @@ impl Machine {
                 image.extend((0x517 | upper).to_le_bytes());
                 image.extend((0x5_0513 | distance << 20).to_le_bytes());
             }
-            Self::Thumb => {}
+            Self::Thumb | Self::XtensaBig => {}
             // lea rax, [rip + _].
             Self::X86_64 => {
                 image.extend([0x48, 0x8D, 0x05]);
@@ -223,7 +233,12 @@ impl Function {
         let bytes = machine.address_bytes();
         image.resize(image.len().next_multiple_of(bytes), 0);
         let mut put = |address: u32| {
-            image.extend(address.to_le_bytes());
+            match machine {
+                Machine::XtensaBig => image.extend(address.to_be_bytes()),
+                Machine::AArch64 | Machine::RiscV | Machine::Thumb | Machine::X86_64 => {
+                    image.extend(address.to_le_bytes())
+                }
+            }
             image.resize(image.len().next_multiple_of(bytes), 0);
         };
         let tag = u32::from(machine == Machine::Thumb);
