@@ -206,14 +206,14 @@ fn shortest(old: &[u8], new: &[u8], options: &Options) -> (Layout, Vec<u8>) {
             .skip(1)
             .filter(|layout| **layout != layouts[0])
             .map(|layout| {
-                let images = Images::new(old, new, &matches, *layout);
+                let images = Images::new(old, new, &matches, *layout, options.profile);
                 (
                     *layout,
                     scope.spawn(move || shortest_of(&images, options.profile, options.rounds)),
                 )
             });
         let threads: Vec<_> = threads.collect();
-        let images = Images::new(old, new, &matches, layouts[0]);
+        let images = Images::new(old, new, &matches, layouts[0], options.profile);
         let first = (layouts[0], shortest_of(&images, options.profile, options.rounds));
         let others = threads.into_iter().map(|(layout, thread)| {
             let code = thread.join().unwrap_or_else(|panic| resume_unwind(panic));

@@ -71,6 +71,8 @@ const NEAR: u32 = 64;
 
 /// So many places has whoever follows the instructions of machines with an operating system.
 const PLACES_OF_HOSTS: usize = 4096;
+/// And whoever follows addresses that two instructions make: for that, the smallest microcontrollers have no code.
+const PLACES_OF_PAIRS: usize = 192;
 
 impl<const PLACES: usize> Addresses<PLACES> {
     pub(crate) const ZERO: Self = Self {
@@ -124,22 +126,35 @@ impl<const PLACES: usize> Addresses<PLACES> {
 
     /// Whether the instructions of hosts are followed.
     const HOSTS: bool = PLACES >= PLACES_OF_HOSTS;
+    /// Whether addresses that two instructions make are followed.
+    const PAIRS: bool = PLACES >= PLACES_OF_PAIRS;
+
+    /// The same, of these images.
+    const fn has_pairs(&self) -> bool {
+        Self::PAIRS && self.layout.has_pairs()
+    }
 
     /// What an instruction says.
     fn read(&self, bytes: u32, before: u32, address: u32) -> Instruction {
         let architecture = self.layout.architecture;
-        match Self::HOSTS {
-            true => architecture.read::<true>(bytes, before, address),
-            false => architecture.read::<false>(bytes, before, address),
+        if Self::HOSTS {
+            architecture.read::<true>(bytes, before, address)
+        } else if Self::PAIRS {
+            architecture.read::<false>(bytes, before, address)
+        } else {
+            Instruction::naming(architecture.target(bytes, address))
         }
     }
 
     /// The same instruction with another value.
     fn with(&self, bytes: u32, address: u32, value: u32) -> u32 {
         let architecture = self.layout.architecture;
-        match Self::HOSTS {
-            true => architecture.with::<true>(bytes, address, value),
-            false => architecture.with::<false>(bytes, address, value),
+        if Self::HOSTS {
+            architecture.with::<true>(bytes, address, value)
+        } else if Self::PAIRS {
+            architecture.with::<false>(bytes, address, value)
+        } else {
+            architecture.with_target(bytes, address, value)
         }
     }
 
@@ -148,7 +163,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
     pub(crate) fn search(&self, position: u32, copy: Copy, bytes: u32) -> Option<Search> {
         let mask = self.layout.architecture.unit().wrapping_sub(1);
         let places = position | copy.from;
-        if copy.origin == Origin::New || places & mask != 0 {
+        if !Self::PAIRS || copy.origin == Origin::New || places & mask != 0 {
             return None;
         }
         match self.read(bytes, self.before, self.layout.old_address(copy.from)) {
@@ -231,7 +246,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
                 let moved = self.with(bytes, address, self.layout.new_address(expected));
                 Some(field(Kind::Branch, source, target, expected, moved))
             }
-            Instruction::Lower { .. } | Instruction::Upper { .. } if !self.layout.has_pairs() => None,
+            Instruction::Lower { .. } | Instruction::Upper { .. } if !self.has_pairs() => None,
             Instruction::Upper { register, value } => {
                 let Some(sum) = sum else {
                     self.written = Some(register);
@@ -369,7 +384,9 @@ impl<const PLACES: usize> Addresses<PLACES> {
             let back = RUN.wrapping_sub(1);
             self.map.add(copy.from.wrapping_sub(back), position.wrapping_sub(back));
         }
-        self.registers.forget(self.written.take());
+        if Self::PAIRS {
+            self.registers.forget(self.written.take());
+        }
         if Self::HOSTS {
             self.before = self.before.wrapping_shl(8) | self.old_byte;
         }
@@ -413,11 +430,11 @@ impl<const PLACES: usize> Addresses<PLACES> {
     /// Whether a field that names this is another one than was expected.
     pub(crate) fn is_miss(&self, position: u32, field: &Field, named: Option<u32>) -> bool {
         match field.kind {
-            Kind::Upper => {
+            Kind::Upper if Self::PAIRS => {
                 let address = self.layout.new_address(position);
                 self.with(field.came, address, field.expected) != field.came
             }
-            Kind::Branch | Kind::Lower | Kind::Pointer | Kind::Word => named != Some(field.expected),
+            Kind::Branch | Kind::Lower | Kind::Pointer | Kind::Upper | Kind::Word => named != Some(field.expected),
         }
     }
 
@@ -430,8 +447,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
         let Some(named) = named else { return };
         let (mut old, mut new, mut is_word) = (field.target, named, field.kind == Kind::Word);
         match field.kind {
-            Kind::Branch | Kind::Word => {}
-            Kind::Lower => {
+            Kind::Lower if Self::PAIRS => {
                 (old, new, is_word) = self.pair(old, new);
                 let shift = new.wrapping_sub(old);
                 self.last_sum = Piece { old, shift };
@@ -440,7 +456,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
                 let shift = new.wrapping_sub(old);
                 self.last_pointer = Piece { old, shift };
             }
-            Kind::Upper => {}
+            Kind::Branch | Kind::Lower | Kind::Upper | Kind::Word => {}
         }
         match self.read(
             field.came,
@@ -448,10 +464,12 @@ impl<const PLACES: usize> Addresses<PLACES> {
             self.layout.new_address(position),
         ) {
             // The place is known once the rest is.
-            Instruction::Upper { register, value } if field.kind == Kind::Upper => {
+            Instruction::Upper { register, value } if Self::PAIRS && field.kind == Kind::Upper => {
                 return self.registers.hold(register, old, value);
             }
-            Instruction::Lower { written, .. } if field.kind == Kind::Lower => self.registers.forget(written),
+            Instruction::Lower { written, .. } if Self::PAIRS && field.kind == Kind::Lower => {
+                self.registers.forget(written)
+            }
             Instruction::Lower { .. }
             | Instruction::Other { .. }
             | Instruction::Place(_)

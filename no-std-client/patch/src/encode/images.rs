@@ -1,6 +1,6 @@
 //! Both images with what is looked up in them again and again.
 
-use crate::{Layout, encode::matches::Matches, model::Origin, predict::Names};
+use crate::{Layout, Profile, encode::matches::Matches, model::Origin, predict::Names};
 
 /// Both images.
 pub(crate) struct Images<'i> {
@@ -13,15 +13,15 @@ pub(crate) struct Images<'i> {
 }
 
 impl<'i> Images<'i> {
-    pub(crate) fn new(old: &'i [u8], new: &'i [u8], matches: &'i Matches, layout: Layout) -> Self {
+    pub(crate) fn new(old: &'i [u8], new: &'i [u8], matches: &'i Matches, layout: Layout, profile: Profile) -> Self {
         let Layout { architecture, bases } = layout;
         Self {
             old,
             new,
             layout,
             matches,
-            old_names: Names::of(old, architecture, bases.map(|bases| bases.old)),
-            new_names: Names::of(new, architecture, bases.map(|bases| bases.new)),
+            old_names: Names::of(old, architecture, bases.map(|bases| bases.old), profile),
+            new_names: Names::of(new, architecture, bases.map(|bases| bases.new), profile),
         }
     }
 

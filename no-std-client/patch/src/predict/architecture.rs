@@ -3,6 +3,8 @@
 #[cfg(feature = "encode")]
 use super::pairs::{Registers, Search};
 use super::{aarch64, riscv, thumb, x86_64, xtensa};
+#[cfg(feature = "encode")]
+use crate::Profile;
 
 /// How the instructions of an image say where they go.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -82,34 +84,54 @@ impl Architecture {
         }
     }
 
+    /// The place that the instruction at `address` names, if it is one that does: of those of microcontrollers, and by itself.
+    pub(crate) fn target(self, bytes: u32, address: u32) -> Option<u32> {
+        match self {
+            Self::RiscV => riscv::target(bytes, address),
+            Self::Thumb => thumb::target(bytes, address),
+            Self::Xtensa => xtensa::target(bytes, address),
+            Self::XtensaBig => xtensa::target(xtensa::from_big(bytes), address),
+            Self::AArch64 | Self::Unknown | Self::X86_64 => None,
+        }
+    }
+
+    /// The same instruction at `address`, naming `target`.
+    pub(crate) fn with_target(self, bytes: u32, address: u32, target: u32) -> u32 {
+        match self {
+            Self::RiscV => riscv::with_target(bytes, address, target),
+            Self::Thumb => thumb::with_target(bytes, address, target),
+            Self::Xtensa => xtensa::with_target(bytes, address, target),
+            Self::XtensaBig => {
+                let moved = xtensa::with_target(xtensa::from_big(bytes), address, target);
+                xtensa::to_big(moved, bytes)
+            }
+            Self::AArch64 | Self::Unknown | Self::X86_64 => bytes,
+        }
+    }
+
     /// What the instruction at `address` says of addresses, with the bytes `before` it, the nearest one lowest. Those of hosts are read
     /// only if `HOSTS`.
     pub(crate) fn read<const HOSTS: bool>(self, bytes: u32, before: u32, address: u32) -> Instruction {
         let target = match self {
             Self::AArch64 if HOSTS => return aarch64::read(bytes, address),
-            Self::RiscV => return riscv::read(bytes, address),
-            Self::Thumb => thumb::target(bytes, address),
             Self::X86_64 if HOSTS => x86_64::target(bytes, before, address),
-            Self::Xtensa => xtensa::target(bytes, address),
-            Self::XtensaBig => xtensa::target(xtensa::from_big(bytes), address),
-            Self::AArch64 | Self::Unknown | Self::X86_64 => None,
+            Self::RiscV => return riscv::read(bytes, address),
+            Self::AArch64 | Self::Thumb | Self::Unknown | Self::X86_64 | Self::Xtensa | Self::XtensaBig => {
+                self.target(bytes, address)
+            }
         };
-        target.map_or(Instruction::Other { written: None }, Instruction::Place)
+        Instruction::naming(target)
     }
 
     /// The same instruction at `address`, which says `value`: a place, or the upper part of that address, or the lower part.
     pub(crate) fn with<const HOSTS: bool>(self, bytes: u32, address: u32, value: u32) -> u32 {
         match self {
             Self::AArch64 if HOSTS => aarch64::with(bytes, address, value),
-            Self::RiscV => riscv::with(bytes, address, value),
-            Self::Thumb => thumb::with_target(bytes, address, value),
             Self::X86_64 if HOSTS => x86_64::with_target(address, value),
-            Self::Xtensa => xtensa::with_target(bytes, address, value),
-            Self::XtensaBig => {
-                let moved = xtensa::with_target(xtensa::from_big(bytes), address, value);
-                xtensa::to_big(moved, bytes)
+            Self::RiscV => riscv::with(bytes, address, value),
+            Self::AArch64 | Self::Thumb | Self::Unknown | Self::X86_64 | Self::Xtensa | Self::XtensaBig => {
+                self.with_target(bytes, address, value)
             }
-            Self::AArch64 | Self::Unknown | Self::X86_64 => bytes,
         }
     }
 
@@ -169,6 +191,13 @@ pub(crate) enum Instruction {
     Place(u32),
     /// It puts the upper part of an address into a register.
     Upper { register: u8, value: u32 },
+}
+
+impl Instruction {
+    /// One that names this place, or nothing.
+    pub(crate) fn naming(target: Option<u32>) -> Self {
+        target.map_or(Self::Other { written: None }, Self::Place)
+    }
 }
 
 /// Addresses of the first bytes of both images; the lower halves, where they have 64 bits.
@@ -260,7 +289,7 @@ pub(crate) struct Names {
 
 #[cfg(feature = "encode")]
 impl Names {
-    pub(crate) fn of(image: &[u8], architecture: Architecture, base: Option<u32>) -> Self {
+    pub(crate) fn of(image: &[u8], architecture: Architecture, base: Option<u32>, profile: Profile) -> Self {
         let mut names = Self {
             fields: std::vec![0; image.len()],
             places: std::vec![0; image.len()],
@@ -296,7 +325,8 @@ impl Names {
                         continue;
                     }
                 }
-                Instruction::Lower { .. } | Instruction::Upper { .. } if !layout.has_pairs() => {}
+                Instruction::Lower { .. } | Instruction::Upper { .. }
+                    if !layout.has_pairs() || profile == Profile::Small => {}
                 Instruction::Upper { register, value } => {
                     registers.hold(register, value, value);
                     let mut search = Search::new(position, register, value);
@@ -494,7 +524,7 @@ mod tests {
             let is_followed =
                 architecture.read::<false>(bytes, BEFORE, position) != Instruction::Other { written: None };
             assert_eq!(is_followed, !architecture.is_of_hosts());
-            assert_eq!(is_followed, crate::Profile::Small.follows(architecture));
+            assert_eq!(is_followed, Profile::Small.follows(architecture));
         }
     }
 
