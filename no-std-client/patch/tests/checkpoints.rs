@@ -5,7 +5,10 @@ mod support;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use flash::Slot;
 use std::convert::Infallible;
-use support::{program::Program, *};
+use support::{
+    program::{Machine, Program},
+    *,
+};
 use tuffet_patch::{
     BadCheckpoint, Encoded, Error, Geometry, Header, Image, LargeState, Misuse, Options, PIECE_BYTES, Profile,
     Progress, Refusal, SmallState, SnapshotError, StandardState, State, encode_with,
@@ -113,18 +116,21 @@ fn cut_at_each_checkpoint() {
 /// In each profile: what a record leaves out is found again in the images.
 #[test]
 fn every_profile_is_taken_up() {
-    taken_up(&mut SmallState::new());
-    taken_up(&mut StandardState::new());
-    taken_up(&mut LargeState::new());
+    for machine in Machine::ALL {
+        taken_up(&mut SmallState::new(), machine);
+        taken_up(&mut StandardState::new(), machine);
+        taken_up(&mut LargeState::new(), machine);
+    }
 }
 
 fn taken_up<const H: usize, const B: usize, const U: usize, const P: usize, const S: usize>(
     state: &mut State<H, B, U, P, S>,
+    machine: Machine,
 ) {
     let program = Program::new(600, 52);
     let case = case_with(
-        program.link(),
-        program.next(53).link(),
+        program.link_for(machine),
+        program.next(53).link_for(machine),
         State::<H, B, U, P, S>::PROFILE,
         U.max(1_024) as u32,
     );
