@@ -11,7 +11,7 @@
 //! A wrong guess costs bits and nothing else: the field's bytes are coded, whatever was expected. So a hostile patch may fill the
 //! tables with anything.
 
-mod aarch64;
+pub(crate) mod aarch64;
 mod architecture;
 mod field;
 mod learned;

@@ -3,7 +3,7 @@
 use super::architecture::Instruction;
 
 /// Where the instruction at `position` goes.
-pub(super) fn target(bytes: u32, position: u32) -> Option<u32> {
+pub(crate) fn target(bytes: u32, position: u32) -> Option<u32> {
     if bytes & 0x7C00_0000 != 0x1400_0000 {
         return None;
     }
@@ -14,13 +14,13 @@ pub(super) fn target(bytes: u32, position: u32) -> Option<u32> {
 }
 
 /// The same instruction at `position`, which goes to `target`.
-pub(super) fn with_target(bytes: u32, position: u32, target: u32) -> u32 {
+pub(crate) fn with_target(bytes: u32, position: u32, target: u32) -> u32 {
     let words = target.wrapping_sub(position).wrapping_shr(2);
     bytes & 0xFC00_0000 | words & 0x03FF_FFFF
 }
 
 /// The page that ADRP at `address` puts into a register.
-pub(super) fn page(bytes: u32, address: u32) -> Option<u32> {
+pub(crate) fn page(bytes: u32, address: u32) -> Option<u32> {
     if bytes & 0x9F00_0000 != 0x9000_0000 {
         return None;
     }
@@ -30,7 +30,7 @@ pub(super) fn page(bytes: u32, address: u32) -> Option<u32> {
 }
 
 /// The same instruction at `address`, with the page of `target`.
-pub(super) fn with_page(bytes: u32, address: u32, target: u32) -> u32 {
+pub(crate) fn with_page(bytes: u32, address: u32, target: u32) -> u32 {
     let distance = (target & !0xFFF).wrapping_sub(address & !0xFFF);
     let sign = distance.wrapping_shr(31).wrapping_shl(20);
     let pages = distance.wrapping_shr(12) | sign;
@@ -38,13 +38,13 @@ pub(super) fn with_page(bytes: u32, address: u32, target: u32) -> u32 {
 }
 
 /// How far behind its register ADD, or a load or a store, points: ADD of 64 bits, not shifted.
-pub(super) fn offset(bytes: u32) -> Option<u32> {
+pub(crate) fn offset(bytes: u32) -> Option<u32> {
     let offset = bytes.wrapping_shr(10) & 0xFFF;
     Some(offset.wrapping_shl(scale(bytes)?))
 }
 
 /// The same instruction, which points behind its register by the lowest 12 bits of `offset`, as far as it can.
-pub(super) fn with_offset(bytes: u32, offset: u32) -> u32 {
+pub(crate) fn with_offset(bytes: u32, offset: u32) -> u32 {
     let offset = (offset & 0xFFF).wrapping_shr(scale(bytes).unwrap_or(0));
     bytes & 0xFFC0_03FF | offset.wrapping_shl(10)
 }
@@ -77,7 +77,7 @@ fn register(bytes: u32) -> u8 {
 }
 
 /// What the instruction says of addresses.
-pub(super) fn read(bytes: u32, address: u32) -> Instruction {
+pub(crate) fn read(bytes: u32, address: u32) -> Instruction {
     if let Some(target) = target(bytes, address) {
         return Instruction::Place(target);
     }
@@ -97,7 +97,7 @@ pub(super) fn read(bytes: u32, address: u32) -> Instruction {
 }
 
 /// The same instruction, which says `value`.
-pub(super) fn with(bytes: u32, address: u32, value: u32) -> u32 {
+pub(crate) fn with(bytes: u32, address: u32, value: u32) -> u32 {
     if target(bytes, address).is_some() {
         with_target(bytes, address, value)
     } else if page(bytes, address).is_some() {
