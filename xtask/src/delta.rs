@@ -57,7 +57,7 @@ struct Encode {
     /// What the device's decoder takes: small (8 KiB of state), standard (32 KiB) or large.
     #[arg(long, default_value = "standard", value_parser = profile)]
     profile: Profile,
-    /// The instructions in both images: aarch64, riscv, thumb, xtensa or unknown. If it is not said, it is found out.
+    /// The instructions in both images: aarch64, riscv, thumb, x86_64, xtensa, xtensa-be or unknown. If it is not said, it is found out.
     #[arg(long, value_parser = architecture)]
     arch: Option<Architecture>,
     /// How a patch of the large profile is coded: mixing is smallest and slow, bulk is for images of tens of megabytes and more. If it
@@ -364,7 +364,7 @@ fn architecture(text: &str) -> Result<Architecture, &'static str> {
     let known = Architecture::ALL
         .into_iter()
         .find(|architecture| architecture.to_string() == text);
-    known.ok_or("an architecture is aarch64, riscv, thumb, xtensa or unknown")
+    known.ok_or("an architecture is aarch64, riscv, thumb, x86_64, xtensa, xtensa-be or unknown")
 }
 
 /// An image, as coders take it: an empty one is none.

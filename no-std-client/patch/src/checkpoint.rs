@@ -13,7 +13,8 @@
 //! history                      51      as the model declares it
 //! unit                         7       bytes that are sure, which, bytes that come apart, whether one was missed
 //! tables and weights           by profile
-//! addresses                    by profile: how many pieces the map has, the pieces, the last pointer, pairs, field, run,
+//! addresses                    by profile: how many pieces the map has, the pieces, the last pointer and sum, pairs,
+//!                              registers, field, run, before,
 //!                              instruction, misses
 //! matcher                      by profile: its table if it is not primed, what comes next, guesses that held
 //! zeros                        up to 32 less than a multiple of 64
@@ -36,7 +37,7 @@ use crate::{
         BYTE_INPUTS, BYTE_SETS, CHANGES, CLASS_CELLS, Copy, HIT_INPUTS, HIT_SETS, History, InUnit, Model, Origin,
         RARE_CELLS, UNIT_BYTES_MAX,
     },
-    predict::{Addresses, Field, Kind, RECENT, Source},
+    predict::{Addresses, Field, HELD, Kind, RECENT, Source},
     range_decoder::{EVENT_BYTES_MAX, RangeDecoder},
 };
 use sha2::{Digest as _, Sha256};
@@ -47,8 +48,9 @@ const VERSION: u8 = 0;
 /// Everything but tables and weights.
 const FIXED_BYTES: usize =
     4 + 2 + 40 + HEADER_BYTES_MAX + 40 + 4 + 50 + 5 + (23 + CHANGES) + UNIT_BYTES + ADDRESS_BYTES + 8 + 32;
-/// Of these, what is known of addresses but for the tables by profile: a count, the last words, the last pointer, a field, and so on.
-const ADDRESS_BYTES: usize = 4 + 8 * RECENT + 8 + FIELD_BYTES + 4 + 4 + 1;
+/// Of these, what is known of addresses but for the tables by profile: a count, the last words, the last pointer and sum, registers, a field,
+/// and so on.
+const ADDRESS_BYTES: usize = 4 + 8 * RECENT + 16 + 9 * HELD + FIELD_BYTES + 4 + 4 + 4 + 1;
 /// Where it stands in a unit: three numbers and four bytes.
 const UNIT_BYTES: usize = 3 + 4;
 /// A field: kind, source, three words and the bytes that came, how many, and of how many.
@@ -294,7 +296,9 @@ fn walk_unit(unit: &mut InUnit, record: &mut dyn Record) -> bool {
 fn walk_field(field: &mut Field, record: &mut dyn Record) -> bool {
     let mut kind = match field.kind {
         Kind::Branch => 0,
+        Kind::Lower => 3,
         Kind::Pointer => 1,
+        Kind::Upper => 4,
         Kind::Word => 2,
     };
     let mut source = match field.source {
@@ -314,7 +318,7 @@ fn walk_field(field: &mut Field, record: &mut dyn Record) -> bool {
     }
     byte(record, &mut field.phase);
     byte(record, &mut field.length);
-    let kinds = [Kind::Branch, Kind::Pointer, Kind::Word];
+    let kinds = [Kind::Branch, Kind::Pointer, Kind::Word, Kind::Lower, Kind::Upper];
     let sources = [Source::Learned, Source::Moved, Source::Nothing];
     let known = kinds.get(usize::from(kind)).zip(sources.get(usize::from(source)));
     let Some((kind, source)) = known else {
@@ -328,7 +332,8 @@ fn walk_field(field: &mut Field, record: &mut dyn Record) -> bool {
 /// Whether every field has a value that a decoder reaches is said after it was read.
 fn walk_addresses<const PLACES: usize>(addresses: &mut Addresses<PLACES>, record: &mut dyn Record) -> bool {
     word(record, &mut addresses.map.count);
-    for piece in addresses.map.pieces.iter_mut().chain([&mut addresses.last_pointer]) {
+    let last = [&mut addresses.last_pointer, &mut addresses.last_sum];
+    for piece in addresses.map.pieces.iter_mut().chain(last) {
         word(record, &mut piece.old);
         word(record, &mut piece.shift);
     }
@@ -336,11 +341,17 @@ fn walk_addresses<const PLACES: usize>(addresses: &mut Addresses<PLACES>, record
         word(record, &mut pair.old);
         word(record, &mut pair.new);
     }
+    for held in &mut addresses.registers.held {
+        byte(record, &mut held.register);
+        word(record, &mut held.old);
+        word(record, &mut held.new);
+    }
     let field = walk_field(addresses.field_mut(), record);
     word(record, &mut addresses.run);
+    word(record, &mut addresses.before);
     word(record, &mut addresses.instruction);
     byte(record, &mut addresses.misses);
-    field && addresses.map.is_possible()
+    field && addresses.map.is_possible() && addresses.registers.are_possible()
 }
 
 fn walk_matcher<const SLOTS: usize>(matcher: &mut Matcher<SLOTS>, record: &mut dyn Record) -> bool {

@@ -580,7 +580,8 @@ impl<
         new: &mut N,
     ) -> Result<Expected, Failed<O, N>> {
         let ([bytes, _], known) = self.ahead(copy, source_bytes, old, new)?;
-        Ok(self.model.expect(self.position(), copy, bytes, known))
+        let sum = self.sum(copy, bytes, source_bytes, old, new)?;
+        Ok(self.model.expect(self.position(), copy, bytes, known, sum))
     }
 
     /// Begins a unit, if one can begin here: whether all of it is as expected.
@@ -592,13 +593,15 @@ impl<
         old: &mut O,
         new: &mut N,
     ) -> Result<(), Failed<O, N>> {
-        if !Model::<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>::HAS_UNITS || !self.model.in_unit.is_none() {
+        if !self.model.can_begin_unit() {
             return Ok(());
         }
         let (bytes, known) = self.ahead(copy, source_bytes, old, new)?;
         if known == 8 {
             let position = self.position();
-            let unit = self.model.expect_unit(position, copy, bytes);
+            let [low, _] = bytes;
+            let sum = self.sum(copy, low, source_bytes, old, new)?;
+            let unit = self.model.expect_unit(position, copy, bytes, sum);
             let mut reader = Reader {
                 decoder: &mut self.range,
                 input,
@@ -637,6 +640,25 @@ impl<
         let known = end.saturating_sub(copy.from).min(8);
         let [a, b, c, d, e, f, g, h] = bytes;
         Ok(([[a, b, c, d], [e, f, g, h]].map(u32::from_le_bytes), known))
+    }
+
+    /// What a search finds for an instruction at a copy, if it is one that another one adds to.
+    fn sum<O: ReadNorFlash, N: NorFlash>(
+        &mut self,
+        copy: Copy,
+        bytes: u32,
+        source_bytes: u32,
+        old: &mut O,
+        new: &mut N,
+    ) -> Result<Option<u32>, Failed<O, N>> {
+        let Some(mut search) = self.model.addresses.search(self.position(), copy, bytes) else {
+            return Ok(None);
+        };
+        while let Some(from) = search.next() {
+            let ([bytes, _], _) = self.ahead(Copy { from, ..copy }, source_bytes, old, new)?;
+            self.model.addresses.saw(&mut search, bytes);
+        }
+        Ok(search.sum())
     }
 
     /// The byte that followed what came last, when that came before.

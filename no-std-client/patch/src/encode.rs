@@ -11,6 +11,7 @@ mod apply;
 mod bulk;
 mod coding;
 mod detect;
+mod elf;
 mod files;
 pub mod hostile;
 mod images;
@@ -106,7 +107,7 @@ pub struct Encoded {
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The block size or the checkpoint unit is out of range.
+    /// The block size or the checkpoint unit is out of range, or the profile does not follow the instructions.
     Options(Refusal),
     /// The patch was made and does not decode to the image. A defect of this crate.
     NotProven(ApplyError),
@@ -176,6 +177,12 @@ fn header(old: &[u8], new: &[u8], options: &Options) -> Result<Header, Refusal> 
     if !options.checkpoint_unit.is_power_of_two() {
         return Err(Refusal::Checkpoints);
     }
+    if let Some(Layout { architecture, .. }) = options.layout
+        && !options.profile.follows(architecture)
+    {
+        let profile = options.profile;
+        return Err(Refusal::ArchitectureOfHosts { architecture, profile });
+    }
     Ok(Header {
         codec,
         profile: options.profile,
@@ -215,7 +222,15 @@ fn shortest(old: &[u8], new: &[u8], options: &Options) -> (Layout, Vec<u8>) {
         Some(layout) => vec![layout],
         // Only what is copied from an old image has addresses to follow.
         None if old.is_empty() => vec![Layout::UNKNOWN],
-        None => vec![detect::layout(None, old, new), Layout::UNKNOWN],
+        None => {
+            let seen = detect::layout(None, old, new);
+            // What the profile follows of it.
+            let architecture = match options.profile.follows(seen.architecture) {
+                true => seen.architecture,
+                false => Architecture::Unknown,
+            };
+            vec![Layout { architecture, ..seen }, Layout::UNKNOWN]
+        }
     };
     let matches = Matches::find(old, new);
     let codes = thread::scope(|scope| {
@@ -224,14 +239,14 @@ fn shortest(old: &[u8], new: &[u8], options: &Options) -> (Layout, Vec<u8>) {
             .skip(1)
             .filter(|layout| **layout != layouts[0])
             .map(|layout| {
-                let images = Images::new(old, new, &matches, *layout);
+                let images = Images::new(old, new, &matches, *layout, options.profile);
                 (
                     *layout,
                     scope.spawn(move || shortest_of(&images, options.profile, options.rounds)),
                 )
             });
         let threads: Vec<_> = threads.collect();
-        let images = Images::new(old, new, &matches, layouts[0]);
+        let images = Images::new(old, new, &matches, layouts[0], options.profile);
         let first = (layouts[0], shortest_of(&images, options.profile, options.rounds));
         let others = threads.into_iter().map(|(layout, thread)| {
             let code = thread.join().unwrap_or_else(|panic| resume_unwind(panic));

@@ -1,6 +1,6 @@
 //! Why a patch was not decoded.
 
-use crate::Profile;
+use crate::{Architecture, Profile};
 
 /// Why decoding stopped, grouped by who must act. `O` and `N` are the errors of the two flash drivers.
 ///
@@ -81,6 +81,13 @@ pub enum Misuse {
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Refusal {
+    /// The profile does not follow these instructions.
+    ArchitectureOfHosts {
+        /// The instructions.
+        architecture: Architecture,
+        /// The profile.
+        profile: Profile,
+    },
     /// A block does not have the length that follows from the total length.
     BlockLength {
         /// Index of the block.

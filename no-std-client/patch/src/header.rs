@@ -6,7 +6,8 @@
 //! 4        layout version        0
 //! 5        codec                 0 mixing, 1 bulk (large only)
 //! 6        profile               0 small, 1 standard, 2 large
-//! 7        architecture          0 unknown, 1 Thumb, 2 RISC-V, 3 Xtensa, 4 AArch64; bit 7: addresses stand at the end
+//! 7        architecture          0 unknown, 1 Thumb, 2 RISC-V, 3 Xtensa, 4 AArch64, 5 x86-64 (these two: large only),
+//!                                6 Xtensa, big-endian; bit 7: addresses stand at the end
 //! 8..12    length of the source  little-endian; 0: the patch makes the result from nothing
 //! 12..44   digest of the source  SHA-256; zero if and only if the length is 0
 //! 44..48   length of the result  little-endian
@@ -207,6 +208,9 @@ impl Header {
                 new: u32::from_le_bytes(fields.take().ok_or(short)?),
             }),
         };
+        if !profile.follows(architecture) {
+            return Err(Refusal::ArchitectureOfHosts { architecture, profile });
+        }
         let header = Self {
             codec,
             profile,

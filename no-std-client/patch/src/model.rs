@@ -346,9 +346,9 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     }
 
     /// What the next byte of a copy will be. `bytes` stand there in the image that is copied, the next one lowest; `known` of
-    /// them are inside.
-    pub(crate) fn expect(&mut self, position: u32, copy: Copy, bytes: u32, known: u32) -> Expected {
-        let (bytes, place) = self.addresses.expect(position, copy, bytes, known);
+    /// them are inside. `sum` is what a search behind them found.
+    pub(crate) fn expect(&mut self, position: u32, copy: Copy, bytes: u32, known: u32, sum: Option<u32>) -> Expected {
+        let (bytes, place) = self.addresses.expect(position, copy, bytes, known, sum);
         Expected {
             // Invariant: one byte is left.
             byte: u8::try_from(bytes & 0xFF).unwrap_or(0),
@@ -383,11 +383,16 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
 
     /// Whether bytes that belong together are coded together. That is for machines where a decision costs more than a few bits of
     /// a patch: large tables know better of each byte by itself.
-    pub(crate) const HAS_UNITS: bool = !Matcher::<SLOTS>::IS_PRIMED;
+    const HAS_UNITS: bool = !Matcher::<SLOTS>::IS_PRIMED;
+
+    /// Whether a unit can begin. Where instructions begin anywhere, they are in the way of words, and bytes are coded one by one.
+    pub(crate) fn can_begin_unit(&self) -> bool {
+        Self::HAS_UNITS && self.in_unit.is_none() && self.addresses.layout.architecture.unit() > 1
+    }
 
     /// The next bytes of a copy that belong together. `bytes` stand there in the image that is copied, the next one lowest.
-    pub(crate) fn expect_unit(&mut self, position: u32, copy: Copy, bytes: [u32; 2]) -> Unit {
-        let (expected, place, length) = self.addresses.unit(position, copy, bytes);
+    pub(crate) fn expect_unit(&mut self, position: u32, copy: Copy, bytes: [u32; 2], sum: Option<u32>) -> Unit {
+        let (expected, place, length) = self.addresses.unit(position, copy, bytes, sum);
         let [_, behind] = bytes;
         Unit {
             bytes: [expected, behind],

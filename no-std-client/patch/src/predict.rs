@@ -11,98 +11,28 @@
 //! A wrong guess costs bits and nothing else: the field's bytes are coded, whatever was expected. So a hostile patch may fill the
 //! tables with anything.
 
-mod aarch64;
+pub(crate) mod aarch64;
 mod architecture;
+mod field;
 mod learned;
 mod map;
+mod pairs;
 mod riscv;
 mod thumb;
+mod x86_64;
 mod xtensa;
 
+pub(crate) use architecture::Instruction;
 #[cfg(feature = "encode")]
 pub(crate) use architecture::Names;
 pub use architecture::{Architecture, Bases, Layout};
+pub(crate) use field::{Field, Kind, Place, Source};
 pub(crate) use learned::{Learned, RECENT};
 pub(crate) use map::{Map, Piece, shift_in};
+pub(crate) use pairs::{HELD, Search};
 
 use crate::model::{Copy, Origin};
-
-/// A kind of field.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
-    /// An instruction that names a place.
-    Branch,
-    /// An address inside the image, in a word.
-    Pointer,
-    /// Any other word.
-    Word,
-}
-
-/// How it is known what a field will be. The model learns for each how far it can be trusted.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Source {
-    /// It was so when the same address came before.
-    Learned,
-    /// By the map, or by an address near it.
-    Moved,
-    /// Not at all: it stays as it was.
-    Nothing,
-}
-
-/// A field in the copy at hand.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Field {
-    pub(crate) kind: Kind,
-    pub(crate) source: Source,
-    /// What the old one names.
-    pub(crate) target: u32,
-    /// What the new one is expected to name.
-    pub(crate) expected: u32,
-    /// The bytes that are still expected, the next one lowest.
-    pub(crate) bytes: u32,
-    /// The bytes that came, the first one lowest.
-    pub(crate) came: u32,
-    /// How many came.
-    pub(crate) phase: u8,
-    /// How many it has.
-    pub(crate) length: u8,
-}
-
-impl Field {
-    /// No field. All of it is zero.
-    pub(crate) const NONE: Self = Self {
-        kind: Kind::Branch,
-        source: Source::Learned,
-        target: 0,
-        expected: 0,
-        bytes: 0,
-        came: 0,
-        phase: 0,
-        length: 0,
-    };
-}
-
-/// Where the next byte stands, for the model: 0 outside of fields of which anything is known, else kind, source and place.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Place(u8);
-
-impl Place {
-    pub(crate) const NONE: Self = Self(0);
-    /// Number of pairs of a kind and a source, with one for none.
-    pub(crate) const KINDS: usize = 7;
-    /// Number of places.
-    pub(crate) const COUNT: usize = 4 * Self::KINDS;
-
-    /// Which pair, 0 to 6.
-    pub(crate) fn kind(self) -> usize {
-        usize::from(self.0.wrapping_shr(2))
-    }
-
-    /// Below [`COUNT`](Self::COUNT).
-    pub(crate) const fn number(self) -> u8 {
-        self.0
-    }
-}
+use pairs::Registers;
 
 /// What is known of addresses.
 #[derive(Clone, Debug)]
@@ -114,6 +44,16 @@ pub(crate) struct Addresses<const PLACES: usize> {
     pub(crate) learned: Learned<PLACES>,
     /// The last address that stood in a word.
     pub(crate) last_pointer: Piece,
+    /// The last address that two instructions made.
+    pub(crate) last_sum: Piece,
+    /// Upper parts of addresses, in registers.
+    pub(crate) registers: Registers,
+    /// The last bytes of the copy, as the old image has them, newest lowest. Only for hosts.
+    pub(crate) before: u32,
+    /// The one at hand. It is said again before each byte.
+    old_byte: u32,
+    /// The register that the instruction at hand writes, if it does. It is said again before each byte.
+    written: Option<u8>,
     /// The field at hand: none, if it has no bytes.
     field: Field,
     /// Bytes of the copy at hand.
@@ -129,6 +69,11 @@ const RUN: u32 = 24;
 /// An address this near to the one in the word before moved as far, whatever the map says: tables name one string after the other.
 const NEAR: u32 = 64;
 
+/// So many places has whoever follows the instructions of machines with an operating system.
+const PLACES_OF_HOSTS: usize = 4096;
+/// And whoever follows addresses that two instructions make: for that, the smallest microcontrollers have no code.
+const PLACES_OF_PAIRS: usize = 192;
+
 impl<const PLACES: usize> Addresses<PLACES> {
     pub(crate) const ZERO: Self = Self {
         layout: Layout::UNKNOWN,
@@ -136,6 +81,11 @@ impl<const PLACES: usize> Addresses<PLACES> {
         map: Map::ZERO,
         learned: Learned::ZERO,
         last_pointer: Piece::ZERO,
+        last_sum: Piece::ZERO,
+        registers: Registers::ZERO,
+        before: 0,
+        old_byte: 0,
+        written: None,
         field: Field::NONE,
         run: 0,
         instruction: 0,
@@ -149,6 +99,9 @@ impl<const PLACES: usize> Addresses<PLACES> {
         self.map.clear();
         self.learned.clear();
         self.last_pointer = Piece::ZERO;
+        self.last_sum = Piece::ZERO;
+        self.registers.clear();
+        self.written = None;
         self.end_copy();
         self.instruction = 0;
         self.misses = 0;
@@ -158,6 +111,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
     pub(crate) fn end_copy(&mut self) {
         self.field = Field::NONE;
         self.run = 0;
+        self.before = 0;
     }
 
     /// The field at hand.
@@ -170,107 +124,218 @@ impl<const PLACES: usize> Addresses<PLACES> {
         &mut self.field
     }
 
-    /// The bytes to expect at `position`, where `copy` has `bytes`, of which `known` are inside the image; and where that is.
-    pub(crate) fn expect(&mut self, position: u32, copy: Copy, bytes: u32, known: u32) -> (u32, Place) {
+    /// Whether the instructions of hosts are followed.
+    const HOSTS: bool = PLACES >= PLACES_OF_HOSTS;
+    /// Whether addresses that two instructions make are followed.
+    const PAIRS: bool = PLACES >= PLACES_OF_PAIRS;
+
+    /// The same, of these images.
+    const fn has_pairs(&self) -> bool {
+        Self::PAIRS && self.layout.has_pairs()
+    }
+
+    /// What an instruction says.
+    fn read(&self, bytes: u32, before: u32, address: u32) -> Instruction {
+        let architecture = self.layout.architecture;
+        if Self::HOSTS {
+            architecture.read::<true>(bytes, before, address)
+        } else if Self::PAIRS {
+            architecture.read::<false>(bytes, before, address)
+        } else {
+            Instruction::naming(architecture.target(bytes, address))
+        }
+    }
+
+    /// The same instruction with another value.
+    fn with(&self, bytes: u32, address: u32, value: u32) -> u32 {
+        let architecture = self.layout.architecture;
+        if Self::HOSTS {
+            architecture.with::<true>(bytes, address, value)
+        } else if Self::PAIRS {
+            architecture.with::<false>(bytes, address, value)
+        } else {
+            architecture.with_target(bytes, address, value)
+        }
+    }
+
+    /// If these bytes put the upper part of an address into a register: what looks for the instruction that adds the rest. The caller
+    /// reads the bytes that it asks for, and gives it back to [`saw`](Self::saw).
+    pub(crate) fn search(&self, position: u32, copy: Copy, bytes: u32) -> Option<Search> {
+        let mask = self.layout.architecture.unit().wrapping_sub(1);
+        let places = position | copy.from;
+        if !Self::PAIRS || copy.origin == Origin::New || places & mask != 0 {
+            return None;
+        }
+        match self.read(bytes, self.before, self.layout.old_address(copy.from)) {
+            Instruction::Upper { register, value } if self.layout.has_pairs() => {
+                return Some(Search::new(copy.from, register, value));
+            }
+            Instruction::Lower { .. }
+            | Instruction::Other { .. }
+            | Instruction::Place(_)
+            | Instruction::Upper { .. } => {}
+        }
+        let is_wide = Self::HOSTS && self.layout.architecture.is_of_hosts() && places & 7 == 0;
+        (is_wide && self.layout.pointed(bytes, self.source_bytes).is_some()).then(|| Search::of_upper_half(copy.from))
+    }
+
+    /// These bytes stand where the search looks.
+    pub(crate) fn saw(&self, search: &mut Search, bytes: u32) {
+        search.saw(bytes, self.read(bytes, 0, 0), self.layout.architecture);
+    }
+
+    /// The bytes to expect at `position`, where `copy` has `bytes`, of which `known` are inside the image; and where that is. `sum` is
+    /// what a search found.
+    pub(crate) fn expect(
+        &mut self,
+        position: u32,
+        copy: Copy,
+        bytes: u32,
+        known: u32,
+        sum: Option<u32>,
+    ) -> (u32, Place) {
+        self.written = None;
         if copy.origin == Origin::New {
             return (bytes, Place::NONE);
         }
+        self.old_byte = bytes & 0xFF;
         let is_instruction = self.is_instruction(position, copy.from, bytes);
         // A word of which nothing is known gives way to an instruction in its second half.
         if known >= 4 && self.field().is_none_or(|field| field.source == Source::Nothing) {
-            let begins = self.begin(position, copy.from, bytes, is_instruction);
-            self.field = begins.unwrap_or(self.field);
+            let field = match is_instruction {
+                true => self.instruction(position, copy.from, bytes, sum),
+                false => None,
+            };
+            self.field = field
+                .or_else(|| self.data(position, copy.from, bytes, sum))
+                .unwrap_or(self.field);
         }
         let Some(field) = self.field() else {
             return (bytes, Place::NONE);
         };
-        let kind: u8 = match (field.kind, field.source) {
-            (_, Source::Nothing) => return (bytes, Place::NONE),
-            (Kind::Branch, Source::Learned) => 1,
-            (Kind::Branch, Source::Moved) => 2,
-            (Kind::Pointer, Source::Learned) => 3,
-            (Kind::Pointer, Source::Moved) => 4,
-            (Kind::Word, Source::Learned) => 5,
-            (Kind::Word, Source::Moved) => 6,
-        };
+        let place = Place::of(&field);
+        if place == Place::NONE {
+            return (bytes, place);
+        }
         let left = u32::from(field.length.wrapping_sub(field.phase));
         let mask = u32::MAX.wrapping_shr(32_u32.wrapping_sub(left.wrapping_mul(8)));
-        let place = Place(kind.wrapping_shl(2) | field.phase);
         (field.bytes & mask | bytes & !mask, place)
     }
 
     /// How many bytes belong together at `position`, where `copy` has `bytes`, up to four; and what to expect of them, as
     /// [`expect`](Self::expect) does. A field belongs together whose bytes are known, else a word, up to where an instruction begins
     /// that names a place.
-    pub(crate) fn unit(&mut self, position: u32, copy: Copy, bytes: [u32; 2]) -> (u32, Place, u8) {
+    pub(crate) fn unit(&mut self, position: u32, copy: Copy, bytes: [u32; 2], sum: Option<u32>) -> (u32, Place, u8) {
         let [low, high] = bytes;
-        let (expected, place) = self.expect(position, copy, low, 4);
+        let (expected, place) = self.expect(position, copy, low, 4, sum);
         if place != Place::NONE {
             let field = self.field;
             return (expected, place, field.length.wrapping_sub(field.phase));
         }
         let left = 4_u32.wrapping_sub(position & 3);
         let mut length = 1_u32;
-        let mut instruction = self.instruction;
         while length < left {
             let shift = length.wrapping_mul(8);
             let ahead = low.wrapping_shr(shift) | high.wrapping_shl(32_u32.wrapping_sub(shift));
             let (to, from) = (position.wrapping_add(length), copy.from.wrapping_add(length));
-            let mut behind = instruction;
-            if copy.origin == Origin::Old && self.is_branch(to, from, ahead, &mut behind) {
+            if copy.origin == Origin::Old && self.names_place(to, from, ahead) {
                 break;
             }
-            instruction = behind;
             length = length.wrapping_add(1);
         }
-        // Nobody asks again for each byte.
-        self.instruction = instruction;
         // Invariant: at most four.
         (expected, place, u8::try_from(length).unwrap_or(1))
     }
 
-    /// Whether an instruction that names a place begins so, inside of a copy. `instruction` is where the next one begins.
-    fn is_branch(&self, position: u32, from: u32, bytes: u32, instruction: &mut u32) -> bool {
-        let architecture = self.layout.architecture;
-        let mask = architecture.unit().wrapping_sub(1);
-        if mask == 0 {
-            if *instruction != from {
-                return false;
-            }
-            *instruction = from.wrapping_add(architecture.length(bytes));
+    /// Whether an instruction that names a place begins so, inside of a copy.
+    fn names_place(&self, position: u32, from: u32, bytes: u32) -> bool {
+        if (position | from) & self.layout.architecture.unit().wrapping_sub(1) != 0 {
+            return false;
         }
-        (position | from) & mask == 0 && architecture.target(bytes, from).is_some()
+        match self.read(bytes, 0, self.layout.old_address(from)) {
+            Instruction::Place(target) => self.layout.old_offset(target) < self.source_bytes,
+            Instruction::Lower { .. } | Instruction::Upper { .. } => self.has_pairs(),
+            Instruction::Other { .. } => false,
+        }
     }
 
-    /// The field that begins with these four bytes.
-    fn begin(&self, position: u32, from: u32, bytes: u32, is_instruction: bool) -> Option<Field> {
-        let architecture = self.layout.architecture;
+    /// The field of an instruction that begins with these four bytes. `sum` is what a search found.
+    fn instruction(&mut self, position: u32, from: u32, bytes: u32, sum: Option<u32>) -> Option<Field> {
         let here = position.wrapping_sub(from);
-        if is_instruction && let Some(target) = architecture.target(bytes, from) {
-            let (expected, source) = self.place(target, here);
-            return Some(Field {
-                kind: Kind::Branch,
-                source,
-                target,
-                expected,
-                bytes: architecture.with_target(bytes, position, expected),
-                came: 0,
-                phase: 0,
-                length: architecture.field_bytes(),
-            });
+        let address = self.layout.new_address(position);
+        let field = |kind, source, target, expected, bytes| Field {
+            kind,
+            source,
+            target,
+            expected,
+            bytes,
+            length: self.layout.architecture.field_bytes(),
+            ..Field::NONE
+        };
+        match self.read(bytes, self.before, self.layout.old_address(from)) {
+            Instruction::Place(target) => {
+                let target = self.layout.old_offset(target);
+                // What leads out of the image goes to where nothing moves, or is no instruction.
+                if target >= self.source_bytes {
+                    return None;
+                }
+                let (expected, source) = self.place(target, here);
+                let moved = self.with(bytes, address, self.layout.new_address(expected));
+                Some(field(Kind::Branch, source, target, expected, moved))
+            }
+            Instruction::Lower { .. } | Instruction::Upper { .. } if !self.has_pairs() => None,
+            Instruction::Upper { register, value } => {
+                let Some(sum) = sum else {
+                    self.written = Some(register);
+                    return None;
+                };
+                let (expected, source) = self.sum(sum, here);
+                let moved = self.with(bytes, address, expected);
+                Some(field(Kind::Upper, source, value, expected, moved))
+            }
+            Instruction::Lower {
+                register,
+                value,
+                written,
+            } => {
+                let Some(held) = self.registers.held(register) else {
+                    self.written = written;
+                    return None;
+                };
+                let sum = held.old.wrapping_add(value);
+                let (expected, source) = self.sum(sum, here);
+                let moved = self.with(bytes, address, expected.wrapping_sub(held.new));
+                Some(field(Kind::Lower, source, sum, expected, moved))
+            }
+            Instruction::Other { written } => {
+                self.written = written;
+                None
+            }
         }
+    }
+
+    /// The field of a word of data.
+    fn data(&self, position: u32, from: u32, bytes: u32, sum: Option<u32>) -> Option<Field> {
         if from & 3 != 0 || position & 3 != 0 {
             return None;
         }
-        let (kind, target, (expected, source), word) = match self.layout.offset(bytes, self.source_bytes) {
+        let here = position.wrapping_sub(from);
+        let architecture = self.layout.architecture;
+        let word = architecture.word(bytes);
+        let is_narrow = !Self::HOSTS || !architecture.is_of_hosts();
+        let pointed = match is_narrow || sum.is_some_and(Layout::is_upper_half) {
+            true => self.layout.pointed(word, self.source_bytes),
+            false => None,
+        };
+        let (kind, target, (expected, source), moved) = match pointed {
             Some(target) => {
-                let (expected, source) = self.pointer(target, here);
-                let word = self.layout.address(expected, bytes);
-                (Kind::Pointer, target, (expected, source), word)
+                let (expected, source) = self.near(target, here, self.last_pointer);
+                let moved = self.layout.pointer(expected, word);
+                (Kind::Pointer, target, (expected, source), moved)
             }
             None => {
-                let (expected, source) = self.word(bytes);
-                (Kind::Word, bytes, (expected, source), expected)
+                let (expected, source) = self.word(word);
+                (Kind::Word, word, (expected, source), expected)
             }
         };
         Some(Field {
@@ -278,26 +343,27 @@ impl<const PLACES: usize> Addresses<PLACES> {
             source,
             target,
             expected,
-            bytes: word,
-            came: 0,
-            phase: 0,
+            bytes: architecture.word(moved),
             length: 4,
+            ..Field::NONE
         })
     }
 
     /// Whether an instruction can begin here. It is asked for each byte of a copy.
     fn is_instruction(&mut self, position: u32, from: u32, bytes: u32) -> bool {
-        let unit = self.layout.architecture.unit();
-        if unit > 1 {
-            let mask = unit.wrapping_sub(1);
-            return position & mask == 0 && from & mask == 0;
+        let architecture = self.layout.architecture;
+        if (position | from) & architecture.unit().wrapping_sub(1) != 0 {
+            return false;
+        }
+        if architecture.unit() > 1 {
+            return true;
         }
         // One begins behind the other. The first byte of a copy is taken for the beginning of one; where that is wrong, the
         // lengths bring it right again after a few.
         if self.run > 0 && self.instruction != from {
             return false;
         }
-        self.instruction = from.wrapping_add(self.layout.architecture.length(bytes));
+        self.instruction = from.wrapping_add(architecture.length(bytes));
         true
     }
 
@@ -312,13 +378,28 @@ impl<const PLACES: usize> Addresses<PLACES> {
         }
     }
 
-    /// The same for one whose address stands in a word.
-    fn pointer(&self, target: u32, here: u32) -> (u32, Source) {
-        let last = self.last_pointer;
+    /// The same for one whose address comes after that of `last`.
+    fn near(&self, target: u32, here: u32, last: Piece) -> (u32, Source) {
         match self.place(target, here) {
             (_, Source::Moved) if last.old.abs_diff(target) <= NEAR => (target.wrapping_add(last.shift), Source::Moved),
             known => known,
         }
+    }
+
+    /// Where an address of the old image that two instructions make is in the new one, inside of it or not.
+    fn sum(&self, address: u32, here: u32) -> (u32, Source) {
+        let offset = self.layout.old_offset(address);
+        if offset >= self.source_bytes {
+            if let (word, Source::Learned | Source::Moved) = self.word(address) {
+                return (word, Source::Moved);
+            }
+            // What is farther behind the image than that is no part of the program.
+            if offset >= self.source_bytes.saturating_mul(2) {
+                return (address, Source::Moved);
+            }
+        }
+        let (expected, source) = self.near(offset, here, self.last_sum);
+        (self.layout.new_address(expected), source)
     }
 
     /// What another word becomes.
@@ -342,6 +423,12 @@ impl<const PLACES: usize> Addresses<PLACES> {
             let back = RUN.wrapping_sub(1);
             self.map.add(copy.from.wrapping_sub(back), position.wrapping_sub(back));
         }
+        if Self::PAIRS {
+            self.registers.forget(self.written.take());
+        }
+        if Self::HOSTS {
+            self.before = self.before.wrapping_shl(8) | self.old_byte;
+        }
         let field = &mut self.field;
         if field.length == 0 {
             return;
@@ -360,27 +447,85 @@ impl<const PLACES: usize> Addresses<PLACES> {
     /// What the new field names, once all of it came. It begins at `position`.
     pub(crate) fn named(&self, position: u32, field: &Field) -> Option<u32> {
         match field.kind {
-            Kind::Branch => self.layout.architecture.target(field.came, position),
-            Kind::Pointer => Some(self.layout.new_offset(field.came)),
-            Kind::Word => Some(field.came),
+            Kind::Pointer => return Some(self.layout.new_pointed(self.layout.architecture.word(field.came))),
+            Kind::Word => return Some(self.layout.architecture.word(field.came)),
+            Kind::Branch | Kind::Lower | Kind::Upper => {}
+        }
+        match self.read(
+            field.came,
+            Architecture::BEFORE_FIELD,
+            self.layout.new_address(position),
+        ) {
+            Instruction::Place(target) => Some(self.layout.new_offset(target)),
+            Instruction::Upper { value, .. } => Some(value),
+            Instruction::Lower { register, value, .. } => {
+                let held = self.registers.held(register)?;
+                Some(held.new.wrapping_add(value))
+            }
+            Instruction::Other { .. } => None,
+        }
+    }
+
+    /// Whether a field that names this is another one than was expected.
+    pub(crate) fn is_miss(&self, position: u32, field: &Field, named: Option<u32>) -> bool {
+        match field.kind {
+            Kind::Upper if Self::PAIRS => {
+                let address = self.layout.new_address(position);
+                self.with(field.came, address, field.expected) != field.came
+            }
+            Kind::Branch | Kind::Lower | Kind::Pointer | Kind::Upper | Kind::Word => named != Some(field.expected),
         }
     }
 
     fn learn(&mut self, position: u32, field: Field) {
         let named = self.named(position, &field);
-        let is_miss = named != Some(field.expected);
+        let is_miss = self.is_miss(position, &field, named);
         if field.source != Source::Nothing {
             self.misses = self.misses.wrapping_shl(1) | u8::from(is_miss);
         }
         let Some(named) = named else { return };
-        if field.kind == Kind::Pointer {
-            self.last_pointer = Piece {
-                old: field.target,
-                shift: named.wrapping_sub(field.target),
-            };
+        let (mut old, mut new, mut is_word) = (field.target, named, field.kind == Kind::Word);
+        match field.kind {
+            Kind::Lower if Self::PAIRS => {
+                (old, new, is_word) = self.pair(old, new);
+                let shift = new.wrapping_sub(old);
+                self.last_sum = Piece { old, shift };
+            }
+            Kind::Pointer => {
+                let shift = new.wrapping_sub(old);
+                self.last_pointer = Piece { old, shift };
+            }
+            Kind::Branch | Kind::Lower | Kind::Upper | Kind::Word => {}
+        }
+        match self.read(
+            field.came,
+            Architecture::BEFORE_FIELD,
+            self.layout.new_address(position),
+        ) {
+            // The place is known once the rest is.
+            Instruction::Upper { register, value } if Self::PAIRS && field.kind == Kind::Upper => {
+                return self.registers.hold(register, old, value);
+            }
+            Instruction::Lower { written, .. } if Self::PAIRS && field.kind == Kind::Lower => {
+                self.registers.forget(written)
+            }
+            Instruction::Lower { .. }
+            | Instruction::Other { .. }
+            | Instruction::Place(_)
+            | Instruction::Upper { .. } => {}
         }
         if is_miss {
-            self.learned.add(field.target, named, field.kind == Kind::Word);
+            self.learned.add(old, new, is_word);
+        }
+    }
+
+    /// An address that two instructions make and what it became, as they are learned: as places if it is inside the old image, else
+    /// as words.
+    pub(crate) fn pair(&self, old: u32, new: u32) -> (u32, u32, bool) {
+        let offset = self.layout.old_offset(old);
+        match offset < self.source_bytes {
+            true => (offset, self.layout.new_offset(new), false),
+            false => (old, new, true),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a device can spend on a patch.
 
+use crate::Architecture;
+
 /// What a device can spend on a patch. It fixes the size of the decoder's tables, so it is part of the format.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Profile {
@@ -23,6 +25,15 @@ impl Profile {
             Self::Small => 1 << 10,
             Self::Standard => 1 << 12,
             Self::Large => 1 << 16,
+        }
+    }
+
+    /// Whether its decoder follows these instructions. Those of machines with an operating system are left to the largest one, so that
+    /// a microcontroller has no code for them.
+    pub const fn follows(self, architecture: Architecture) -> bool {
+        match self {
+            Self::Small | Self::Standard => !architecture.is_of_hosts(),
+            Self::Large => true,
         }
     }
 

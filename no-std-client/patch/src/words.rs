@@ -47,7 +47,9 @@ impl Display for Architecture {
             Self::RiscV => "riscv",
             Self::Thumb => "thumb",
             Self::Unknown => "unknown",
+            Self::X86_64 => "x86_64",
             Self::Xtensa => "xtensa",
+            Self::XtensaBig => "xtensa-be",
         })
     }
 }
@@ -129,6 +131,10 @@ impl Display for Misuse {
 impl Display for Refusal {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
+            Self::ArchitectureOfHosts { architecture, profile } => write!(
+                f,
+                "a patch of profile {profile} cannot follow instructions of {architecture}; take the large one, or follow none"
+            ),
             Self::BlockLength {
                 index,
                 expected,

@@ -5,7 +5,10 @@ mod support;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use flash::Slot;
 use std::convert::Infallible;
-use support::{program::Program, *};
+use support::{
+    program::{Machine, Program},
+    *,
+};
 use tuffet_patch::{
     BadCheckpoint, Encoded, Error, Geometry, Header, Image, LargeState, Misuse, Options, PIECE_BYTES, Profile,
     Progress, Refusal, SmallState, SnapshotError, StandardState, State, encode_with,
@@ -113,18 +116,21 @@ fn cut_at_each_checkpoint() {
 /// In each profile: what a record leaves out is found again in the images.
 #[test]
 fn every_profile_is_taken_up() {
-    taken_up(&mut SmallState::new());
-    taken_up(&mut StandardState::new());
-    taken_up(&mut LargeState::new());
+    for machine in Machine::ALL {
+        taken_up(&mut SmallState::new(), machine);
+        taken_up(&mut StandardState::new(), machine);
+        taken_up(&mut LargeState::new(), machine);
+    }
 }
 
 fn taken_up<const H: usize, const B: usize, const U: usize, const P: usize, const S: usize>(
     state: &mut State<H, B, U, P, S>,
+    machine: Machine,
 ) {
     let program = Program::new(600, 52);
     let case = case_with(
-        program.link(),
-        program.next(53).link(),
+        program.link_for(machine),
+        program.next(53).link_for(machine),
         State::<H, B, U, P, S>::PROFILE,
         U.max(1_024) as u32,
     );
@@ -337,10 +343,11 @@ fn impossible_fields() {
     };
     let unit = PREFACE_BYTES + RANGE_BYTES + HISTORY_BYTES;
     let addresses = unit + UNIT_BYTES + TABLE_BYTES;
-    // A count; pieces and the last pointer; pairs, and the last sixteen of them.
-    let field = addresses + 4 + 8 * (PLACES + 1) + 8 * (PLACES + 16);
-    let matcher = field + 20 + 9;
-    let places: [(&str, usize, &[u8]); 19] = [
+    // A count; pieces, the last pointer and sum; pairs, and the last sixteen of them; two registers.
+    let registers = addresses + 4 + 8 * (PLACES + 2) + 8 * (PLACES + 16);
+    let field = registers + 9 * 2;
+    let matcher = field + 20 + 13;
+    let places: [(&str, usize, &[u8]); 20] = [
         ("index behind the last block", 185, &blocks.to_le_bytes()),
         ("more taken than a block carries", 189, &(carried + 1).to_le_bytes()),
         ("position that is no checkpoint", 193, &(position + 1_024).to_le_bytes()),
@@ -356,7 +363,8 @@ fn impossible_fields() {
         ("missed more than once", unit + 6, &[2]),
         ("more pieces than there is room", addresses, &[49]),
         ("a piece in front of the one before", addresses + 4, &[255; 4]),
-        ("a field of a fourth kind", field, &[3, 0]),
+        ("a register that none has", registers + 9, &[33]),
+        ("a field of a sixth kind", field, &[5, 0]),
         ("known from nowhere", field, &[1, 3]),
         (
             "a field that is complete",

@@ -32,13 +32,17 @@ fn header() -> impl Strategy<Value = Header> {
     )
         .prop_map(|(profile, source, result, byte, block_log2, units, layout, is_bulk)| {
             let units: Vec<u16> = units.into_iter().collect();
+            let profile = match Profile::ALL[profile] {
+                known if known.follows(layout.architecture) => known,
+                _ => Profile::Large,
+            };
             Header {
-                codec: if is_bulk && profile == 2 {
+                codec: if is_bulk && profile == Profile::Large {
                     Codec::Bulk
                 } else {
                     Codec::Mixing
                 },
-                profile: Profile::ALL[profile],
+                profile,
                 source: image(source, byte),
                 result: image(result, byte),
                 block_bytes: 1 << block_log2,
@@ -100,10 +104,13 @@ fn fields_out_of_range() {
     assert_eq!(with(4, 1), Err(Refusal::UnknownVersion { version: 1 }));
     assert_eq!(with(5, 1), Err(Refusal::UnknownCodec { codec: 1 }));
     assert_eq!(with(6, 3), Err(Refusal::UnknownProfile { profile: 3 }));
-    for architecture in (5..0x80).chain(0x85..=0xFF) {
+    for architecture in (7..0x80).chain(0x87..=0xFF) {
         let refused = Refusal::UnknownArchitecture { architecture };
         assert_eq!(with(7, architecture), Err(refused));
     }
+    let (architecture, profile) = (Architecture::AArch64, Profile::Small);
+    let refused = Refusal::ArchitectureOfHosts { architecture, profile };
+    assert_eq!(with(7, 4), Err(refused));
     // Addresses that are not there.
     assert_eq!(with(7, 0x81), Err(Refusal::TooShort { length: 83 }));
     assert_eq!(with(8, 0), Err(Refusal::ImageWithoutMeaning));

@@ -1,10 +1,12 @@
 //! Each error of the crate, as it is put into words.
 
 use std::{collections::BTreeSet, fmt::Display};
-use tuffet_patch::{ApplyError, BadCheckpoint, EncodeError, Error, Geometry, Misuse, Profile, Refusal, SnapshotError};
+use tuffet_patch::{
+    ApplyError, Architecture, BadCheckpoint, EncodeError, Error, Geometry, Misuse, Profile, Refusal, SnapshotError,
+};
 
 /// One of each, with numbers that a sentence must not lose.
-const REFUSALS: [(Refusal, &[&str]); 24] = [
+const REFUSALS: [(Refusal, &[&str]); 25] = [
     (
         Refusal::BlockLength {
             index: 71,
@@ -32,6 +34,13 @@ const REFUSALS: [(Refusal, &[&str]); 24] = [
     ),
     (Refusal::ExtraBlock, &["last block", "again"]),
     (Refusal::ExtraBytes, &["goes on"]),
+    (
+        Refusal::ArchitectureOfHosts {
+            architecture: Architecture::AArch64,
+            profile: Profile::Small,
+        },
+        &["small", "aarch64", "large"],
+    ),
     (Refusal::ImageWithoutMeaning, &["empty", "digest"]),
     (Refusal::LastBlockMissing { index: 71 }, &["71", "cut", "again"]),
     (
@@ -163,7 +172,7 @@ fn told<E: Display + std::error::Error + Copy>(cases: &[(E, &[&str])]) {
 fn every_refusal_says_what_is_wrong() {
     told(&REFUSALS);
     let every = REFUSALS.map(|(refusal, _)| std::mem::discriminant(&refusal));
-    assert_eq!(every.into_iter().collect::<std::collections::HashSet<_>>().len(), 22);
+    assert_eq!(every.into_iter().collect::<std::collections::HashSet<_>>().len(), 23);
 }
 
 #[test]

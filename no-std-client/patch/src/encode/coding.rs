@@ -189,7 +189,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     /// Codes whether all bytes of the unit at `at` are as expected, if it begins there.
     fn unit(&mut self, segment: &Segment, at: usize) {
         self.guess(at);
-        if !Model::<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>::HAS_UNITS || !self.model.in_unit.is_none() {
+        if !self.model.can_begin_unit() {
             return;
         }
         let copy = segment.copy(at);
@@ -202,7 +202,8 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             return;
         };
         let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-        let unit = self.model.expect_unit(at as u32, copy, [word(0), word(4)]);
+        let sum = self.sum(image, at, copy, word(0));
+        let unit = self.model.expect_unit(at as u32, copy, [word(0), word(4)], sum);
         let end = at + usize::from(unit.length);
         let [expected, _] = unit.bytes;
         let is_hit = end <= segment.end()
@@ -227,6 +228,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         let wanted = self.images.new[at];
         if sure > 0 {
             let field = self.model.addresses.field();
+            let named = field.and_then(|field| self.named(at, field));
             let hits = self.model.history.hits_in_row;
             self.model.sure(at as u32, segment.copy(at));
             let price = self.coder.price - before;
@@ -238,7 +240,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
                 _ => self.coded.ledger.add_hit(hits, price),
             }
             if let Some(field) = field.filter(|field| field.phase + 1 == field.length) {
-                self.note(at, field);
+                self.note(at, field, named);
             }
             return;
         }
@@ -248,6 +250,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         }
         let (hits, changes) = (self.model.history.hits_in_row, self.model.history.changes);
         let field = self.model.addresses.field();
+        let named = field.and_then(|field| self.named(at, field));
         self.model.copied(&mut self.coder, at as u32, expected, Some(wanted));
         let price = self.coder.price - before;
         let ledger = &mut self.coded.ledger;
@@ -261,26 +264,40 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             _ => self.field_price += price,
         }
         if let Some(field) = field.filter(|field| field.phase + 1 == field.length) {
-            self.note(at, field);
+            self.note(at, field, named);
         }
     }
 
-    /// Notes what a field became, whose last byte stands at `at`.
-    fn note(&mut self, at: usize, mut field: Field) {
+    /// What a field becomes, whose last byte stands at `at`.
+    fn named(&self, at: usize, mut field: Field) -> Option<u32> {
         field.came |= u32::from(self.images.new[at]) << (8 * u32::from(field.phase));
         let begins = at as u32 - u32::from(field.phase);
-        let named = self.model.addresses.named(begins, &field);
+        self.model.addresses.named(begins, &field)
+    }
+
+    /// Notes what a field became, whose last byte stands at `at`.
+    fn note(&mut self, at: usize, mut field: Field, named: Option<u32>) {
+        field.came |= u32::from(self.images.new[at]) << (8 * u32::from(field.phase));
+        let begins = at as u32 - u32::from(field.phase);
         let kind = match field.kind {
             Kind::Word => Known::WORD,
-            Kind::Branch | Kind::Pointer => usize::from(named == Some(field.expected)),
+            Kind::Branch | Kind::Lower | Kind::Pointer | Kind::Upper => {
+                usize::from(!self.model.addresses.is_miss(begins, &field, named))
+            }
         };
         if field.source != Source::Nothing {
             self.coded.ledger.add_field(kind, field.length, self.field_price);
         }
         match (field.kind, named) {
-            (Kind::Word, _) if field.came != field.target => self.coded.words.push((field.target, field.came)),
+            (Kind::Word, Some(named)) if named != field.target => self.coded.words.push((field.target, named)),
             (Kind::Branch | Kind::Pointer, Some(named)) if named != field.expected => {
                 self.coded.astray.push((field.target, named));
+            }
+            (Kind::Lower, Some(named)) if named != field.expected => {
+                let (old, new, is_word) = self.model.addresses.pair(field.target, named);
+                if !is_word {
+                    self.coded.astray.push((old, new));
+                }
             }
             (_, _) => {}
         }
@@ -304,8 +321,23 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             Origin::New => &self.images.new[..at],
         };
         let known = image.len().saturating_sub(from).min(4);
-        let bytes = image[from..from + known].iter().zip([0, 8, 16, 24]);
-        let bytes = bytes.fold(0, |bytes, (byte, shift)| bytes | u32::from(*byte) << shift);
-        self.model.expect(at as u32, copy, bytes, known as u32)
+        let bytes = four(image, from);
+        let sum = self.sum(image, at, copy, bytes);
+        self.model.expect(at as u32, copy, bytes, known as u32, sum)
     }
+
+    /// What the decoder's search will find.
+    fn sum(&self, image: &[u8], at: usize, copy: Copy, bytes: u32) -> Option<u32> {
+        let mut search = self.model.addresses.search(at as u32, copy, bytes)?;
+        while let Some(from) = search.next() {
+            self.model.addresses.saw(&mut search, four(image, from as usize));
+        }
+        search.sum()
+    }
+}
+
+/// Four bytes, the first one lowest; those behind the end are 0.
+fn four(image: &[u8], from: usize) -> u32 {
+    let bytes = image.iter().skip(from).take(4).zip([0, 8, 16, 24]);
+    bytes.fold(0, |bytes, (byte, shift)| bytes | u32::from(*byte) << shift)
 }

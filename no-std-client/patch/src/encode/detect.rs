@@ -2,9 +2,9 @@
 //!
 //! Functions begin with instructions that hardly stand elsewhere. The right architecture is the one whose calls lead to such
 //! places. Tables and literals hold the addresses of functions, so each word and each beginning vote for the base that would bring
-//! them together, and only the right one gets many votes.
+//! them together, and only the right one gets many votes. An ELF file says both.
 
-use crate::{Architecture, Bases, Layout};
+use crate::{Architecture, Bases, Layout, encode::elf, predict::Instruction};
 use core::cmp::Reverse;
 use std::{collections::BTreeMap, vec, vec::Vec};
 
@@ -22,6 +22,12 @@ const BYTES_MAX: usize = 4 << 20;
 
 /// What both images are, as far as can be seen and was not told.
 pub(crate) fn layout(told: Option<Architecture>, old: &[u8], new: &[u8]) -> Layout {
+    if let (Some((_, old)), Some((architecture, new))) = (elf::seen(old), elf::seen(new))
+        && told.is_none_or(|told| told == architecture)
+    {
+        let bases = Some(Bases { old, new });
+        return Layout { architecture, bases };
+    }
     let Some(architecture) = told.or_else(|| architecture(new)) else {
         return Layout::UNKNOWN;
     };
@@ -49,8 +55,15 @@ fn calls(architecture: Architecture, image: &[u8]) -> (usize, usize) {
     let mut targets = Vec::new();
     let mut at = 0;
     while let Some(instruction) = bytes(at) {
-        let target = architecture.target(instruction, at as u32);
-        targets.extend(target.filter(|target| (*target as usize) < image.len()));
+        let before = at.checked_sub(1).map_or(0, |before| image[before]);
+        // Of distances, those of calls only.
+        let is_call = architecture != Architecture::X86_64 || before == 0xE8;
+        if let Instruction::Place(target) = architecture.read::<true>(instruction, before.into(), at as u32)
+            && (target as usize) < image.len()
+            && is_call
+        {
+            targets.push(target);
+        }
         at += architecture.length(instruction) as usize;
     }
     targets.sort_unstable();
@@ -70,8 +83,17 @@ const fn begins(architecture: Architecture, bytes: u32) -> bool {
         // push with the link register.
         Architecture::Thumb => bytes & 0xFF00 == 0xB500 || bytes & 0xFFFF == 0xE92D,
         Architecture::Unknown => false,
+        // endbr64; push of r8 to r15, rbx or rbp; sub rsp, N.
+        Architecture::X86_64 => {
+            bytes == 0xFA1E_0FF3
+                || bytes & 0xF8FF == 0x5041
+                || bytes & 0xFF == 0x53
+                || bytes & 0xFF == 0x55
+                || bytes & 0x00FF_FFFF == 0x00EC_8348
+        }
         // addi a1, a1, -N; or entry a1.
         Architecture::Xtensa => bytes & 0xFFFF == 0xC112 || bytes & 0x0FFF == 0x0136,
+        Architecture::XtensaBig => bytes & 0xFFFF == 0x1C21 || bytes & 0xF0FF == 0x106C,
     }
 }
 
@@ -88,7 +110,7 @@ fn base(architecture: Architecture, image: &[u8]) -> Option<u32> {
         }
     }
     let words = image.chunks_exact(4);
-    let words = words.map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+    let words = words.map(|word| architecture.word(u32::from_le_bytes([word[0], word[1], word[2], word[3]])));
     let tag = architecture.tag();
     let mut addresses: Vec<u32> = words.filter(|word| word & tag == tag).map(|word| word & !tag).collect();
     addresses.sort_unstable();

@@ -94,7 +94,11 @@ mod tests {
 
     fn coded(new: &[u8], copies: &[Segment]) -> Coded {
         let matches = Matches::find(OLD, new);
-        SmallState::code(&Images::new(OLD, new, &matches, Layout::UNKNOWN), copies, &[])
+        SmallState::code(
+            &Images::new(OLD, new, &matches, Layout::UNKNOWN, Profile::Small),
+            copies,
+            &[],
+        )
     }
 
     /// Offers these coded bytes as a patch from OLD to NEW.

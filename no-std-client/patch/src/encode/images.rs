@@ -1,6 +1,6 @@
 //! Both images with what is looked up in them again and again.
 
-use crate::{Layout, encode::matches::Matches, model::Origin, predict::Names};
+use crate::{Layout, Profile, encode::matches::Matches, model::Origin, predict::Names};
 
 /// Both images.
 pub(crate) struct Images<'i> {
@@ -13,15 +13,15 @@ pub(crate) struct Images<'i> {
 }
 
 impl<'i> Images<'i> {
-    pub(crate) fn new(old: &'i [u8], new: &'i [u8], matches: &'i Matches, layout: Layout) -> Self {
+    pub(crate) fn new(old: &'i [u8], new: &'i [u8], matches: &'i Matches, layout: Layout, profile: Profile) -> Self {
         let Layout { architecture, bases } = layout;
         Self {
             old,
             new,
             layout,
             matches,
-            old_names: Names::of(old, architecture, bases.map(|bases| bases.old)),
-            new_names: Names::of(new, architecture, bases.map(|bases| bases.new)),
+            old_names: Names::of(old, architecture, bases.map(|bases| bases.old), profile),
+            new_names: Names::of(new, architecture, bases.map(|bases| bases.new), profile),
         }
     }
 
@@ -46,7 +46,10 @@ impl<'i> Images<'i> {
 
     /// The aligned words at these places, if both have all of theirs.
     pub(crate) fn words(&self, offset: usize, at: usize) -> Option<(u32, u32)> {
-        let word = |image: &[u8], at: usize| image[at..].first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+        let word = |image: &[u8], at: usize| {
+            let bytes = image[at..].first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+            bytes.map(|bytes| self.layout.architecture.word(bytes))
+        };
         let is_aligned = offset.is_multiple_of(4) && at.is_multiple_of(4);
         is_aligned.then_some(())?;
         Some((word(self.old, offset)?, word(self.new, at)?))
