@@ -26,7 +26,7 @@ pub(crate) mod words;
 
 use crate::{
     Authenticated, BlockRange, Chain, Codec, Error, Geometry, Header, Image, Pinned, Profile, Progress, Refusal,
-    intake::Intake,
+    intake::Intake, range_decoder::Input,
 };
 use core::convert::Infallible;
 use decoder::{Decoder, Fault, Pause};
@@ -127,45 +127,49 @@ impl<'m> BulkState<'m> {
         new: &mut N,
     ) -> Result<Progress, Failed<O, N>> {
         let mut input = self.intake.offer(block)?;
-        let (header, is_first) = self.intake.read_header(&mut input, Self::PROFILE)?;
-        if header.codec != Codec::Bulk {
-            return Err(Refusal::UnknownCodec {
-                codec: header.codec.code(),
-            }
-            .into());
-        }
+        let (header, is_first) = self.intake.read_header(&mut input, Self::PROFILE, Codec::Bulk)?;
         if is_first {
             check_slots(&header, old, new)?;
             self.decoder.begin(header.source.length, header.result.length);
         }
-        let result_bytes = header.result.length;
+        let progress = self.advance(&header, &mut input, old, new)?;
+        self.intake.keep(block, &input, progress);
+        Ok(progress)
+    }
+
+    fn advance<O: ReadNorFlash, N: NorFlash>(
+        &mut self,
+        header: &Header,
+        input: &mut Input<'_>,
+        old: &mut O,
+        new: &mut N,
+    ) -> Result<Progress, Failed<O, N>> {
         loop {
-            let pause = self.decoder.run(&mut input, old, new).map_err(|fault| match fault {
+            let pause = self.decoder.run(input, old, new).map_err(|fault| match fault {
                 Fault::Refused(refusal) => Error::Refused(refusal),
                 Fault::Old(error) => Error::Old(error),
                 Fault::New(error) => Error::New(error),
             })?;
             if pause == Pause::Input {
-                self.intake.keep(block, &input, true);
                 return Ok(Progress::NeedsBlock);
             }
-            let end = self.decoder.output.written.saturating_add(self.decoder.output.ready());
+            let output = &mut self.decoder.output;
+            let end = output.written.saturating_add(output.ready());
             if end > self.erased_to {
                 let from = self.erased_to;
                 let unit = u32::try_from(N::ERASE_SIZE).unwrap_or(u32::MAX);
                 // Invariant: the rounded length of the result fits the slot (checked), whose offsets have 32 bits.
                 self.erased_to = end.checked_next_multiple_of(unit).unwrap_or(u32::MAX);
-                self.intake.keep(block, &input, false);
                 return Ok(Progress::NeedsErase {
                     from,
                     to: self.erased_to,
                 });
             }
-            if !self.decoder.output.is_empty() {
-                self.decoder.output.write(new).map_err(Error::New)?;
+            if !output.is_empty() {
+                output.write(new).map_err(Error::New)?;
             }
-            if self.decoder.output.written == result_bytes {
-                return match self.decoder.range.is_at_end(&input) {
+            if output.written == header.result.length {
+                return match self.decoder.range.is_at_end(input) {
                     true => Ok(Progress::Done),
                     false => Err(Refusal::ExtraBytes.into()),
                 };

@@ -30,7 +30,8 @@
 
 use crate::{
     Chain, Digest, HEADER_BYTES_MAX, Header, Image, Pinned,
-    decoder::{Container, Hand, Phase, State, check_copy},
+    decoder::{State, check_copy},
+    intake::Standing,
     matcher::{HELD_MAX, Matcher},
     mixer::{Mixer, WEIGHT_MAX},
     model::{
@@ -423,11 +424,7 @@ impl<
         &mut self,
         write: impl FnMut(&[u8; PIECE_BYTES]) -> Result<(), E>,
     ) -> Result<(), SnapshotError<E>> {
-        let (Phase::AtCheckpoint, Some(chain), Container::Read(header), Hand::Holds { index, taken }) =
-            (self.phase, &self.chain, &self.container, self.hand)
-        else {
-            return Err(SnapshotError::NotAtCheckpoint);
-        };
+        let standing = self.intake.standing().ok_or(SnapshotError::NotAtCheckpoint)?;
         let (copy, from) = match self.copy {
             None => (0, 0),
             Some(Copy {
@@ -443,16 +440,16 @@ impl<
             magic: MAGIC,
             version: VERSION,
             profile: Self::PROFILE.code(),
-            pinned: *chain.pinned(),
-            block_digest: self.hand_digest,
-            block_index: index,
-            taken,
+            pinned: standing.pinned,
+            block_digest: standing.digest,
+            block_index: standing.index,
+            taken: standing.taken,
             position: self.output.position(),
             copy,
             from,
             ..Preface::BLANK
         };
-        header.emit(&mut preface.header);
+        standing.header.emit(&mut preface.header);
         let mut writer = Writer {
             write,
             hasher: Sha256::new(),
@@ -476,7 +473,7 @@ impl<
         source: Image,
         result: Image,
     ) -> Result<(), BadCheckpoint<E>> {
-        self.phase = Phase::Ended;
+        self.intake.end();
         let mut preface = Preface::BLANK;
         let mut reader = Reader {
             read,
@@ -567,13 +564,16 @@ impl<
         self.model.addresses.source_bytes = header.source.length;
         self.model.matcher.seen = seen;
         self.model.guess = None;
-        self.chain = Some(chain);
-        self.container = Container::Read(header);
-        self.hand = Hand::Empty { taken: preface.taken };
-        self.hand_digest = preface.block_digest;
         self.copy = copy;
         self.at_position(position);
-        self.phase = Phase::Running;
+        let standing = Standing {
+            pinned,
+            header,
+            digest: preface.block_digest,
+            index: preface.block_index,
+            taken: preface.taken,
+        };
+        self.intake.take_up(chain, &standing);
         Some(())
     }
 }

@@ -1,8 +1,9 @@
 //! The decoder: blocks in, flash writes out.
 
 use crate::{
-    Authenticated, BlockRange, Chain, Codec, Digest, Error, Geometry, Header, Image, Misuse, Pinned, Profile, Refusal,
+    Authenticated, BlockRange, Chain, Codec, Error, Geometry, Header, Image, Pinned, Profile, Refusal,
     buffers::{Output, Window},
+    intake::Intake,
     matcher::Matcher,
     model::{Copy, Expected, Model, Origin, Start, appended},
     predict::Piece,
@@ -51,12 +52,7 @@ pub struct State<
     const PLACES: usize,
     const SLOTS: usize,
 > {
-    pub(crate) phase: Phase,
-    pub(crate) chain: Option<Chain>,
-    pub(crate) container: Container,
-    pub(crate) hand: Hand,
-    /// Hash of the block at hand, or of the next one.
-    pub(crate) hand_digest: Digest,
+    pub(crate) intake: Intake,
     pub(crate) range: RangeDecoder,
     pub(crate) copy: Option<Copy>,
     pub(crate) model: Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>,
@@ -90,33 +86,6 @@ const _: () = assert!(size_of::<SmallState>() <= 8 * 1024 && SmallState::SNAPSHO
 const _: () = assert!(size_of::<StandardState>() <= 32 * 1024);
 const _: () = assert!(size_of::<LargeState>() <= 1024 * 1024);
 
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Phase {
-    /// Stands at a reported checkpoint.
-    AtCheckpoint,
-    /// Ended, well or badly, or never began.
-    Ended,
-    Running,
-}
-
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Container {
-    /// The first block was not read yet. This is what its header must say.
-    Awaited {
-        source: Image,
-        result: Image,
-    },
-    Read(Header),
-}
-
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Hand {
-    /// The next block is needed; its first bytes were taken before a checkpoint.
-    Empty { taken: u32 },
-    /// A block is at hand, and this much of it was taken.
-    Holds { index: u32, taken: u32 },
-}
-
 impl<
     const HIT_CELLS: usize,
     const BYTE_CELLS: usize,
@@ -128,14 +97,7 @@ impl<
     /// A decoder that has nothing to do yet.
     pub const fn new() -> Self {
         Self {
-            phase: Phase::Ended,
-            chain: None,
-            container: Container::Awaited {
-                source: Image::NOTHING,
-                result: Image::NOTHING,
-            },
-            hand: Hand::Empty { taken: 0 },
-            hand_digest: [0; 32],
+            intake: Intake::new(),
             range: RangeDecoder::new(),
             copy: None,
             model: Model::ZERO,
@@ -166,16 +128,11 @@ impl<
     /// Starts a patch. `pinned` is what a signed document says about the file; `source` is what the caller found in the running
     /// slot when it hashed it, [`Image::NOTHING`] for a full image; `result` is the image that the signed document wants.
     pub fn begin(&mut self, pinned: Pinned, source: Image, result: Image) -> Result<(), Refusal> {
-        self.phase = Phase::Ended;
-        self.chain = Some(Chain::new(pinned)?);
-        self.container = Container::Awaited { source, result };
-        self.hand = Hand::Empty { taken: 0 };
-        self.hand_digest = pinned.head;
+        self.intake.begin(pinned, source, result)?;
         self.range = RangeDecoder::new();
         self.copy = None;
         self.model.reset();
         self.at_position(0);
-        self.phase = Phase::Running;
         Ok(())
     }
 
@@ -193,20 +150,17 @@ impl<
 
     /// The block to fetch when [`Progress::NeedsBlock`] says so, and after [`begin`](Self::begin) and [`resume`](Self::resume).
     pub fn next_block(&self) -> Option<BlockRange> {
-        self.chain.as_ref().and_then(Chain::next_block)
+        self.intake.next_block()
     }
 
     /// The place in the chain. When the file ends, [`Chain::finish`] says whether it may.
     pub const fn chain(&self) -> Option<&Chain> {
-        self.chain.as_ref()
+        self.intake.chain()
     }
 
     /// The header, once it was read.
     pub const fn header(&self) -> Option<&Header> {
-        match &self.container {
-            Container::Awaited { .. } => None,
-            Container::Read(header) => Some(header),
-        }
+        self.intake.header()
     }
 
     /// Bytes of the result that are known.
@@ -216,24 +170,7 @@ impl<
 
     /// Hashes a block. Only what this returns can be decoded. After a refusal the same block can be fetched and offered again.
     pub fn authenticate<'b>(&mut self, block: &'b [u8]) -> Result<Authenticated<'b>, Error<Infallible, Infallible>> {
-        let chain = self.chain.as_mut().ok_or(Misuse::NotRunning)?;
-        if self.phase == Phase::Ended {
-            return Err(Misuse::NotRunning.into());
-        }
-        match self.hand {
-            Hand::Holds { index, .. } => Err(Error::Misuse(Misuse::BlockNotAtHand {
-                expected: Some(index),
-                offered: chain.index(),
-            })),
-            Hand::Empty { taken } => {
-                let digest = *chain.next_digest();
-                let authenticated = chain.authenticate(block)?;
-                self.hand_digest = digest;
-                let index = authenticated.index();
-                self.hand = Hand::Holds { index, taken };
-                Ok(authenticated)
-            }
-        }
+        self.intake.authenticate(block)
     }
 
     /// Decodes until something is needed. The same `block` is given again after [`Progress::NeedsErase`] and
@@ -246,53 +183,10 @@ impl<
         old: &mut O,
         new: &mut N,
     ) -> Result<Progress, Failed<O, N>> {
-        let (index, taken) = self.at_hand(block)?;
-        let chain = self.chain.as_ref().ok_or(Misuse::NotRunning)?;
-        let last = chain.next_block().is_none();
-        let payload = block.payload();
-        let skip = usize::try_from(taken).unwrap_or(usize::MAX);
-        // Invariant: `taken` is at most the length of this payload; a checkpoint's was compared with the chain.
-        let rest = payload.get(skip..).ok_or(Refusal::Truncated)?;
-        let mut input = Input { block: rest, last };
-        self.phase = Phase::Ended;
+        let mut input = self.intake.offer(block)?;
         let progress = self.advance(&mut input, old, new)?;
-        let left = u32::try_from(input.block.len()).unwrap_or(0);
-        let taken = u32::try_from(payload.len()).unwrap_or(0).saturating_sub(left);
-        self.hand = Hand::Holds { index, taken };
-        self.phase = match progress {
-            Progress::Checkpoint { .. } => Phase::AtCheckpoint,
-            Progress::Done => Phase::Ended,
-            Progress::NeedsErase { .. } => Phase::Running,
-            Progress::NeedsBlock => {
-                self.hand = Hand::Empty { taken: 0 };
-                Phase::Running
-            }
-        };
+        self.intake.keep(block, &input, progress);
         Ok(progress)
-    }
-
-    /// Whether `block` is the one at hand, and how much of it was taken.
-    fn at_hand(&self, block: &Authenticated<'_>) -> Result<(u32, u32), Misuse> {
-        if self.phase == Phase::Ended {
-            return Err(Misuse::NotRunning);
-        }
-        let offered = block.index();
-        match self.hand {
-            Hand::Empty { .. } => Err(Misuse::BlockNotAtHand {
-                expected: None,
-                offered,
-            }),
-            Hand::Holds { index, taken } => {
-                let ours = self.chain.as_ref().map(|chain| &chain.pinned().head);
-                if index == offered && ours == Some(block.head()) {
-                    return Ok((index, taken));
-                }
-                Err(Misuse::BlockNotAtHand {
-                    expected: Some(index),
-                    offered,
-                })
-            }
-        }
     }
 
     fn advance<O: ReadNorFlash, N: NorFlash>(
@@ -301,10 +195,10 @@ impl<
         old: &mut O,
         new: &mut N,
     ) -> Result<Progress, Failed<O, N>> {
-        let header = match self.container {
-            Container::Read(header) => header,
-            Container::Awaited { source, result } => self.read_header(input, source, result)?,
-        };
+        let (header, is_first) = self.intake.read_header(input, Self::PROFILE, Codec::Mixing)?;
+        if is_first {
+            self.model.begin(header.layout, header.source.length);
+        }
         self.check_slots(&header, old, new)?;
         if !self.is_primed {
             self.prime(&header, old, new)?;
@@ -335,37 +229,6 @@ impl<
                 return Err(Refusal::Truncated.into());
             }
         }
-    }
-
-    fn read_header(&mut self, input: &mut Input<'_>, source: Image, result: Image) -> Result<Header, Refusal> {
-        let (header, rest) = Header::parse(input.block)?;
-        let pinned = self.chain.as_ref().map_or(0, |chain| chain.pinned().block_bytes);
-        if header.block_bytes != pinned {
-            return Err(Refusal::BlockSizeMismatch {
-                pinned,
-                header: header.block_bytes,
-            });
-        }
-        if header.profile != Self::PROFILE {
-            return Err(Refusal::WrongProfile {
-                decoder: Self::PROFILE,
-                patch: header.profile,
-            });
-        }
-        if header.codec != Codec::Mixing {
-            let codec = header.codec.code();
-            return Err(Refusal::UnknownCodec { codec });
-        }
-        if header.source != source {
-            return Err(Refusal::WrongSource);
-        }
-        if header.result != result {
-            return Err(Refusal::WrongResult);
-        }
-        input.block = rest;
-        self.container = Container::Read(header);
-        self.model.begin(header.layout, header.source.length);
-        Ok(header)
     }
 
     /// Reads again what came before `position`, where there is room for what all of the old image teaches.
