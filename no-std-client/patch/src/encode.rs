@@ -31,11 +31,12 @@ use crate::{
     Architecture, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, CHECKPOINTS_MAX, Chain, Checkpoints, Codec, HEADER_BYTES_MAX,
     Header, Image, LargeState, Layout, Pinned, Profile, Refusal, SmallState, StandardState,
 };
-use coding::{Coded, Segment};
+use coding::{Coded, STEP, Segment};
 use images::Images;
 use ledger::Ledger;
 use matches::Matches;
 use parse::Known;
+use range_encoder::PRICE_OF_BIT;
 use sha2::{Digest as _, Sha256};
 use std::{panic::resume_unwind, thread, vec, vec::Vec};
 
@@ -136,9 +137,14 @@ pub fn encode_with(old: Option<&[u8]>, new: &[u8], options: &Options) -> Result<
         });
     }
     // Before anything that takes long.
-    let header = header(old, new, options).map_err(EncodeError::Options)?;
+    let mut header = header(old, new, options).map_err(EncodeError::Options)?;
     let (layout, coded) = match header.codec {
-        Codec::Mixing => shortest(old, new, options),
+        Codec::Mixing => {
+            let (layout, code) = shortest(old, new, options);
+            let placed = checkpoints(new.len() as u32, &code.prices, options);
+            header.checkpoints = placed.map_err(EncodeError::Options)?;
+            (layout, code.bytes)
+        }
         Codec::Bulk => {
             let layout = options.layout.unwrap_or_else(|| detect::layout(None, old, new));
             (Layout::UNKNOWN, bulk::code(old, new, layout))
@@ -190,22 +196,36 @@ fn header(old: &[u8], new: &[u8], options: &Options) -> Result<Header, Refusal> 
         result: image(new),
         block_bytes,
         checkpoints: match codec {
-            Codec::Mixing => checkpoints(new.len() as u32, options)?,
+            Codec::Mixing => checkpoints(new.len() as u32, &[], options)?,
             Codec::Bulk => Checkpoints::new(20, &[], new.len() as u32)?,
         },
         layout: Layout::UNKNOWN,
     })
 }
 
-/// Checkpoints that part the result evenly.
-fn checkpoints(length: u32, options: &Options) -> Result<Checkpoints, Refusal> {
+/// What receiving and decoding a byte of the patch takes, in bytes of the result that are only copied.
+const PATCH_BYTE_COST: u64 = 16;
+
+/// Checkpoints that part evenly what it takes to come there again: the bytes of the result, and those of the patch. `prices` are what
+/// everything in front of each step cost; without them each byte of the result costs the same.
+fn checkpoints(length: u32, prices: &[u64], options: &Options) -> Result<Checkpoints, Refusal> {
     let unit = options.checkpoint_unit;
     // Positions have 16 bits, so a long image has a coarser unit.
     let unit = unit.max((length >> 16).next_power_of_two());
-    let parts = (length / options.checkpoint_distance.max(unit)).min(CHECKPOINTS_MAX as u32 + 1);
+    let parts = u64::from(length / options.checkpoint_distance.max(unit)).min(CHECKPOINTS_MAX as u64 + 1);
+    let cost = |unit_index: u32| {
+        let position = unit_index as usize * unit as usize;
+        let price = prices.get(position / STEP).or(prices.last()).copied().unwrap_or(0);
+        position as u64 + price * PATCH_BYTE_COST / (8 * u64::from(PRICE_OF_BIT))
+    };
+    let count = length.div_ceil(unit.max(1));
+    let all = cost(count);
+    let candidates: Vec<u32> = (1..count).collect();
     let mut units: Vec<u16> = (1..parts)
-        .map(|part| (u64::from(length) * u64::from(part) / u64::from(parts) / u64::from(unit)) as u16)
-        .filter(|unit| *unit > 0)
+        .filter_map(|part| {
+            let behind = candidates.partition_point(|unit_index| cost(*unit_index) * parts < all * part);
+            candidates.get(behind).map(|unit_index| *unit_index as u16)
+        })
         .collect();
     units.dedup();
     Checkpoints::new(unit.trailing_zeros() as u8, &units, length)
@@ -217,7 +237,7 @@ pub fn layout(architecture: Option<Architecture>, old: &[u8], new: &[u8]) -> Lay
 }
 
 /// The shortest code, and what was taken for known to make it.
-fn shortest(old: &[u8], new: &[u8], options: &Options) -> (Layout, Vec<u8>) {
+fn shortest(old: &[u8], new: &[u8], options: &Options) -> (Layout, Code) {
     let layouts = match options.layout {
         Some(layout) => vec![layout],
         // Only what is copied from an old image has addresses to follow.
@@ -257,16 +277,26 @@ fn shortest(old: &[u8], new: &[u8], options: &Options) -> (Layout, Vec<u8>) {
     });
     let shortest = codes
         .into_iter()
-        .min_by_key(|(layout, code)| layout.header_bytes() + code.len());
-    shortest.unwrap_or((Layout::UNKNOWN, Vec::new()))
+        .min_by_key(|(layout, code)| layout.header_bytes() + code.bytes.len());
+    shortest.unwrap_or((Layout::UNKNOWN, Code::default()))
+}
+
+/// Coded bytes, and what everything in front of each step of the result cost.
+#[derive(Default)]
+struct Code {
+    bytes: Vec<u8>,
+    prices: Vec<u64>,
 }
 
 /// Tries ways to part the new image into copies and literals, and keeps the shortest code.
-fn shortest_of(images: &Images<'_>, profile: Profile, rounds: u8) -> Vec<u8> {
+fn shortest_of(images: &Images<'_>, profile: Profile, rounds: u8) -> Code {
     let plain = code(profile, images, &[], &[]);
     let (mut ledger, mut known, mut pieces) = (Ledger::new(), Known::default(), Vec::new());
     let mut literals = literal_prices(&plain.literals, &plain.literals);
-    let mut best = plain.bytes;
+    let mut best = Code {
+        bytes: plain.bytes,
+        prices: plain.prices,
+    };
     for _ in 0..rounds {
         let copies = parse::parse(images, &known, &literals, &ledger);
         let coded = code(profile, images, &copies, &pieces);
@@ -274,8 +304,11 @@ fn shortest_of(images: &Images<'_>, profile: Profile, rounds: u8) -> Vec<u8> {
         literals = literal_prices(&plain.literals, &coded.literals);
         known = Known::of(&copies, coded.words);
         ledger = coded.ledger;
-        if coded.bytes.len() < best.len() {
-            best = coded.bytes;
+        if coded.bytes.len() < best.bytes.len() {
+            best = Code {
+                bytes: coded.bytes,
+                prices: coded.prices,
+            };
         }
     }
     best
@@ -342,7 +375,30 @@ fn chained(header: &Header, coded: &[u8]) -> (Vec<u8>, Pinned) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Codec, MIXING_BYTES_MAX, Options, Profile};
+    use super::{Codec, MIXING_BYTES_MAX, Options, Profile, STEP, checkpoints};
+    use std::vec::Vec;
+
+    #[test]
+    fn checkpoints_stand_where_the_patch_is_dear() {
+        let options = Options {
+            checkpoint_unit: 1 << 12,
+            checkpoint_distance: 1 << 14,
+            ..Options::of(Profile::Small)
+        };
+        let placed = |prices: &[u64]| {
+            let placed = checkpoints(80 << 10, prices, &options);
+            placed.map(|placed| placed.positions().map(|position| position >> 10).collect::<Vec<u32>>())
+        };
+        // Each byte as dear as the other.
+        assert_eq!(placed(&[]), Ok(std::vec![16, 32, 48, 64]));
+        let even: Vec<u64> = (0..80).map(|step| step * STEP as u64).collect();
+        assert_eq!(placed(&even), Ok(std::vec![16, 32, 48, 64]));
+        // The last quarter comes byte by byte in the patch.
+        let dear: Vec<u64> = (0..80_u64)
+            .map(|step| step.saturating_sub(60) * (STEP as u64 * 512))
+            .collect();
+        assert_eq!(placed(&dear), Ok(std::vec![64, 68, 72, 76]));
+    }
 
     #[test]
     fn long_images_are_coded_in_bulk_where_that_is_known() {

@@ -34,11 +34,16 @@ impl Segment {
     }
 }
 
+/// Bytes of the result between two prices.
+pub(crate) const STEP: usize = 1 << 10;
+
 /// A plan, coded.
 pub(crate) struct Coded {
     pub(crate) bytes: Vec<u8>,
     /// What each byte cost that was a literal.
     pub(crate) literals: Vec<Option<u32>>,
+    /// What everything in front of each [`STEP`] of bytes cost.
+    pub(crate) prices: Vec<u64>,
     /// What each kind of event cost.
     pub(crate) ledger: Ledger,
     /// Places that went elsewhere than was expected: from where, and to where.
@@ -77,6 +82,7 @@ impl<
             coded: Coded {
                 bytes: Vec::new(),
                 literals: vec![None; images.new.len()],
+                prices: Vec::new(),
                 ledger: Ledger::new(),
                 astray: Vec::new(),
                 words: Vec::new(),
@@ -134,7 +140,15 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         }
     }
 
+    /// Notes what everything in front of a byte cost.
+    fn note_price(&mut self, at: usize) {
+        if at.is_multiple_of(STEP) {
+            self.coded.prices.push(self.coder.price);
+        }
+    }
+
     fn literal(&mut self, at: usize) {
+        self.note_price(at);
         let before = self.coder.price;
         self.guess(at);
         self.model.start(&mut self.coder, at as u32, Start::Literal);
@@ -155,6 +169,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
 
     /// A copy from `start` on, and its end.
     fn copy(&mut self, segment: &Segment, start: usize) {
+        self.note_price(start);
         let before = self.coder.price;
         let remembered = (self.model.history.diagonals, self.model.history.distance);
         let copy = segment.copy(start);
@@ -168,6 +183,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             .add_start(copy.origin, copy.from, start as u32, remembered, price);
         let mut at = start + 1;
         while at < segment.end() {
+            self.note_price(at);
             self.unit(segment, at);
             self.copied(segment, at);
             at += 1;
