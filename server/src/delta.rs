@@ -4,8 +4,8 @@
 
 pub use tuffet_patch::{
     Applied, ApplyError, Architecture, BLOCK_BYTES_MAX, Chain, Codec, EncodeError, Encoded, FilesError,
-    IMAGE_BYTES_MAX, Info, Layout, MIXING_BYTES_MAX, Options, Packed, Pinned, Profile, Refusal, apply, apply_files,
-    encode, encode_with, info, layout, packed, unauthenticated,
+    IMAGE_BYTES_MAX, Info, Layout, MIXING_BYTES_MAX, Options, Packed, Pinned, Profile, Refusal, Step, apply,
+    apply_files, encode, encode_watched, encode_with, info, layout, packed, unauthenticated,
 };
 pub use tuffet_wire::{Digest, hex};
 

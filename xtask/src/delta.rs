@@ -11,7 +11,7 @@ mod files;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -28,6 +28,9 @@ use crate::vendor::Output;
 
 /// More than the patch of the longest image ever has.
 const PATCH_BYTES_MAX: usize = 2 * IMAGE_BYTES_MAX;
+
+/// Images from which on it takes a while.
+const LONG_BYTES: usize = 8 << 20;
 
 /// Make a patch, apply one, or say what one holds.
 #[derive(Debug, clap::Args)]
@@ -113,13 +116,20 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
     if old == new {
         eprintln!("note: both images are the same; a device that has it needs no patch");
     }
+    let bytes = old.len().max(new.len());
     let started = Instant::now();
     let options = Options {
         layout: arguments.arch.map(|arch| delta::layout(Some(arch), &old, &new)),
         codec: arguments.codec,
         ..Options::of(arguments.profile)
     };
-    let encoded = delta::encode_with(image(&old), &new, &options)
+    let watch = |step| {
+        // What is quick needs no words.
+        if started.elapsed() > Duration::from_secs(2) || bytes > LONG_BYTES {
+            eprintln!("{:.1} s: {step}", started.elapsed().as_secs_f64());
+        }
+    };
+    let encoded = delta::encode_watched(image(&old), &new, &options, &watch)
         .map_err(|error| Failure::refused(format!("no patch was made: {error}")))?;
     let seconds = started.elapsed().as_secs_f64();
     destination.write(&encoded.bytes)?;

@@ -128,6 +128,33 @@ pub fn encode(old: Option<&[u8]>, new: &[u8], profile: Profile) -> Result<Encode
 
 /// Makes the patch from `old` (or from nothing) to `new`.
 pub fn encode_with(old: Option<&[u8]>, new: &[u8], options: &Options) -> Result<Encoded, EncodeError> {
+    encode_watched(old, new, options, &|_| {})
+}
+
+/// What an encoder is doing.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Step {
+    /// Looks for what is the same in both images.
+    Searching,
+    /// Codes a plan; with the mixing codec several, one after the other.
+    Coding {
+        /// Which one, from 1.
+        round: u8,
+        /// How many there will be.
+        rounds: u8,
+    },
+    /// Decodes what was made.
+    Proving,
+}
+
+/// The same, and says what it is doing each time that this changes: for a kernel or a file system that takes a while.
+pub fn encode_watched(
+    old: Option<&[u8]>,
+    new: &[u8],
+    options: &Options,
+    watch: &(dyn Fn(Step) + Sync),
+) -> Result<Encoded, EncodeError> {
     let old = old.unwrap_or(&[]);
     let bytes = old.len().max(new.len());
     if bytes > IMAGE_BYTES_MAX {
@@ -140,19 +167,20 @@ pub fn encode_with(old: Option<&[u8]>, new: &[u8], options: &Options) -> Result<
     let mut header = header(old, new, options).map_err(EncodeError::Options)?;
     let (layout, coded) = match header.codec {
         Codec::Mixing => {
-            let (layout, code) = shortest(old, new, options);
+            let (layout, code) = shortest(old, new, options, watch);
             let placed = checkpoints(new.len() as u32, &code.prices, options);
             header.checkpoints = placed.map_err(EncodeError::Options)?;
             (layout, code.bytes)
         }
         Codec::Bulk => {
             let layout = options.layout.unwrap_or_else(|| detect::layout(None, old, new));
-            (Layout::UNKNOWN, bulk::code(old, new, layout))
+            (Layout::UNKNOWN, bulk::code(old, new, layout, watch))
         }
     };
     let header = Header { layout, ..header };
     let (bytes, pinned) = chained(&header, &coded);
     let encoded = Encoded { bytes, pinned, header };
+    watch(Step::Proving);
     match apply((!old.is_empty()).then_some(old), &encoded.bytes, pinned) {
         Ok(result) if result == new => Ok(encoded),
         Ok(_) => Err(EncodeError::NotProven(ApplyError::WrongResult)),
@@ -220,14 +248,19 @@ fn checkpoints(length: u32, prices: &[u64], options: &Options) -> Result<Checkpo
     };
     let count = length.div_ceil(unit.max(1));
     let all = cost(count);
-    let candidates: Vec<u32> = (1..count).collect();
-    let mut units: Vec<u16> = (1..parts)
-        .filter_map(|part| {
-            let behind = candidates.partition_point(|unit_index| cost(*unit_index) * parts < all * part);
-            candidates.get(behind).map(|unit_index| *unit_index as u16)
-        })
-        .collect();
-    units.dedup();
+    let mut units: Vec<u16> = Vec::new();
+    let (mut unit_index, last) = (0, count.saturating_sub(1));
+    for part in 1..parts {
+        // One unit at least, and one for each that follows.
+        unit_index += 1;
+        let end = u64::from(last).saturating_sub(parts - 1 - part);
+        while u64::from(unit_index) < end && cost(unit_index) * parts < all * part {
+            unit_index += 1;
+        }
+        if unit_index <= last {
+            units.push(unit_index as u16);
+        }
+    }
     Checkpoints::new(unit.trailing_zeros() as u8, &units, length)
 }
 
@@ -237,7 +270,8 @@ pub fn layout(architecture: Option<Architecture>, old: &[u8], new: &[u8]) -> Lay
 }
 
 /// The shortest code, and what was taken for known to make it.
-fn shortest(old: &[u8], new: &[u8], options: &Options) -> (Layout, Code) {
+fn shortest(old: &[u8], new: &[u8], options: &Options, watch: &(dyn Fn(Step) + Sync)) -> (Layout, Code) {
+    watch(Step::Searching);
     let layouts = match options.layout {
         Some(layout) => vec![layout],
         // Only what is copied from an old image has addresses to follow.
@@ -262,12 +296,12 @@ fn shortest(old: &[u8], new: &[u8], options: &Options) -> (Layout, Code) {
                 let images = Images::new(old, new, &matches, *layout, options.profile);
                 (
                     *layout,
-                    scope.spawn(move || shortest_of(&images, options.profile, options.rounds)),
+                    scope.spawn(move || shortest_of(&images, options.profile, options.rounds, &|_| {})),
                 )
             });
         let threads: Vec<_> = threads.collect();
         let images = Images::new(old, new, &matches, layouts[0], options.profile);
-        let first = (layouts[0], shortest_of(&images, options.profile, options.rounds));
+        let first = (layouts[0], shortest_of(&images, options.profile, options.rounds, watch));
         let others = threads.into_iter().map(|(layout, thread)| {
             let code = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
             (layout, code)
@@ -289,7 +323,12 @@ struct Code {
 }
 
 /// Tries ways to part the new image into copies and literals, and keeps the shortest code.
-fn shortest_of(images: &Images<'_>, profile: Profile, rounds: u8) -> Code {
+fn shortest_of(images: &Images<'_>, profile: Profile, rounds: u8, watch: &dyn Fn(Step)) -> Code {
+    let coding = |round| Step::Coding {
+        round,
+        rounds: rounds.saturating_add(1),
+    };
+    watch(coding(1));
     let plain = code(profile, images, &[], &[]);
     let (mut ledger, mut known, mut pieces) = (Ledger::new(), Known::default(), Vec::new());
     let mut literals = literal_prices(&plain.literals, &plain.literals);
@@ -297,7 +336,8 @@ fn shortest_of(images: &Images<'_>, profile: Profile, rounds: u8) -> Code {
         bytes: plain.bytes,
         prices: plain.prices,
     };
-    for _ in 0..rounds {
+    for round in 0..rounds {
+        watch(coding(round.saturating_add(2)));
         let copies = parse::parse(images, &known, &literals, &ledger);
         let coded = code(profile, images, &copies, &pieces);
         pieces = pieces::wanted(pieces, &copies, &coded.astray, pieces_max(profile));

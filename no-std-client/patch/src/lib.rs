@@ -95,7 +95,7 @@ pub use decoders::{Decoder, Drive};
 #[cfg(feature = "encode")]
 pub use encode::{
     Applied, ApplyError, EncodeError, Encoded, FilesError, IMAGE_BYTES_MAX, Info, MIXING_BYTES_MAX, Options, Packed,
-    apply, apply_files, encode, encode_with, hostile, info, layout, packed, unauthenticated,
+    Step, apply, apply_files, encode, encode_watched, encode_with, hostile, info, layout, packed, unauthenticated,
 };
 pub use error::{Error, Geometry, Misuse, Refusal};
 pub use header::{CHECKPOINTS_MAX, Checkpoints, Codec, HEADER_BYTES_MAX, HEADER_BYTES_MIN, Header, Image};

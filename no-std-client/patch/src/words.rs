@@ -5,7 +5,7 @@
 //! - Firmware that prints no error pays nothing: the linker drops what is not called.
 
 #[cfg(feature = "encode")]
-use crate::{ApplyError, EncodeError, Packed};
+use crate::{ApplyError, EncodeError, Packed, Step};
 use crate::{Architecture, BadCheckpoint, Codec, Error, Geometry, Misuse, Profile, Refusal, SnapshotError};
 use core::fmt::{self, Display, Formatter, Result};
 
@@ -27,6 +27,18 @@ impl Display for Packed {
             None => f.write_str("packed or encrypted already")?,
         }
         f.write_str(": what changes inside of them no patch follows; pack last, and make patches between images that are not packed")
+    }
+}
+
+#[cfg(feature = "encode")]
+impl Display for Step {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Searching => f.write_str("looking for what is the same"),
+            Self::Coding { rounds: 1, .. } => f.write_str("coding"),
+            Self::Coding { round, rounds } => write!(f, "coding, {round} of {rounds}"),
+            Self::Proving => f.write_str("decoding what was made"),
+        }
     }
 }
 

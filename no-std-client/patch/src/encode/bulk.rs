@@ -5,7 +5,7 @@ mod programs;
 mod search;
 
 use crate::{
-    BULK_IMAGE_BYTES, Layout,
+    BULK_IMAGE_BYTES, Layout, Step,
     bulk::{COVERS_MAX, COVERS_MAX_ABOVE, covers::Cover, segments::Segment},
 };
 use std::vec::Vec;
@@ -18,7 +18,8 @@ pub(super) struct Plan {
 }
 
 /// The coded bytes of the patch from `old` to `new`. Where nothing tells what the images hold, `layout` does.
-pub(super) fn code(old: &[u8], new: &[u8], layout: Layout) -> Vec<u8> {
+pub(super) fn code(old: &[u8], new: &[u8], layout: Layout, watch: &dyn Fn(Step)) -> Vec<u8> {
+    watch(Step::Searching);
     let (mut olds, mut news) = (programs::segments(old), programs::segments(new));
     if olds.is_empty() || news.is_empty() {
         olds = programs::whole(old, layout);
@@ -31,6 +32,7 @@ pub(super) fn code(old: &[u8], new: &[u8], layout: Layout) -> Vec<u8> {
         COVERS_MAX_ABOVE
     };
     let covers = longest(search::covers(old, new), covers_max);
+    watch(Step::Coding { round: 1, rounds: 1 });
     code::code(&Plan { covers, olds, news }, old, new)
 }
 
