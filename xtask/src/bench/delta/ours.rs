@@ -19,7 +19,7 @@ const BUILD_LIMIT: Duration = Duration::from_secs(3_600);
 const LIMIT: Duration = Duration::from_secs(1_800);
 
 /// Microcontrollers have no larger images: above this size only `large` is tried.
-const SMALL_BYTES_MAX: u64 = 32 * 1024 * 1024;
+const SMALL_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Builds this workspace's commands in release: debug builds say nothing about seconds.
 pub fn build() -> Result<PathBuf, Failure> {
@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(skipped(Profile::Large, SMALL_BYTES_MAX + 1), None);
         for profile in [Profile::Small, Profile::Standard] {
             let reason = skipped(profile, SMALL_BYTES_MAX + 1).unwrap();
-            assert!(reason.to_string().contains("more than 33554432 bytes"), "{reason}");
+            assert!(reason.to_string().contains("more than 16777216 bytes"), "{reason}");
         }
     }
 }

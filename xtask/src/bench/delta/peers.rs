@@ -11,6 +11,10 @@ use crate::failure::Failure;
 /// The longest image for which a job has the short limit.
 const SHORT_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
+/// The longest image for tools whose memory is many times the image, or whose time grows faster than that: they were not seen to end
+/// with a root filesystem of 180 MB.
+const HEAVY_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
 /// How long a job may take, for images up to that size and above.
 const LIMITS: [Duration; 2] = [Duration::from_secs(120), Duration::from_secs(600)];
 
@@ -165,10 +169,18 @@ impl Peer {
         image_bytes: u64,
         format: Option<&str>,
     ) -> Result<Outcome, Failure> {
+        if image_bytes > HEAVY_BYTES_MAX && !self.is_for_any_size() {
+            let bytes_max = HEAVY_BYTES_MAX;
+            return Ok(Err(Reason::Large { bytes_max }));
+        }
         match self.job(tools, files, format) {
             Ok(job) => job.run(gauge, files, limit(image_bytes)),
             Err(reason) => Ok(Err(reason)),
         }
+    }
+
+    fn is_for_any_size(&self) -> bool {
+        self.name == TIMED || matches!(self.way, Way::Programs([[program, ..], _]) if *program != "bsdiff")
     }
 
     fn job(&self, tools: &Tools, files: &Files, format: Option<&str>) -> Result<Job, Reason> {
@@ -256,6 +268,17 @@ mod tests {
         for (known, found, expected) in cases {
             assert_eq!(format(known, found), expected, "{known:?} {found:?}");
         }
+    }
+
+    #[test]
+    fn some_tools_are_for_images_of_any_size() {
+        let peers = PATCHES.iter().chain(IMAGES);
+        let names: Vec<&str> = peers
+            .filter(|peer| peer.is_for_any_size())
+            .map(|peer| peer.name)
+            .collect();
+        let expected = [TIMED, "xdelta3 -9, LZMA", "zstd --patch-from", "xz -9e", "zstd -19"];
+        assert_eq!(names, expected);
     }
 
     #[test]
