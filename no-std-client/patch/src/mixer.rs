@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Errors below this, of 4096, teach nothing.
-const MISS_MIN: i32 = 16;
+const MISS_MIN: i32 = 24;
 
 /// Inputs of a mixer that goes without the others.
 pub(crate) const FEW_INPUTS: usize = 4;
