@@ -198,3 +198,20 @@ fn hostile_bytes_end_in_a_refusal_or_a_wrong_image() {
     println!("{refused} refused, {wrong} wrong");
     assert!(refused > 20 && wrong > 0, "{refused} refused, {wrong} wrong");
 }
+
+/// What lies behind the end of the old image counts as zero, whatever was read there before.
+#[test]
+fn nothing_is_known_behind_the_end_of_the_old_image() {
+    let mut old = Random(71).bytes(100_000);
+    let mut new = old.clone();
+    // Of what is read at once, the first is full, and the last ends with the image. Bytes that changed are expected by what follows.
+    for at in (0..4_000).step_by(40).chain([old.len() - 4]) {
+        old[at..at + 4].copy_from_slice(&[1, 0, 0, 0]);
+        new[at..at + 4].copy_from_slice(&[2, 0, 0, 0]);
+        old[at + 1..at + 3].copy_from_slice(&Random(at as u64 + 1).bytes(2));
+        new[at + 1..at + 3].clone_from_slice(&old[at + 1..at + 3]);
+    }
+    // Whatever is decoded after that shows whether encoder and decoder agreed.
+    new.extend(b"one more line");
+    encoded(&old, &new);
+}

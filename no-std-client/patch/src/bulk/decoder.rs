@@ -306,6 +306,9 @@ impl<'m> Decoder<'m> {
             decoder: &mut self.range,
             input,
         };
+        // What lies behind it there is of another place, read before.
+        let at_hand = self.old.get(..usize::try_from(self.old_length).unwrap_or(0));
+        let at_hand = at_hand.unwrap_or_default();
         self.step = match self.step {
             Step::Literals { index } => {
                 let byte = self.model.literal(reader, 0);
@@ -320,7 +323,7 @@ impl<'m> Decoder<'m> {
                         &self.span,
                         self.field.take_if(|field| copy.changed == 0 && field.at == copy.at()),
                     ),
-                    (&self.old, self.old_start),
+                    (at_hand, self.old_start),
                     reader,
                     copy,
                 ),
