@@ -215,3 +215,17 @@ fn nothing_is_known_behind_the_end_of_the_old_image() {
     new.extend(b"one more line");
     encoded(&old, &new);
 }
+
+/// A word of which the image has only the end, or the copy only the beginning, is no word that changed.
+#[test]
+fn half_a_word_teaches_nothing() {
+    let mut old = Random(72).bytes(3_000);
+    old.copy_within(0..4, 2_000);
+    let mut new = old.clone();
+    // The copy of three bytes ends where a long one without changes begins.
+    for at in [2, 1_990, 2_010] {
+        new[at] ^= 0x40;
+    }
+    new.extend(b"one more line");
+    encoded(&old, &new);
+}

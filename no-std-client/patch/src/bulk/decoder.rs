@@ -384,8 +384,10 @@ impl<'m> Decoder<'m> {
         copy.changed = copy.changed.wrapping_sub(1);
         if copy.changed == 0 {
             copy.plain_end = 0;
-            let first = at.wrapping_sub(3);
-            if !copy.is_field && span.is_program && span.old.address(first) & 3 == 0 {
+            // A whole word on both sides.
+            let first = at.checked_sub(3).filter(|_| output.position() >= 4);
+            let first = first.filter(|first| !copy.is_field && span.is_program && span.old.address(*first) & 3 == 0);
+            if let Some(first) = first {
                 let word = [0, 1, 2, 3].map(|inside| byte(first.wrapping_add(inside)));
                 model.word(u32::from_le_bytes(word), output.recent().swap_bytes());
             }
