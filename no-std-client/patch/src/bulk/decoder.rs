@@ -279,6 +279,7 @@ impl<'m> Decoder<'m> {
             self.span = Span::at(&self.model.olds, &self.model.news, at, copy.cover.shift());
         }
         let mut to = self.span.end.min(copy.cover.from.wrapping_add(copy.cover.length));
+        to = self.span.look_end(at, to);
         if window_end < self.source_bytes && to > window_end.wrapping_sub(LOOK_BYTES) {
             // No field begins in front of such a place and ends behind it.
             let end = window_end.wrapping_sub(LOOK_BYTES);

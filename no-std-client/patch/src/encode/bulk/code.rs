@@ -187,6 +187,7 @@ impl Coding<'_> {
             place.span = Span::at(&self.model.olds, &self.model.news, place.at, cover.shift());
         }
         let to = place.span.end.min(cover.from + cover.length);
+        let to = place.span.look_end(place.at, to);
         let look = Look {
             bytes: self.old,
             start: 0,
