@@ -1,13 +1,18 @@
 //! The bulk codec: what it makes of large images, and of hostile ones.
 
+#[path = "support/model/slot.rs"]
+#[allow(dead_code, reason = "the model uses more of it")]
+mod slot;
 mod support;
 
+use embedded_storage::nor_flash::NorFlash as _;
+use slot::Slot;
 use std::io::{Seek as _, Write as _};
 use support::elf::Program;
 use support::*;
 use tuffet_patch::{
-    ApplyError, Codec, EncodeError, Encoded, FilesError, Options, Profile, Refusal, apply, apply_files, encode_with,
-    info,
+    ApplyError, BULK_BYTES, BulkState, Codec, EncodeError, Encoded, FilesError, Options, Profile, Progress, Refusal,
+    apply, apply_files, encode_with, info,
 };
 
 fn bulk(block_bytes: u32) -> Options {
@@ -228,4 +233,32 @@ fn half_a_word_teaches_nothing() {
     }
     new.extend(b"one more line");
     encoded(&old, &new);
+}
+
+/// Short copies from anywhere do not make the decoder read the old image many times over.
+#[test]
+fn copies_here_and_there_read_a_page_each() {
+    let old = Random(73).bytes(1_000_000);
+    let mut random = Random(74);
+    let mut new = Vec::new();
+    for _ in 0..500 {
+        let at = random.below(old.len() - 64);
+        new.extend_from_slice(&old[at..at + 60]);
+        let changed = new.len() - 30;
+        new[changed] ^= 1;
+    }
+    let encoded = encoded(&old, &new);
+    let mut memory = vec![0; BULK_BYTES / 4];
+    let mut decoder = BulkState::new(&mut memory).unwrap();
+    let (mut running, mut spare) = (Slot::<1>::holding(&old), Slot::<1>::old(new.len()));
+    let (source, result) = (encoded.header.source, encoded.header.result);
+    decoder.begin(encoded.pinned, source, result).unwrap();
+    // One block.
+    let block = decoder.authenticate(&encoded.bytes).unwrap();
+    while let Progress::NeedsErase { from, to } = decoder.run(&block, &mut running, &mut spare).unwrap() {
+        spare.erase(from, to).unwrap();
+    }
+    assert!(spare.bytes[..new.len()] == new);
+    println!("{} bytes of the old image were read", running.read);
+    assert!(running.read < 600 * 4_096, "{}", running.read);
 }

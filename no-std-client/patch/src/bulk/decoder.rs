@@ -15,6 +15,8 @@ use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
 /// Bytes of the old image that are at hand.
 const OLD_BYTES: usize = 1 << 16;
+/// Bytes of it that are read at least.
+const PAGE_BYTES: u32 = 1 << 12;
 /// How far a look goes behind the byte at hand.
 const LOOK_BYTES: u32 = AHEAD * 4 + 16;
 
@@ -266,7 +268,9 @@ impl<'m> Decoder<'m> {
         if !is_inside || (window_end < self.source_bytes && window_end.wrapping_sub(at) < LOOK_BYTES.wrapping_mul(2)) {
             // The beginning of the word at hand stays in reach.
             let start = at.saturating_sub(4);
-            let count = self.source_bytes.wrapping_sub(start);
+            // Not much more than this copy needs: others may be anywhere.
+            let needed = copy.left().saturating_add(LOOK_BYTES * 3).max(PAGE_BYTES);
+            let count = self.source_bytes.wrapping_sub(start).min(needed);
             let count = usize::try_from(count).unwrap_or(OLD_BYTES).min(OLD_BYTES);
             self.old_length = 0;
             if let Some(target) = self.old.get_mut(..count) {
