@@ -70,13 +70,14 @@ fn model_holds_in_many_cases() {
     let mut figures = Figures::default();
     let mut slowest = Slowest::default();
     for from in (first..first + count).step_by(10_000) {
-        let (more, slow) = cases(from, (first + count - from).min(10_000));
+        let to = (first + count).min(from + 10_000);
+        let (more, slow) = cases(from, to - from);
         figures.add(more);
         if slow.took > slowest.took {
             slowest = slow;
         }
         let Slowest { case, took } = slowest;
-        let (done, elapsed) = (from + 10_000 - first, begun.elapsed());
+        let (done, elapsed) = (to - first, begun.elapsed());
         println!("{done} cases from {first} on in {elapsed:.0?}: {figures:?}; slowest {case} with {took:.0?}");
     }
 }
