@@ -11,8 +11,8 @@ use std::io::{Seek as _, Write as _};
 use support::elf::Program;
 use support::*;
 use tuffet_patch::{
-    ApplyError, BULK_BYTES, BulkState, Codec, EncodeError, Encoded, FilesError, Options, Profile, Progress, Refusal,
-    apply, apply_files, encode_with, info,
+    ApplyError, BULK_BYTES, BulkState, Codec, EncodeError, Encoded, Error, FilesError, Misuse, Options, Profile,
+    Progress, Refusal, apply, apply_files, encode_with, info,
 };
 
 fn bulk(block_bytes: u32) -> Options {
@@ -261,4 +261,23 @@ fn copies_here_and_there_read_a_page_each() {
     assert!(spare.bytes[..new.len()] == new);
     println!("{} bytes of the old image were read", running.read);
     assert!(running.read < 600 * 4_096, "{}", running.read);
+}
+
+/// A decoder that is started again, as one of the other codec may be, does not go on with what it knows of the first patch.
+#[test]
+fn a_used_decoder_does_not_run_again() {
+    let encoded = encoded(&[], b"one image");
+    let mut memory = vec![0; BULK_BYTES / 4];
+    let mut decoder = BulkState::new(&mut memory).unwrap();
+    let (mut running, mut spare) = (Slot::<1>::holding(&[]), Slot::<1>::old(9));
+    let (source, result) = (encoded.header.source, encoded.header.result);
+    // Nothing was decoded yet.
+    decoder.begin(encoded.pinned, source, result).unwrap();
+    decoder.begin(encoded.pinned, source, result).unwrap();
+    let block = decoder.authenticate(&encoded.bytes).unwrap();
+    decoder.run(&block, &mut running, &mut spare).unwrap();
+    decoder.begin(encoded.pinned, source, result).unwrap();
+    assert_eq!(decoder.next_block(), None);
+    let refused = decoder.authenticate(&encoded.bytes).unwrap_err();
+    assert_eq!(refused, Error::Misuse(Misuse::NotRunning));
 }
