@@ -63,6 +63,7 @@ impl<'a> Device<'a> {
     /// What a stolen key signed.
     pub fn hostile<const UNIT: usize>(&mut self, decoder: &mut impl Drive, patch: &Patch) {
         if decoder.begin(patch.pinned, patch.source, patch.result).is_err() {
+            self.figures.decoded += 1;
             self.figures.refused += 1;
             return;
         }

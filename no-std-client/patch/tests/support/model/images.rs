@@ -130,7 +130,7 @@ fn edit(script: &mut Script<'_>, image: &mut Vec<u8>) {
         _ => script.number() * image.len() / (1 << 16),
     };
     let end = image.len().min(at + script.below(1 + image.len() / 4));
-    match kind % 10 {
+    match kind % 12 {
         0 => image.truncate(at),
         1 => drop(image.drain(at..end)),
         2 => {
@@ -164,7 +164,17 @@ fn edit(script: &mut Script<'_>, image: &mut Vec<u8>) {
                 *byte = byte.wrapping_add(by);
             }
         }
-        8 => {
+        // At both edges, and something behind them that shows whether encoder and decoder still agree.
+        8 | 9 => {
+            let count = image.len();
+            for at in [script.below(4), count.saturating_sub(1 + script.below(4))] {
+                if let Some(byte) = image.get_mut(at) {
+                    *byte ^= 1 << (script.byte() % 8);
+                }
+            }
+            image.extend_from_slice(script.bytes(12));
+        }
+        10 => {
             let bytes = script.bytes(8);
             image.splice(at..at, bytes.iter().copied());
         }

@@ -140,7 +140,7 @@ pub fn either(script: &[u8]) -> Figures {
 pub fn bulk(script: &[u8]) -> Figures {
     let mut script = Script::new(script);
     let (_, kind) = (script.byte(), script.byte());
-    let (old, new) = images::pair(&mut script, if kind % 16 == 0 { 100_000 } else { 3_000 });
+    let (old, new) = images::pair(&mut script, if kind.is_multiple_of(16) { 100_000 } else { 3_000 });
     let options = Options {
         codec: Some(Codec::Bulk),
         ..options(&mut script, Profile::Large)
