@@ -48,8 +48,18 @@ fn lenient_json() {
 }
 
 #[test]
+fn patch_bulk() {
+    each_seed("patch_bulk", targets::patch_bulk::run);
+}
+
+#[test]
 fn patch_decoder() {
     each_seed("patch_decoder", targets::patch_decoder::run);
+}
+
+#[test]
+fn patch_mixing() {
+    each_seed("patch_mixing", targets::patch_mixing::run);
 }
 
 #[test]

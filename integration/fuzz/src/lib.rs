@@ -7,7 +7,12 @@ pub mod boot_records;
 pub mod http_answer;
 pub mod key_and_signature;
 pub mod lenient_json;
+pub mod patch_bulk;
 pub mod patch_decoder;
+pub mod patch_mixing;
+#[path = "../../../no-std-client/patch/tests/support/model/mod.rs"]
+#[allow(clippy::unwrap_used)]
+mod patch_model;
 pub mod release_document;
 #[path = "../../../no-std-client/tuf/tests/repository/mod.rs"]
 #[allow(clippy::unwrap_used)]

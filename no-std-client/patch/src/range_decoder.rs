@@ -81,6 +81,11 @@ impl RangeDecoder {
         self.padding > PADDING_BYTES_MAX
     }
 
+    /// Whether the first bytes of a stream were taken.
+    pub(crate) const fn is_filled(&self) -> bool {
+        self.range != 0
+    }
+
     /// Takes the first bytes of a stream.
     pub(crate) fn fill(&mut self, input: &mut Input<'_>) {
         self.range = u32::MAX;

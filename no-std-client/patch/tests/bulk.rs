@@ -1,13 +1,18 @@
 //! The bulk codec: what it makes of large images, and of hostile ones.
 
+#[path = "support/model/slot.rs"]
+#[allow(dead_code, reason = "the model uses more of it")]
+mod slot;
 mod support;
 
+use embedded_storage::nor_flash::NorFlash as _;
+use slot::Slot;
 use std::io::{Seek as _, Write as _};
 use support::elf::Program;
 use support::*;
 use tuffet_patch::{
-    ApplyError, Codec, EncodeError, Encoded, FilesError, Options, Profile, Refusal, apply, apply_files, encode_with,
-    info,
+    ApplyError, BULK_BYTES, BulkState, Codec, EncodeError, Encoded, Error, FilesError, Misuse, Options, Profile,
+    Progress, Refusal, apply, apply_files, encode_with, info,
 };
 
 fn bulk(block_bytes: u32) -> Options {
@@ -197,4 +202,82 @@ fn hostile_bytes_end_in_a_refusal_or_a_wrong_image() {
     }
     println!("{refused} refused, {wrong} wrong");
     assert!(refused > 20 && wrong > 0, "{refused} refused, {wrong} wrong");
+}
+
+/// What lies behind the end of the old image counts as zero, whatever was read there before.
+#[test]
+fn nothing_is_known_behind_the_end_of_the_old_image() {
+    let mut old = Random(71).bytes(100_000);
+    let mut new = old.clone();
+    // Of what is read at once, the first is full, and the last ends with the image. Bytes that changed are expected by what follows.
+    for at in (0..4_000).step_by(40).chain([old.len() - 4]) {
+        old[at..at + 4].copy_from_slice(&[1, 0, 0, 0]);
+        new[at..at + 4].copy_from_slice(&[2, 0, 0, 0]);
+        old[at + 1..at + 3].copy_from_slice(&Random(at as u64 + 1).bytes(2));
+        new[at + 1..at + 3].clone_from_slice(&old[at + 1..at + 3]);
+    }
+    // Whatever is decoded after that shows whether encoder and decoder agreed.
+    new.extend(b"one more line");
+    encoded(&old, &new);
+}
+
+/// A word of which the image has only the end, or the copy only the beginning, is no word that changed.
+#[test]
+fn half_a_word_teaches_nothing() {
+    let mut old = Random(72).bytes(3_000);
+    old.copy_within(0..4, 2_000);
+    let mut new = old.clone();
+    // The copy of three bytes ends where a long one without changes begins.
+    for at in [2, 1_990, 2_010] {
+        new[at] ^= 0x40;
+    }
+    new.extend(b"one more line");
+    encoded(&old, &new);
+}
+
+/// Short copies from anywhere do not make the decoder read the old image many times over.
+#[test]
+fn copies_here_and_there_read_a_page_each() {
+    let old = Random(73).bytes(1_000_000);
+    let mut random = Random(74);
+    let mut new = Vec::new();
+    for _ in 0..500 {
+        let at = random.below(old.len() - 64);
+        new.extend_from_slice(&old[at..at + 60]);
+        let changed = new.len() - 30;
+        new[changed] ^= 1;
+    }
+    let encoded = encoded(&old, &new);
+    let mut memory = vec![0; BULK_BYTES / 4];
+    let mut decoder = BulkState::new(&mut memory).unwrap();
+    let (mut running, mut spare) = (Slot::<1>::holding(&old), Slot::<1>::old(new.len()));
+    let (source, result) = (encoded.header.source, encoded.header.result);
+    decoder.begin(encoded.pinned, source, result).unwrap();
+    // One block.
+    let block = decoder.authenticate(&encoded.bytes).unwrap();
+    while let Progress::NeedsErase { from, to } = decoder.run(&block, &mut running, &mut spare).unwrap() {
+        spare.erase(from, to).unwrap();
+    }
+    assert!(spare.bytes[..new.len()] == new);
+    println!("{} bytes of the old image were read", running.read);
+    assert!(running.read < 600 * 4_096, "{}", running.read);
+}
+
+/// A decoder that is started again, as one of the other codec may be, does not go on with what it knows of the first patch.
+#[test]
+fn a_used_decoder_does_not_run_again() {
+    let encoded = encoded(&[], b"one image");
+    let mut memory = vec![0; BULK_BYTES / 4];
+    let mut decoder = BulkState::new(&mut memory).unwrap();
+    let (mut running, mut spare) = (Slot::<1>::holding(&[]), Slot::<1>::old(9));
+    let (source, result) = (encoded.header.source, encoded.header.result);
+    // Nothing was decoded yet.
+    decoder.begin(encoded.pinned, source, result).unwrap();
+    decoder.begin(encoded.pinned, source, result).unwrap();
+    let block = decoder.authenticate(&encoded.bytes).unwrap();
+    decoder.run(&block, &mut running, &mut spare).unwrap();
+    decoder.begin(encoded.pinned, source, result).unwrap();
+    assert_eq!(decoder.next_block(), None);
+    let refused = decoder.authenticate(&encoded.bytes).unwrap_err();
+    assert_eq!(refused, Error::Misuse(Misuse::NotRunning));
 }

@@ -104,6 +104,11 @@ pub const STEPS: &[Step] = &[
     ),
     deep("many-cases", "property tests with forty times the cases", many_cases),
     deep(
+        "patch-model",
+        "a hundred thousand pairs of images, each patched and attacked",
+        patch_model,
+    ),
+    deep(
         "differential-deep",
         "the same with many more repositories",
         differential_deep,
@@ -288,6 +293,21 @@ fn differential(bench: &Bench) -> Outcome {
 fn differential_deep(bench: &Bench) -> Outcome {
     let test = with_python_tuf(bench.cargo(), "differential");
     of_python(test.env("TUFFET_DIFFERENTIAL_CASES", "5000"))
+}
+
+/// In the profile `dev`, where every sum that leaves its type is a panic.
+fn patch_model(bench: &Bench) -> Outcome {
+    let test = [
+        "test",
+        "-p",
+        "tuffet-patch",
+        "--test",
+        "model",
+        "--",
+        "--ignored",
+        "--nocapture",
+    ];
+    counted(bench.cargo().args(test).env("TUFFET_CASES", "100000"))
 }
 
 /// A test that runs python-tuf, with the features of the whole workspace, so that nothing is compiled anew for it.

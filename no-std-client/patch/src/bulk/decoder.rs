@@ -15,6 +15,8 @@ use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
 /// Bytes of the old image that are at hand.
 const OLD_BYTES: usize = 1 << 16;
+/// Bytes of it that are read at least.
+const PAGE_BYTES: u32 = 1 << 12;
 /// How far a look goes behind the byte at hand.
 const LOOK_BYTES: u32 = AHEAD * 4 + 16;
 
@@ -266,7 +268,9 @@ impl<'m> Decoder<'m> {
         if !is_inside || (window_end < self.source_bytes && window_end.wrapping_sub(at) < LOOK_BYTES.wrapping_mul(2)) {
             // The beginning of the word at hand stays in reach.
             let start = at.saturating_sub(4);
-            let count = self.source_bytes.wrapping_sub(start);
+            // Not much more than this copy needs: others may be anywhere.
+            let needed = copy.left().saturating_add(LOOK_BYTES * 3).max(PAGE_BYTES);
+            let count = self.source_bytes.wrapping_sub(start).min(needed);
             let count = usize::try_from(count).unwrap_or(OLD_BYTES).min(OLD_BYTES);
             self.old_length = 0;
             if let Some(target) = self.old.get_mut(..count) {
@@ -279,6 +283,7 @@ impl<'m> Decoder<'m> {
             self.span = Span::at(&self.model.olds, &self.model.news, at, copy.cover.shift());
         }
         let mut to = self.span.end.min(copy.cover.from.wrapping_add(copy.cover.length));
+        to = self.span.look_end(at, to);
         if window_end < self.source_bytes && to > window_end.wrapping_sub(LOOK_BYTES) {
             // No field begins in front of such a place and ends behind it.
             let end = window_end.wrapping_sub(LOOK_BYTES);
@@ -306,6 +311,9 @@ impl<'m> Decoder<'m> {
             decoder: &mut self.range,
             input,
         };
+        // What lies behind it there is of another place, read before.
+        let at_hand = self.old.get(..usize::try_from(self.old_length).unwrap_or(0));
+        let at_hand = at_hand.unwrap_or_default();
         self.step = match self.step {
             Step::Literals { index } => {
                 let byte = self.model.literal(reader, 0);
@@ -320,7 +328,7 @@ impl<'m> Decoder<'m> {
                         &self.span,
                         self.field.take_if(|field| copy.changed == 0 && field.at == copy.at()),
                     ),
-                    (&self.old, self.old_start),
+                    (at_hand, self.old_start),
                     reader,
                     copy,
                 ),
@@ -381,8 +389,10 @@ impl<'m> Decoder<'m> {
         copy.changed = copy.changed.wrapping_sub(1);
         if copy.changed == 0 {
             copy.plain_end = 0;
-            let first = at.wrapping_sub(3);
-            if !copy.is_field && span.is_program && span.old.address(first) & 3 == 0 {
+            // A whole word on both sides.
+            let first = at.checked_sub(3).filter(|_| output.position() >= 4);
+            let first = first.filter(|first| !copy.is_field && span.is_program && span.old.address(*first) & 3 == 0);
+            if let Some(first) = first {
                 let word = [0, 1, 2, 3].map(|inside| byte(first.wrapping_add(inside)));
                 model.word(u32::from_le_bytes(word), output.recent().swap_bytes());
             }

@@ -121,6 +121,16 @@ impl Span {
 }
 
 impl Span {
+    /// Where a look from `from` on ends at the latest, if nothing is known behind `to`. No field begins in front of such a place and ends
+    /// behind it, so that it does not matter for what is found.
+    pub(crate) fn look_end(&self, from: u32, to: u32) -> u32 {
+        let end = from.saturating_add(STRETCH_BYTES);
+        match self.is_program && end < to {
+            true => end.wrapping_sub(self.old.address(end) & 7),
+            false => to,
+        }
+    }
+
     /// Bytes of a word that changes at `at`, from there on, if `left` bytes of the copy are left.
     pub(crate) fn word_left(&self, at: u32, left: u32) -> u32 {
         match self.is_program {
@@ -145,6 +155,9 @@ const SHORT: u32 = 256;
 const FAR: u32 = 1024;
 /// How many instructions are looked at for the rest of an address.
 pub(crate) const AHEAD: u32 = 16;
+
+/// Bytes of one look. After a change everything behind it is looked at anew: more would be in vain.
+const STRETCH_BYTES: u32 = 512;
 
 impl Registers {
     pub(crate) const NONE: Self = Self {
@@ -452,6 +465,63 @@ impl Field {
             page(word, site.span.new.address(site.at)),
         ) {
             *place = page;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bulk::{segments::SEGMENT_WORDS, words::WORDS_WORDS};
+    use std::{vec, vec::Vec};
+
+    /// Looks that end early find what one long look finds.
+    #[test]
+    fn stretches_lose_no_field() {
+        let mut memory = vec![0; WORDS_WORDS];
+        let words = Words::new(&mut memory);
+        for address in [0, 4, 6, 1 << 20] {
+            let mut memory = [0; SEGMENT_WORDS];
+            let mut olds = Segments::new(&mut memory);
+            let segment = Segment {
+                length: 8_192,
+                address,
+                has_code: address != 4,
+                has_pointers: true,
+                ..Segment::default()
+            };
+            olds.push(segment);
+            // Few fields: a pointer or a page and its rest in some hundred words that name nothing.
+            let bytes: Vec<u8> = (0..2_048_u32)
+                .flat_map(|at| match at.wrapping_mul(0x9E37_79B1) >> 26 {
+                    0 => [0x9000_0003_u32, 0x9100_0463],
+                    1 => [address + 0x1000, 0],
+                    _ => [0xCAFE_F00D, 0xCAFE_F00D],
+                })
+                .flat_map(u32::to_le_bytes)
+                .take(8_192)
+                .collect();
+            let span = Span::at(&olds, &olds, 0, 0);
+            let look = Look {
+                bytes: &bytes,
+                start: 0,
+                span: &span,
+                olds: &olds,
+                words: &words,
+            };
+            let fields = |end: fn(&Span, u32, u32) -> u32| {
+                let (mut registers, mut at, mut found) = (Registers::NONE, 2, Vec::new());
+                while at < 8_192 {
+                    let to = end(&span, at, 8_192);
+                    let field = look.field(&mut registers, at, to);
+                    at = field.map_or(to, |field| field.at + field.length);
+                    found.extend(field);
+                }
+                found
+            };
+            let all = fields(|_, _, to| to);
+            assert!(all.len() > 4, "{}", all.len());
+            assert_eq!(fields(Span::look_end), all);
         }
     }
 }

@@ -164,15 +164,13 @@ impl Coding<'_> {
         for at in from..from + count {
             self.changed(at, cover);
         }
-        let first = from + count - 4.min(from + count);
-        if span.is_program && span.old.address(first) & 3 == 0 {
-            let word = |bytes: &[u8], at: u32| {
-                bytes[at as usize..]
-                    .first_chunk()
-                    .map_or(0, |word| u32::from_le_bytes(*word))
-            };
-            self.model
-                .word(word(self.old, first), word(self.new, first.wrapping_add(cover.shift())));
+        let end = from + count;
+        let word = |image: &[u8], end: u32| image[..end as usize].last_chunk().copied().map(u32::from_le_bytes);
+        if span.is_program
+            && span.old.address(end) & 3 == 0
+            && let (Some(old), Some(new)) = (word(self.old, end), word(self.new, end.wrapping_add(cover.shift())))
+        {
+            self.model.word(old, new);
         }
     }
 
@@ -189,6 +187,7 @@ impl Coding<'_> {
             place.span = Span::at(&self.model.olds, &self.model.news, place.at, cover.shift());
         }
         let to = place.span.end.min(cover.from + cover.length);
+        let to = place.span.look_end(place.at, to);
         let look = Look {
             bytes: self.old,
             start: 0,
