@@ -202,14 +202,15 @@ fn mixed<D: Decoder, const UNIT: usize>(state: &mut D, script: &mut Script<'_>, 
 /// How the patch is made.
 fn options(script: &mut Script<'_>, profile: Profile) -> Options {
     let (blocks, layout) = (script.byte(), script.byte());
-    let architectures = [
-        Architecture::Unknown,
-        Architecture::Thumb,
-        Architecture::RiscV,
-        Architecture::Xtensa,
-        Architecture::AArch64,
-    ];
-    let architecture = architectures[usize::from(layout % 8).checked_sub(3).unwrap_or(4)];
+    // Mostly that of the programs among the images, where the profile follows it.
+    let architecture = match layout % 16 {
+        0..=6 => Architecture::AArch64,
+        which => Architecture::ALL[usize::from(which - 7) % Architecture::ALL.len()],
+    };
+    let architecture = match profile.follows(architecture) {
+        true => architecture,
+        false => Architecture::Thumb,
+    };
     let bases = (architecture != Architecture::Unknown && layout >= 192).then_some(Bases {
         old: script.number() as u32 * 4,
         new: script.number() as u32 * 4,
