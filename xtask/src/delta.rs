@@ -155,7 +155,8 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
 }
 
 fn apply(arguments: &Apply) -> Result<(), Failure> {
-    let (old, patch) = (open(&arguments.old)?, open(&arguments.patch)?);
+    let old = open(&arguments.old, IMAGE_BYTES_MAX, image_too_long)?;
+    let patch = open(&arguments.patch, PATCH_BYTES_MAX, patch_too_long)?;
     let destination = Destination::new(&arguments.out, &[&arguments.old, &arguments.patch])?;
     let pinned = match arguments.head {
         Some(pinned) => pinned,
@@ -215,7 +216,8 @@ impl Opened {
     }
 }
 
-fn open(path: &Path) -> Result<Opened, Failure> {
+/// Opens a file of at most `bytes_max` bytes; `too_long` says in words what a longer one is.
+fn open(path: &Path, bytes_max: usize, too_long: fn(u64) -> String) -> Result<Opened, Failure> {
     let not_read = |error| Failure::file("cannot read", path, &error);
     let file = File::open(path).map_err(not_read)?;
     let about = file.metadata().map_err(not_read)?;
@@ -224,6 +226,9 @@ fn open(path: &Path) -> Result<Opened, Failure> {
         return Err(Failure::file("cannot read", path, &error));
     }
     let bytes = about.len();
+    if bytes > bytes_max as u64 {
+        return Err(Failure::refused(format!("{}: {}", path.display(), too_long(bytes))));
+    }
     Ok(Opened { file, bytes })
 }
 
@@ -232,15 +237,9 @@ fn own_pin(path: &Path, patch: &Opened) -> Result<Pinned, Failure> {
     let start = patch.start(delta::BLOCK_BYTES_MAX);
     let start = start.map_err(|error| Failure::file("cannot read", path, &error))?;
     let pinned = delta::unauthenticated(&start).map_err(|refusal| not_a_patch(path, refusal))?;
-    let too_long = |_| {
-        Failure::refused(format!(
-            "{}: {} bytes, and no patch has as many",
-            path.display(),
-            patch.bytes
-        ))
-    };
     Ok(Pinned {
-        length: u32::try_from(patch.bytes).map_err(too_long)?,
+        // Below the limit for patches.
+        length: u32::try_from(patch.bytes).unwrap_or(u32::MAX),
         ..pinned
     })
 }
@@ -382,16 +381,20 @@ fn image(bytes: &[u8]) -> Option<&[u8]> {
     Some(bytes).filter(|bytes| !bytes.is_empty())
 }
 
+fn image_too_long(bytes: u64) -> String {
+    format!("{bytes} bytes, and patches are made for images of at most {IMAGE_BYTES_MAX}")
+}
+
+fn patch_too_long(bytes: u64) -> String {
+    format!("{bytes} bytes, and no patch has more than {PATCH_BYTES_MAX}")
+}
+
 fn read_image(path: &Path) -> Result<Vec<u8>, Failure> {
-    files::read(path, IMAGE_BYTES_MAX, |bytes| {
-        format!("{bytes} bytes, and patches are made for images of at most {IMAGE_BYTES_MAX}")
-    })
+    files::read(path, IMAGE_BYTES_MAX, image_too_long)
 }
 
 fn read_patch(path: &Path) -> Result<Vec<u8>, Failure> {
-    files::read(path, PATCH_BYTES_MAX, |bytes| {
-        format!("{bytes} bytes, and no patch has more than {PATCH_BYTES_MAX}")
-    })
+    files::read(path, PATCH_BYTES_MAX, patch_too_long)
 }
 
 #[cfg(test)]

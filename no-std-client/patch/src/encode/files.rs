@@ -107,14 +107,20 @@ fn digest(file: &File, positions: impl IntoIterator<Item = u64>) -> io::Result<[
     Ok(hash.finalize().into())
 }
 
+/// A block of the patch, or what there is of it.
 fn block(patch: &File, offset: u64, length: u32) -> Result<Vec<u8>, FilesError> {
     let mut bytes = vec![0; length as usize];
-    let read = patch.read_exact_at(&mut bytes, offset);
-    match read {
-        Ok(()) => Ok(bytes),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Refusal::Truncated.into()),
-        Err(error) => Err(FilesError::Patch(error)),
+    let mut there = 0;
+    while there < bytes.len() {
+        match patch.read_at(&mut bytes[there..], offset + there as u64) {
+            Ok(0) => break,
+            Ok(count) => there += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(FilesError::Patch(error)),
+        }
     }
+    bytes.truncate(there);
+    Ok(bytes)
 }
 
 fn authentic_header(patch: &File, pinned: Pinned) -> Result<Header, FilesError> {
@@ -164,6 +170,10 @@ impl Slots<'_> {
         decoder.begin(pinned, header.source, header.result)?;
         while let Some(range) = decoder.next_block() {
             let bytes = block(patch, u64::from(range.offset), range.length)?;
+            // The chain says what is missing.
+            if bytes.is_empty() {
+                break;
+            }
             let block = decoder.authenticate(&bytes).map_err(Error::with_flash).map_err(of)?;
             while let Progress::Checkpoint { .. } | Progress::NeedsErase { .. } =
                 decoder.run(&block, &mut self.old, &mut self.new).map_err(of)?
