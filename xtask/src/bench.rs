@@ -3,6 +3,7 @@
 mod decoder;
 mod delta;
 pub mod emulator;
+mod growth;
 mod measure;
 mod stack;
 mod verify;
@@ -27,6 +28,8 @@ enum Command {
     Decoder(decoder::Arguments),
     /// Bytes, seconds and memory of patches for each pair in a folder, as `cargo xtask corpus` makes it.
     Delta(delta::Arguments),
+    /// Seconds and memory of patches as images grow, from 20 KB to 1 GiB.
+    Growth(growth::Arguments),
     /// Run a program and say what it took, for the other benchmarks.
     #[command(hide = true)]
     Measure(measure::Arguments),
@@ -43,6 +46,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Decoder(arguments) => decoder::run(arguments),
         Command::Delta(arguments) => delta::run(arguments),
+        Command::Growth(arguments) => growth::run(arguments),
         Command::Measure(arguments) => measure::run(arguments),
         Command::Stack(arguments) => stack::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),

@@ -4,9 +4,9 @@
 //! - What is not measured is printed with its reason: nothing goes missing in silence.
 //! - With `--peers` everything is of one run on one machine: bytes, seconds, memory, and the ratios between them.
 
-mod job;
+pub mod job;
 mod markdown;
-mod ours;
+pub mod ours;
 pub mod pairs;
 mod peers;
 mod ratios;
