@@ -42,7 +42,7 @@ pub const BULK_BYTES: usize = 15 << 20;
 pub const BULK_BYTES_ABOVE: usize = 39 << 20;
 
 /// Most covers of a patch between images of at most [`BULK_IMAGE_BYTES`], and between longer ones.
-pub(crate) const COVERS_MAX: usize = 200_000;
+pub(crate) const COVERS_MAX: usize = 160_000;
 pub(crate) const COVERS_MAX_ABOVE: usize = 1_400_000;
 
 const _: () = assert!(model::memory_words(COVERS_MAX) * 4 <= BULK_BYTES);

@@ -43,7 +43,8 @@ const fn probability(cell: Cell) -> u32 {
 
 /// Learns a bit.
 fn learn(cell: &mut Cell, bit: bool, seen_max: u32) {
-    let seen = *cell & 1023;
+    // Never more than fits eight of the ten bits.
+    let seen = *cell & 255;
     let value = cell.wrapping_shr(10);
     let step = usize::try_from(seen).ok().and_then(|seen| STEPS.get(seen));
     let step = step.copied().unwrap_or(0);

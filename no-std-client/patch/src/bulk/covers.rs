@@ -40,14 +40,29 @@ pub(crate) struct Covers<'m> {
     words: &'m mut [u32],
     order: &'m mut [u32],
     count: usize,
+    /// How many come from in front of each multiple of `1 << shift`, as far as there are any.
+    index: &'m mut [u32],
+    shift: u32,
+    indexed: usize,
 }
+
+/// Words of memory for the index.
+pub(crate) const INDEX_WORDS: usize = 1 << 18;
 
 impl<'m> Covers<'m> {
     /// As many as there is memory for.
     pub(crate) fn new(memory: &'m mut [u32]) -> Self {
+        let (index, memory) = memory.split_at_mut(INDEX_WORDS.min(memory.len()));
         let count_max = memory.len().checked_div(COVER_WORDS).unwrap_or(0);
         let (words, order) = memory.split_at_mut(count_max.wrapping_mul(3));
-        Self { words, order, count: 0 }
+        Self {
+            words,
+            order,
+            count: 0,
+            index,
+            shift: 0,
+            indexed: 0,
+        }
     }
 
     /// Most of them.
@@ -91,14 +106,76 @@ impl<'m> Covers<'m> {
             *place = [from, index];
         }
         order.sort_unstable();
+        let last = order.last().map_or(0, |[from, _]| *from);
+        // Invariant: one more place than half of the index is used.
+        self.shift = 32_u32
+            .wrapping_sub(last.leading_zeros())
+            .saturating_sub(INDEX_WORDS.ilog2().wrapping_sub(1));
+        let mut behind = order.iter().map(|[from, _]| from.wrapping_shr(self.shift)).peekable();
+        let mut passed = 0_u32;
+        self.indexed = 0;
+        for (place, bucket) in self.index.iter_mut().zip(0_u32..) {
+            while behind.next_if(|from| *from < bucket).is_some() {
+                passed = passed.wrapping_add(1);
+            }
+            *place = passed;
+            self.indexed = self.indexed.wrapping_add(1);
+            if behind.peek().is_none() {
+                break;
+            }
+        }
     }
 
     /// The cover that begins at `old` or before it, as near as there is one.
     pub(crate) fn before(&self, old: u32) -> Option<Cover> {
         let (order, _) = self.order.as_chunks::<2>();
         let order = order.get(..self.count)?;
-        let behind = order.partition_point(|[from, _]| *from <= old);
+        let index = self.index.get(..self.indexed)?;
+        let bucket = usize::try_from(old.wrapping_shr(self.shift)).ok()?;
+        let place = |bucket: usize| index.get(bucket).and_then(|place| usize::try_from(*place).ok());
+        let first = place(bucket).or_else(|| place(self.indexed.checked_sub(1)?))?;
+        let end = place(bucket.checked_add(1)?).unwrap_or(order.len());
+        let inside = order.get(first..end)?;
+        let behind = inside.partition_point(|[from, _]| *from <= old).wrapping_add(first);
         let [_, index] = order.get(behind.checked_sub(1)?)?;
         self.get(usize::try_from(*index).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec;
+
+    /// Against a look at each of them.
+    #[test]
+    fn nearest_cover_is_found_wherever_they_lie() {
+        let mut random = 9_u32;
+        for (count, range) in [(0, 0), (1, 4), (300, 8), (300, 16), (300, 24), (300, 31)] {
+            let mut memory = vec![7; INDEX_WORDS + count * COVER_WORDS];
+            let mut covers = Covers::new(&mut memory);
+            assert_eq!(covers.count_max(), count);
+            let mut next = || {
+                random = random.wrapping_mul(0x915F_77F5).wrapping_add(1);
+                random >> (32 - range).min(31)
+            };
+            for new in 0..count as u32 {
+                let from = next();
+                covers.push(Cover {
+                    new,
+                    from,
+                    length: 1,
+                    is_verbatim: false,
+                });
+            }
+            covers.sort();
+            for old in (0..500).map(|_| next()).chain([0, 1, u32::MAX]) {
+                let all = (0..count).filter_map(|index| covers.get(index));
+                let nearest = all
+                    .filter(|cover| cover.from <= old)
+                    .max_by_key(|cover| (cover.from, cover.new));
+                assert_eq!(covers.before(old), nearest, "{count} covers, {old}");
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     coding::{self, Cell, FRESH, INPUTS, NUMBER_CELLS, Row, WEIGHT, Weights, number, simple, symbol},
-    covers::{COVER_WORDS, Cover, Covers},
+    covers::{COVER_WORDS, Cover, Covers, INDEX_WORDS},
     fields::{Field, Kind, Site},
     literals::{LITERALS_WORDS, Literals},
     segments::{SEGMENT_WORDS, SEGMENTS_MAX, Segment, Segments},
