@@ -4,6 +4,7 @@
 //! microsecond for each bit, as the mixing codec takes, would be too much for what is left of a root filesystem.
 
 use crate::{
+    counter,
     logistic::{STRETCHED_MAX, squash},
     range_decoder::BitCoder,
 };
@@ -16,7 +17,7 @@ pub(crate) const FRESH: Cell = 1 << 31;
 
 /// Decisions seen, at most, by what is rare and by what is mixed.
 const SEEN_MAX: u32 = 160;
-const SEEN_MAX_MIXED: u32 = 30;
+const SEEN_MAX_MIXED: u16 = 15;
 
 /// Parts of 65,536 by which a cell moves, by what it has seen.
 const STEPS: [u32; 256] = steps();
@@ -106,8 +107,11 @@ pub(crate) type Weights = [i32; INPUTS];
 /// What every weight begins with.
 pub(crate) const WEIGHT: i32 = 65_536 / 2;
 
-/// Cells for half a byte: one for each node of its tree. A line of most caches.
-pub(crate) type Row = [Cell; 16];
+/// Counters of 16 bits for half a byte, one for each node of its tree, two in each word: half a line of most caches.
+pub(crate) type Row = [u32; 8];
+
+/// A row that has seen nothing.
+pub(crate) const FRESH_ROW: Row = [0x8000_8000; 8];
 
 /// Codes a byte, highest bit first, in two halves. Each input has a table of rows whose number is a power of two, and says by a hash
 /// which two are those of this byte. `weights` has a set for each node of the tree of bits.
@@ -148,16 +152,22 @@ fn half(
     wanted: u32,
 ) -> u32 {
     // In one place while they are used: that is what makes it quick.
-    let mut rows = [[FRESH; 16]; INPUTS];
+    let mut rows = [[counter::FRESH; 16]; INPUTS];
     for ((row, table), place) in rows.iter_mut().zip(&*tables).zip(places) {
-        *row = table.get(place).copied().unwrap_or(*row);
+        let words = table.get(place).copied().unwrap_or(FRESH_ROW);
+        for (pair, word) in row.as_chunks_mut::<2>().0.iter_mut().zip(words) {
+            // Invariant: 16 bits each.
+            *pair = [word & 0xFFFF, word.wrapping_shr(16)].map(|half| u16::try_from(half).unwrap_or(0));
+        }
     }
     let mut node = 1_usize;
     let mut set = usize::try_from(start).unwrap_or(0) & 255;
     for place in (0..4_u32).rev() {
         let inside = node & 15;
-        let cells = rows.each_ref().map(|row| row.get(inside).copied().unwrap_or(FRESH));
-        let stretched = cells.map(|cell| stretched_of(probability(cell)));
+        let cells = rows
+            .each_ref()
+            .map(|row| row.get(inside).copied().unwrap_or(counter::FRESH));
+        let stretched = cells.map(|cell| stretched_of(u32::from(counter::probability(cell))));
         let mut none = [0; INPUTS];
         let weights = weights.get_mut(set).unwrap_or(&mut none);
         let sum = weights.iter().zip(stretched).fold(0_i32, |sum, (weight, value)| {
@@ -172,7 +182,7 @@ fn half(
             *weight = weight.wrapping_add(step).clamp(-WEIGHT_MAX, WEIGHT_MAX);
         }
         for (row, mut cell) in rows.iter_mut().zip(cells) {
-            learn(&mut cell, bit, SEEN_MAX_MIXED);
+            counter::learn(&mut cell, bit, SEEN_MAX_MIXED);
             if let Some(place) = row.get_mut(inside) {
                 *place = cell;
             }
@@ -181,8 +191,10 @@ fn half(
         set = (set.wrapping_mul(2) | usize::from(bit)) & 255;
     }
     for ((row, table), place) in rows.iter().zip(tables).zip(places) {
-        if let Some(place) = table.get_mut(place) {
-            *place = *row;
+        if let Some(words) = table.get_mut(place) {
+            for ([low, high], word) in row.as_chunks::<2>().0.iter().zip(words) {
+                *word = u32::from(*low) | u32::from(*high).wrapping_shl(16);
+            }
         }
     }
     u32::try_from(node & 15).unwrap_or(0)

@@ -159,7 +159,7 @@ mod tests {
                 random = random.wrapping_mul(0x915F_77F5).wrapping_add(1);
                 random >> (32 - range).min(31)
             };
-            for new in 0..count as u32 {
+            for new in (0_u32..).take(count) {
                 let from = next();
                 covers.push(Cover {
                     new,

@@ -1,7 +1,7 @@
 //! What decoder and encoder of the bulk codec have in common: each decision, and what is learned from it.
 
 use super::{
-    coding::{self, Cell, FRESH, INPUTS, NUMBER_CELLS, Row, WEIGHT, Weights, number, simple, symbol},
+    coding::{self, Cell, FRESH, FRESH_ROW, INPUTS, NUMBER_CELLS, Row, WEIGHT, Weights, number, simple, symbol},
     covers::{COVER_WORDS, Cover, Covers, INDEX_WORDS},
     fields::{Field, Kind, Site},
     literals::{LITERALS_WORDS, Literals},
@@ -16,10 +16,14 @@ use crate::{
 
 /// Rows of each table that bytes are mixed from.
 const TABLE_ROWS: usize = 1 << 14;
-const TABLE_CELLS: usize = TABLE_ROWS * 16;
+const TABLE_CELLS: usize = TABLE_ROWS * 8;
 /// Words of memory that are the same for each patch.
-const FIXED_WORDS: usize =
-    TABLE_CELLS * INPUTS + LITERALS_WORDS + SHIFTS_WORDS * 3 + WORDS_WORDS * 2 + SEGMENTS_MAX * SEGMENT_WORDS * 2;
+const FIXED_WORDS: usize = TABLE_CELLS * INPUTS
+    + LITERALS_WORDS
+    + SHIFTS_WORDS * 3
+    + WORDS_WORDS * 2
+    + SEGMENTS_MAX * SEGMENT_WORDS * 2
+    + INDEX_WORDS;
 
 /// Words of memory for a patch with so many covers.
 pub(crate) const fn memory_words(covers: usize) -> usize {
@@ -169,7 +173,7 @@ impl<'m> Model<'m> {
             },
         };
         for table in &mut model.tables {
-            table.fill([FRESH; 16]);
+            table.fill(FRESH_ROW);
         }
         Some(model)
     }
