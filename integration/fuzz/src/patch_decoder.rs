@@ -11,6 +11,7 @@ mod flash;
 use std::convert::Infallible;
 
 use sha2::{Digest as _, Sha256};
+use tuffet_patch::hostile::chained;
 use tuffet_patch::{Error, Header, Image, PIECE_BYTES, Pinned, Progress, SmallState};
 
 use self::flash::Slot;
@@ -18,7 +19,6 @@ use super::Script;
 
 const SLOT_BYTES: usize = 24 * 1024;
 const BLOCK_BYTES: usize = 1 << 10;
-const LINK_BYTES: usize = 32;
 
 /// How decoding ended, and what stands in the slot then.
 type End = (Result<(), Error<Infallible, Infallible>>, Vec<u8>);
@@ -29,7 +29,7 @@ pub fn run(data: &[u8]) {
     let hostile_record = script.byte();
     let old = old_image(usize::from(script.number()) % SLOT_BYTES);
     let payload = script.bytes(data.len());
-    let (file, pinned) = chained(payload);
+    let (file, pinned) = chained(payload, BLOCK_BYTES as u32);
     // What the caller knows is what the header says, where it says anything: else every run would end there.
     let (source, result) = match Header::parse(payload) {
         Ok((header, _)) => (header.source, header.result),
@@ -46,32 +46,6 @@ pub fn run(data: &[u8]) {
 /// Something that patches can be made from.
 fn old_image(length: usize) -> Vec<u8> {
     (0..length.max(1)).map(|place| (place * 7 % 251) as u8).collect()
-}
-
-/// A file with a valid chain around the payload.
-fn chained(payload: &[u8]) -> (Vec<u8>, Pinned) {
-    let mut pieces = Vec::new();
-    let mut rest = payload;
-    while rest.len() > BLOCK_BYTES {
-        let (piece, behind) = rest.split_at(BLOCK_BYTES - LINK_BYTES);
-        pieces.push(piece);
-        rest = behind;
-    }
-    let mut blocks = vec![rest.to_vec()];
-    let mut head = Sha256::digest(rest);
-    for piece in pieces.into_iter().rev() {
-        let block = [piece, head.as_slice()].concat();
-        head = Sha256::digest(&block);
-        blocks.push(block);
-    }
-    blocks.reverse();
-    let file = blocks.concat();
-    let pinned = Pinned {
-        head: head.into(),
-        block_bytes: BLOCK_BYTES as u32,
-        length: file.len() as u32,
-    };
-    (file, pinned)
 }
 
 fn decode(old: &[u8], file: &[u8], pinned: Pinned, source: Image, result: Image, saves: bool) -> End {

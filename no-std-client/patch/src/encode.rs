@@ -382,16 +382,19 @@ fn code(profile: Profile, images: &Images<'_>, copies: &[Segment], pieces: &[Pie
     }
 }
 
-/// Puts the header in front and cuts the file into blocks, last one first, since each names the hash of the next.
+/// Puts the header in front, and cuts the file into blocks.
 fn chained(header: &Header, coded: &[u8]) -> (Vec<u8>, Pinned) {
     let mut start = [0; HEADER_BYTES_MAX];
     let header_bytes = header.emit(&mut start);
-    let payload = [&start[..header_bytes], coded].concat();
-    let block_bytes = header.block_bytes as usize;
-    let piece_bytes = Chain::payload_bytes(header.block_bytes) as usize;
+    blocks(&[&start[..header_bytes], coded].concat(), header.block_bytes)
+}
+
+/// A payload as blocks, made last one first, since each names the hash of the next.
+fn blocks(payload: &[u8], block_bytes: u32) -> (Vec<u8>, Pinned) {
+    let piece_bytes = Chain::payload_bytes(block_bytes) as usize;
     let mut pieces: Vec<&[u8]> = Vec::new();
-    let mut rest = payload.as_slice();
-    while rest.len() > block_bytes {
+    let mut rest = payload;
+    while rest.len() > block_bytes as usize {
         let (piece, behind) = rest.split_at(piece_bytes);
         pieces.push(piece);
         rest = behind;
@@ -407,7 +410,7 @@ fn chained(header: &Header, coded: &[u8]) -> (Vec<u8>, Pinned) {
     let bytes = blocks.concat();
     let pinned = Pinned {
         head: head.into(),
-        block_bytes: header.block_bytes,
+        block_bytes,
         length: bytes.len() as u32,
     };
     (bytes, pinned)

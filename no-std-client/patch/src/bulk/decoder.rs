@@ -508,7 +508,8 @@ fn check_segment(segment: Segment, last: Segment, image_bytes: u32) -> Result<()
 
 /// Refuses a cover that is not behind the last one and inside the result.
 fn check_place(cover: Cover, last: Cover, result_bytes: u32) -> Result<(), Refusal> {
-    let is_inside = cover.length > 0
+    // A plan has 31 bits for a length.
+    let is_inside = (1..1 << 31).contains(&cover.length)
         && cover
             .new
             .checked_add(cover.length)

@@ -1,12 +1,17 @@
 //! Coded bytes that no encoder makes: what a stolen release key can sign. For tests of whoever decodes.
 
-use super::range_encoder::RangeEncoder;
+use super::{blocks, range_encoder::RangeEncoder};
 use crate::{
-    LargeState, Profile, SmallState, StandardState, State,
+    LargeState, Pinned, Profile, SmallState, StandardState, State,
     model::{Copy, Expected, Model, Origin, Start},
     predict::Place,
 };
 use std::{boxed::Box, vec::Vec};
+
+/// A file with a valid chain around any payload: whatever the bytes are, each block is authentic.
+pub fn chained(payload: &[u8], block_bytes: u32) -> (Vec<u8>, Pinned) {
+    blocks(payload, block_bytes)
+}
 
 /// Codes `new` as literals, but for the byte behind the first `literals`: that one is copied from `old` at `from`, wherever that
 /// is. Whoever does not look there goes on to the end, and makes a wrong image.

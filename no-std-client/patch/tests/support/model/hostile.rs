@@ -2,7 +2,7 @@
 
 use super::Script;
 use sha2::{Digest as _, Sha256};
-use tuffet_patch::{Architecture, Bases, Encoded, HEADER_BYTES_MAX, Header, Image, Pinned};
+use tuffet_patch::{Architecture, Bases, Encoded, HEADER_BYTES_MAX, Header, Image, Pinned, hostile::chained};
 
 /// A file in a valid chain, and what the caller says it goes with.
 pub struct Patch {
@@ -129,7 +129,7 @@ fn emitted(header: &Header) -> Vec<u8> {
 }
 
 fn signed(payload: &[u8], block_bytes: usize, header: &Header) -> Patch {
-    let (file, pinned) = chained(payload, block_bytes);
+    let (file, pinned) = chained(payload, block_bytes as u32);
     Patch {
         file,
         pinned,
@@ -148,30 +148,4 @@ fn payload(encoded: &Encoded) -> Vec<u8> {
         false => &block[..block_bytes - 32],
     });
     pieces.copied().collect()
-}
-
-/// A file with a valid chain around any payload.
-fn chained(payload: &[u8], block_bytes: usize) -> (Vec<u8>, Pinned) {
-    let mut pieces = Vec::new();
-    let mut rest = payload;
-    while rest.len() > block_bytes {
-        let (piece, behind) = rest.split_at(block_bytes - 32);
-        pieces.push(piece);
-        rest = behind;
-    }
-    let mut blocks = vec![rest.to_vec()];
-    let mut head = Sha256::digest(rest);
-    for piece in pieces.into_iter().rev() {
-        let block = [piece, head.as_slice()].concat();
-        head = Sha256::digest(&block);
-        blocks.push(block);
-    }
-    blocks.reverse();
-    let file = blocks.concat();
-    let pinned = Pinned {
-        head: head.into(),
-        block_bytes: block_bytes as u32,
-        length: file.len() as u32,
-    };
-    (file, pinned)
 }

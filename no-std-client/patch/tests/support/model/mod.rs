@@ -20,35 +20,17 @@ mod hostile;
 mod images;
 #[path = "../program.rs"]
 mod program;
+#[path = "../random.rs"]
+mod random;
 mod slot;
 
 use self::device::Device;
+pub use self::random::Random;
 use std::cell::RefCell;
 use tuffet_patch::{
     Architecture, BULK_BYTES, Bases, BulkState, Codec, Decoder, Encoded, LargeState, Layout, Options, Profile,
     SmallState, StandardState, encode_with,
 };
-
-/// xorshift64*: the same seed gives the same bytes everywhere.
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.max(1);
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32
-    }
-
-    pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
-
-    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.next() as u8).collect()
-    }
-}
 
 /// What a case does, byte by byte; what is missing at its end reads as zero.
 pub struct Script<'a>(&'a [u8]);
