@@ -15,7 +15,7 @@
 //! tables and weights           by profile
 //! addresses                    by profile: how many pieces the map has, the pieces, the last pointer and sum, pairs,
 //!                              registers, field, run, before,
-//!                              instruction, misses
+//!                              instruction
 //! matcher                      by profile: its table if it is not primed, what comes next, guesses that held
 //! zeros                        up to 32 less than a multiple of 64
 //! SHA-256 of all before        32
@@ -51,7 +51,7 @@ const FIXED_BYTES: usize =
     4 + 2 + 40 + HEADER_BYTES_MAX + 40 + 4 + 50 + 5 + (23 + CHANGES) + UNIT_BYTES + ADDRESS_BYTES + 8 + 32;
 /// Of these, what is known of addresses but for the tables by profile: a count, the last words, the last pointer and sum, registers, a field,
 /// and so on.
-const ADDRESS_BYTES: usize = 4 + 8 * RECENT + 16 + 9 * HELD + FIELD_BYTES + 4 + 4 + 4 + 1;
+const ADDRESS_BYTES: usize = 4 + 8 * RECENT + 16 + 9 * HELD + FIELD_BYTES + 4 + 4 + 4;
 /// Where it stands in a unit: three numbers and four bytes.
 const UNIT_BYTES: usize = 3 + 4;
 /// A field: kind, source, three words and the bytes that came, how many, and of how many.
@@ -351,7 +351,6 @@ fn walk_addresses<const PLACES: usize>(addresses: &mut Addresses<PLACES>, record
     word(record, &mut addresses.run);
     word(record, &mut addresses.before);
     word(record, &mut addresses.instruction);
-    byte(record, &mut addresses.misses);
     field && addresses.map.is_possible() && addresses.registers.are_possible()
 }
 

@@ -76,11 +76,11 @@ pub struct State<
 const GUESS_BYTES: usize = 32;
 
 /// At most 8 KiB.
-pub type SmallState = State<108, 208, 128, 48, 0>;
+pub type SmallState = State<153, 208, 128, 48, 0>;
 /// At most 32 KiB.
-pub type StandardState = State<576, 1024, 256, 192, 768>;
+pub type StandardState = State<806, 1024, 256, 192, 768>;
 /// For machines with an operating system: nearly one MiB.
-pub type LargeState = State<16_384, 24_576, 4096, 4096, 65_536>;
+pub type LargeState = State<22_528, 24_576, 4096, 4096, 65_536>;
 
 const _: () = assert!(size_of::<SmallState>() <= 8 * 1024 && SmallState::SNAPSHOT_BYTES <= 8 * 1024);
 const _: () = assert!(size_of::<StandardState>() <= 32 * 1024);
@@ -119,9 +119,9 @@ impl<
     /// The profile whose patches it decodes. Tables of any other size are no profile, and do not compile.
     #[allow(clippy::panic, reason = "evaluated by the compiler")]
     pub const PROFILE: Profile = match (HIT_CELLS, BYTE_CELLS, BUFFER_BYTES) {
-        (108, 208, 128) => Profile::Small,
-        (576, 1024, 256) => Profile::Standard,
-        (16_384, 24_576, 4096) => Profile::Large,
+        (153, 208, 128) => Profile::Small,
+        (806, 1024, 256) => Profile::Standard,
+        (22_528, 24_576, 4096) => Profile::Large,
         _ => panic!("no profile has tables of these sizes"),
     };
 

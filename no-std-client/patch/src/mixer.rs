@@ -12,8 +12,10 @@ use crate::{
 /// Errors below this, of 4096, teach nothing.
 const MISS_MIN: i32 = 24;
 
-/// Inputs of a mixer that goes without the others.
-pub(crate) const FEW_INPUTS: usize = 4;
+/// Most inputs of a decision.
+const INPUTS_MAX: usize = 7;
+/// The same where few are used: there, what holds them is cleared for each bit.
+const FEW_INPUTS: usize = 4;
 
 /// Largest weight, either way: 8.0.
 pub(crate) const WEIGHT_MAX: i32 = 1 << 19;
@@ -52,8 +54,10 @@ impl<const INPUTS: usize, const CELLS: usize, const SETS: usize> Mixer<INPUTS, C
         }
     }
 
-    /// Codes a bit with one context for each input, or for the first few, each with `node` added, and learns it. `sets` says which one or two sets of weights. What
-    /// they come to is averaged, and each learns from its own error.
+    /// Codes a bit with one context for each input, or for the first few, each with `node` added, and learns it. `sets` says which one
+    /// or two sets of weights. What they come to is averaged, and each learns from its own error. Inlined, since the number of contexts
+    /// is known where it is called: a part without a divider would divide for every bit.
+    #[inline(always)]
     pub(crate) fn code(
         &mut self,
         coder: &mut impl BitCoder,
@@ -63,19 +67,13 @@ impl<const INPUTS: usize, const CELLS: usize, const SETS: usize> Mixer<INPUTS, C
         wanted: bool,
     ) -> bool {
         // All memory is for the inputs that are there.
-        let count = match contexts.len() == INPUTS {
-            true => CELLS,
-            false => const { CELLS * INPUTS / FEW_INPUTS },
-        };
+        let count = const { CELLS * INPUTS }.checked_div(contexts.len()).unwrap_or(0);
         let tables = (self.cells.as_flattened_mut(), count);
-        code(
-            coder,
-            tables,
-            (&mut self.weights, sets),
-            (contexts, node),
-            rates,
-            wanted,
-        )
+        let weights = (self.weights.as_flattened_mut(), INPUTS, sets);
+        match contexts.len() > FEW_INPUTS {
+            true => code::<INPUTS_MAX>(coder, tables, weights, (contexts, node), rates, wanted),
+            false => code::<FEW_INPUTS>(coder, tables, weights, (contexts, node), rates, wanted),
+        }
     }
 }
 
@@ -95,7 +93,7 @@ struct Guess {
 fn code<const INPUTS: usize>(
     coder: &mut impl BitCoder,
     (tables, count): (&mut [u16], usize),
-    (weights, sets): (&mut [[i32; INPUTS]], &[usize]),
+    (weights, stride, sets): (&mut [i32], usize, &[usize]),
     (contexts, node): (&[u32], u32),
     rates: Rates,
     wanted: bool,
@@ -116,7 +114,8 @@ fn code<const INPUTS: usize>(
     }
     let mut sums = [0; 2];
     for (value, set) in sums.iter_mut().zip(sets) {
-        *value = weights.get(*set).map_or(0, |weights| sum(weights, guesses));
+        let weights = weights.get(set.wrapping_mul(stride)..);
+        *value = weights.map_or(0, |weights| sum(weights, guesses));
     }
     let [first, second] = sums;
     let both = first.wrapping_add(second);
@@ -135,7 +134,7 @@ fn code<const INPUTS: usize>(
             continue;
         }
         let miss = miss.wrapping_mul(rates.weights);
-        let Some(weights) = weights.get_mut(*set) else {
+        let Some(weights) = weights.get_mut(set.wrapping_mul(stride)..) else {
             continue;
         };
         for (weight, guess) in weights.iter_mut().zip(guesses.iter()) {
@@ -156,7 +155,7 @@ fn code<const INPUTS: usize>(
 }
 
 /// What a set of weights makes of the guesses.
-fn sum<const INPUTS: usize>(weights: &[i32; INPUTS], guesses: &[Guess]) -> i32 {
+fn sum(weights: &[i32], guesses: &[Guess]) -> i32 {
     let sum = weights.iter().zip(guesses).fold(0_i32, |sum, (weight, guess)| {
         sum.wrapping_add(weight.wrapping_mul(guess.stretched).wrapping_shr(8))
     });

@@ -15,13 +15,13 @@
 use crate::{
     counter,
     matcher::Matcher,
-    mixer::{FEW_INPUTS, Mixer, Rates, hash},
+    mixer::{Mixer, Rates, hash},
     predict::{Addresses, Layout, Piece, Place},
     range_decoder::BitCoder,
 };
 
 /// Inputs of the decision whether a byte is as expected.
-pub(crate) const HIT_INPUTS: usize = 7;
+pub(crate) const HIT_INPUTS: usize = 5;
 /// Weight sets of that decision. One is by the image that is copied and what the last two bytes were, or by the field that the byte
 /// belongs to; the other by how many bytes were as expected before.
 pub(crate) const HIT_SETS: usize = APART_SETS_OF_LEFT + 8;
@@ -34,6 +34,8 @@ const APART_SETS_OF_LEFT: usize = APART_SETS + Place::KINDS;
 const RUNS: usize = 8;
 /// Inputs of each bit of a byte.
 pub(crate) const BYTE_INPUTS: usize = 7;
+/// The one by what followed the last time.
+const MATCHED_INPUT: usize = 3;
 /// Weight sets of a byte. One is by what it is (literal, changed, changed in a field) and whether the guess holds so far; the other
 /// by the place of the bit.
 pub(crate) const BYTE_SETS: usize = BYTE_SETS_OF_BITS + 8;
@@ -365,13 +367,13 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         self.hit(expected.byte);
     }
 
-    /// Inputs of a bit of a byte. In small tables more of them stand in each other's way than help.
-    fn used(contexts: &[u32; BYTE_INPUTS]) -> &[u32] {
-        match (SLOTS, contexts.first_chunk::<FEW_INPUTS>()) {
-            (0, Some(few)) => few,
-            (_, _) => contexts,
-        }
-    }
+    /// Inputs that are used, the first ones. In small tables more of them stand in each other's way than help.
+    const HIT_INPUTS_USED: usize = if Matcher::<SLOTS>::IS_PRIMED { HIT_INPUTS } else { 4 };
+    const BYTE_INPUTS_USED: usize = match SLOTS {
+        0 => MATCHED_INPUT,
+        _ if Matcher::<SLOTS>::IS_PRIMED => BYTE_INPUTS,
+        _ => MATCHED_INPUT + 1,
+    };
 
     /// The second set of weights for bytes is left out there, too: it would save a third of a percent.
     fn used_sets(sets: &[usize; 2]) -> &[usize] {
@@ -406,7 +408,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     pub(crate) fn unit(&mut self, coder: &mut impl BitCoder, position: u32, unit: Unit, wanted: bool) -> bool {
         let contexts = self.unit_contexts(position, unit);
         let sets = self.hit_sets(unit.copy.origin, unit.place);
-        let is_hit = self.hits.code(coder, (&contexts, 0), &sets, HIT_RATES, wanted);
+        let is_hit = self.hits.code(coder, (contexts.get(..Self::HIT_INPUTS_USED).unwrap_or(&contexts), 0), &sets, HIT_RATES, wanted);
         let [bytes, _] = unit.bytes;
         self.in_unit = match is_hit {
             true => InUnit {
@@ -464,24 +466,18 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         let matched = self
             .guess
             .map_or(0, |guess| held | u32::from(u32::from(guess) == bytes & 0xFF));
-        let fields = match unit.place {
-            Place::NONE => 0,
-            _ => u32::from(self.addresses.misses).wrapping_shl(16),
-        };
         let misses = history.misses;
         let row = u32::from(history.hits_in_row);
         [
-            hash(31 | field, misses & 0xFF | fields, origin | align.wrapping_mul(2)),
-            hash(32 | field, word & 0xFFFF, misses & 1),
-            hash(33 | field, next.wrapping_mul(256) | history.byte_back(0), align),
-            hash(34 | field, row.min(40), align | origin.wrapping_mul(32)),
+            hash(31 | field, word & 0xFFFF, misses & 1),
+            hash(32 | field, row.min(40), align | origin.wrapping_mul(32)),
             hash(
-                35 | field,
+                33 | field,
                 word.wrapping_shr(16),
                 history.byte_back(0) | length.wrapping_mul(256),
             ),
-            hash(36 | field, word, next),
-            hash(37 | field, matched, misses & 3),
+            hash(34 | field, matched, misses & 3),
+            hash(35 | field, next.wrapping_mul(256) | history.byte_back(0), align),
         ]
     }
 
@@ -508,7 +504,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         };
         // One of a unit is not as expected: the last one, if no other was.
         let is_last_chance = apart == 1 && is_missed == 0;
-        if !is_last_chance && self.hits.code(coder, (&contexts, 0), &sets, HIT_RATES, is_hit) {
+        if !is_last_chance && self.hits.code(coder, (contexts.get(..Self::HIT_INPUTS_USED).unwrap_or(&contexts), 0), &sets, HIT_RATES, is_hit) {
             self.history.misses = self.history.misses.wrapping_shl(1);
             self.hit(expected.byte);
             self.addresses.came(position, expected.copy, expected.byte);
@@ -543,12 +539,12 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         let align = position & 3;
         let salts = [
             hash(1, align & 1, 0),
-            hash(2, one, 0),
-            hash(3, two, 0),
-            hash(5, history.byte_back(1), align & 1),
-            hash(4, three, 0),
-            hash(6, u32::from(beside), one),
+            hash(2, three, 0),
+            hash(3, u32::from(beside), one),
             0,
+            hash(5, one, 0),
+            hash(6, two, 0),
+            hash(7, history.byte_back(1), align & 1),
         ];
         let guess = self.guess;
         let byte = self.byte(coder, salts, u32::from(beside), guess, LITERAL_SET, wanted);
@@ -570,12 +566,12 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         let next = expected.ahead & 0xFF;
         let salts = [
             hash(11 | field, align & 1, history.misses & 2),
-            hash(12 | field, u32::from(at_place), align),
-            hash(13 | field, u32::from(history.change), next.wrapping_shr(3)),
-            hash(15 | field, byte | expected.ahead.wrapping_shl(8), align),
-            hash(14 | field, byte, align & 1),
-            hash(16 | field, next, align & 1),
+            hash(12 | field, byte, align & 1),
+            hash(13 | field, next, align & 1),
             0,
+            hash(15 | field, u32::from(at_place), align),
+            hash(16 | field, u32::from(history.change), next.wrapping_shr(3)),
+            hash(17 | field, byte | expected.ahead.wrapping_shl(8), align),
         ];
         let guess = self.guess.map(|guess| guess.wrapping_sub(expected.byte));
         let change = self.byte(
@@ -612,18 +608,18 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             let holds = guess.wrapping_shr(place.wrapping_add(1)) == node;
             let of_node = node.wrapping_mul(0x9E37_79B1);
             if SLOTS > 0
-                && let Some(context) = contexts.last_mut()
+                && let Some(context) = contexts.get_mut(MATCHED_INPUT)
             {
                 let still = matched.filter(|byte| byte.wrapping_shr(place.wrapping_add(1)) == node);
                 let bit = still.map_or(0, |byte| byte.wrapping_shr(place) & 1 | trust);
-                *context = hash(7, bit, u32::try_from(set & CHANGED_SET).unwrap_or(0)).wrapping_sub(of_node);
+                *context = hash(4, bit, u32::try_from(set).unwrap_or(0)).wrapping_sub(of_node);
             }
             let set = set | usize::from(holds);
             let bit = wanted.wrapping_shr(place) & 1 == 1;
             let of_bit = usize::try_from(place).unwrap_or(0).wrapping_add(BYTE_SETS_OF_BITS);
             let bit = self.bytes.code(
                 coder,
-                (Self::used(&contexts), of_node),
+                (contexts.get(..Self::BYTE_INPUTS_USED).unwrap_or(&contexts), of_node),
                 Self::used_sets(&[set, of_bit]),
                 BYTE_RATES,
                 bit,
@@ -646,26 +642,20 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         let field = u32::from(expected.place.number()).wrapping_shl(8);
         let held = self.matcher.held.wrapping_mul(2).wrapping_add(2);
         let matched = self.guess.map_or(0, |guess| held | u32::from(guess == expected.byte));
-        let fields = match expected.place {
-            Place::NONE => 0,
-            _ => u32::from(self.addresses.misses).wrapping_shl(16),
-        };
         let byte = u32::from(expected.byte);
         let next = expected.ahead & 0xFF;
         let misses = history.misses;
         let row = u32::from(history.hits_in_row);
         [
-            hash(21 | field, misses & 0xFF | fields, origin),
             hash(
-                22 | field,
+                21 | field,
                 next | (align & 1).wrapping_mul(256),
                 (misses & 1) | origin.wrapping_mul(2),
             ),
-            hash(23 | field, next.wrapping_mul(256) | history.byte_back(0), align & 1),
-            hash(24 | field, row.min(40), align | origin.wrapping_mul(4)),
-            hash(25 | field, history.byte_back(0).wrapping_mul(256) | byte, misses & 1),
-            hash(26 | field, byte | expected.ahead.wrapping_shl(8), align),
-            hash(27 | field, matched, misses & 3),
+            hash(22 | field, row.min(40), align | origin.wrapping_mul(4)),
+            hash(23 | field, history.byte_back(0).wrapping_mul(256) | byte, misses & 1),
+            hash(24 | field, matched, misses & 3),
+            hash(25 | field, next.wrapping_mul(256) | history.byte_back(0), align & 1),
         ]
     }
 

@@ -60,8 +60,6 @@ pub(crate) struct Addresses<const PLACES: usize> {
     pub(crate) run: u32,
     /// Where the next instruction of it begins, if instructions begin anywhere.
     pub(crate) instruction: u32,
-    /// Whether each of the last fields was as expected, newest lowest: 1 is a miss.
-    pub(crate) misses: u8,
 }
 
 /// A copy is worth a place in the map when it has this many bytes.
@@ -89,7 +87,6 @@ impl<const PLACES: usize> Addresses<PLACES> {
         field: Field::NONE,
         run: 0,
         instruction: 0,
-        misses: 0,
     };
 
     /// Forgets everything, in place.
@@ -104,7 +101,6 @@ impl<const PLACES: usize> Addresses<PLACES> {
         self.written = None;
         self.end_copy();
         self.instruction = 0;
-        self.misses = 0;
     }
 
     /// The copy at hand ended, or another one begins.
@@ -144,6 +140,12 @@ impl<const PLACES: usize> Addresses<PLACES> {
         } else {
             Instruction::naming(architecture.target(bytes, address))
         }
+    }
+
+    /// What the new instruction says.
+    fn read_new(&self, position: u32, field: &Field) -> Instruction {
+        let address = self.layout.new_address(position);
+        self.read(field.came, Architecture::BEFORE_FIELD, address)
     }
 
     /// The same instruction with another value.
@@ -451,11 +453,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
             Kind::Word => return Some(self.layout.architecture.word(field.came)),
             Kind::Branch | Kind::Lower | Kind::Upper => {}
         }
-        match self.read(
-            field.came,
-            Architecture::BEFORE_FIELD,
-            self.layout.new_address(position),
-        ) {
+        match self.read_new(position, field) {
             Instruction::Place(target) => Some(self.layout.new_offset(target)),
             Instruction::Upper { value, .. } => Some(value),
             Instruction::Lower { register, value, .. } => {
@@ -480,10 +478,15 @@ impl<const PLACES: usize> Addresses<PLACES> {
     fn learn(&mut self, position: u32, field: Field) {
         let named = self.named(position, &field);
         let is_miss = self.is_miss(position, &field, named);
-        if field.source != Source::Nothing {
-            self.misses = self.misses.wrapping_shl(1) | u8::from(is_miss);
-        }
-        let Some(named) = named else { return };
+        let Some(named) = named else {
+            // Another instruction stands there now.
+            if Self::PAIRS
+                && let Instruction::Other { written } = self.read_new(position, &field)
+            {
+                self.registers.forget(written);
+            }
+            return;
+        };
         let (mut old, mut new, mut is_word) = (field.target, named, field.kind == Kind::Word);
         match field.kind {
             Kind::Lower if Self::PAIRS => {
@@ -497,11 +500,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
             }
             Kind::Branch | Kind::Lower | Kind::Upper | Kind::Word => {}
         }
-        match self.read(
-            field.came,
-            Architecture::BEFORE_FIELD,
-            self.layout.new_address(position),
-        ) {
+        match self.read_new(position, &field) {
             // The place is known once the rest is.
             Instruction::Upper { register, value } if Self::PAIRS && field.kind == Kind::Upper => {
                 return self.registers.hold(register, old, value);

@@ -346,7 +346,7 @@ fn impossible_fields() {
     // A count; pieces, the last pointer and sum; pairs, and the last sixteen of them; two registers.
     let registers = addresses + 4 + 8 * (PLACES + 2) + 8 * (PLACES + 16);
     let field = registers + 9 * 2;
-    let matcher = field + 20 + 13;
+    let matcher = field + 20 + 12;
     let places: [(&str, usize, &[u8]); 20] = [
         ("index behind the last block", 185, &blocks.to_le_bytes()),
         ("more taken than a block carries", 189, &(carried + 1).to_le_bytes()),

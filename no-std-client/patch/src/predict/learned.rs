@@ -49,11 +49,11 @@ impl<const PAIRS: usize> Learned<PAIRS> {
         (pair.old == old && *pair != Pair::NOTHING).then_some(pair.new)
     }
 
-    /// What `old` will be if it moves as the word nearest to it did.
+    /// What `old` will be if it moves as the word nearest to it did. Small numbers are no addresses: what is nearer to 0 stays.
     pub(crate) fn near(&self, old: u32) -> Option<u32> {
         let nearest = self.recent.iter().min_by_key(|pair| pair.old.abs_diff(old))?;
-        let is_near = nearest.old.abs_diff(old) < NEAR && *nearest != Pair::NOTHING;
-        is_near.then(|| old.wrapping_add(nearest.new.wrapping_sub(nearest.old)))
+        let distance = nearest.old.abs_diff(old);
+        (distance < NEAR && distance < old).then(|| old.wrapping_add(nearest.new.wrapping_sub(nearest.old)))
     }
 
     pub(crate) fn add(&mut self, old: u32, new: u32, is_word: bool) {
@@ -82,6 +82,9 @@ mod tests {
         assert_eq!(learned.near(0x2000_0100 + NEAR), None);
         learned.add(0x2000_0110, 0x2000_0170, true);
         assert_eq!(learned.near(0x2000_010C), Some(0x2000_016C));
+        // 0x800 is as near to 0 as to the one that is known.
+        learned.add(0x1000, 0x1010, true);
+        assert_eq!((learned.near(0x801), learned.near(0x800)), (Some(0x811), None));
         // A place is no word.
         learned.add(0x500, 0x600, false);
         assert_eq!((learned.exact(0x500), learned.near(0x504)), (Some(0x600), None));

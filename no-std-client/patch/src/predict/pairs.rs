@@ -124,13 +124,16 @@ impl Registers {
     }
 
     pub(crate) fn hold(&mut self, register: u8, old: u32, new: u32) {
-        self.forget(Some(register));
+        let number = register.wrapping_add(1);
         let held = Held {
-            register: register.wrapping_add(1),
+            register: number,
             old,
             new,
         };
-        shift_in(self.held.iter_mut(), held);
+        // What gives way is what the same register held, or nothing, else the oldest.
+        let gives_way = |held: &Held| held.register == number || *held == Self::NOTHING;
+        let place = self.held.iter().position(gives_way).unwrap_or(HELD);
+        shift_in(self.held.iter_mut().take(place.wrapping_add(1)), held);
     }
 
     /// Something else was put there.
