@@ -8,7 +8,7 @@
 //! - A verbatim cover has no decisions. In any other one, a number says how many bytes are as they were before one that is not.
 //! - What names a place in a program (`fields`: calls, pages and the rests of addresses, pointers) is expected to name where that went,
 //!   and one decision says whether it does.
-//! - The rest is literals, and bytes that changed, each a mixture of six guesses.
+//! - The rest is literals, and bytes that changed, each a mixture of three guesses.
 //!
 //! The caller places the memory. Its length is a limit that a patch cannot exceed; how much of it is touched depends on the number
 //! of covers.

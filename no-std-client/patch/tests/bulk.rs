@@ -184,10 +184,14 @@ fn hostile_bytes_end_in_a_refusal_or_a_wrong_image() {
     let (mut refused, mut wrong) = (0, 0);
     for round in 0..400 {
         let mut bytes = bytes.clone();
-        // The plan stands in front, so half of the edits are there.
-        let end = if round % 2 == 0 { header + 200 } else { bytes.len() };
+        // The plan stands in front, so half of the edits are there. Behind one near the end as much is read as there is.
+        let (start, end) = match round % 4 {
+            0 | 2 => (header, header + 200),
+            1 => (header, bytes.len()),
+            _ => (bytes.len() - 20, bytes.len()),
+        };
         for _ in 0..=random.below(3) {
-            let at = header + random.below(end.min(bytes.len()) - header);
+            let at = start + random.below(end.min(bytes.len()) - start);
             bytes[at] = random.next() as u8;
         }
         if random.below(4) == 0 {
@@ -202,7 +206,7 @@ fn hostile_bytes_end_in_a_refusal_or_a_wrong_image() {
         }
     }
     println!("{refused} refused, {wrong} wrong");
-    assert!(refused > 20 && wrong > 0, "{refused} refused, {wrong} wrong");
+    assert!(refused > 20 && wrong > 5, "{refused} refused, {wrong} wrong");
 }
 
 /// What lies behind the end of the old image counts as zero, whatever was read there before.

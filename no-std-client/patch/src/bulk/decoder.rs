@@ -302,7 +302,7 @@ impl<'m> Decoder<'m> {
         Ok(())
     }
 
-    /// Reads one number, one decision or one byte.
+    /// Reads one number, one decision, or literals as long as nothing is in the way.
     fn event(&mut self, input: &mut Input<'_>) -> Result<(), Refusal> {
         if self.step == Step::Start {
             self.range.fill(input);
@@ -316,8 +316,19 @@ impl<'m> Decoder<'m> {
         let at_hand = at_hand.unwrap_or_default();
         self.step = match self.step {
             Step::Literals { index } => {
-                let byte = self.model.literal(reader, 0);
-                self.output.extend(&[byte]);
+                let end = self
+                    .model
+                    .covers
+                    .get(index)
+                    .map_or(self.result_bytes, |cover| cover.new);
+                loop {
+                    let byte = self.model.literal(reader, 0);
+                    self.output.extend(&[byte]);
+                    let is_ready = reader.decoder.is_ready(reader.input) && !reader.decoder.is_overdrawn();
+                    if self.output.position() == end || self.output.is_full() || !is_ready {
+                        break;
+                    }
+                }
                 Step::Literals { index }
             }
             Step::Copy { index, copy } => Step::Copy {

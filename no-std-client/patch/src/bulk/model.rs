@@ -1,7 +1,7 @@
 //! What decoder and encoder of the bulk codec have in common: each decision, and what is learned from it.
 
 use super::{
-    coding::{self, Cell, FRESH, FRESH_ROW, INPUTS, NUMBER_CELLS, Row, WEIGHT, Weights, number, simple, symbol},
+    coding::{self, Cell, FRESH, FRESH_ROW, INPUTS, NUMBER_CELLS, Row, WEIGHTS, WeightSet, number, simple, symbol},
     covers::{COVER_WORDS, Cover, Covers, INDEX_WORDS},
     fields::{Field, Kind, Site},
     literals::{LITERALS_WORDS, Literals},
@@ -15,15 +15,18 @@ use crate::{
 };
 
 /// Rows of each table that bytes are mixed from.
-const TABLE_ROWS: usize = 1 << 14;
+const TABLE_ROWS: usize = 1 << 13;
 const TABLE_CELLS: usize = TABLE_ROWS * 8;
+/// Bytes of a line of most caches.
+const LINE_BYTES: usize = 64;
 /// Words of memory that are the same for each patch.
 const FIXED_WORDS: usize = TABLE_CELLS * INPUTS
     + LITERALS_WORDS
     + SHIFTS_WORDS * 3
     + WORDS_WORDS * 2
     + SEGMENTS_MAX * SEGMENT_WORDS * 2
-    + INDEX_WORDS;
+    + INDEX_WORDS
+    + LINE_BYTES / 4;
 
 /// Words of memory for a patch with so many covers.
 pub(crate) const fn memory_words(covers: usize) -> usize {
@@ -120,14 +123,17 @@ pub(crate) struct Model<'m> {
     hits: [[[Cell; 8]; Source::COUNT]; Kind::COUNT],
     elses: [[Cell; 8]; Kind::COUNT],
     flags: [[Cell; 4]; 2],
-    literal_weights: [[Weights; 256]; 3],
-    change_weights: [[Weights; 256]; 2],
+    literal_weights: [WeightSet; 3],
+    change_weights: [WeightSet; 2],
     history: History,
 }
 
 impl<'m> Model<'m> {
     /// Parts the memory, if there is enough of it.
     pub(crate) fn new(memory: &'m mut [u32]) -> Option<Self> {
+        // No row in two lines of the cache.
+        let skipped = memory.as_ptr().align_offset(LINE_BYTES).min(LINE_BYTES / 4);
+        let (_, memory) = memory.split_at_mut_checked(skipped)?;
         let (tables, memory) = memory.split_at_mut_checked(TABLE_CELLS.checked_mul(INPUTS)?)?;
         let (rows, _) = tables.as_chunks_mut();
         let mut parts = rows.chunks_exact_mut(TABLE_ROWS);
@@ -157,8 +163,8 @@ impl<'m> Model<'m> {
             hits: [[[FRESH; 8]; Source::COUNT]; Kind::COUNT],
             elses: [[FRESH; 8]; Kind::COUNT],
             flags: [[FRESH; 4]; 2],
-            literal_weights: [[[WEIGHT; INPUTS]; 256]; 3],
-            change_weights: [[[WEIGHT; INPUTS]; 256]; 2],
+            literal_weights: [[WEIGHTS; 17]; 3],
+            change_weights: [[WEIGHTS; 17]; 2],
             history: History {
                 recent: 0,
                 changes: [0; 4],
@@ -308,18 +314,17 @@ impl<'m> Model<'m> {
         let contexts = [
             salted(1, recent & 0xFF),
             salted(2, recent & 0xFFFF),
-            salted(3, recent & 0xFF_FFFF),
-            salted(
-                4,
-                matched.map_or(0, |byte| u32::from(byte) | held.wrapping_add(1).wrapping_shl(8)),
-            ),
+            match matched {
+                Some(byte) => salted(4, u32::from(byte) | held.wrapping_add(1).wrapping_shl(8)),
+                None => salted(3, recent & 0xFF_FFFF),
+            },
         ];
         let set = match (matched, held) {
             (None, _) => 0,
             (_, 0..=7) => 1,
             (_, _) => 2,
         };
-        let mut none = [[WEIGHT; INPUTS]; 256];
+        let mut none = [WEIGHTS; 17];
         let weights = self.literal_weights.get_mut(set).unwrap_or(&mut none);
         let byte = coding::byte(coder, &mut self.tables, &contexts, weights, wanted);
         self.history.recent = appended(recent, byte);
@@ -343,7 +348,6 @@ impl<'m> Model<'m> {
         let run = u32::try_from(self.history.run).unwrap_or(0);
         let contexts = [
             salted(17, u32::from(before) | align.wrapping_shl(8)),
-            salted(18, old | align.wrapping_shl(8)),
             salted(19, old | u32::from(next).wrapping_shl(8)),
             salted(
                 20,
@@ -351,7 +355,7 @@ impl<'m> Model<'m> {
             ),
         ];
         let set = usize::from(self.history.run == 0);
-        let mut none = [[WEIGHT; INPUTS]; 256];
+        let mut none = [WEIGHTS; 17];
         let weights = self.change_weights.get_mut(set).unwrap_or(&mut none);
         let wanted = wanted.wrapping_sub(expected);
         let change = coding::byte(coder, &mut self.tables, &contexts, weights, wanted);

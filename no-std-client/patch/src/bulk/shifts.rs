@@ -21,7 +21,7 @@ impl Recent {
 }
 
 /// Keys of which it is known how far they moved.
-const COUNT: usize = 1 << 16;
+const COUNT: usize = 1 << 14;
 
 /// Words of memory for them.
 pub(crate) const SHIFTS_WORDS: usize = COUNT * 2;
@@ -52,7 +52,7 @@ impl<'m> Shifts<'m> {
     }
 
     fn place(key: u32) -> usize {
-        let mixed = key.wrapping_mul(0x9E37_79B1).wrapping_shr(16);
+        let mixed = key.wrapping_mul(0x9E37_79B1).wrapping_shr(18);
         usize::try_from(mixed).unwrap_or(0).wrapping_mul(2)
     }
 }

@@ -1,7 +1,7 @@
 //! Words that became others.
 
 /// Words that are remembered.
-const COUNT: usize = 1 << 16;
+const COUNT: usize = 1 << 14;
 
 /// Words of memory for all of them: what it was, what it became, and how sure that is.
 pub(crate) const WORDS_WORDS: usize = COUNT * 4;
@@ -43,7 +43,7 @@ impl<'m> Words<'m> {
     }
 
     fn place(old: u32) -> usize {
-        let mixed = old.wrapping_mul(0x9E37_79B1).wrapping_shr(16);
+        let mixed = old.wrapping_mul(0x9E37_79B1).wrapping_shr(18);
         usize::try_from(mixed).unwrap_or(0).wrapping_mul(4)
     }
 }
