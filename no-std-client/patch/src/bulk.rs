@@ -89,13 +89,12 @@ impl<'m> BulkState<'m> {
         })
     }
 
-    /// Starts a patch, once: what was learned from one is wrong for another, and clearing it is making a new decoder. One that has
-    /// decoded something is not running after a second start. Arguments are those of [`State::begin`](crate::State::begin).
+    /// Starts a patch, and forgets the one before. Arguments are those of [`State::begin`](crate::State::begin).
     pub fn begin(&mut self, pinned: Pinned, source: Image, result: Image) -> Result<(), Refusal> {
         if self.decoder.range.is_filled() {
-            self.intake = Intake::new();
-            return Ok(());
+            self.decoder.restart();
         }
+        self.erased_to = 0;
         self.intake.begin(pinned, source, result)
     }
 

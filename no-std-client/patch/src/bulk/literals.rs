@@ -29,14 +29,21 @@ pub(crate) struct Literals<'m> {
 impl<'m> Literals<'m> {
     pub(crate) fn new(memory: &'m mut [u32]) -> Self {
         let (ring, places) = memory.split_at_mut(RING_WORDS.min(memory.len()));
-        places.fill(0);
-        Self {
+        let mut literals = Self {
             ring,
             places,
             count: 0,
             matched: 0,
             held: 0,
-        }
+        };
+        literals.clear();
+        literals
+    }
+
+    /// What the ring holds is found by nothing then.
+    pub(crate) fn clear(&mut self) {
+        self.places.fill(0);
+        (self.count, self.matched, self.held) = (0, 0, 0);
     }
 
     /// How many literals were guessed in a row.

@@ -32,8 +32,13 @@ pub(crate) struct Shifts<'m>(&'m mut [u32]);
 
 impl<'m> Shifts<'m> {
     pub(crate) fn new(memory: &'m mut [u32]) -> Self {
-        memory.fill(0);
-        Self(memory)
+        let mut shifts = Self(memory);
+        shifts.clear();
+        shifts
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.fill(0);
     }
 
     pub(crate) fn get(&self, key: u32) -> Option<u32> {

@@ -15,8 +15,13 @@ pub(crate) struct Words<'m>(&'m mut [u32]);
 
 impl<'m> Words<'m> {
     pub(crate) fn new(memory: &'m mut [u32]) -> Self {
-        memory.fill(0);
-        Self(memory)
+        let mut words = Self(memory);
+        words.clear();
+        words
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.fill(0);
     }
 
     /// What a word became, and how often it did lately, 0 to 3. Zero never becomes anything.
