@@ -58,11 +58,14 @@ fn bulk() -> Pair {
     let news = Random(7).bytes(300);
     let mut next_program = program.next(5).link();
     // A move between registers that became another one.
+    let mut became = 0;
     for word in next_program.as_chunks_mut::<4>().0 {
-        if *word == 0xAA05_03E0_u32.to_le_bytes() {
-            *word = 0xAA05_03F3_u32.to_le_bytes();
+        if *word == 0xAA00_03E5_u32.to_le_bytes() {
+            *word = 0xAA13_03E5_u32.to_le_bytes();
+            became += 1;
         }
     }
+    assert!(became > 5, "{became}");
     let mut changed = data.clone();
     for at in (3_000..4_000).step_by(60) {
         changed[at] ^= 0x55;
