@@ -8,7 +8,7 @@
 //! - A verbatim cover has no decisions. In any other one, a number says how many bytes are as they were before one that is not.
 //! - What names a place in a program (`fields`: calls, pages and the rests of addresses, pointers) is expected to name where that went,
 //!   and one decision says whether it does.
-//! - The rest is literals, and bytes that changed, each a mixture of six guesses.
+//! - The rest is literals, and bytes that changed, each a mixture of three guesses.
 //!
 //! The caller places the memory. Its length is a limit that a patch cannot exceed; how much of it is touched depends on the number
 //! of covers.
@@ -89,13 +89,12 @@ impl<'m> BulkState<'m> {
         })
     }
 
-    /// Starts a patch, once: what was learned from one is wrong for another, and clearing it is making a new decoder. One that has
-    /// decoded something is not running after a second start. Arguments are those of [`State::begin`](crate::State::begin).
+    /// Starts a patch, and forgets the one before. Arguments are those of [`State::begin`](crate::State::begin).
     pub fn begin(&mut self, pinned: Pinned, source: Image, result: Image) -> Result<(), Refusal> {
         if self.decoder.range.is_filled() {
-            self.intake = Intake::new();
-            return Ok(());
+            self.decoder.restart();
         }
+        self.erased_to = 0;
         self.intake.begin(pinned, source, result)
     }
 

@@ -94,6 +94,7 @@ impl RangeDecoder {
         }
     }
 
+    #[inline(never)]
     fn next(&mut self, input: &mut Input<'_>) -> u32 {
         if self.carried_bytes > 0 {
             let [first, ..] = self.carried;
@@ -121,6 +122,8 @@ pub(crate) struct Reader<'d, 'i, 'b> {
 }
 
 impl BitCoder for Reader<'_, '_, '_> {
+    // State stays in registers from one bit to the next.
+    #[inline]
     fn bit(&mut self, probability: u32, _wanted: bool) -> bool {
         let decoder = &mut *self.decoder;
         let zero = 4096_u32.wrapping_sub(probability);

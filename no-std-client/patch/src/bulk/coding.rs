@@ -4,7 +4,6 @@
 //! microsecond for each bit, as the mixing codec takes, would be too much for what is left of a root filesystem.
 
 use crate::{
-    counter,
     logistic::{STRETCHED_MAX, squash},
     range_decoder::BitCoder,
 };
@@ -15,9 +14,8 @@ pub(crate) type Cell = u32;
 /// A cell that has seen nothing.
 pub(crate) const FRESH: Cell = 1 << 31;
 
-/// Decisions seen, at most, by what is rare and by what is mixed.
+/// Decisions seen, at most.
 const SEEN_MAX: u32 = 160;
-const SEEN_MAX_MIXED: u16 = 15;
 
 /// Parts of 65,536 by which a cell moves, by what it has seen.
 const STEPS: [u32; 256] = steps();
@@ -99,34 +97,47 @@ pub(crate) fn number(coder: &mut impl BitCoder, cells: &mut [Cell], wanted: u32)
 }
 
 /// Guesses that are mixed for a byte.
-pub(crate) const INPUTS: usize = 4;
+pub(crate) const INPUTS: usize = 3;
 
-/// Weights of the guesses; 65,536 is 1.0.
-pub(crate) type Weights = [i32; INPUTS];
+/// Values for half a byte, one for each node of its tree; the first is none.
+pub(crate) type Lanes = [i16; 16];
+
+/// Weights of the guesses for each node of half a byte; 16,384 is 1.0.
+pub(crate) type Weights = [Lanes; INPUTS];
 
 /// What every weight begins with.
-pub(crate) const WEIGHT: i32 = 65_536 / 2;
+pub(crate) const WEIGHTS: Weights = [[16_384 / 2; 16]; INPUTS];
 
-/// Counters of 16 bits for half a byte, one for each node of its tree, two in each word: half a line of most caches.
+/// Weights for the first half of a byte, and for the second one behind each first one.
+pub(crate) type WeightSet = [Weights; 17];
+
+/// Counters for half a byte, one for each node of its tree, two in each word: half a line of most caches. A counter is a stretched
+/// probability in 9 bits, in units of 8, and below that 3 bits that count what was seen; the lowest 4 bits are 0.
 pub(crate) type Row = [u32; 8];
 
 /// A row that has seen nothing.
-pub(crate) const FRESH_ROW: Row = [0x8000_8000; 8];
+pub(crate) const FRESH_ROW: Row = [0; 8];
+
+/// The bits of a counter that are its probability.
+const GUESS: i16 = !127;
 
 /// Codes a byte, highest bit first, in two halves. Each input has a table of rows whose number is a power of two, and says by a hash
-/// which two are those of this byte. `weights` has a set for each node of the tree of bits.
+/// which two are those of this byte.
 pub(crate) fn byte(
     coder: &mut impl BitCoder,
     tables: &mut [&mut [Row]; INPUTS],
     contexts: &[u32; INPUTS],
-    weights: &mut [Weights; 256],
+    weights: &mut WeightSet,
     wanted: u8,
 ) -> u8 {
     let wanted = u32::from(wanted);
+    let [first, behind @ ..] = weights;
     let at = places(tables, contexts, 0);
-    let high = half(coder, (tables, at), (weights, 1), wanted.wrapping_shr(4));
+    let high = half(coder, tables, at, first, wanted.wrapping_shr(4));
     let at = places(tables, contexts, high | 16);
-    let low = half(coder, (tables, at), (weights, high | 16), wanted & 15);
+    let mut none = WEIGHTS;
+    let second = usize::try_from(high).ok().and_then(|high| behind.get_mut(high));
+    let low = half(coder, tables, at, second.unwrap_or(&mut none), wanted & 15);
     // Invariant: two halves.
     u8::try_from(high.wrapping_shl(4) | low).unwrap_or(0)
 }
@@ -144,65 +155,137 @@ fn places(tables: &[&mut [Row]; INPUTS], contexts: &[u32; INPUTS], high: u32) ->
     })
 }
 
-/// Codes half a byte. `start` is the node of the whole tree at which it begins.
+/// Codes half a byte. The guesses of all its nodes are made at once, before the first bit is known, and what is learned waits for the last
+/// one: so the bits wait for each other no longer than they must. Inlined, with what it calls: it is most of what a patch takes.
+#[inline(always)]
 fn half(
     coder: &mut impl BitCoder,
-    (tables, places): (&mut [&mut [Row]; INPUTS], [usize; INPUTS]),
-    (weights, start): (&mut [Weights; 256], u32),
+    tables: &mut [&mut [Row]; INPUTS],
+    places: [usize; INPUTS],
+    weights: &mut Weights,
     wanted: u32,
 ) -> u32 {
-    // In one place while they are used: that is what makes it quick.
-    let mut rows = [[counter::FRESH; 16]; INPUTS];
-    for ((row, table), place) in rows.iter_mut().zip(&*tables).zip(places) {
-        let words = table.get(place).copied().unwrap_or(FRESH_ROW);
-        for (pair, word) in row.as_chunks_mut::<2>().0.iter_mut().zip(words) {
-            // Invariant: 16 bits each.
-            *pair = [word & 0xFFFF, word.wrapping_shr(16)].map(|half| u16::try_from(half).unwrap_or(0));
-        }
-    }
-    let mut node = 1_usize;
-    let mut set = usize::try_from(start).unwrap_or(0) & 255;
+    let [one, two, three] = tables;
+    let [at_one, at_two, at_three] = places;
+    let (Some(one), Some(two), Some(three)) = (one.get_mut(at_one), two.get_mut(at_two), three.get_mut(at_three))
+    else {
+        return 0;
+    };
+    let mut rows = [one, two, three];
+    let rows_read = rows.each_ref().map(|row| lanes(row));
+    let sums = sums(&rows_read, weights);
+    // Behind a 1, the four bits.
+    let mut path = 1_usize;
     for place in (0..4_u32).rev() {
-        let inside = node & 15;
-        let cells = rows
-            .each_ref()
-            .map(|row| row.get(inside).copied().unwrap_or(counter::FRESH));
-        let stretched = cells.map(|cell| stretched_of(u32::from(counter::probability(cell))));
-        let mut none = [0; INPUTS];
-        let weights = weights.get_mut(set).unwrap_or(&mut none);
-        let sum = weights.iter().zip(stretched).fold(0_i32, |sum, (weight, value)| {
-            sum.wrapping_add(weight.wrapping_mul(value).wrapping_shr(8))
-        });
-        let sum = sum.wrapping_shr(8).clamp(STRETCHED_MAX.wrapping_neg(), STRETCHED_MAX);
-        let guess = squashed(sum);
+        let guess = squashed(sums.get(path & 15).copied().unwrap_or(0));
         let bit = coder.bit(guess.unsigned_abs(), wanted.wrapping_shr(place) & 1 == 1);
+        path = path.wrapping_mul(2) | usize::from(bit);
+    }
+    let mut misses = [0; 16];
+    for place in 0..4_u32 {
+        let bit = path.wrapping_shr(place) & 1 == 1;
+        let node = path.wrapping_shr(place).wrapping_shr(1) & 15;
+        let guess = squashed(sums.get(node).copied().unwrap_or(0));
         let miss = i32::from(bit).wrapping_mul(4095).wrapping_sub(guess).wrapping_mul(RATE);
-        for (weight, value) in weights.iter_mut().zip(stretched) {
-            let step = value.wrapping_mul(miss).wrapping_add(1 << 13).wrapping_shr(14);
-            *weight = weight.wrapping_add(step).clamp(-WEIGHT_MAX, WEIGHT_MAX);
+        if let Some(place) = misses.get_mut(node) {
+            [*place, _] = halves(miss);
         }
-        for (row, mut cell) in rows.iter_mut().zip(cells) {
-            counter::learn(&mut cell, bit, SEEN_MAX_MIXED);
-            if let Some(place) = row.get_mut(inside) {
-                *place = cell;
-            }
-        }
-        node = node.wrapping_mul(2) | usize::from(bit);
-        set = (set.wrapping_mul(2) | usize::from(bit)) & 255;
-    }
-    for ((row, table), place) in rows.iter().zip(tables).zip(places) {
-        if let Some(words) = table.get_mut(place) {
-            for ([low, high], word) in row.as_chunks::<2>().0.iter().zip(words) {
-                *word = u32::from(*low) | u32::from(*high).wrapping_shl(16);
+        let low = if node & 1 == 1 { 16 } else { 0 };
+        for (row, read) in rows.iter_mut().zip(&rows_read) {
+            let counter = learned(read.get(node).copied().unwrap_or(0), bit);
+            if let Some(word) = row.get_mut(node.wrapping_shr(1)) {
+                *word = *word & !0xFFFF_u32.wrapping_shl(low) | u32::from(counter).wrapping_shl(low);
             }
         }
     }
-    u32::try_from(node & 15).unwrap_or(0)
+    for (weights, read) in weights.iter_mut().zip(&rows_read) {
+        for ((weight, counter), miss) in weights.iter_mut().zip(read).zip(&misses) {
+            let step = product(counter & GUESS, *miss).wrapping_add(8).wrapping_shr(4);
+            *weight = weight.saturating_add(step);
+        }
+    }
+    u32::try_from(path & 15).unwrap_or(0)
 }
 
-/// The stretched form of each probability.
-const STRETCHED: [i16; 4096] = stretched();
+/// The counters of a row.
+#[inline(always)]
+fn lanes(row: &Row) -> Lanes {
+    let mut lanes = [0; 16];
+    for (pair, word) in lanes.as_chunks_mut::<2>().0.iter_mut().zip(row) {
+        *pair = halves(word.cast_signed());
+    }
+    lanes
+}
 
+/// Sums of weighted guesses at each node, in quarters of a stretched probability.
+#[inline(always)]
+fn sums(rows: &[Lanes; INPUTS], weights: &Weights) -> Lanes {
+    let mut sums = [0_i16; 16];
+    for (row, weights) in rows.iter().zip(weights) {
+        for ((sum, counter), weight) in sums.iter_mut().zip(row).zip(weights) {
+            *sum = sum.saturating_add(product(counter & GUESS, *weight));
+        }
+    }
+    sums
+}
+
+/// The lower and the upper half of a word.
+const fn halves(word: i32) -> [i16; 2] {
+    let [a, b, c, d] = word.to_le_bytes();
+    [i16::from_le_bytes([a, b]), i16::from_le_bytes([c, d])]
+}
+
+/// A product, in units of 65,536, rounded down.
+#[inline(always)]
+fn product(one: i16, other: i16) -> i16 {
+    let [_, high] = halves(i32::from(one).wrapping_mul(i32::from(other)));
+    high
+}
+
+/// A counter that learned a bit.
+#[inline(always)]
+fn learned(counter: i16, bit: bool) -> u16 {
+    let place = usize::from(counter.cast_unsigned().wrapping_shr(4));
+    let [zero, one] = LEARNED.get(place).copied().unwrap_or_default();
+    if bit { one } else { zero }
+}
+
+/// What each counter becomes by a 0 and by a 1.
+static LEARNED: [[u16; 2]; 4096] = learned_table();
+
+/// Parts of 16,384 by which a counter moves, by what it has seen.
+const RATES: [i32; 8] = [10_922, 6_553, 4_681, 3_641, 2_979, 2_184, 1_724, 1_365];
+
+#[allow(
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "evaluated by the compiler"
+)]
+const fn learned_table() -> [[u16; 2]; 4096] {
+    let mut table = [[0; 2]; 4096];
+    let stretched = stretched();
+    let mut place = 0_usize;
+    while place < 4096 {
+        let seen = place & 7;
+        // 9 bits with a sign, in units of 8.
+        let guess = (place as i32).wrapping_shl(20).wrapping_shr(23).wrapping_mul(8);
+        let guess = squash(guess);
+        let mut bit = 0_usize;
+        while bit < 2 {
+            let gap = (bit as i32).wrapping_mul(4095).wrapping_sub(guess);
+            let nearer = guess.wrapping_add(gap.wrapping_mul(RATES[seen]).wrapping_shr(14));
+            let rounded = (stretched[nearer as usize] as i32).wrapping_add(4).wrapping_shr(3);
+            let value = if rounded > 255 { 255 } else { rounded };
+            let seen = if seen < 7 { seen.wrapping_add(1) } else { seen };
+            table[place][bit] = (value.wrapping_shl(7) as u16) | (seen as u16).wrapping_shl(4);
+            bit = bit.wrapping_add(1);
+        }
+        place = place.wrapping_add(1);
+    }
+    table
+}
+
+/// The stretched form that is nearest to each probability.
 #[allow(
     clippy::indexing_slicing,
     clippy::as_conversions,
@@ -213,7 +296,8 @@ const fn stretched() -> [i16; 4096] {
     let mut low = -STRETCHED_MAX;
     let mut probability = 0;
     while probability < 4096 {
-        while low < STRETCHED_MAX && squash(low) < probability as i32 {
+        let wanted = probability as i32;
+        while low < STRETCHED_MAX && squash(low).wrapping_add(squash(low.wrapping_add(1))) < wanted.wrapping_mul(2) {
             low = low.wrapping_add(1);
         }
         table[probability] = low as i16;
@@ -223,7 +307,7 @@ const fn stretched() -> [i16; 4096] {
 }
 
 /// The probability of each stretched value, from 1 to 4095.
-const SQUASHED: [i16; 4096] = squashed_table();
+static SQUASHED: [i16; 4096] = squashed_table();
 
 #[allow(
     clippy::indexing_slicing,
@@ -241,18 +325,15 @@ const fn squashed_table() -> [i16; 4096] {
     table
 }
 
-fn squashed(stretched: i32) -> i32 {
+/// The probability that quarters of a stretched one stand for.
+#[inline(always)]
+fn squashed(quarters: i16) -> i32 {
+    let stretched = i32::from(quarters)
+        .wrapping_shr(2)
+        .clamp(STRETCHED_MAX.wrapping_neg(), STRETCHED_MAX);
     let place = usize::try_from(stretched.wrapping_add(2048) & 4095).unwrap_or(0);
     SQUASHED.get(place).copied().map_or(2048, i32::from)
 }
 
-fn stretched_of(probability: u32) -> i32 {
-    let place = usize::try_from(probability).unwrap_or(0);
-    i32::from(STRETCHED.get(place).copied().unwrap_or(0))
-}
-
 /// How far weights move.
 const RATE: i32 = 6;
-
-/// Largest weight, either way: 8.0.
-const WEIGHT_MAX: i32 = 1 << 19;

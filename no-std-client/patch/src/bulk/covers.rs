@@ -65,6 +65,11 @@ impl<'m> Covers<'m> {
         }
     }
 
+    pub(crate) const fn clear(&mut self) {
+        self.count = 0;
+        self.indexed = 0;
+    }
+
     /// Most of them.
     pub(crate) fn count_max(&self) -> usize {
         self.words.len().checked_div(3).unwrap_or(0)

@@ -60,8 +60,8 @@ struct Copy {
     /// Bytes that changed and are still to come: of a word, or of a field that came as something else.
     changed: u32,
     is_field: bool,
-    /// Where in the old image the next field begins, or where to look for one.
-    plain_end: u32,
+    /// Where in the old image the next field begins, or where to look for one; none if that is not known.
+    plain_end: Option<u32>,
 }
 
 impl Copy {
@@ -72,7 +72,7 @@ impl Copy {
             run: None,
             changed: 0,
             is_field: false,
-            plain_end: 0,
+            plain_end: None,
         }
     }
 
@@ -151,6 +151,18 @@ impl<'m> Decoder<'m> {
             old_length: 0,
             output: Pending::new(),
         })
+    }
+
+    /// Forgets all of a patch.
+    pub(crate) fn restart(&mut self) {
+        self.range = RangeDecoder::new();
+        self.model.restart();
+        self.step = Step::Start;
+        self.span = Span::default();
+        self.registers = Registers::NONE;
+        self.field = None;
+        self.old_length = 0;
+        self.output.restart();
     }
 
     /// Says how long the images are, once the header was read.
@@ -234,9 +246,6 @@ impl<'m> Decoder<'m> {
             }
             copy.take(count);
         } else if copy.changed == 0 {
-            if copy.plain_end == 0 {
-                self.field = None;
-            }
             self.mixed(&mut copy, old).map_err(Fault::Old)?;
         }
         self.step = Step::Copy { index, copy };
@@ -246,10 +255,12 @@ impl<'m> Decoder<'m> {
     /// Copies bytes up to the next field or change.
     fn mixed<O: ReadNorFlash>(&mut self, copy: &mut Copy, old: &mut O) -> Result<(), O::Error> {
         let at = copy.at();
-        if self.field.is_none() && at >= copy.plain_end {
-            self.look(copy, old)?;
-        }
-        let plain = copy.plain_end.wrapping_sub(at);
+        let known = copy.plain_end.filter(|end| self.field.is_some() || at < *end);
+        let plain_end = match known {
+            Some(end) => end,
+            None => self.look(copy, old)?,
+        };
+        let plain = plain_end.wrapping_sub(at);
         let count = plain.min(copy.run.unwrap_or(0)).min(self.output.missing());
         let inside = usize::try_from(at.wrapping_sub(self.old_start)).unwrap_or(usize::MAX);
         let bytes = self.old.get(inside..).unwrap_or_default();
@@ -260,8 +271,8 @@ impl<'m> Decoder<'m> {
         Ok(())
     }
 
-    /// Looks for the next field.
-    fn look<O: ReadNorFlash>(&mut self, copy: &mut Copy, old: &mut O) -> Result<(), O::Error> {
+    /// Looks for the next field, and says how far there is none.
+    fn look<O: ReadNorFlash>(&mut self, copy: &mut Copy, old: &mut O) -> Result<u32, O::Error> {
         let at = copy.at();
         let window_end = self.old_start.wrapping_add(self.old_length);
         let is_inside = at >= self.old_start && at < window_end;
@@ -298,11 +309,12 @@ impl<'m> Decoder<'m> {
             words: &self.model.words,
         };
         self.field = look.field(&mut self.registers, at, to);
-        copy.plain_end = self.field.map_or(to, |field| field.at);
-        Ok(())
+        let plain_end = self.field.map_or(to, |field| field.at);
+        copy.plain_end = Some(plain_end);
+        Ok(plain_end)
     }
 
-    /// Reads one number, one decision or one byte.
+    /// Reads one number, one decision, or literals as long as nothing is in the way.
     fn event(&mut self, input: &mut Input<'_>) -> Result<(), Refusal> {
         if self.step == Step::Start {
             self.range.fill(input);
@@ -316,8 +328,19 @@ impl<'m> Decoder<'m> {
         let at_hand = at_hand.unwrap_or_default();
         self.step = match self.step {
             Step::Literals { index } => {
-                let byte = self.model.literal(reader, 0);
-                self.output.extend(&[byte]);
+                let end = self
+                    .model
+                    .covers
+                    .get(index)
+                    .map_or(self.result_bytes, |cover| cover.new);
+                loop {
+                    let byte = self.model.literal(reader, 0);
+                    self.output.extend(&[byte]);
+                    let is_ready = reader.decoder.is_ready(reader.input) && !reader.decoder.is_overdrawn();
+                    if self.output.position() == end || self.output.is_full() || !is_ready {
+                        break;
+                    }
+                }
                 Step::Literals { index }
             }
             Step::Copy { index, copy } => Step::Copy {
@@ -388,7 +411,7 @@ impl<'m> Decoder<'m> {
         copy.came = copy.came.wrapping_add(1);
         copy.changed = copy.changed.wrapping_sub(1);
         if copy.changed == 0 {
-            copy.plain_end = 0;
+            copy.plain_end = None;
             // A whole word on both sides.
             let first = at.checked_sub(3).filter(|_| output.position() >= 4);
             let first = first.filter(|first| !copy.is_field && span.is_program && span.old.address(*first) & 3 == 0);

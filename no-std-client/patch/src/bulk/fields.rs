@@ -144,7 +144,7 @@ impl Span {
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Registers {
     /// Address of the page in the old program, and where it was loaded.
-    old: [(u32, u32); 32],
+    old: [Option<(u32, u32)>; 32],
     /// Address of the page in the new program.
     pub(crate) new: [u32; 32],
 }
@@ -161,14 +161,14 @@ const STRETCH_BYTES: u32 = 512;
 
 impl Registers {
     pub(crate) const NONE: Self = Self {
-        old: [(1, 0); 32],
+        old: [None; 32],
         new: [0; 32],
     };
 
     /// The old page of a register, if it was loaded not long ago.
     fn page(&self, register: u32, at: u32) -> Option<u32> {
-        let (page, loaded) = self.old.get(usize::try_from(register).ok()?)?;
-        (*page != 1 && at.wrapping_sub(*loaded) < FAR).then_some(*page)
+        let (page, loaded) = (*self.old.get(usize::try_from(register).ok()?)?)?;
+        (at.wrapping_sub(loaded) < FAR).then_some(page)
     }
 
     fn load(&mut self, register: u32, page: u32, at: u32) {
@@ -176,7 +176,7 @@ impl Registers {
             .ok()
             .and_then(|register| self.old.get_mut(register));
         if let Some(place) = place {
-            *place = (page, at);
+            *place = Some((page, at));
         }
     }
 }

@@ -5,7 +5,11 @@ const RING_WORDS: usize = 1 << 19;
 /// The number of a literal in the ring.
 const RING_MASK: u32 = (1 << 21) - 1;
 /// Places that are found by the four literals before.
-const PLACES_LOG2: u32 = 18;
+const PLACES_LOG2: u32 = 16;
+
+/// Bits of the hash that stand below the number of a literal.
+const CHECK_BITS: u32 = 11;
+const CHECK_MASK: u32 = (1 << CHECK_BITS) - 1;
 
 /// Words of memory for all of it.
 pub(crate) const LITERALS_WORDS: usize = RING_WORDS + (1 << PLACES_LOG2);
@@ -25,14 +29,21 @@ pub(crate) struct Literals<'m> {
 impl<'m> Literals<'m> {
     pub(crate) fn new(memory: &'m mut [u32]) -> Self {
         let (ring, places) = memory.split_at_mut(RING_WORDS.min(memory.len()));
-        places.fill(0);
-        Self {
+        let mut literals = Self {
             ring,
             places,
             count: 0,
             matched: 0,
             held: 0,
-        }
+        };
+        literals.clear();
+        literals
+    }
+
+    /// What the ring holds is found by nothing then.
+    pub(crate) fn clear(&mut self) {
+        self.places.fill(0);
+        (self.count, self.matched, self.held) = (0, 0, 0);
     }
 
     /// How many literals were guessed in a row.
@@ -47,7 +58,7 @@ impl<'m> Literals<'m> {
 
     /// The literal that followed the last ones, if they came before.
     pub(crate) fn matched(&self) -> Option<u8> {
-        if self.matched == 0 || self.count.wrapping_sub(self.matched) > RING_MASK {
+        if self.matched == 0 {
             return None;
         }
         let at = self.matched & RING_MASK;
@@ -72,15 +83,19 @@ impl<'m> Literals<'m> {
         }
         self.count = self.count.wrapping_add(1);
         self.matched = self.matched.wrapping_add(1);
-        let hash = recent
-            .wrapping_mul(0x9E37_79B1)
-            .wrapping_shr(32_u32.wrapping_sub(PLACES_LOG2));
-        let place = usize::try_from(hash).ok().and_then(|hash| self.places.get_mut(hash));
+        let hash = recent.wrapping_mul(0x9E37_79B1);
+        let place = hash.wrapping_shr(32_u32.wrapping_sub(PLACES_LOG2));
+        let place = usize::try_from(place).ok().and_then(|place| self.places.get_mut(place));
+        let check = hash & CHECK_MASK;
         if let Some(place) = place {
             if self.held == 0 {
-                self.matched = *place;
+                let known = *place;
+                self.matched = match known & CHECK_MASK == check {
+                    true => known.wrapping_shr(CHECK_BITS),
+                    false => 0,
+                };
             }
-            *place = self.count;
+            *place = self.count.wrapping_shl(CHECK_BITS) | check;
         }
     }
 }

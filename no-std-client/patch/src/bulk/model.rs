@@ -1,7 +1,7 @@
 //! What decoder and encoder of the bulk codec have in common: each decision, and what is learned from it.
 
 use super::{
-    coding::{self, Cell, FRESH, FRESH_ROW, INPUTS, NUMBER_CELLS, Row, WEIGHT, Weights, number, simple, symbol},
+    coding::{self, Cell, FRESH, FRESH_ROW, INPUTS, NUMBER_CELLS, Row, WEIGHTS, WeightSet, number, simple, symbol},
     covers::{COVER_WORDS, Cover, Covers, INDEX_WORDS},
     fields::{Field, Kind, Site},
     literals::{LITERALS_WORDS, Literals},
@@ -15,15 +15,18 @@ use crate::{
 };
 
 /// Rows of each table that bytes are mixed from.
-const TABLE_ROWS: usize = 1 << 14;
+const TABLE_ROWS: usize = 1 << 13;
 const TABLE_CELLS: usize = TABLE_ROWS * 8;
+/// Bytes of a line of most caches.
+const LINE_BYTES: usize = 64;
 /// Words of memory that are the same for each patch.
 const FIXED_WORDS: usize = TABLE_CELLS * INPUTS
     + LITERALS_WORDS
     + SHIFTS_WORDS * 3
     + WORDS_WORDS * 2
     + SEGMENTS_MAX * SEGMENT_WORDS * 2
-    + INDEX_WORDS;
+    + INDEX_WORDS
+    + LINE_BYTES / 4;
 
 /// Words of memory for a patch with so many covers.
 pub(crate) const fn memory_words(covers: usize) -> usize {
@@ -114,20 +117,56 @@ pub(crate) struct Model<'m> {
     learned: Shifts<'m>,
     near: Shifts<'m>,
     near_words: Shifts<'m>,
+    cells: Cells,
+}
+
+/// What is learned but for tables.
+#[derive(Debug)]
+struct Cells {
     numbers: [[Cell; NUMBER_CELLS]; NUMBERS],
     kinds: [[Cell; 16]; 4],
     ends: [Cell; RUNS],
     hits: [[[Cell; 8]; Source::COUNT]; Kind::COUNT],
     elses: [[Cell; 8]; Kind::COUNT],
     flags: [[Cell; 4]; 2],
-    literal_weights: [[Weights; 256]; 3],
-    change_weights: [[Weights; 256]; 2],
+    literal_weights: [WeightSet; 3],
+    change_weights: [WeightSet; 2],
     history: History,
+}
+
+impl Cells {
+    const fn new() -> Self {
+        Self {
+            numbers: [[FRESH; NUMBER_CELLS]; NUMBERS],
+            kinds: [[FRESH; 16]; 4],
+            ends: [FRESH; RUNS],
+            hits: [[[FRESH; 8]; Source::COUNT]; Kind::COUNT],
+            elses: [[FRESH; 8]; Kind::COUNT],
+            flags: [[FRESH; 4]; 2],
+            literal_weights: [[WEIGHTS; 17]; 3],
+            change_weights: [[WEIGHTS; 17]; 2],
+            history: History {
+                recent: 0,
+                changes: [0; 4],
+                change: 0,
+                run: 0,
+                shifts: Recent::NONE,
+                moved: Recent::NONE,
+                words: Recent::NONE,
+                guesses: [0; Source::COUNT],
+                scores: [0; Source::COUNT],
+                misses: [0; Kind::COUNT],
+            },
+        }
+    }
 }
 
 impl<'m> Model<'m> {
     /// Parts the memory, if there is enough of it.
     pub(crate) fn new(memory: &'m mut [u32]) -> Option<Self> {
+        // No row in two lines of the cache.
+        let skipped = memory.as_ptr().align_offset(LINE_BYTES).min(LINE_BYTES / 4);
+        let (_, memory) = memory.split_at_mut_checked(skipped)?;
         let (tables, memory) = memory.split_at_mut_checked(TABLE_CELLS.checked_mul(INPUTS)?)?;
         let (rows, _) = tables.as_chunks_mut();
         let mut parts = rows.chunks_exact_mut(TABLE_ROWS);
@@ -151,36 +190,37 @@ impl<'m> Model<'m> {
             learned: Shifts::new(learned),
             near: Shifts::new(near),
             near_words: Shifts::new(near_words),
-            numbers: [[FRESH; NUMBER_CELLS]; NUMBERS],
-            kinds: [[FRESH; 16]; 4],
-            ends: [FRESH; RUNS],
-            hits: [[[FRESH; 8]; Source::COUNT]; Kind::COUNT],
-            elses: [[FRESH; 8]; Kind::COUNT],
-            flags: [[FRESH; 4]; 2],
-            literal_weights: [[[WEIGHT; INPUTS]; 256]; 3],
-            change_weights: [[[WEIGHT; INPUTS]; 256]; 2],
-            history: History {
-                recent: 0,
-                changes: [0; 4],
-                change: 0,
-                run: 0,
-                shifts: Recent::NONE,
-                moved: Recent::NONE,
-                words: Recent::NONE,
-                guesses: [0; Source::COUNT],
-                scores: [0; Source::COUNT],
-                misses: [0; Kind::COUNT],
-            },
+            cells: Cells::new(),
         };
-        for table in &mut model.tables {
+        model.clear_rows();
+        Some(model)
+    }
+
+    /// Forgets all that was learned.
+    pub(crate) fn restart(&mut self) {
+        self.covers.clear();
+        self.olds.clear();
+        self.news.clear();
+        for words in [&mut self.words, &mut self.numbers_became] {
+            words.clear();
+        }
+        for shifts in [&mut self.learned, &mut self.near, &mut self.near_words] {
+            shifts.clear();
+        }
+        self.literals.clear();
+        self.cells = Cells::new();
+        self.clear_rows();
+    }
+
+    fn clear_rows(&mut self) {
+        for table in &mut self.tables {
             table.fill(FRESH_ROW);
         }
-        Some(model)
     }
 
     fn number(&mut self, coder: &mut impl BitCoder, kind: usize, wanted: u32) -> u32 {
         let mut none = [FRESH; NUMBER_CELLS];
-        number(coder, self.numbers.get_mut(kind).unwrap_or(&mut none), wanted)
+        number(coder, self.cells.numbers.get_mut(kind).unwrap_or(&mut none), wanted)
     }
 
     /// Codes how many of something follow.
@@ -214,7 +254,7 @@ impl<'m> Model<'m> {
         )));
         let guess = last.address(placed.start);
         let farther = unfold(self.number(coder, SEGMENT + 3, fold(wanted.address.wrapping_sub(guess))));
-        let [flags, _] = &mut self.flags;
+        let [flags, _] = &mut self.cells.flags;
         let [_, code, pointers, _] = flags;
         Segment {
             address: guess.wrapping_add(farther),
@@ -246,7 +286,7 @@ impl<'m> Model<'m> {
         wanted: Cover,
     ) -> Cover {
         let shift = wanted.new.wrapping_sub(wanted.from);
-        let known = self.history.shifts.0.iter().position(|known| *known == shift);
+        let known = self.cells.history.shifts.0.iter().position(|known| *known == shift);
         // All shifts that are remembered, then another one of the old image, then one of the result.
         let other = if wanted.from < source_bytes {
             RECENT
@@ -257,10 +297,10 @@ impl<'m> Model<'m> {
         let touches = usize::from(placed.new == last.end());
         let context = touches.wrapping_mul(2) | usize::from(last.is_verbatim);
         let mut none = [FRESH; 16];
-        let kinds = self.kinds.get_mut(context).unwrap_or(&mut none);
+        let kinds = self.cells.kinds.get_mut(context).unwrap_or(&mut none);
         let kind = usize::try_from(symbol(coder, kinds, 3, wanted_kind)).unwrap_or(0);
-        let Recent([newest, ..]) = self.history.shifts;
-        let shift = match self.history.shifts.0.get(kind).copied() {
+        let Recent([newest, ..]) = self.cells.history.shifts;
+        let shift = match self.cells.history.shifts.0.get(kind).copied() {
             Some(known) => known,
             None if kind == RECENT => {
                 // From behind what was copied last: the next piece of the old image is likely to be near.
@@ -272,8 +312,8 @@ impl<'m> Model<'m> {
                 self.number(coder, BACK, back).wrapping_sub(source_bytes)
             }
         };
-        self.history.shifts.push(shift);
-        let [_, flags] = &mut self.flags;
+        self.cells.history.shifts.push(shift);
+        let [_, flags] = &mut self.cells.flags;
         let context = usize::from(last.is_verbatim) | usize::from(kind == 0).wrapping_mul(2);
         let mut spare = FRESH;
         let is_verbatim = simple(coder, flags.get_mut(context).unwrap_or(&mut spare), wanted.is_verbatim);
@@ -286,15 +326,15 @@ impl<'m> Model<'m> {
 
     /// Codes how many bytes outside of fields are as they were before the next one that is not.
     pub(crate) fn run(&mut self, coder: &mut impl BitCoder, is_program: bool, wanted: u32) -> u32 {
-        let context = self.history.run.wrapping_mul(2) | usize::from(is_program);
+        let context = self.cells.history.run.wrapping_mul(2) | usize::from(is_program);
         let mut spare = FRESH;
-        let end = self.ends.get_mut(context).unwrap_or(&mut spare);
+        let end = self.cells.ends.get_mut(context).unwrap_or(&mut spare);
         if simple(coder, end, wanted == RUN_TO_END) {
-            self.history.run = 11;
+            self.cells.history.run = 11;
             return RUN_TO_END;
         }
         let run = self.number(coder, RUN.wrapping_add(context), wanted);
-        self.history.run = usize::try_from(32_u32.wrapping_sub(run.leading_zeros()))
+        self.cells.history.run = usize::try_from(32_u32.wrapping_sub(run.leading_zeros()))
             .unwrap_or(0)
             .min(10);
         run
@@ -302,34 +342,33 @@ impl<'m> Model<'m> {
 
     /// Codes a literal.
     pub(crate) fn literal(&mut self, coder: &mut impl BitCoder, wanted: u8) -> u8 {
-        let recent = self.history.recent;
+        let recent = self.cells.history.recent;
         let matched = self.literals.matched();
         let held = self.literals.held().min(15);
         let contexts = [
             salted(1, recent & 0xFF),
             salted(2, recent & 0xFFFF),
-            salted(3, recent & 0xFF_FFFF),
-            salted(
-                4,
-                matched.map_or(0, |byte| u32::from(byte) | held.wrapping_add(1).wrapping_shl(8)),
-            ),
+            match matched {
+                Some(byte) => salted(4, u32::from(byte) | held.wrapping_add(1).wrapping_shl(8)),
+                None => salted(3, recent & 0xFF_FFFF),
+            },
         ];
         let set = match (matched, held) {
             (None, _) => 0,
             (_, 0..=7) => 1,
             (_, _) => 2,
         };
-        let mut none = [[WEIGHT; INPUTS]; 256];
-        let weights = self.literal_weights.get_mut(set).unwrap_or(&mut none);
+        let mut none = [WEIGHTS; 17];
+        let weights = self.cells.literal_weights.get_mut(set).unwrap_or(&mut none);
         let byte = coding::byte(coder, &mut self.tables, &contexts, weights, wanted);
-        self.history.recent = appended(recent, byte);
-        self.literals.push(byte, self.history.recent);
+        self.cells.history.recent = appended(recent, byte);
+        self.literals.push(byte, self.cells.history.recent);
         byte
     }
 
     /// Bytes were copied: what comes next follows these four, newest lowest.
     pub(crate) fn copied(&mut self, recent: u32) {
-        self.history.recent = recent;
+        self.cells.history.recent = recent;
         self.literals.interrupt();
     }
 
@@ -338,34 +377,33 @@ impl<'m> Model<'m> {
     pub(crate) fn changed(&mut self, coder: &mut impl BitCoder, at: u32, expected: u8, next: u8, wanted: u8) -> u8 {
         let align = at & 3;
         let place = usize::try_from(align).unwrap_or(0);
-        let before = self.history.changes.get(place).copied().unwrap_or(0);
+        let before = self.cells.history.changes.get(place).copied().unwrap_or(0);
         let old = u32::from(expected);
-        let run = u32::try_from(self.history.run).unwrap_or(0);
+        let run = u32::try_from(self.cells.history.run).unwrap_or(0);
         let contexts = [
             salted(17, u32::from(before) | align.wrapping_shl(8)),
-            salted(18, old | align.wrapping_shl(8)),
             salted(19, old | u32::from(next).wrapping_shl(8)),
             salted(
                 20,
-                u32::from(self.history.change) | run.min(2).wrapping_shl(8) | old.wrapping_shl(16),
+                u32::from(self.cells.history.change) | run.min(2).wrapping_shl(8) | old.wrapping_shl(16),
             ),
         ];
-        let set = usize::from(self.history.run == 0);
-        let mut none = [[WEIGHT; INPUTS]; 256];
-        let weights = self.change_weights.get_mut(set).unwrap_or(&mut none);
+        let set = usize::from(self.cells.history.run == 0);
+        let mut none = [WEIGHTS; 17];
+        let weights = self.cells.change_weights.get_mut(set).unwrap_or(&mut none);
         let wanted = wanted.wrapping_sub(expected);
         let change = coding::byte(coder, &mut self.tables, &contexts, weights, wanted);
-        if let Some(kept) = self.history.changes.get_mut(place) {
+        if let Some(kept) = self.cells.history.changes.get_mut(place) {
             *kept = change;
         }
-        self.history.change = change;
+        self.cells.history.change = change;
         expected.wrapping_add(change)
     }
 
     /// Learns that a word changed outside of fields.
     pub(crate) fn word(&mut self, old: u32, new: u32) {
         self.words.set(old, new);
-        self.history.words.push(new.wrapping_sub(old));
+        self.cells.history.words.push(new.wrapping_sub(old));
     }
 
     /// Where a place of the old image is likely to be now.
@@ -395,12 +433,12 @@ impl<'m> Model<'m> {
     ) -> Option<u32> {
         let (expected, source) = self.expected(field, site);
         let kind = field.kind.number();
-        let misses = self.history.misses.get(kind).copied().unwrap_or(0) & 7;
+        let misses = self.cells.history.misses.get(kind).copied().unwrap_or(0) & 7;
         let mut spare = FRESH;
-        let cells = self.hits.get_mut(kind).and_then(|cells| cells.get_mut(source));
+        let cells = self.cells.hits.get_mut(kind).and_then(|cells| cells.get_mut(source));
         let cell = cells.and_then(|cells| cells.get_mut(misses)).unwrap_or(&mut spare);
         let is_hit = simple(coder, cell, wanted == Some(expected));
-        if let Some(place) = self.history.misses.get_mut(kind) {
+        if let Some(place) = self.cells.history.misses.get_mut(kind) {
             *place = place.wrapping_mul(2) & 7 | usize::from(!is_hit);
         }
         let word = match is_hit {
@@ -441,9 +479,9 @@ impl<'m> Model<'m> {
         wanted: Option<u32>,
     ) -> Option<u32> {
         let shifts = if field.kind.is_word() {
-            self.history.words
+            self.cells.history.words
         } else {
-            self.history.moved
+            self.cells.history.moved
         };
         let moved = shifts.0.map(|shift| match field.kind.is_word() {
             true => field.word.wrapping_add(shift),
@@ -461,7 +499,7 @@ impl<'m> Model<'m> {
         };
         let kind = field.kind.number();
         let mut none = [FRESH; 8];
-        let how = symbol(coder, self.elses.get_mut(kind).unwrap_or(&mut none), 3, how);
+        let how = symbol(coder, self.cells.elses.get_mut(kind).unwrap_or(&mut none), 3, how);
         let word = match how {
             CAME_ELSE => return None,
             CAME_AS_OLD => field.word,
@@ -485,7 +523,7 @@ impl<'m> Model<'m> {
     fn meaning(&mut self, field: &Field, site: &Site<'_>) -> (u32, usize) {
         let (word, span) = (field.word, &site.span);
         let moved = |place: u32, from: u32| self.moved(place, site.cover).0.wrapping_sub(from);
-        self.history.guesses = [
+        self.cells.history.guesses = [
             match span.old.holds(field.at.wrapping_add(word)) {
                 true => moved(field.at.wrapping_add(word), site.at),
                 false => word,
@@ -497,14 +535,20 @@ impl<'m> Model<'m> {
             word.wrapping_add(self.near_words.get(word.wrapping_shr(7)).unwrap_or(0)),
             self.numbers_became.get(word).map_or(word, |(became, _)| became),
         ];
-        let guesses = self.history.guesses.iter().zip(&self.history.scores).zip(0..);
+        let guesses = self
+            .cells
+            .history
+            .guesses
+            .iter()
+            .zip(&self.cells.history.scores)
+            .zip(0..);
         let best = guesses.max_by_key(|((_, score), _)| **score);
         best.map_or((word, 0), |((guess, _), which)| (*guess, which))
     }
 
     /// Learns what a number was.
     fn meant(&mut self, field: &Field, word: u32) {
-        for (score, guess) in self.history.scores.iter_mut().zip(self.history.guesses) {
+        for (score, guess) in self.cells.history.scores.iter_mut().zip(self.cells.history.guesses) {
             let target = if guess == word { 1 << 16 } else { 0 };
             *score = score.wrapping_add(i32::wrapping_sub(target, *score).wrapping_shr(3));
         }
@@ -515,7 +559,7 @@ impl<'m> Model<'m> {
     /// Learns what something became that was expected to be something else; `remembered` is how far it moved, if others did so before.
     fn learn(&mut self, field: &Field, word: u32, site: &Site<'_>, remembered: Option<u32>) {
         if field.kind.is_word() {
-            self.history.words.push(word.wrapping_sub(field.word));
+            self.cells.history.words.push(word.wrapping_sub(field.word));
             if field.kind == Kind::Number {
                 self.numbers_became.set(field.word, word);
             }
@@ -533,7 +577,7 @@ impl<'m> Model<'m> {
             (None, _) => named(),
         };
         if let Some(shift) = shift {
-            self.history.moved.push(shift);
+            self.cells.history.moved.push(shift);
             self.learned.set(field.target, shift);
             self.near.set(field.target.wrapping_shr(8), shift);
         }

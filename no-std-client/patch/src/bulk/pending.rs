@@ -29,6 +29,11 @@ impl Pending {
         }
     }
 
+    /// Forgets what there was.
+    pub(crate) const fn restart(&mut self) {
+        (self.written, self.count, self.recent) = (0, 0, 0);
+    }
+
     /// Bytes of the result that are known.
     pub(crate) fn position(&self) -> u32 {
         self.written.wrapping_add(u32::try_from(self.count).unwrap_or(0))

@@ -60,6 +60,10 @@ impl<'m> Segments<'m> {
         Self { words, count: 0 }
     }
 
+    pub(crate) const fn clear(&mut self) {
+        self.count = 0;
+    }
+
     pub(crate) fn get(&self, index: usize) -> Option<Segment> {
         if index >= self.count {
             return None;

@@ -21,7 +21,7 @@ impl Recent {
 }
 
 /// Keys of which it is known how far they moved.
-const COUNT: usize = 1 << 16;
+const COUNT: usize = 1 << 14;
 
 /// Words of memory for them.
 pub(crate) const SHIFTS_WORDS: usize = COUNT * 2;
@@ -32,8 +32,13 @@ pub(crate) struct Shifts<'m>(&'m mut [u32]);
 
 impl<'m> Shifts<'m> {
     pub(crate) fn new(memory: &'m mut [u32]) -> Self {
-        memory.fill(0);
-        Self(memory)
+        let mut shifts = Self(memory);
+        shifts.clear();
+        shifts
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.fill(0);
     }
 
     pub(crate) fn get(&self, key: u32) -> Option<u32> {
@@ -52,7 +57,7 @@ impl<'m> Shifts<'m> {
     }
 
     fn place(key: u32) -> usize {
-        let mixed = key.wrapping_mul(0x9E37_79B1).wrapping_shr(16);
+        let mixed = key.wrapping_mul(0x9E37_79B1).wrapping_shr(18);
         usize::try_from(mixed).unwrap_or(0).wrapping_mul(2)
     }
 }

@@ -1,7 +1,7 @@
 //! Words that became others.
 
 /// Words that are remembered.
-const COUNT: usize = 1 << 16;
+const COUNT: usize = 1 << 14;
 
 /// Words of memory for all of them: what it was, what it became, and how sure that is.
 pub(crate) const WORDS_WORDS: usize = COUNT * 4;
@@ -15,8 +15,13 @@ pub(crate) struct Words<'m>(&'m mut [u32]);
 
 impl<'m> Words<'m> {
     pub(crate) fn new(memory: &'m mut [u32]) -> Self {
-        memory.fill(0);
-        Self(memory)
+        let mut words = Self(memory);
+        words.clear();
+        words
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.fill(0);
     }
 
     /// What a word became, and how often it did lately, 0 to 3. Zero never becomes anything.
@@ -43,7 +48,7 @@ impl<'m> Words<'m> {
     }
 
     fn place(old: u32) -> usize {
-        let mixed = old.wrapping_mul(0x9E37_79B1).wrapping_shr(16);
+        let mixed = old.wrapping_mul(0x9E37_79B1).wrapping_shr(18);
         usize::try_from(mixed).unwrap_or(0).wrapping_mul(4)
     }
 }
