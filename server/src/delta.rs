@@ -3,7 +3,7 @@
 //! [`build`](crate::release::build) makes those of a release and lists them; the rules of publishing decode each again.
 
 pub use tuffet_patch::{
-    Applied, ApplyError, Architecture, BLOCK_BYTES_MAX, Chain, Codec, EncodeError, Encoded, FilesError,
+    Applied, ApplyError, Architecture, BLOCK_BYTES_MAX, Chain, Codec, Effort, EncodeError, Encoded, FilesError,
     IMAGE_BYTES_MAX, Info, Layout, MIXING_BYTES_MAX, Options, Packed, Pinned, Profile, Refusal, Step, apply,
     apply_files, encode, encode_watched, encode_with, info, layout, packed, unauthenticated,
 };

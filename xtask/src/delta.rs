@@ -17,7 +17,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tuffet_server::delta::{
-    self, ApplyError, Architecture, Chain, Codec, Digest, FilesError, IMAGE_BYTES_MAX, Layout, Options, Pinned,
+    self, ApplyError, Architecture, Chain, Codec, Digest, Effort, FilesError, IMAGE_BYTES_MAX, Layout, Options, Pinned,
     Profile, Refusal, hex,
 };
 
@@ -67,6 +67,9 @@ struct Encode {
     /// is not said, the length of the images says it.
     #[arg(long, value_parser = codec)]
     codec: Option<Codec>,
+    /// Look for the shortest patch, as for a release: a few percent less, and it takes several times as long.
+    #[arg(long)]
+    search: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -121,6 +124,10 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
     let options = Options {
         layout: arguments.arch.map(|arch| delta::layout(Some(arch), &old, &new)),
         codec: arguments.codec,
+        effort: match arguments.search {
+            true => Effort::Search,
+            false => Effort::Quick,
+        },
         ..Options::of(arguments.profile)
     };
     let watch = |step| {

@@ -67,7 +67,6 @@ pub fn encoded_with(
             checkpoint_distance: checkpoint_distance.unwrap_or(defaults.checkpoint_distance),
             // Its images are no programs, and nobody measures its patches.
             layout: Some(Layout::UNKNOWN),
-            rounds: 1,
             ..defaults
         };
         let patch = encode_with(source, result, &options).expect("the encoder makes a patch of any two images");

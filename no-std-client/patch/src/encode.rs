@@ -12,6 +12,7 @@ mod bulk;
 mod coding;
 mod detect;
 mod elf;
+mod estimate;
 mod files;
 pub mod hostile;
 mod images;
@@ -33,7 +34,7 @@ use crate::{
 };
 use coding::{Coded, STEP, Segment};
 use images::Images;
-use ledger::Ledger;
+use ledger::Prices;
 use matches::Matches;
 use parse::Known;
 use range_encoder::PRICE_OF_BIT;
@@ -60,8 +61,8 @@ pub struct Options {
     pub checkpoint_distance: u32,
     /// What the images hold and where they lie when they run. If it is not said, [`layout`] is tried, and to know nothing, too.
     pub layout: Option<Layout>,
-    /// How often the images are parted anew, each time with the prices that the last try met: more is smaller, and takes longer.
-    pub rounds: u8,
+    /// How long the encoder looks for the shortest patch.
+    pub effort: Effort,
     /// How it is coded. If it is not said, images above [`MIXING_BYTES_MAX`] in bulk, where the profile has that, and others not.
     pub codec: Option<Codec>,
 }
@@ -79,7 +80,7 @@ impl Options {
             checkpoint_unit,
             checkpoint_distance,
             layout: None,
-            rounds: 5,
+            effort: Effort::Quick,
             codec: None,
         }
     }
@@ -89,6 +90,26 @@ impl Options {
         match (self.profile, self.codec) {
             (Profile::Large, None) if bytes > MIXING_BYTES_MAX => Codec::Bulk,
             (_, codec) => codec.unwrap_or(Codec::Mixing),
+        }
+    }
+}
+
+/// How long the encoder looks for the shortest patch with the mixing codec. Whatever is chosen, the same input gives the same bytes.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Effort {
+    /// The new image is parted by what things usually cost, and coded. For whoever waits.
+    Quick,
+    /// It is parted again and again, each time with the prices that the coder met the last time, with addresses followed and without
+    /// them, and the shortest patch is kept. For what is built once and downloaded by many.
+    Search,
+}
+
+impl Effort {
+    /// How often the new image is parted and coded.
+    const fn rounds(self) -> u8 {
+        match self {
+            Self::Quick => 1,
+            Self::Search => 5,
         }
     }
 }
@@ -269,24 +290,40 @@ pub fn layout(architecture: Option<Architecture>, old: &[u8], new: &[u8]) -> Lay
     detect::layout(architecture, old, new)
 }
 
+/// What may be taken for known of the images, the likeliest first.
+fn layouts(old: &[u8], new: &[u8], options: &Options) -> Vec<Layout> {
+    if let Some(layout) = options.layout {
+        return vec![layout];
+    }
+    // Only what is copied from an old image has addresses to follow.
+    if old.is_empty() {
+        return vec![Layout::UNKNOWN];
+    }
+    let seen = detect::layout(None, old, new);
+    // What the profile follows of it.
+    let architecture = match options.profile.follows(seen.architecture) {
+        true => seen.architecture,
+        false => Architecture::Unknown,
+    };
+    let seen = Layout { architecture, ..seen };
+    match options.effort {
+        Effort::Quick => vec![seen],
+        Effort::Search => vec![seen, Layout::UNKNOWN],
+    }
+}
+
 /// The shortest code, and what was taken for known to make it.
 fn shortest(old: &[u8], new: &[u8], options: &Options, watch: &(dyn Fn(Step) + Sync)) -> (Layout, Code) {
     watch(Step::Searching);
-    let layouts = match options.layout {
-        Some(layout) => vec![layout],
-        // Only what is copied from an old image has addresses to follow.
-        None if old.is_empty() => vec![Layout::UNKNOWN],
-        None => {
-            let seen = detect::layout(None, old, new);
-            // What the profile follows of it.
-            let architecture = match options.profile.follows(seen.architecture) {
-                true => seen.architecture,
-                false => Architecture::Unknown,
-            };
-            vec![Layout { architecture, ..seen }, Layout::UNKNOWN]
-        }
-    };
-    let matches = Matches::find(old, new);
+    let (layouts, matches) = thread::scope(|scope| {
+        let matches = scope.spawn(|| match options.effort {
+            Effort::Quick => Matches::likely(old, new),
+            Effort::Search => Matches::longest(old, new),
+        });
+        let layouts = layouts(old, new, options);
+        (layouts, matches.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    let rounds = options.effort.rounds();
     let codes = thread::scope(|scope| {
         let threads = layouts
             .iter()
@@ -296,12 +333,12 @@ fn shortest(old: &[u8], new: &[u8], options: &Options, watch: &(dyn Fn(Step) + S
                 let images = Images::new(old, new, &matches, *layout, options.profile);
                 (
                     *layout,
-                    scope.spawn(move || shortest_of(&images, options.profile, options.rounds, &|_| {})),
+                    scope.spawn(move || shortest_of(&images, options.profile, rounds, &|_| {})),
                 )
             });
         let threads: Vec<_> = threads.collect();
         let images = Images::new(old, new, &matches, layouts[0], options.profile);
-        let first = (layouts[0], shortest_of(&images, options.profile, options.rounds, watch));
+        let first = (layouts[0], shortest_of(&images, options.profile, rounds, watch));
         let others = threads.into_iter().map(|(layout, thread)| {
             let code = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
             (layout, code)
@@ -324,45 +361,42 @@ struct Code {
 
 /// Tries ways to part the new image into copies and literals, and keeps the shortest code.
 fn shortest_of(images: &Images<'_>, profile: Profile, rounds: u8, watch: &dyn Fn(Step)) -> Code {
-    let coding = |round| Step::Coding {
-        round,
-        rounds: rounds.saturating_add(1),
-    };
-    watch(coding(1));
-    let plain = code(profile, images, &[], &[]);
-    let (mut ledger, mut known, mut pieces) = (Ledger::new(), Known::default(), Vec::new());
-    let mut literals = literal_prices(&plain.literals, &plain.literals);
-    let mut best = Code {
-        bytes: plain.bytes,
-        prices: plain.prices,
-    };
-    for round in 0..rounds {
-        watch(coding(round.saturating_add(2)));
-        let copies = parse::parse(images, &known, &literals, &ledger);
+    let estimated = estimate::literals(images.new);
+    let (mut literals, mut events) = (estimated.clone(), Prices::usual());
+    let mut known = Known::of(&images.matches.in_a_row(), Vec::new());
+    let mut pieces = Vec::new();
+    let mut best: Option<Code> = None;
+    for round in 1..=rounds {
+        watch(Step::Coding { round, rounds });
+        let copies = parse::parse(images, &known, &literals, &events);
+        if round == 1 {
+            pieces = pieces::wanted(pieces, &copies, &pieces::foreseen(images, &copies), pieces_max(profile));
+        }
         let coded = code(profile, images, &copies, &pieces);
-        pieces = pieces::wanted(pieces, &copies, &coded.astray, pieces_max(profile));
-        literals = literal_prices(&plain.literals, &coded.literals);
-        known = Known::of(&copies, coded.words);
-        ledger = coded.ledger;
-        if coded.bytes.len() < best.bytes.len() {
-            best = Code {
+        if round < rounds {
+            pieces = pieces::wanted(pieces, &copies, &coded.astray, pieces_max(profile));
+            literals = literal_prices(&estimated, &coded.literals);
+            known = Known::of(&copies, coded.words);
+            events = coded.events;
+        }
+        if best.as_ref().is_none_or(|best| coded.bytes.len() < best.bytes.len()) {
+            best = Some(Code {
                 bytes: coded.bytes,
                 prices: coded.prices,
-            };
+            });
         }
     }
-    best
+    best.unwrap_or_default()
 }
 
-/// What each byte would cost as a literal: what it did cost, or what it cost where all were literals, times what the others cost more
-/// than there.
-fn literal_prices(plain: &[Option<u32>], coded: &[Option<u32>]) -> Vec<u32> {
-    let pairs = || plain.iter().map(|price| price.unwrap_or(0)).zip(coded);
-    let both = pairs().filter_map(|(plain, coded)| Some((u64::from(plain), u64::from((*coded)?))));
-    let (then, now) = both.fold((1, 1), |(then, now), (plain, coded)| (then + plain, now + coded));
+/// What each byte would cost as a literal: what it did cost, or what was estimated, times what the others cost more than that.
+fn literal_prices(estimated: &[u32], coded: &[Option<u32>]) -> Vec<u32> {
+    let pairs = || estimated.iter().zip(coded);
+    let both = pairs().filter_map(|(then, now)| Some((u64::from(*then), u64::from((*now)?))));
+    let (then, now) = both.fold((1, 1), |(then, now), (one, other)| (then + one, now + other));
     let scaled = |price: u32| (u64::from(price) * now.max(then) / then) as u32;
     pairs()
-        .map(|(plain, coded)| coded.unwrap_or_else(|| scaled(plain)))
+        .map(|(estimated, coded)| coded.unwrap_or_else(|| scaled(*estimated)))
         .collect()
 }
 

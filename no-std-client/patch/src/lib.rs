@@ -94,8 +94,9 @@ pub use decoder::{LargeState, Progress, SmallState, StandardState, State};
 pub use decoders::{Decoder, Drive};
 #[cfg(feature = "encode")]
 pub use encode::{
-    Applied, ApplyError, EncodeError, Encoded, FilesError, IMAGE_BYTES_MAX, Info, MIXING_BYTES_MAX, Options, Packed,
-    Step, apply, apply_files, encode, encode_watched, encode_with, hostile, info, layout, packed, unauthenticated,
+    Applied, ApplyError, Effort, EncodeError, Encoded, FilesError, IMAGE_BYTES_MAX, Info, MIXING_BYTES_MAX, Options,
+    Packed, Step, apply, apply_files, encode, encode_watched, encode_with, hostile, info, layout, packed,
+    unauthenticated,
 };
 pub use error::{Error, Geometry, Misuse, Refusal};
 pub use header::{CHECKPOINTS_MAX, Checkpoints, Codec, HEADER_BYTES_MAX, HEADER_BYTES_MIN, Header, Image};

@@ -13,7 +13,9 @@ use tuffet_wire::Digest;
 use super::bases::{self, Base};
 use crate::{
     check::{self, Depth},
-    delta::{EncodeError, Packed, Pinned, apply, encode, in_documents, info, packed, unauthenticated},
+    delta::{
+        Effort, EncodeError, Options, Packed, Pinned, apply, encode_with, in_documents, info, packed, unauthenticated,
+    },
     error::{Error, Refused},
     product::{Product, Profile},
     repository::Source,
@@ -232,7 +234,12 @@ impl<'a> Patches<'a> {
     }
 
     fn fresh(&mut self, pair: &Pair<'_>, full_bytes: u32) -> Result<(Fate, Option<PatchEntry>), Error> {
-        let encoded = match encode(pair.old, pair.new, self.profile.patches()) {
+        // Made once, and downloaded by all devices: each byte is worth the search.
+        let options = Options {
+            effort: Effort::Search,
+            ..Options::of(self.profile.patches())
+        };
+        let encoded = match encode_with(pair.old, pair.new, &options) {
             Ok(encoded) => encoded,
             Err(EncodeError::TooLong { bytes, bytes_max }) if pair.old.is_some() => {
                 return Ok((Fate::ImageTooLong { bytes, bytes_max }, None));

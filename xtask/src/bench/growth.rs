@@ -8,7 +8,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tuffet_server::delta::Profile;
+use tuffet_server::delta::{Effort, Profile};
 
 use crate::bench::delta::job::{Files, Outcome, in_json};
 use crate::bench::delta::ours;
@@ -74,7 +74,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
                 if profile != Profile::Large && bytes > SMALL_BYTES_MAX {
                     continue;
                 }
-                let outcome = ours::measure(&gauge, &files, profile, bytes)?;
+                let outcome = ours::measure(&gauge, &files, (profile, Effort::Quick), bytes)?;
                 eprintln!("… {bytes} bytes, {profile}");
                 rows.push(Row {
                     bytes,

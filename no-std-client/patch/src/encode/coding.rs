@@ -2,7 +2,12 @@
 
 use crate::{
     State,
-    encode::{images::Images, ledger::Ledger, parse::Known, range_encoder::RangeEncoder},
+    encode::{
+        images::Images,
+        ledger::{Ledger, Prices},
+        parse::Known,
+        range_encoder::RangeEncoder,
+    },
     matcher::Matcher,
     model::{Copy, Expected, Model, Origin, Start, appended},
     predict::{Field, Kind, Piece, Place, Source},
@@ -45,7 +50,7 @@ pub(crate) struct Coded {
     /// What everything in front of each [`STEP`] of bytes cost.
     pub(crate) prices: Vec<u64>,
     /// What each kind of event cost.
-    pub(crate) ledger: Ledger,
+    pub(crate) events: Prices,
     /// Places that went elsewhere than was expected: from where, and to where.
     pub(crate) astray: Vec<(u32, u32)>,
     /// Words that are no addresses inside the image and changed: from what, and to what.
@@ -79,23 +84,27 @@ impl<
             model: &mut model,
             coder: RangeEncoder::new(),
             images,
-            coded: Coded {
-                bytes: Vec::new(),
-                literals: vec![None; images.new.len()],
-                prices: Vec::new(),
-                ledger: Ledger::new(),
-                astray: Vec::new(),
-                words: Vec::new(),
-            },
+            ledger: Ledger::new(),
+            literals: vec![None; images.new.len()],
+            prices: Vec::new(),
+            astray: Vec::new(),
+            words: Vec::new(),
             field_price: 0,
             unit_price: 0,
         };
         run.all(copies, pieces);
-        run.coded.ledger.settle();
-        if !images.new.is_empty() {
-            run.coded.bytes = run.coder.finish();
+        Coded {
+            bytes: if images.new.is_empty() {
+                Vec::new()
+            } else {
+                run.coder.finish()
+            },
+            literals: run.literals,
+            prices: run.prices,
+            events: run.ledger.settle(),
+            astray: run.astray,
+            words: run.words,
         }
-        run.coded
     }
 }
 
@@ -103,7 +112,12 @@ struct Run<'r, const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: us
     model: &'r mut Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>,
     coder: RangeEncoder,
     images: &'r Images<'r>,
-    coded: Coded,
+    ledger: Ledger,
+    /// What becomes of these is said where they are [`Coded`].
+    literals: Vec<Option<u32>>,
+    prices: Vec<u64>,
+    astray: Vec<(u32, u32)>,
+    words: Vec<(u32, u32)>,
     /// What the bytes of the field at hand cost so far.
     field_price: u64,
     /// What the decision about the unit at hand cost, and is not charged yet.
@@ -143,7 +157,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     /// Notes what everything in front of a byte cost.
     fn note_price(&mut self, at: usize) {
         if at.is_multiple_of(STEP) {
-            self.coded.prices.push(self.coder.price);
+            self.prices.push(self.coder.price);
         }
     }
 
@@ -156,7 +170,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         let beside = self.images.old.get(beside).copied().unwrap_or(0);
         self.model
             .literal(&mut self.coder, at as u32, beside, self.images.new[at]);
-        self.coded.literals[at] = Some((self.coder.price - before) as u32);
+        self.literals[at] = Some((self.coder.price - before) as u32);
     }
 
     /// Whether a copy can begin here.
@@ -178,8 +192,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         let first = self.expected(segment, start);
         self.model.first_of_copy(start as u32, first);
         let price = self.coder.price - before;
-        self.coded
-            .ledger
+        self.ledger
             .add_start(copy.origin, copy.from, start as u32, remembered, price);
         let mut at = start + 1;
         while at < segment.end() {
@@ -198,7 +211,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             let hits = self.model.history.hits_in_row;
             self.model.copied(&mut self.coder, end as u32, expected, None);
             let price = self.coder.price - before;
-            self.coded.ledger.add_end(segment.origin, hits, price);
+            self.ledger.add_end(segment.origin, hits, price);
         }
     }
 
@@ -253,7 +266,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             }
             match field {
                 Some(field) if field.source != Source::Nothing => self.field_price += price,
-                _ => self.coded.ledger.add_hit(hits, price),
+                _ => self.ledger.add_hit(hits, price),
             }
             if let Some(field) = field.filter(|field| field.phase + 1 == field.length) {
                 self.note(at, field, named);
@@ -269,7 +282,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         let named = field.and_then(|field| self.named(at, field));
         self.model.copied(&mut self.coder, at as u32, expected, Some(wanted));
         let price = self.coder.price - before;
-        let ledger = &mut self.coded.ledger;
+        let ledger = &mut self.ledger;
         let change = wanted.wrapping_sub(expected.byte);
         if field.is_none_or(|field| field.phase == 0) {
             self.field_price = 0;
@@ -302,17 +315,17 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             }
         };
         if field.source != Source::Nothing {
-            self.coded.ledger.add_field(kind, field.length, self.field_price);
+            self.ledger.add_field(kind, field.length, self.field_price);
         }
         match (field.kind, named) {
-            (Kind::Word, Some(named)) if named != field.target => self.coded.words.push((field.target, named)),
+            (Kind::Word, Some(named)) if named != field.target => self.words.push((field.target, named)),
             (Kind::Branch | Kind::Pointer, Some(named)) if named != field.expected => {
-                self.coded.astray.push((field.target, named));
+                self.astray.push((field.target, named));
             }
             (Kind::Lower, Some(named)) if named != field.expected => {
                 let (old, new, is_word) = self.model.addresses.pair(field.target, named);
                 if !is_word {
-                    self.coded.astray.push((old, new));
+                    self.astray.push((old, new));
                 }
             }
             (_, _) => {}

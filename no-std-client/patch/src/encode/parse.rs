@@ -5,16 +5,18 @@
 //! search is linear, and it decides about starts, changes and ends of copies at once.
 
 use crate::{
-    encode::{coding::Segment, images::Images, ledger::Ledger, pieces},
+    encode::{coding::Segment, images::Images, ledger::Prices, pieces},
     model::Origin,
     predict::Piece,
 };
 use std::{collections::BTreeSet, vec, vec::Vec};
 
 /// Shortest exact match that begins a copy elsewhere.
-const LENGTH_MIN: usize = 3;
+const LENGTH_MIN: u32 = 3;
 /// Copies that run on beside the cheapest way.
 const RUNNING_MAX: usize = 24;
+/// While a match goes on for more than this, no other copy begins.
+const SETTLED_MIN: usize = 32;
 
 /// What a coder remembers of copies.
 #[derive(Copy, Clone)]
@@ -25,15 +27,31 @@ struct Memory {
     distance: u32,
 }
 
-/// The cheapest way to a position, by its last piece.
+/// The cheapest way to a position.
 #[derive(Copy, Clone)]
 struct Way {
     price: u64,
-    /// Where the piece begins, and from where it is copied, if it is.
+    last: Last,
+    memory: Memory,
+}
+
+/// The last piece of a way.
+#[derive(Copy, Clone)]
+struct Last {
+    /// Where it begins, and from where it is copied, if it is.
     start: u32,
     from: u32,
     origin: Option<Origin>,
-    memory: Memory,
+}
+
+impl Last {
+    const fn literal(at: usize) -> Self {
+        Self {
+            start: at as u32,
+            from: 0,
+            origin: None,
+        }
+    }
 }
 
 /// A copy that may go on.
@@ -61,7 +79,7 @@ impl Running {
     }
 
     /// Takes the byte at `at`.
-    fn go_on(&mut self, images: &Images<'_>, known: &Known, at: usize, ledger: &Ledger) {
+    fn go_on(&mut self, images: &Images<'_>, known: &Known, at: usize, prices: &Prices) {
         let offset = self.offset(at);
         let (byte, wanted) = (images.byte(self.origin, offset), images.new[at]);
         let is_old = self.origin == Origin::Old;
@@ -72,14 +90,14 @@ impl Running {
             self.word_end = at as u32 + 4;
         }
         let price = if is_old && at < self.word_end as usize {
-            Some(ledger.field(Known::WORD))
+            Some(prices.field(Known::WORD))
         } else if is_old && images.is_field(offset, at) {
             if let Some((from, to)) = images.places(offset, at) {
                 self.is_as_planned = known.moved(from) == to;
             }
-            Some(ledger.field(usize::from(self.is_as_planned)))
+            Some(prices.field(usize::from(self.is_as_planned)))
         } else {
-            (byte == wanted).then(|| ledger.hit(self.hits))
+            (byte == wanted).then(|| prices.hit(self.hits))
         };
         if let Some(price) = price {
             self.price += u64::from(price);
@@ -88,7 +106,7 @@ impl Running {
         }
         let change = wanted.wrapping_sub(byte);
         let last = &mut self.changes[at & 3];
-        self.price += u64::from(ledger.miss(self.hits, change, *last == change));
+        self.price += u64::from(prices.miss(self.hits, change, *last == change));
         *last = change;
         self.hits = 0;
     }
@@ -127,49 +145,50 @@ impl Known {
 }
 
 /// Parts the new image. `literals` says what each byte costs as a literal.
-pub(crate) fn parse(images: &Images<'_>, known: &Known, literals: &[u32], ledger: &Ledger) -> Vec<Segment> {
-    let memory = Memory {
-        diagonals: [0; 2],
-        distance: 1,
+pub(crate) fn parse(images: &Images<'_>, known: &Known, literals: &[u32], prices: &Prices) -> Vec<Segment> {
+    let mut here = Way {
+        price: 0,
+        last: Last::literal(0),
+        memory: Memory {
+            diagonals: [0; 2],
+            distance: 1,
+        },
     };
-    let nowhere = Way {
-        price: u64::MAX,
-        start: 0,
-        from: 0,
-        origin: None,
-        memory,
-    };
-    let mut ways = vec![nowhere; images.new.len() + 1];
-    ways[0].price = 0;
+    // The last pieces of the ways to each position behind the first one.
+    let mut lasts = Vec::with_capacity(images.new.len());
     let leads = leads(images);
     let mut running: Vec<Running> = Vec::with_capacity(RUNNING_MAX + 8);
+    // Up to here a match goes on, and nothing else can be better.
+    let mut settled = 0;
     for at in 0..images.new.len() {
-        let here = ways[at];
         for copy in &mut running {
-            copy.go_on(images, known, at, ledger);
+            copy.go_on(images, known, at, prices);
         }
-        begin(&mut running, images, leads[at], at, &here, ledger);
-        let next = &mut ways[at + 1];
-        *next = Way {
+        if at >= settled {
+            begin(&mut running, images, leads[at], at, &here, prices);
+            settled = at + (images.matches.old[at].length as usize).saturating_sub(SETTLED_MIN);
+        }
+        here = Way {
             price: here.price + u64::from(literals[at]),
-            start: at as u32,
-            from: 0,
-            origin: None,
+            last: Last::literal(at),
             memory: here.memory,
         };
         for copy in &running {
-            let price = copy.price + u64::from(ledger.end(copy.origin, copy.hits));
-            if price < next.price {
-                *next = Way {
+            let price = copy.price + u64::from(prices.end(copy.origin, copy.hits));
+            if price < here.price {
+                here = Way {
                     price,
-                    start: copy.start,
-                    from: copy.from,
-                    origin: Some(copy.origin),
+                    last: Last {
+                        start: copy.start,
+                        from: copy.from,
+                        origin: Some(copy.origin),
+                    },
                     memory: copy.memory,
                 };
             }
         }
-        let bound = next.price + Ledger::RESTART;
+        lasts.push(here.last);
+        let bound = here.price + Prices::RESTART;
         let is_inside = |copy: &Running| copy.origin == Origin::New || copy.offset(at) + 1 < images.old.len();
         running.retain(|copy| copy.price < bound && is_inside(copy));
         if running.len() > RUNNING_MAX {
@@ -177,13 +196,13 @@ pub(crate) fn parse(images: &Images<'_>, known: &Known, literals: &[u32], ledger
             running.truncate(RUNNING_MAX);
         }
     }
-    walk_back(&ways)
+    walk_back(&lasts)
 }
 
 /// Copies that may begin at `at`.
-fn begin(running: &mut Vec<Running>, images: &Images<'_>, lead: u32, at: usize, here: &Way, ledger: &Ledger) {
+fn begin(running: &mut Vec<Running>, images: &Images<'_>, lead: u32, at: usize, here: &Way, prices: &Prices) {
     let mut offer = |origin: Origin, from: u32| {
-        let (price, memory) = start(origin, from, at as u32, here.memory, ledger);
+        let (price, memory) = start(origin, from, at as u32, here.memory, prices);
         let copy = Running {
             price: here.price + u64::from(price),
             start: at as u32,
@@ -208,7 +227,7 @@ fn begin(running: &mut Vec<Running>, images: &Images<'_>, lead: u32, at: usize, 
         (Origin::New, images.matches.new[at]),
     ] {
         if found.length >= LENGTH_MIN {
-            offer(origin, found.from as u32);
+            offer(origin, found.from);
         }
     }
     for diagonal in [diagonals[0], diagonals[1], lead] {
@@ -224,9 +243,9 @@ fn begin(running: &mut Vec<Running>, images: &Images<'_>, lead: u32, at: usize, 
 }
 
 /// What it costs to begin a copy, and what is remembered then.
-fn start(origin: Origin, from: u32, at: u32, memory: Memory, ledger: &Ledger) -> (u32, Memory) {
+fn start(origin: Origin, from: u32, at: u32, memory: Memory, prices: &Prices) -> (u32, Memory) {
     let [near, before] = memory.diagonals;
-    let price = ledger.start(origin, from, at, memory.diagonals, memory.distance);
+    let price = prices.start(origin, from, at, memory.diagonals, memory.distance);
     let diagonal = from.wrapping_sub(at);
     let diagonals = match origin {
         Origin::Old if diagonal == before => [before, near],
@@ -244,29 +263,29 @@ fn start(origin: Origin, from: u32, at: u32, memory: Memory, ledger: &Ledger) ->
 /// before its bytes agree in a row.
 fn leads(images: &Images<'_>) -> Vec<u32> {
     let mut leads = vec![0; images.new.len()];
-    let (mut length, mut diagonal) = (0_usize, 0_u32);
+    let (mut length, mut diagonal) = (0_u32, 0_u32);
     for (at, found) in images.matches.old.iter().enumerate().rev() {
         length = length.saturating_sub(1);
         if found.length >= length {
-            (length, diagonal) = (found.length, (found.from as u32).wrapping_sub(at as u32));
+            (length, diagonal) = (found.length, found.from.wrapping_sub(at as u32));
         }
         leads[at] = diagonal;
     }
     leads
 }
 
-fn walk_back(ways: &[Way]) -> Vec<Segment> {
+fn walk_back(lasts: &[Last]) -> Vec<Segment> {
     let mut segments = Vec::new();
-    let mut at = ways.len() - 1;
+    let mut at = lasts.len();
     while at > 0 {
-        let way = ways[at];
-        let start = way.start as usize;
-        if let Some(origin) = way.origin {
+        let Last { start, from, origin } = lasts[at - 1];
+        let start = start as usize;
+        if let Some(origin) = origin {
             segments.push(Segment {
                 start,
                 length: at - start,
                 origin,
-                from: way.from as usize,
+                from: from as usize,
             });
         }
         at = start;

@@ -1,6 +1,10 @@
 //! Which pieces of the map are worth to be sent in front.
 
-use crate::{encode::coding::Segment, model::Origin, predict::Piece};
+use crate::{
+    encode::{coding::Segment, images::Images},
+    model::Origin,
+    predict::Piece,
+};
 use std::{collections::BTreeMap, vec::Vec};
 
 /// A piece costs about as much as this many addresses that nobody expected.
@@ -23,6 +27,23 @@ pub(crate) fn in_order(copies: &[Segment]) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = pieces.collect();
     pieces.sort_by_key(|piece| (piece.old, piece.shift));
     pieces
+}
+
+/// Places that will probably go astray, from where and to where: each that is named in front of where it went to, and moves farther
+/// than what names it.
+pub(crate) fn foreseen(images: &Images<'_>, copies: &[Segment]) -> Vec<(u32, u32)> {
+    let mut astray: BTreeMap<u32, u32> = BTreeMap::new();
+    for copy in copies.iter().filter(|copy| copy.origin == Origin::Old) {
+        let shift = (copy.start as u32).wrapping_sub(copy.from as u32);
+        let fields = (copy.from..).zip(copy.start..copy.end());
+        let fields = fields.filter(|(offset, at)| images.is_field(*offset, *at));
+        for (at, (from, to)) in fields.filter_map(|(offset, at)| Some((at, images.places(offset, at)?))) {
+            if to as usize > at && to.wrapping_sub(from) != shift {
+                astray.entry(from).or_insert(to);
+            }
+        }
+    }
+    astray.into_iter().collect()
 }
 
 /// The pieces that were sent the last time, and those that would have told enough places which went astray: from where, and to

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tuffet_server::delta::Profile;
+use tuffet_server::delta::{Effort, MIXING_BYTES_MAX, Profile};
 
 use super::job::{Files, Job, Outcome, Reason};
 use crate::bench::measure::Gauge;
@@ -37,8 +37,13 @@ pub fn build() -> Result<PathBuf, Failure> {
 }
 
 /// Makes and applies the patch of one profile; `files.old` is /dev/null for one from nothing.
-pub fn measure(gauge: &Gauge, files: &Files, profile: Profile, image_bytes: u64) -> Result<Outcome, Failure> {
-    if let Some(reason) = skipped(profile, image_bytes) {
+pub fn measure(
+    gauge: &Gauge,
+    files: &Files,
+    (profile, effort): (Profile, Effort),
+    image_bytes: u64,
+) -> Result<Outcome, Failure> {
+    if let Some(reason) = skipped(profile, effort, image_bytes) {
         return Ok(Err(reason));
     }
     let Files { old, new, patch, out } = files;
@@ -49,18 +54,29 @@ pub fn measure(gauge: &Gauge, files: &Files, profile: Profile, image_bytes: u64)
         command.chain(options.iter().map(OsString::from)).collect()
     };
     let profile = profile.to_string();
+    let options = ["--profile", &profile, "--json"];
+    let search: &[&str] = match effort {
+        Effort::Quick => &[],
+        Effort::Search => &["--search"],
+    };
     let job = Job {
-        encode: command("encode", [old, new, patch], &["--profile", &profile, "--json"]),
+        encode: command("encode", [old, new, patch], &[&options, search].concat()),
         apply: command("apply", [old, patch, out], &["--json"]),
     };
     job.run(gauge, files, LIMIT)
 }
 
-/// Why a profile is not tried on images of this size.
-fn skipped(profile: Profile, image_bytes: u64) -> Option<Reason> {
+/// Why a profile is not tried on images of this size, or not with this effort.
+fn skipped(profile: Profile, effort: Effort, image_bytes: u64) -> Option<Reason> {
     let is_for_any_size = profile == Profile::Large;
-    (!is_for_any_size && image_bytes > SMALL_BYTES_MAX).then_some(Reason::Large {
-        bytes_max: SMALL_BYTES_MAX,
+    if !is_for_any_size && image_bytes > SMALL_BYTES_MAX {
+        return Some(Reason::Large {
+            bytes_max: SMALL_BYTES_MAX,
+        });
+    }
+    let is_bulk = image_bytes > MIXING_BYTES_MAX as u64;
+    (is_bulk && effort == Effort::Search).then_some(Reason::NoMode {
+        what: "what is coded in bulk is made in one way",
     })
 }
 
@@ -70,10 +86,13 @@ mod tests {
 
     #[test]
     fn large_image_is_tried_with_large_only() {
-        assert_eq!(skipped(Profile::Small, SMALL_BYTES_MAX), None);
-        assert_eq!(skipped(Profile::Large, SMALL_BYTES_MAX + 1), None);
+        let quick = |profile, bytes| skipped(profile, Effort::Quick, bytes);
+        assert_eq!(quick(Profile::Small, SMALL_BYTES_MAX), None);
+        assert_eq!(quick(Profile::Large, SMALL_BYTES_MAX + 1), None);
+        assert_eq!(skipped(Profile::Large, Effort::Search, SMALL_BYTES_MAX), None);
+        assert!(skipped(Profile::Large, Effort::Search, SMALL_BYTES_MAX + 1).is_some());
         for profile in [Profile::Small, Profile::Standard] {
-            let reason = skipped(profile, SMALL_BYTES_MAX + 1).unwrap();
+            let reason = quick(profile, SMALL_BYTES_MAX + 1).unwrap();
             assert!(reason.to_string().contains("more than 16777216 bytes"), "{reason}");
         }
     }

@@ -3,6 +3,7 @@
 //! A ratio below one says that ours is shorter, or faster. The worst of some is the largest one.
 
 use serde_json::{Value, json};
+use tuffet_server::delta::Effort;
 
 use super::peers::Decoder;
 use super::row::Row;
@@ -37,20 +38,19 @@ pub struct Summary {
 }
 
 impl Ratios {
-    /// What was measured of a pair, divided.
-    pub fn of(row: &Row) -> Self {
+    /// What was measured of a pair with a setting, divided.
+    pub fn of(row: &Row, effort: Effort) -> Self {
+        let ours = row.ours(effort);
         let to = |decoder| {
             let theirs = row.best(decoder).map(|(_, bytes)| bytes as f64);
-            row.ours().map(|done| ratio(done.map(|done| done.bytes as f64), theirs))
+            ours.map(|done| ratio(done.map(|done| done.bytes as f64), theirs))
         };
         let timed = row.timed();
         Self {
             to_mcu: to(Decoder::Microcontroller),
             to_host: to(Decoder::Host),
-            time: row
-                .ours()
-                .map(|done| ratio(done.map(|done| done.encode.seconds), timed.map(|cost| cost.seconds))),
-            cpu_time: row.ours().map(|done| {
+            time: ours.map(|done| ratio(done.map(|done| done.encode.seconds), timed.map(|cost| cost.seconds))),
+            cpu_time: ours.map(|done| {
                 ratio(
                     done.map(|done| done.encode.cpu_seconds),
                     timed.map(|cost| cost.cpu_seconds),
@@ -74,8 +74,8 @@ impl Ratios {
 
 impl Summary {
     /// One kind of ratio over some rows.
-    pub fn over<'a>(rows: impl Iterator<Item = &'a Row>, kind: Kind) -> Option<Self> {
-        Self::of(rows.map(|row| (row.pair.name.as_str(), kind(&Ratios::of(row)))))
+    pub fn over<'a>(rows: impl Iterator<Item = &'a Row>, effort: Effort, kind: Kind) -> Option<Self> {
+        Self::of(rows.map(|row| (row.pair.name.as_str(), kind(&Ratios::of(row, effort)))))
     }
 
     /// Over the pairs that have a ratio; none if no pair has one.

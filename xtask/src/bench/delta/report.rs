@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde_json::{Map, Value, json};
+use tuffet_server::delta::Effort;
 
 use super::pairs::MCU_BYTES;
 use super::ratios::{Kind, Summary};
@@ -30,23 +31,35 @@ pub struct Section {
 impl Report {
     /// All tables, in the order in which they are read.
     pub fn sections(&self) -> Vec<Section> {
-        let mut sections = vec![Section {
-            title: "Bytes",
-            table: tables::bytes(&self.rows),
-            notes: vec![
-                "Files as sent, in bytes: a patch with header and chain, the full image as a release packs it (zstd). \
-                 `% full` is of that. `from nothing` is the image as a `small` patch that needs no old one."
-                    .to_owned(),
-            ],
-        }];
+        let mut sections = vec![
+            Section {
+                title: "Bytes",
+                table: tables::bytes(&self.rows, Effort::Quick),
+                notes: vec![
+                    "Files as sent, in bytes: a patch with header and chain, the full image as a release packs it (zstd). \
+                     `% full` is of that. `from nothing` is the image as a `small` patch that needs no old one. All by the \
+                     default setting of `delta encode`."
+                        .to_owned(),
+                ],
+            },
+            Section {
+                title: "Bytes, searched",
+                table: tables::bytes(&self.rows, Effort::Search),
+                notes: vec![
+                    "The same by `delta encode --search`, as `release build` makes patches; `from nothing` is by the \
+                     default setting here, too."
+                        .to_owned(),
+                ],
+            },
+        ];
         if self.versions.is_some() {
-            sections.push(self.beside_peers());
+            sections.extend(self.beside_peers());
             sections.push(Section {
                 title: "Time to encode, in parts of HDiffPatch's",
                 table: tables::time(&self.rows),
                 notes: vec![
-                    "Seconds by the clock and of processors (user and system); ours prove each patch with the decoder of \
-                     the devices, HDiffPatch's check of its own is off."
+                    "Seconds by the clock and of processors (user and system), by the default setting, and searched for; ours \
+                     prove each patch with the decoder of the devices, HDiffPatch's check of its own is off."
                         .to_owned(),
                 ],
             });
@@ -64,7 +77,7 @@ impl Report {
         sections
     }
 
-    fn beside_peers(&self) -> Section {
+    fn beside_peers(&self) -> [Section; 2] {
         let mut notes = vec![
             "`MCU peer` is the smallest patch that a microcontroller can decode (kilobytes of memory), `host peer` the \
              smallest of any; `×` is ours in parts of it."
@@ -80,11 +93,18 @@ impl Report {
         }
         let versions = self.versions.as_deref().unwrap_or_default();
         notes.push(format!("Tools: {}.", versions.join(", ")));
-        Section {
-            title: "Beside the peers",
-            table: tables::beside_peers(&self.rows),
-            notes,
-        }
+        [
+            Section {
+                title: "Beside the peers",
+                table: tables::beside_peers(&self.rows, Effort::Quick),
+                notes,
+            },
+            Section {
+                title: "Beside the peers, searched",
+                table: tables::beside_peers(&self.rows, Effort::Search),
+                notes: vec!["The same by `delta encode --search`.".to_owned()],
+            },
+        ]
     }
 
     fn costs(&self) -> Vec<String> {
@@ -125,7 +145,10 @@ impl Report {
             let skipped = row.skipped().into_iter();
             skipped.map(|(name, reason)| json!({ "pair": row.pair.name, "what": name, "reason": reason }))
         });
-        let left_out = self.rows.iter().filter(|row| row.ours().iter().all(Option::is_none));
+        let left_out = self
+            .rows
+            .iter()
+            .filter(|row| row.ours(Effort::Quick).iter().all(Option::is_none));
         json!({
             "pairs": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
             "left_out": left_out.map(|row| row.pair.name.as_str()).collect::<Vec<_>>(),
@@ -150,9 +173,13 @@ fn summaries<'a>(rows: impl Iterator<Item = &'a Row> + Clone) -> Value {
         ("standard_encode_seconds_to_hdiffpatch", |ratios| ratios.time[1]),
         ("large_encode_seconds_to_hdiffpatch", |ratios| ratios.time[2]),
     ];
-    let objects = kinds.map(|(name, kind)| {
-        let summary = Summary::over(rows.clone(), kind).map(|summary| summary.json());
-        (name.to_owned(), summary.into())
+    let efforts = [(Effort::Quick, ""), (Effort::Search, "_searched")];
+    let objects = efforts.into_iter().flat_map(|(effort, behind)| {
+        let rows = rows.clone();
+        kinds.iter().map(move |(name, kind)| {
+            let summary = Summary::over(rows.clone(), effort, *kind).map(|summary| summary.json());
+            (format!("{name}{behind}"), summary.into())
+        })
     });
     Value::Object(Map::from_iter(objects))
 }
@@ -210,6 +237,7 @@ mod tests {
             },
             full: 1_000,
             patches: ours(1),
+            searched: ours(1),
             nothing: ours(10),
             peers: PATCHES
                 .iter()
@@ -291,6 +319,6 @@ mod tests {
             versions: None,
             ..report()
         };
-        assert_eq!(alone.sections().len(), sections.len() - 2);
+        assert_eq!(alone.sections().len(), sections.len() - 3);
     }
 }

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
-use tuffet_server::{delta::Profile, release::packed_bytes};
+use tuffet_server::{
+    delta::{Effort, Profile},
+    release::packed_bytes,
+};
 
 use super::job::{Files, Outcome, in_json};
 use super::pairs::Pair;
@@ -41,8 +44,11 @@ pub struct Row {
     pub pair: Pair,
     /// The full image, as a release packs it.
     pub full: u64,
+    /// By the default setting.
     pub patches: [(Profile, Outcome); 3],
-    /// The full image for a device without zstd: a patch from nothing.
+    /// By the setting that releases are built with.
+    pub searched: [(Profile, Outcome); 3],
+    /// The full image for a device without zstd: a patch from nothing, by the default setting.
     pub nothing: [(Profile, Outcome); 3],
     pub peers: Vec<(&'static Peer, Outcome)>,
     pub image_peers: Vec<(&'static Peer, Outcome)>,
@@ -84,17 +90,19 @@ impl Row {
             bench.files(&pair.old, &pair.new),
             bench.files(Path::new("/dev/null"), &pair.new),
         );
-        let of_ours = |files: &Files, profile: Profile, bytes| {
-            let outcome = ours::measure(&bench.gauge, files, profile, bytes)?;
-            let from = if files.old == pair.old { "" } else { " from nothing" };
-            tell(&pair.name, &format!("{profile}{from}"), &outcome);
-            Ok::<_, Failure>((profile, outcome))
+        let of_ours = |files: &Files, effort: Effort, bytes| {
+            let measured = [Profile::Small, Profile::Standard, Profile::Large].map(|profile| {
+                let outcome = ours::measure(&bench.gauge, files, (profile, effort), bytes)?;
+                let from = if files.old == pair.old { "" } else { " from nothing" };
+                tell(&pair.name, &format!("{}{from}", named(profile, effort)), &outcome);
+                Ok::<_, Failure>((profile, outcome))
+            });
+            let [small, standard, large] = measured;
+            Ok::<_, Failure>([small?, standard?, large?])
         };
-        let profiles = [Profile::Small, Profile::Standard, Profile::Large];
-        let [small, standard, large] = profiles.map(|profile| of_ours(&files, profile, pair.bytes()));
-        let patches = [small?, standard?, large?];
-        let [small, standard, large] = profiles.map(|profile| of_ours(&from_nothing, profile, pair.new_bytes));
-        let nothing = [small?, standard?, large?];
+        let patches = of_ours(&files, Effort::Quick, pair.bytes())?;
+        let searched = of_ours(&files, Effort::Search, pair.bytes())?;
+        let nothing = of_ours(&from_nothing, Effort::Quick, pair.new_bytes)?;
 
         let found = patches
             .iter()
@@ -114,6 +122,7 @@ impl Row {
         Ok(Self {
             full,
             patches,
+            searched,
             nothing,
             peers: of_peers(peers::PATCHES)?,
             image_peers: of_peers(peers::IMAGES)?,
@@ -121,9 +130,19 @@ impl Row {
         })
     }
 
+    /// Our patches by a setting, with what became of each.
+    pub fn outcomes(&self, effort: Effort) -> &[(Profile, Outcome); 3] {
+        match effort {
+            Effort::Quick => &self.patches,
+            Effort::Search => &self.searched,
+        }
+    }
+
     /// Our patches: small, standard, large.
-    pub fn ours(&self) -> [Option<&job::Done>; 3] {
-        self.patches.each_ref().map(|(_, outcome)| outcome.as_ref().ok())
+    pub fn ours(&self, effort: Effort) -> [Option<&job::Done>; 3] {
+        self.outcomes(effort)
+            .each_ref()
+            .map(|(_, outcome)| outcome.as_ref().ok())
     }
 
     /// Our patches from nothing: small, standard, large.
@@ -153,10 +172,10 @@ impl Row {
 
     /// What was not measured: name of the coder, reason.
     pub fn skipped(&self) -> Vec<(String, String)> {
-        let ours = self
-            .patches
-            .iter()
-            .map(|(profile, outcome)| (profile.to_string(), outcome));
+        let ours = [Effort::Quick, Effort::Search].into_iter().flat_map(|effort| {
+            let outcomes = self.outcomes(effort).iter();
+            outcomes.map(move |(profile, outcome)| (named(*profile, effort), outcome))
+        });
         let nothing = self.nothing.iter();
         let nothing = nothing.map(|(profile, outcome)| (format!("{profile} from nothing"), outcome));
         let peers = self.peers.iter().chain(&self.image_peers);
@@ -170,8 +189,13 @@ impl Row {
     pub fn json(&self) -> Value {
         let bytes = |done: [Option<&job::Done>; 3]| done.map(|done| done.map(|done| done.bytes));
         let percent = |bytes: Option<u64>| bytes.map(|bytes| (self.percent(bytes) * 100.0).round() / 100.0);
-        let ([small, standard, large], [nothing, ..]) = (bytes(self.ours()), bytes(self.ours_from_nothing()));
-        let encoded = self.ours().into_iter().chain(self.ours_from_nothing()).flatten();
+        let ([small, standard, large], [nothing, ..]) =
+            (bytes(self.ours(Effort::Quick)), bytes(self.ours_from_nothing()));
+        let encoded = self
+            .ours(Effort::Quick)
+            .into_iter()
+            .chain(self.ours_from_nothing())
+            .flatten();
         let seconds: f64 = encoded.map(|done| done.encode.seconds).sum();
         let by_profile = |outcomes: &[(Profile, Outcome); 3]| -> Map<String, Value> {
             let each = outcomes.iter();
@@ -200,11 +224,21 @@ impl Row {
                 "standard": percent(standard), "large": percent(large),
             },
             "seconds": seconds,
-            "profiles": by_profile(&self.patches), "from_nothing": by_profile(&self.nothing),
+            "profiles": by_profile(&self.patches), "searched": by_profile(&self.searched),
+            "from_nothing": by_profile(&self.nothing),
             "peers": of_peers(&self.peers), "image_peers": of_peers(&self.image_peers),
             "best_host_peer": best(Decoder::Host), "best_mcu_peer": best(Decoder::Microcontroller),
-            "ratios": Ratios::of(self).json(),
+            "ratios": Ratios::of(self, Effort::Quick).json(),
+            "ratios_searched": Ratios::of(self, Effort::Search).json(),
         })
+    }
+}
+
+/// How one of ours is called.
+pub fn named(profile: Profile, effort: Effort) -> String {
+    match effort {
+        Effort::Quick => profile.to_string(),
+        Effort::Search => format!("{profile}, --search"),
     }
 }
 

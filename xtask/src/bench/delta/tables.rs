@@ -3,14 +3,15 @@
 use super::job::{Done, Outcome, Reason};
 use super::peers::{Decoder, IMAGES};
 use super::ratios::{Ratios, Summary};
-use super::row::Row;
+use super::row::{Row, named};
 use crate::table::{Align, Table};
+use tuffet_server::delta::Effort;
 
 /// Where there is nothing to say.
 const NONE: &str = "-";
 
-/// Our patches in bytes.
-pub fn bytes(rows: &[Row]) -> Table {
+/// Our patches in bytes, by a setting.
+pub fn bytes(rows: &[Row], effort: Effort) -> Table {
     let mut table = with_columns(&[
         "pair",
         "new",
@@ -26,7 +27,7 @@ pub fn bytes(rows: &[Row]) -> Table {
     ]);
     for row in rows {
         let [nothing, ..] = &row.nothing;
-        let outcomes = std::iter::once(nothing).chain(&row.patches);
+        let outcomes = std::iter::once(nothing).chain(row.outcomes(effort));
         let mut cells = vec![
             row.pair.name.clone(),
             thousands(row.pair.new_bytes),
@@ -42,7 +43,7 @@ pub fn bytes(rows: &[Row]) -> Table {
 }
 
 /// Ours beside the best of theirs, pair by pair and over pairs.
-pub fn beside_peers(rows: &[Row]) -> Table {
+pub fn beside_peers(rows: &[Row], effort: Effort) -> Table {
     let mut table = with_columns(&[
         "pair",
         "MCU peer",
@@ -57,13 +58,13 @@ pub fn beside_peers(rows: &[Row]) -> Table {
         "×",
     ]);
     for row in rows {
-        let ratios = Ratios::of(row);
+        let ratios = Ratios::of(row, effort);
         let best = |decoder| {
             row.best(decoder).map_or(NONE.to_owned(), |(name, bytes)| {
                 format!("{} ({name})", thousands(bytes))
             })
         };
-        let [small, standard, large] = row.patches.each_ref().map(|(_, outcome)| length(outcome));
+        let [small, standard, large] = row.outcomes(effort).each_ref().map(|(_, outcome)| length(outcome));
         table.row([
             row.pair.name.clone(),
             best(Decoder::Microcontroller),
@@ -81,7 +82,7 @@ pub fn beside_peers(rows: &[Row]) -> Table {
     let mcu: Vec<&Row> = rows.iter().filter(|row| row.pair.is_mcu()).collect();
     let all: Vec<&Row> = rows.iter().collect();
     for (which, rows) in [("MCU", mcu), ("all", all)] {
-        let summary = |kind| Summary::over(rows.iter().copied(), kind);
+        let summary = |kind| Summary::over(rows.iter().copied(), effort, kind);
         let five = [
             summary(|ratios| ratios.to_mcu[0]),
             summary(|ratios| ratios.to_mcu[1]),
@@ -113,7 +114,7 @@ pub fn beside_peers(rows: &[Row]) -> Table {
     table
 }
 
-/// How long ours take to encode, in parts of HDiffPatch's time.
+/// How long ours take to encode by either setting, in parts of HDiffPatch's time.
 pub fn time(rows: &[Row]) -> Table {
     let mut table = with_columns(&[
         "pair",
@@ -121,19 +122,26 @@ pub fn time(rows: &[Row]) -> Table {
         "small ×",
         "standard ×",
         "large ×",
+        "searched: small ×",
+        "standard ×",
+        "large ×",
         "processors, s",
         "small ×",
         "standard ×",
         "large ×",
+        "searched: small ×",
+        "standard ×",
+        "large ×",
     ]);
     for row in rows {
-        let ratios = Ratios::of(row);
+        let [ratios, searched] = [Effort::Quick, Effort::Search].map(|effort| Ratios::of(row, effort));
         let (seconds, cpu_seconds) = row.timed().map_or((NONE.to_owned(), NONE.to_owned()), |cost| {
             (seconds(cost.seconds), seconds(cost.cpu_seconds))
         });
         let cells = [row.pair.name.clone(), seconds].into_iter();
-        let cells = cells.chain(ratios.time.map(times)).chain([cpu_seconds]);
-        table.row(cells.chain(ratios.cpu_time.map(times)));
+        let cells = cells.chain(ratios.time.map(times)).chain(searched.time.map(times));
+        let cells = cells.chain([cpu_seconds]).chain(ratios.cpu_time.map(times));
+        table.row(cells.chain(searched.cpu_time.map(times)));
     }
     table
 }
@@ -186,8 +194,10 @@ pub fn every(rows: &[Row]) -> Table {
             cells.resize(9, NONE.to_owned());
             table.row(cells);
         };
-        for (profile, outcome) in &row.patches {
-            add(profile.to_string(), "ours", outcome);
+        for effort in [Effort::Quick, Effort::Search] {
+            for (profile, outcome) in row.outcomes(effort) {
+                add(named(*profile, effort), "ours", outcome);
+            }
         }
         for (peer, outcome) in &row.peers {
             add(peer.name.to_owned(), peer.decoder.name(), outcome);

@@ -204,7 +204,6 @@ fn options(script: &mut Script<'_>, profile: Profile) -> Options {
         checkpoint_unit,
         checkpoint_distance: checkpoint_unit,
         layout: Some(Layout { architecture, bases }),
-        rounds: 1,
         ..Options::of(profile)
     }
 }
