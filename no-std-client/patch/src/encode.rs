@@ -12,6 +12,7 @@ mod bulk;
 mod coding;
 mod detect;
 mod elf;
+mod espressif;
 mod files;
 pub mod hostile;
 mod images;
@@ -283,7 +284,17 @@ fn shortest(old: &[u8], new: &[u8], options: &Options, watch: &(dyn Fn(Step) + S
                 true => seen.architecture,
                 false => Architecture::Unknown,
             };
-            vec![Layout { architecture, ..seen }, Layout::UNKNOWN]
+            let followed = Layout { architecture, ..seen };
+            let is_parted = seen.bases.is_some_and(|bases| bases.old.known().len() > 1);
+            // Many ranges may take more of the header than they save.
+            let others = [
+                is_parted.then_some(Layout {
+                    bases: None,
+                    ..followed
+                }),
+                Some(Layout::UNKNOWN),
+            ];
+            [followed].into_iter().chain(others.into_iter().flatten()).collect()
         }
     };
     let matches = Matches::find(old, new);

@@ -14,6 +14,7 @@
 pub(crate) mod aarch64;
 mod architecture;
 mod field;
+mod layout;
 mod learned;
 mod map;
 mod pairs;
@@ -22,11 +23,12 @@ mod thumb;
 mod x86_64;
 mod xtensa;
 
+pub use architecture::Architecture;
 pub(crate) use architecture::Instruction;
 #[cfg(feature = "encode")]
 pub(crate) use architecture::Names;
-pub use architecture::{Architecture, Bases, Layout};
 pub(crate) use field::{Field, Kind, Place, Source};
+pub use layout::{Bases, Layout, RANGES_MAX, Range, Ranges};
 pub(crate) use learned::{Learned, RECENT};
 pub(crate) use map::{Map, Piece, shift_in};
 pub(crate) use pairs::{HELD, Search};

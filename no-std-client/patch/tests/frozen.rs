@@ -31,7 +31,7 @@ fn made() -> (Vec<u8>, Vec<u8>, Encoded) {
         checkpoint_distance: 1_024,
         layout: Some(Layout {
             architecture: Architecture::Thumb,
-            bases: Some(Bases { old: BASE, new: BASE }),
+            bases: Some(Bases::whole(BASE, BASE)),
         }),
         ..Options::of(Profile::Small)
     };
