@@ -286,9 +286,10 @@ fn shortest(old: &[u8], new: &[u8], options: &Options, watch: &(dyn Fn(Step) + S
             };
             let followed = Layout { architecture, ..seen };
             let is_parted = seen.bases.is_some_and(|bases| bases.old.known().len() > 1);
-            // Many ranges may take more of the header than they save.
+            let is_small = seen.bases.is_some() && options.profile != Profile::Large;
+            // Ranges take room in the header; and a small map may know less of pointers than the words that were learned.
             let others = [
-                is_parted.then_some(Layout {
+                (is_parted || is_small).then_some(Layout {
                     bases: None,
                     ..followed
                 }),

@@ -299,6 +299,10 @@ impl Names {
         let hash = u64::from(rest.wrapping_mul(0x9E37_79B1))
             .wrapping_mul(15)
             .wrapping_shr(32);
+        // Those of Thumb have no register, and go the same way whether they link or not.
+        if architecture == Architecture::Thumb {
+            return kind;
+        }
         kind.wrapping_add(u8::try_from(hash).unwrap_or(0).wrapping_mul(4))
     }
 
