@@ -189,8 +189,7 @@ fn segments_of_an_image_are_seen() {
         image.extend(behind);
         image
     };
-    let encoded = encode(Some(&image(&program)), &image(&program.next(9)), Profile::Large).unwrap();
-    let layout = encoded.header.layout;
+    let layout = tuffet_patch::layout(None, &image(&program), &image(&program.next(9)));
     assert_eq!(layout.architecture, Architecture::RiscV);
     let bases = layout.bases.unwrap();
     for ranges in [bases.old, bases.new] {
@@ -201,4 +200,20 @@ fn segments_of_an_image_are_seen() {
             .collect();
         assert_eq!(known[..2], [(0, 0x3FC8_0000 - 32), (640, 0x4038_0000)]);
     }
+}
+
+/// What two instructions of RISC-V make is so far from them, wherever the image lies.
+#[test]
+fn distances_need_no_base() {
+    let program = Program::new(600, 5);
+    let image = |program: &Program| program.link_for(Machine::RiscV);
+    let (old, new) = (image(&program), image(&program.next(9)));
+    let layout = |architecture| Layout {
+        architecture,
+        bases: None,
+    };
+    let coded = |profile| with(&old, &new, profile, layout(Architecture::RiscV)).len();
+    let [small, standard, large] = Profile::ALL.map(coded);
+    println!("{small}; where pairs are followed {standard}, {large}");
+    assert!(standard * 10 < small * 9 && large * 10 < small * 9);
 }

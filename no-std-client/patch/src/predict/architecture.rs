@@ -156,15 +156,6 @@ impl Architecture {
         }
     }
 
-    /// Whether two instructions tell nothing of an address unless it is known where the image lies. That of a page does, since images
-    /// begin with one.
-    pub(super) const fn needs_bases(self) -> bool {
-        match self {
-            Self::RiscV => true,
-            Self::AArch64 | Self::Thumb | Self::Unknown | Self::X86_64 | Self::Xtensa | Self::XtensaBig => false,
-        }
-    }
-
     /// Bits of an address that are no part of the place: in Thumb state the lowest bit of a function's address is set.
     pub(crate) const fn tag(self) -> u32 {
         match self {
@@ -253,8 +244,7 @@ impl Names {
                         continue;
                     }
                 }
-                Instruction::Lower { .. } | Instruction::Upper { .. }
-                    if !layout.has_pairs() || profile == Profile::Small => {}
+                Instruction::Lower { .. } | Instruction::Upper { .. } if profile == Profile::Small => {}
                 Instruction::Upper { register, value } => {
                     registers.forget(Some(register));
                     let mut search = Search::new(position, register, value);

@@ -164,11 +164,6 @@ impl Layout {
         })
     }
 
-    /// Whether addresses that two instructions make are followed.
-    pub(crate) const fn has_pairs(&self) -> bool {
-        self.bases.is_some() || !self.architecture.needs_bases()
-    }
-
     /// The address of a place in the old image.
     pub(crate) fn old_address(&self, offset: u32) -> u32 {
         self.bases.as_ref().map_or(offset, |bases| bases.old.address(offset))
