@@ -324,7 +324,13 @@ fn described(info: &delta::Info, patch_bytes: usize) -> Value {
         "blocks": info.blocks,
         "checkpoints": info.checkpoints,
         "arch": header.layout.architecture.to_string(),
-        "bases": header.layout.bases.map(|bases| [bases.old, bases.new]),
+        "bases": header.layout.bases.map(|bases| {
+            // Where each part of an image begins, and at what address.
+            [bases.old, bases.new].map(|ranges| {
+                let fields = ranges.known().iter().map(|range| [range.start, range.address()]);
+                fields.collect::<Vec<_>>()
+            })
+        }),
         "state_bytes": info.state_bytes,
         "snapshot_bytes": info.snapshot_bytes,
         "source": { "length": header.source.length, "digest": hex::Hex(&header.source.digest).to_string() },
@@ -336,10 +342,16 @@ fn described(info: &delta::Info, patch_bytes: usize) -> Value {
 fn layout_text(layout: &Layout) -> String {
     match layout.bases {
         None => format!("instructions {}", layout.architecture),
-        Some(bases) => format!(
-            "instructions {}, from {:#x} to {:#x}",
-            layout.architecture, bases.old, bases.new
-        ),
+        Some(bases) => {
+            let [old, new] = [bases.old, bases.new].map(|ranges| {
+                let texts = ranges.known().iter().map(|range| match range.start {
+                    0 => format!("{:#x}", range.address()),
+                    start => format!("{:#x} at {start:#x}", range.address()),
+                });
+                texts.collect::<Vec<_>>().join(", ")
+            });
+            format!("instructions {}, from {old} to {new}", layout.architecture)
+        }
     }
 }
 

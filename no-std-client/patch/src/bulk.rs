@@ -25,8 +25,8 @@ pub(crate) mod shifts;
 pub(crate) mod words;
 
 use crate::{
-    Authenticated, BlockRange, Chain, Codec, Error, Geometry, Header, Image, Pinned, Profile, Progress, Refusal,
-    intake::Intake, range_decoder::Input,
+    Authenticated, BlockRange, Chain, Codec, Error, Geometry, Header, Image, Layout, Pinned, Profile, Progress,
+    Refusal, intake::Intake, range_decoder::Input,
 };
 use core::convert::Infallible;
 use decoder::{Decoder, Fault, Pause};
@@ -109,7 +109,7 @@ impl<'m> BulkState<'m> {
     }
 
     /// The header, once it was read.
-    pub const fn header(&self) -> Option<&Header> {
+    pub const fn header(&self) -> Option<&Header<()>> {
         self.intake.header()
     }
 
@@ -131,7 +131,11 @@ impl<'m> BulkState<'m> {
         new: &mut N,
     ) -> Result<Progress, Failed<O, N>> {
         let mut input = self.intake.offer(block)?;
-        let (header, is_first) = self.intake.read_header(&mut input, Self::PROFILE, Codec::Bulk)?;
+        // No field is followed by a layout here: segments say where things lie.
+        let mut layout = Layout::UNKNOWN;
+        let (header, is_first) = self
+            .intake
+            .read_header(&mut input, Self::PROFILE, Codec::Bulk, &mut layout)?;
         if is_first {
             check_slots(&header, old, new)?;
             self.decoder.begin(header.source.length, header.result.length);
@@ -143,7 +147,7 @@ impl<'m> BulkState<'m> {
 
     fn advance<O: ReadNorFlash, N: NorFlash>(
         &mut self,
-        header: &Header,
+        header: &Header<()>,
         input: &mut Input<'_>,
         old: &mut O,
         new: &mut N,
@@ -182,7 +186,7 @@ impl<'m> BulkState<'m> {
     }
 }
 
-fn check_slots<O: ReadNorFlash, N: NorFlash>(header: &Header, old: &O, new: &N) -> Result<(), Geometry> {
+fn check_slots<O: ReadNorFlash, N: NorFlash>(header: &Header<()>, old: &O, new: &N) -> Result<(), Geometry> {
     if N::READ_SIZE != 1 || N::WRITE_SIZE != 1 || N::ERASE_SIZE == 0 {
         return Err(Geometry::NewUnits {
             read_bytes: N::READ_SIZE,

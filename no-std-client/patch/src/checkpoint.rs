@@ -5,7 +5,7 @@
 //! magic "TUFC"                 4
 //! layout version, profile      2       0; as in the header
 //! head, block size, length     40      of the patch, as they were pinned
-//! header of the patch          107     filled up with zeros; names source and result
+//! header of the patch          188     filled up with zeros; names source and result
 //! block at hand                40      its hash, its index, how much of it was taken
 //! position                     4       in the result: a multiple of the buffer
 //! range decoder                50      range, code, padding, bytes carried, how many
@@ -448,7 +448,8 @@ impl<
             from,
             ..Preface::BLANK
         };
-        standing.header.emit(&mut preface.header);
+        let header = standing.header.with_layout(self.model.addresses.layout);
+        header.emit(&mut preface.header);
         let mut writer = Writer {
             write,
             hasher: Sha256::new(),
@@ -567,7 +568,7 @@ impl<
         self.at_position(position);
         let standing = Standing {
             pinned,
-            header,
+            header: header.with_layout(()),
             digest: preface.block_digest,
             index: preface.block_index,
             taken: preface.taken,

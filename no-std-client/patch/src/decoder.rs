@@ -159,7 +159,7 @@ impl<
     }
 
     /// The header, once it was read.
-    pub const fn header(&self) -> Option<&Header> {
+    pub const fn header(&self) -> Option<&Header<()>> {
         self.intake.header()
     }
 
@@ -195,9 +195,10 @@ impl<
         old: &mut O,
         new: &mut N,
     ) -> Result<Progress, Failed<O, N>> {
-        let (header, is_first) = self.intake.read_header(input, Self::PROFILE, Codec::Mixing)?;
+        let layout = &mut self.model.addresses.layout;
+        let (header, is_first) = self.intake.read_header(input, Self::PROFILE, Codec::Mixing, layout)?;
         if is_first {
-            self.model.begin(header.layout, header.source.length);
+            self.model.begin(self.model.addresses.layout, header.source.length);
         }
         self.check_slots(&header, old, new)?;
         if !self.is_primed {
@@ -234,7 +235,7 @@ impl<
     /// Reads again what came before `position`, where there is room for what all of the old image teaches.
     fn prime<O: ReadNorFlash, N: NorFlash>(
         &mut self,
-        header: &Header,
+        header: &Header<()>,
         old: &mut O,
         new: &mut N,
     ) -> Result<(), Failed<O, N>> {
@@ -263,7 +264,7 @@ impl<
         Ok(())
     }
 
-    fn check_slots<O: ReadNorFlash, N: NorFlash>(&self, header: &Header, old: &O, new: &N) -> Result<(), Geometry> {
+    fn check_slots<O: ReadNorFlash, N: NorFlash>(&self, header: &Header<()>, old: &O, new: &N) -> Result<(), Geometry> {
         let divides = |unit: usize| unit != 0 && BUFFER_BYTES.is_multiple_of(unit);
         let reads = |unit: usize| unit != 0 && (GUESS_BYTES.is_multiple_of(unit) || SLOTS == 0) && divides(unit);
         if !reads(N::READ_SIZE) || !divides(N::WRITE_SIZE) || N::ERASE_SIZE == 0 {
@@ -322,7 +323,7 @@ impl<
     }
 
     /// A checkpoint, if one is here: everything is written, and the rest begins with an erase unit.
-    fn checkpoint<N: NorFlash>(&mut self, header: &Header) -> Option<Progress> {
+    fn checkpoint<N: NorFlash>(&mut self, header: &Header<()>) -> Option<Progress> {
         let position = self.position();
         if !self.output.is_empty() || position == self.reported {
             return None;
@@ -338,7 +339,7 @@ impl<
     /// Decodes a piece of the map, a literal, a byte of a copy, the start of a copy with its first byte, or the end of one.
     fn event<O: ReadNorFlash, N: NorFlash>(
         &mut self,
-        header: &Header,
+        header: &Header<()>,
         input: &mut Input<'_>,
         old: &mut O,
         new: &mut N,
@@ -408,7 +409,7 @@ impl<
     /// Takes the bytes that are known to be as expected, as far as there is room for them.
     fn sure<O: ReadNorFlash, N: NorFlash>(
         &mut self,
-        header: &Header,
+        header: &Header<()>,
         old: &mut O,
         new: &mut N,
     ) -> Result<(), Failed<O, N>> {

@@ -13,6 +13,7 @@ mod coding;
 mod detect;
 mod elf;
 mod estimate;
+mod espressif;
 mod files;
 pub mod hostile;
 mod images;
@@ -308,7 +309,8 @@ fn layouts(old: &[u8], new: &[u8], options: &Options) -> Vec<Layout> {
     let seen = Layout { architecture, ..seen };
     match options.effort {
         Effort::Quick => vec![seen],
-        Effort::Search => vec![seen, Layout::UNKNOWN],
+        // Ranges take room in the header; and a small map may know less of pointers than the words that were learned.
+        Effort::Search => vec![seen, Layout { bases: None, ..seen }, Layout::UNKNOWN],
     }
 }
 
@@ -327,9 +329,10 @@ fn shortest(old: &[u8], new: &[u8], options: &Options, watch: &(dyn Fn(Step) + S
     let codes = thread::scope(|scope| {
         let threads = layouts
             .iter()
+            .enumerate()
             .skip(1)
-            .filter(|layout| **layout != layouts[0])
-            .map(|layout| {
+            .filter(|(at, layout)| !layouts[..*at].contains(layout))
+            .map(|(_, layout)| {
                 let images = Images::new(old, new, &matches, *layout, options.profile);
                 (
                     *layout,

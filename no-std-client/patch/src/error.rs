@@ -136,6 +136,8 @@ pub enum Refusal {
         /// Index of the block that must come.
         index: u32,
     },
+    /// The ranges of an image are too many or not strictly ascending inside of it, or the first one does not begin with it.
+    Ranges,
     /// The patch brings more pieces of a map than there is room for.
     Pieces {
         /// How many.

@@ -7,7 +7,7 @@
 //! 5        codec                 0 mixing, 1 bulk (large only)
 //! 6        profile               0 small, 1 standard, 2 large
 //! 7        architecture          0 unknown, 1 Thumb, 2 RISC-V, 3 Xtensa, 4 AArch64, 5 x86-64 (these two: large only),
-//!                                6 Xtensa, big-endian; bit 7: addresses stand at the end
+//!                                6 Xtensa, big-endian; bit 7: ranges stand at the end
 //! 8..12    length of the source  little-endian; 0: the patch makes the result from nothing
 //! 12..44   digest of the source  SHA-256; zero if and only if the length is 0
 //! 44..48   length of the result  little-endian
@@ -16,28 +16,30 @@
 //! 81       checkpoint unit       exponent of two, 10..=24
 //! 82       checkpoints           0..=8
 //! 83..     their positions       2 bytes each, little-endian, in checkpoint units: strictly ascending, above 0, inside the result
-//! then     addresses             little-endian, 4 bytes each: of the first byte of the source, and of the result; if bit 7 says so
+//! then     ranges                if bit 7 of the architecture says so: how many of the source, less 1 (bits 0..=3), and of the result (4..=7);
+//!                                then each one's start and base, little-endian, 4 bytes each, but of the first one of an image only the base
 //! ```
 //!
 //! - `parse` refuses what has no meaning, so that `emit` is its inverse.
 //! - Nothing here is secret or trusted by itself: the chain authenticates it, and the caller's own lengths and digests are
 //!   compared with it.
 
-use crate::{Architecture, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Bases, Digest, Layout, Profile, Refusal};
+use crate::{Architecture, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Bases, Digest, Layout, Profile, RANGES_MAX, Refusal};
+use core::num::NonZeroU8;
 
 const MAGIC: [u8; 4] = *b"TUFP";
 const VERSION: u8 = 0;
-/// The bit of the architecture which says that addresses stand at the end.
+/// The bit of the architecture which says that ranges stand at the end.
 const HAS_BASES: u8 = 0x80;
 
 /// Most checkpoints of a patch.
 pub const CHECKPOINTS_MAX: usize = 8;
 
-/// Bytes of a header without checkpoints and addresses.
+/// Bytes of a header without checkpoints and ranges.
 pub const HEADER_BYTES_MIN: usize = 83;
 
-/// Bytes of a header with all checkpoints and addresses.
-pub const HEADER_BYTES_MAX: usize = 107;
+/// Bytes of a header with all checkpoints and ranges.
+pub const HEADER_BYTES_MAX: usize = HEADER_BYTES_MIN + 2 * CHECKPOINTS_MAX + 1 + 2 * (8 * RANGES_MAX - 4);
 
 const UNIT_LOG2_MIN: u8 = 10;
 const UNIT_LOG2_MAX: u8 = 24;
@@ -151,9 +153,9 @@ impl Codec {
     }
 }
 
-/// What a patch says about itself.
+/// What a patch says about itself. A decoder keeps the layout elsewhere, where it follows addresses, and here nothing.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Header {
+pub struct Header<L = Layout> {
     /// How it is coded.
     pub codec: Codec,
     /// Profile it was made for.
@@ -167,12 +169,34 @@ pub struct Header {
     /// Where the decoder can be saved.
     pub checkpoints: Checkpoints,
     /// Where the images lie when they run.
-    pub layout: Layout,
+    pub layout: L,
+}
+
+impl<L> Header<L> {
+    /// The same with another layout.
+    pub(crate) fn with_layout<M>(&self, layout: M) -> Header<M> {
+        Header {
+            codec: self.codec,
+            profile: self.profile,
+            source: self.source,
+            result: self.result,
+            block_bytes: self.block_bytes,
+            checkpoints: self.checkpoints,
+            layout,
+        }
+    }
 }
 
 impl Header {
     /// Reads a header. Returns it with the bytes behind it.
     pub fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Refusal> {
+        let mut layout = Layout::UNKNOWN;
+        let (header, rest) = Self::parts(bytes, &mut layout)?;
+        Ok((header.with_layout(layout), rest))
+    }
+
+    /// The same, with the layout apart, which is worth nothing if this is refused.
+    pub(crate) fn parts<'b>(bytes: &'b [u8], layout: &mut Layout) -> Result<(Header<()>, &'b [u8]), Refusal> {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let mut fields = Fields(bytes);
         let short = Refusal::TooShort { length };
@@ -201,24 +225,26 @@ impl Header {
         for unit in listed.iter_mut() {
             *unit = u16::from_le_bytes(fields.take().ok_or(short)?);
         }
-        let bases = match code & HAS_BASES {
-            0 => None,
-            _ => Some(Bases {
-                old: u32::from_le_bytes(fields.take().ok_or(short)?),
-                new: u32::from_le_bytes(fields.take().ok_or(short)?),
-            }),
-        };
+        layout.architecture = architecture;
+        layout.bases = None;
+        if code & HAS_BASES != 0 {
+            let bases = layout.bases.insert(Bases::whole(0, 0));
+            fields.bases(bases).ok_or(short)?;
+            if !bases.old.are_inside(source.length) || !bases.new.are_inside(result.length) {
+                return Err(Refusal::Ranges);
+            }
+        }
         if !profile.follows(architecture) {
             return Err(Refusal::ArchitectureOfHosts { architecture, profile });
         }
-        let header = Self {
+        let header = Header {
             codec,
             profile,
             source,
             result,
             block_bytes,
             checkpoints: Checkpoints::new(unit_log2, listed, result.length)?,
-            layout: Layout { architecture, bases },
+            layout: (),
         };
         Ok((header, fields.0))
     }
@@ -258,8 +284,15 @@ impl Header {
             put(&unit.to_le_bytes());
         }
         if let Some(bases) = self.layout.bases {
-            put(&bases.old.to_le_bytes());
-            put(&bases.new.to_le_bytes());
+            let others = [&bases.old, &bases.new].map(|ranges| ranges.count().wrapping_sub(1));
+            let [old, new] = others;
+            put(&[old | new.wrapping_shl(4)]);
+            for range in bases.old.known().iter().chain(bases.new.known()) {
+                if range.start > 0 {
+                    put(&range.start.to_le_bytes());
+                }
+                put(&range.base.to_le_bytes());
+            }
         }
         self.bytes()
     }
@@ -279,5 +312,16 @@ impl Fields<'_> {
             length: u32::from_le_bytes(self.take()?),
             digest: self.take()?,
         })
+    }
+
+    /// The ranges of both images.
+    fn bases(&mut self, bases: &mut Bases) -> Option<()> {
+        let [counts] = self.take()?;
+        let count = |others: u8| NonZeroU8::MIN.saturating_add(others);
+        let counts = [count(counts & 15), count(counts.wrapping_shr(4))];
+        for (ranges, count) in [&mut bases.old, &mut bases.new].into_iter().zip(counts) {
+            ranges.read(count, || self.take().map(u32::from_le_bytes))?;
+        }
+        Some(())
     }
 }

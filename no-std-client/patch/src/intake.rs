@@ -1,8 +1,8 @@
 //! The way into a decoder: blocks of the chain, one after the other, and the header in the first of them.
 
 use crate::{
-    Authenticated, BlockRange, Chain, Codec, Digest, Error, Header, Image, Misuse, Pinned, Profile, Progress, Refusal,
-    range_decoder::Input,
+    Authenticated, BlockRange, Chain, Codec, Digest, Error, Header, Image, Layout, Misuse, Pinned, Profile, Progress,
+    Refusal, range_decoder::Input,
 };
 use core::convert::Infallible;
 
@@ -33,7 +33,7 @@ enum Container {
         source: Image,
         result: Image,
     },
-    Read(Header),
+    Read(Header<()>),
 }
 
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -48,7 +48,7 @@ enum Hand {
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Standing {
     pub(crate) pinned: Pinned,
-    pub(crate) header: Header,
+    pub(crate) header: Header<()>,
     /// Hash and index of the block at hand, and how much of it was taken.
     pub(crate) digest: Digest,
     pub(crate) index: u32,
@@ -92,7 +92,7 @@ impl Intake {
         self.chain.as_ref()
     }
 
-    pub(crate) const fn header(&self) -> Option<&Header> {
+    pub(crate) const fn header(&self) -> Option<&Header<()>> {
         match &self.container {
             Container::Awaited { .. } => None,
             Container::Read(header) => Some(header),
@@ -167,18 +167,19 @@ impl Intake {
         };
     }
 
-    /// The header, and whether it was just read: that is so in the first block.
+    /// The header, and whether it was just read, with the layout: that is so in the first block.
     pub(crate) fn read_header(
         &mut self,
         input: &mut Input<'_>,
         profile: Profile,
         codec: Codec,
-    ) -> Result<(Header, bool), Refusal> {
+        layout: &mut Layout,
+    ) -> Result<(Header<()>, bool), Refusal> {
         let (source, result) = match self.container {
             Container::Read(header) => return Ok((header, false)),
             Container::Awaited { source, result } => (source, result),
         };
-        let (header, rest) = Header::parse(input.block)?;
+        let (header, rest) = Header::parts(input.block, layout)?;
         let pinned = self.chain.as_ref().map_or(0, |chain| chain.pinned().block_bytes);
         if header.block_bytes != pinned {
             return Err(Refusal::BlockSizeMismatch {

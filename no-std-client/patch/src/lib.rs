@@ -100,5 +100,5 @@ pub use encode::{
 };
 pub use error::{Error, Geometry, Misuse, Refusal};
 pub use header::{CHECKPOINTS_MAX, Checkpoints, Codec, HEADER_BYTES_MAX, HEADER_BYTES_MIN, Header, Image};
-pub use predict::{Architecture, Bases, Layout};
+pub use predict::{Architecture, Bases, Layout, RANGES_MAX, Range, Ranges};
 pub use profile::Profile;

@@ -14,6 +14,7 @@
 pub(crate) mod aarch64;
 mod architecture;
 mod field;
+mod layout;
 mod learned;
 mod map;
 mod pairs;
@@ -22,11 +23,12 @@ mod thumb;
 mod x86_64;
 mod xtensa;
 
+pub use architecture::Architecture;
 pub(crate) use architecture::Instruction;
 #[cfg(feature = "encode")]
 pub(crate) use architecture::Names;
-pub use architecture::{Architecture, Bases, Layout};
 pub(crate) use field::{Field, Kind, Place, Source};
+pub use layout::{Bases, Layout, RANGES_MAX, Range, Ranges};
 pub(crate) use learned::{Learned, RECENT};
 pub(crate) use map::{Map, Piece, shift_in};
 pub(crate) use pairs::{HELD, Search};
@@ -125,11 +127,6 @@ impl<const PLACES: usize> Addresses<PLACES> {
     /// Whether addresses that two instructions make are followed.
     const PAIRS: bool = PLACES >= PLACES_OF_PAIRS;
 
-    /// The same, of these images.
-    const fn has_pairs(&self) -> bool {
-        Self::PAIRS && self.layout.has_pairs()
-    }
-
     /// What an instruction says.
     fn read(&self, bytes: u32, before: u32, address: u32) -> Instruction {
         let architecture = self.layout.architecture;
@@ -169,13 +166,10 @@ impl<const PLACES: usize> Addresses<PLACES> {
             return None;
         }
         match self.read(bytes, self.before, self.layout.old_address(copy.from)) {
-            Instruction::Upper { register, value } if self.layout.has_pairs() => {
+            Instruction::Upper { register, value } => {
                 return Some(Search::new(copy.from, register, value));
             }
-            Instruction::Lower { .. }
-            | Instruction::Other { .. }
-            | Instruction::Place(_)
-            | Instruction::Upper { .. } => {}
+            Instruction::Lower { .. } | Instruction::Other { .. } | Instruction::Place(_) => {}
         }
         let is_wide = Self::HOSTS && self.layout.architecture.is_of_hosts() && places & 7 == 0;
         (is_wide && self.layout.pointed(bytes, self.source_bytes).is_some()).then(|| Search::of_upper_half(copy.from))
@@ -256,7 +250,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
         }
         match self.read(bytes, 0, self.layout.old_address(from)) {
             Instruction::Place(target) => self.layout.old_offset(target) < self.source_bytes,
-            Instruction::Lower { .. } | Instruction::Upper { .. } => self.has_pairs(),
+            Instruction::Lower { .. } | Instruction::Upper { .. } => Self::PAIRS,
             Instruction::Other { .. } => false,
         }
     }
@@ -285,7 +279,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
                 let moved = self.with(bytes, address, self.layout.new_address(expected));
                 Some(field(Kind::Branch, source, target, expected, moved))
             }
-            Instruction::Lower { .. } | Instruction::Upper { .. } if !self.has_pairs() => None,
+            Instruction::Lower { .. } | Instruction::Upper { .. } if !Self::PAIRS => None,
             Instruction::Upper { register, value } => {
                 let Some(sum) = sum else {
                     self.written = Some(register);

@@ -163,6 +163,7 @@ impl Display for Refusal {
                 f,
                 "the patch says that its blocks have {header} bytes, and it is pinned with {pinned}"
             ),
+            Self::Ranges => f.write_str("the ranges of an image are too many, or not ascending inside it"),
             Self::Checkpoints => f.write_str("the checkpoints are too many, or not ascending inside the new image"),
             Self::CopyAhead { position, distance } => write!(
                 f,

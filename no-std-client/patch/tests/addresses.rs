@@ -4,11 +4,11 @@ mod support;
 
 use support::program::{BASE, Machine, Program};
 use support::*;
-use tuffet_patch::{Architecture, Bases, Layout, Options, Profile, encode, encode_with};
+use tuffet_patch::{Architecture, Bases, Layout, Options, Profile, Range, Ranges, encode, encode_with};
 
 const THUMB: Layout = Layout {
     architecture: Architecture::Thumb,
-    bases: Some(Bases { old: BASE, new: BASE }),
+    bases: Some(Bases::whole(BASE, BASE)),
 };
 
 const BASES: Option<Bases> = THUMB.bases;
@@ -86,7 +86,7 @@ fn addresses_that_are_followed_cost_next_to_nothing() {
 fn a_wrong_layout_makes_the_same_image() {
     let (old, new) = versions(80);
     for architecture in Architecture::ALL {
-        for bases in [None, Some(Bases { old: 0, new: u32::MAX }), THUMB.bases] {
+        for bases in [None, Some(Bases::whole(0, u32::MAX)), THUMB.bases] {
             for profile in Profile::ALL.into_iter().filter(|profile| profile.follows(architecture)) {
                 // `encode_with` decodes what it made.
                 let patch = with(&old, &new, profile, Layout { architecture, bases });
@@ -94,4 +94,126 @@ fn a_wrong_layout_makes_the_same_image() {
             }
         }
     }
+}
+
+/// Pieces of a part.
+const PIECES: usize = 1_500;
+
+/// An image of two parts that lie far from each other, and name each other: of what each piece is, and which it names.
+struct Parts([Vec<(u8, usize)>; 2]);
+
+impl Parts {
+    const ADDRESSES: [u32; 2] = [BASE, 0x2000_0100];
+
+    fn new(random: &mut Random) -> Self {
+        let mut part = || {
+            (0..PIECES)
+                .map(|_| (random.below(256) as u8, random.below(PIECES)))
+                .collect()
+        };
+        Self([part(), part()])
+    }
+
+    /// A few pieces are new.
+    fn next(&self, random: &mut Random) -> Self {
+        let mut next = Self(self.0.clone());
+        for (part, count) in [(0, 12), (1, 9)] {
+            for _ in 0..count {
+                let at = random.below(next.0[part].len());
+                for (_, named) in next.0[1 - part].iter_mut().filter(|(_, named)| *named >= at) {
+                    *named += 1;
+                }
+                next.0[part].insert(at, (random.below(256) as u8, random.below(PIECES)));
+            }
+        }
+        next
+    }
+
+    fn image(&self) -> Vec<u8> {
+        let pieces = [0, 1]
+            .into_iter()
+            .flat_map(|part| self.0[part].iter().map(move |piece| (part, piece)));
+        let bytes = pieces.flat_map(|(part, (byte, named))| {
+            let address = Self::ADDRESSES[1 - part] + 12 * *named as u32;
+            let own = Random(u64::from(*byte)).bytes(8);
+            [own, address.to_le_bytes().to_vec()].concat()
+        });
+        bytes.collect()
+    }
+
+    fn ranges(&self) -> Ranges {
+        let start = 12 * self.0[0].len() as u32;
+        let [first, second] = Self::ADDRESSES;
+        let base = second.wrapping_sub(start);
+        Ranges::new(&[Range { start: 0, base: first }, Range { start, base }]).unwrap()
+    }
+}
+
+#[test]
+fn parts_that_lie_far_apart_are_followed() {
+    let mut random = Random(11);
+    let old = Parts::new(&mut random);
+    let new = old.next(&mut random);
+    let layout = |bases| Layout {
+        bases: Some(bases),
+        ..THUMB
+    };
+    for profile in Profile::ALL {
+        let coded = |bases| with(&old.image(), &new.image(), profile, layout(bases)).len();
+        let whole = coded(Bases::whole(BASE, BASE));
+        let parted = coded(Bases {
+            old: old.ranges(),
+            new: new.ranges(),
+        });
+        println!("{profile}: {parted} instead of {whole}");
+        assert!(parted * 6 < whole * 5, "{profile}: {parted} instead of {whole}");
+    }
+}
+
+/// An image for a chip of Espressif, with a part behind what its header says.
+#[test]
+fn segments_of_an_image_are_seen() {
+    let program = Program::new(600, 5);
+    let image = |program: &Program| {
+        let program = program.link_for(Machine::RiscV);
+        let (inside, behind) = program.split_at(program.len() / 8 * 4);
+        let mut image = [&[0xE9, 2][..], &[0; 22]].concat();
+        for (address, bytes) in [(0x3FC8_0000_u32, &[3; 600][..]), (0x4038_0000, inside)] {
+            image.extend(address.to_le_bytes());
+            image.extend((bytes.len() as u32).to_le_bytes());
+            image.extend(bytes);
+        }
+        let sum = inside.iter().fold(0xEF, |sum, byte| sum ^ byte);
+        image.resize(image.len() | 15, 0);
+        image.push(sum);
+        image.extend(behind);
+        image
+    };
+    let layout = tuffet_patch::layout(None, &image(&program), &image(&program.next(9)));
+    assert_eq!(layout.architecture, Architecture::RiscV);
+    let bases = layout.bases.unwrap();
+    for ranges in [bases.old, bases.new] {
+        let known: Vec<_> = ranges
+            .known()
+            .iter()
+            .map(|range| (range.start, range.address()))
+            .collect();
+        assert_eq!(known[..2], [(0, 0x3FC8_0000 - 32), (640, 0x4038_0000)]);
+    }
+}
+
+/// What two instructions of RISC-V make is so far from them, wherever the image lies.
+#[test]
+fn distances_need_no_base() {
+    let program = Program::new(600, 5);
+    let image = |program: &Program| program.link_for(Machine::RiscV);
+    let (old, new) = (image(&program), image(&program.next(9)));
+    let layout = |architecture| Layout {
+        architecture,
+        bases: None,
+    };
+    let coded = |profile| with(&old, &new, profile, layout(Architecture::RiscV)).len();
+    let [small, standard, large] = Profile::ALL.map(coded);
+    println!("{small}; where pairs are followed {standard}, {large}");
+    assert!(standard * 10 < small * 9 && large * 10 < small * 9);
 }

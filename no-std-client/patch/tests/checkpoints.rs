@@ -10,8 +10,8 @@ use support::{
     *,
 };
 use tuffet_patch::{
-    BadCheckpoint, Encoded, Error, Geometry, Header, Image, LargeState, Misuse, Options, PIECE_BYTES, Profile,
-    Progress, Refusal, SmallState, SnapshotError, StandardState, State, encode_with,
+    BadCheckpoint, Encoded, Error, Geometry, HEADER_BYTES_MAX, Header, Image, LargeState, Misuse, Options, PIECE_BYTES,
+    Profile, Progress, Refusal, SmallState, SnapshotError, StandardState, State, encode_with,
 };
 
 struct Case {
@@ -273,8 +273,10 @@ fn damaged_record() {
     ));
 }
 
+/// Where the index of the block at hand stands: behind the magic, layout and profile, what was pinned, the header, and a hash.
+const INDEX: usize = 4 + 2 + 40 + HEADER_BYTES_MAX + 32;
 /// Bytes of a record before the state of the range decoder, of that, and of the history behind it.
-const PREFACE_BYTES: usize = 202;
+const PREFACE_BYTES: usize = INDEX + 17;
 const RANGE_BYTES: usize = 50;
 const HISTORY_BYTES: usize = 51;
 /// Where it stands in a unit.
@@ -331,10 +333,10 @@ fn impossible_fields() {
         case.resume(&forged).map(drop)
     };
     let unchanged = position.to_le_bytes();
-    assert_eq!(with(193, &unchanged), Ok(()));
+    assert_eq!(with(INDEX + 8, &unchanged), Ok(()));
     let file_bytes = case.encoded.bytes.len() as u32;
     let blocks = file_bytes.div_ceil(256);
-    let index = u32::from_le_bytes(record[185..189].try_into().unwrap());
+    let index = u32::from_le_bytes(record[INDEX..INDEX + 4].try_into().unwrap());
     // The last block has no link, and may be shorter.
     let carried = if index + 1 < blocks {
         224
@@ -348,15 +350,23 @@ fn impossible_fields() {
     let field = registers + 9 * 2;
     let matcher = field + 20 + 12;
     let places: [(&str, usize, &[u8]); 20] = [
-        ("index behind the last block", 185, &blocks.to_le_bytes()),
-        ("more taken than a block carries", 189, &(carried + 1).to_le_bytes()),
-        ("position that is no checkpoint", 193, &(position + 1_024).to_le_bytes()),
-        ("position at the start", 193, &[0; 4]),
-        ("copy of a third kind", 197, &[3]),
-        ("copy from outside the old image", 197, &[1, 255, 255, 255, 255]),
-        ("copy from ahead", 197, &[2, 255, 255, 255, 127]),
-        ("range that is too small", 202, &[255, 255, 255, 0]),
-        ("more carried than there is room", 211, &[41]),
+        ("index behind the last block", INDEX, &blocks.to_le_bytes()),
+        (
+            "more taken than a block carries",
+            INDEX + 4,
+            &(carried + 1).to_le_bytes(),
+        ),
+        (
+            "position that is no checkpoint",
+            INDEX + 8,
+            &(position + 1_024).to_le_bytes(),
+        ),
+        ("position at the start", INDEX + 8, &[0; 4]),
+        ("copy of a third kind", INDEX + 12, &[3]),
+        ("copy from outside the old image", INDEX + 12, &[1, 255, 255, 255, 255]),
+        ("copy from ahead", INDEX + 12, &[2, 255, 255, 255, 127]),
+        ("range that is too small", INDEX + 17, &[255, 255, 255, 0]),
+        ("more carried than there is room", INDEX + 26, &[41]),
         ("more of a unit than it has", unit, &[5]),
         ("more of a unit apart than it has", unit + 5, &[5]),
         ("a unit that is sure and is not", unit, &[1, 0, 0, 0, 0, 1]),

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use tuffet_patch::{
-    Architecture, Bases, Checkpoints, Codec, HEADER_BYTES_MAX, Header, Image, Layout, Profile, Refusal,
+    Architecture, Bases, Checkpoints, Codec, HEADER_BYTES_MAX, HEADER_BYTES_MIN, Header, Image, Layout, Profile,
+    RANGES_MAX, Range, Ranges, Refusal,
 };
 
 fn image(length: u32, byte: u8) -> Image {
@@ -15,14 +16,24 @@ fn image(length: u32, byte: u8) -> Image {
     }
 }
 
+/// Ranges that begin below 70,000.
+fn ranges() -> impl Strategy<Value = Ranges> {
+    let others = proptest::collection::btree_map(1_u32..70_000, any::<u32>(), 0..RANGES_MAX);
+    (any::<u32>(), others).prop_map(|(base, others)| {
+        let others = others.into_iter().map(|(start, base)| Range { start, base });
+        let ranges: Vec<Range> = [Range { start: 0, base }].into_iter().chain(others).collect();
+        Ranges::new(&ranges).unwrap()
+    })
+}
+
 fn header() -> impl Strategy<Value = Header> {
     let units = proptest::collection::btree_set(1_u16..60, 0..=8);
-    let bases = proptest::option::of((any::<u32>(), any::<u32>()).prop_map(|(old, new)| Bases { old, new }));
+    let bases = proptest::option::of((ranges(), ranges()).prop_map(|(old, new)| Bases { old, new }));
     let layout = (proptest::sample::select(&Architecture::ALL[..]), bases);
     let layout = layout.prop_map(|(architecture, bases)| Layout { architecture, bases });
     (
         0_usize..3,
-        any::<u32>(),
+        prop_oneof![Just(0), 70_000_u32..],
         70_000_u32..,
         any::<u8>(),
         8_u32..=16,
@@ -36,6 +47,9 @@ fn header() -> impl Strategy<Value = Header> {
                 known if known.follows(layout.architecture) => known,
                 _ => Profile::Large,
             };
+            // Of no image there is one range.
+            let bases = layout.bases.filter(|bases| source > 0 || bases.old.known().len() == 1);
+            let layout = Layout { bases, ..layout };
             Header {
                 codec: if is_bulk && profile == Profile::Large {
                     Codec::Bulk
@@ -119,4 +133,80 @@ fn fields_out_of_range() {
     assert_eq!(with(80, 17), Err(Refusal::BlockSize { block_bytes: 1 << 17 }));
     assert_eq!(with(80, 255), Err(Refusal::BlockSize { block_bytes: 0 }));
     assert_eq!(with(82, 1), Err(Refusal::TooShort { length: 83 }));
+}
+
+/// A header of a source of 1,000 bytes with three ranges, and of a result of 2,000 bytes with two.
+#[test]
+fn ranges_out_of_order_or_image() {
+    let ranges = |starts: &[u32]| {
+        let ranges = starts.iter().map(|start| Range {
+            start: *start,
+            base: 0xB0B0_B0B0,
+        });
+        Ranges::new(&ranges.collect::<Vec<Range>>())
+    };
+    let bases = Bases {
+        old: ranges(&[0, 0x10, 0x20]).unwrap(),
+        new: ranges(&[0, 0x10]).unwrap(),
+    };
+    let header = Header {
+        codec: Codec::Mixing,
+        profile: Profile::Small,
+        source: image(1_000, 1),
+        result: image(2_000, 2),
+        block_bytes: 1024,
+        checkpoints: Checkpoints::new(12, &[], 2_000).unwrap(),
+        layout: Layout {
+            architecture: Architecture::Thumb,
+            bases: Some(bases),
+        },
+    };
+    let mut bytes = [0; HEADER_BYTES_MAX];
+    let length = header.emit(&mut bytes);
+    assert_eq!(length, HEADER_BYTES_MIN + 1 + 20 + 12);
+    let base = [0xB0; 4];
+    let old = [&base[..], &[0x10, 0, 0, 0], &base, &[0x20, 0, 0, 0], &base].concat();
+    let new = [&base[..], &[0x10, 0, 0, 0], &base].concat();
+    assert_eq!(bytes[HEADER_BYTES_MIN..length], [&[0x12], &old[..], &new].concat());
+    let with = |at: usize, start: u32| {
+        let mut bytes = bytes;
+        bytes[HEADER_BYTES_MIN + at..][..4].copy_from_slice(&start.to_le_bytes());
+        Header::parse(&bytes[..length]).map(drop)
+    };
+    for (at, start) in [
+        // The first one where the image begins, another one with it, or in front of it.
+        (5, 0),
+        (13, 0x10),
+        (13, 0x0F),
+        (5, 0x20),
+        (25, 0),
+        // Behind the image.
+        (13, 1_000),
+        (13, u32::MAX),
+        (25, 2_000),
+    ] {
+        assert_eq!(with(at, start), Err(Refusal::Ranges), "{at} {start}");
+    }
+    assert_eq!(with(13, 999), Ok(()));
+    assert_eq!(with(25, 1_999), Ok(()));
+    let with = |counts: u8| {
+        let mut bytes = [0xB0; 400];
+        bytes[..length].copy_from_slice(&header_bytes(&header)[..length]);
+        bytes[HEADER_BYTES_MIN] = counts;
+        Header::parse(&bytes).map(drop)
+    };
+    for counts in [0x06, 0x0F, 0x60, 0xF0] {
+        assert_eq!(with(counts), Err(Refusal::Ranges), "{counts:02x}");
+    }
+    // No more than fit.
+    let starts: Vec<u32> = (0..=6).collect();
+    assert_eq!(ranges(&starts), Err(Refusal::Ranges));
+    assert!(ranges(&starts[..RANGES_MAX]).is_ok());
+    assert_eq!(ranges(&[]), Err(Refusal::Ranges));
+}
+
+fn header_bytes(header: &Header) -> [u8; HEADER_BYTES_MAX] {
+    let mut bytes = [0; HEADER_BYTES_MAX];
+    header.emit(&mut bytes);
+    bytes
 }

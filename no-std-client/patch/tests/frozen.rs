@@ -43,7 +43,7 @@ fn mixing() -> Pair {
             checkpoint_distance: 1_024,
             layout: Some(Layout {
                 architecture: Architecture::Thumb,
-                bases: Some(Bases { old: BASE, new: BASE }),
+                bases: Some(Bases::whole(BASE, BASE)),
             }),
             ..Options::of(Profile::Small)
         },

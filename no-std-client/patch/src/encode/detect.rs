@@ -4,7 +4,11 @@
 //! places. Tables and literals hold the addresses of functions, so each word and each beginning vote for the base that would bring
 //! them together, and only the right one gets many votes. An ELF file says both.
 
-use crate::{Architecture, Bases, Layout, encode::elf, predict::Instruction};
+use crate::{
+    Architecture, Bases, Layout, RANGES_MAX, Range, Ranges,
+    encode::{elf, espressif},
+    predict::Instruction,
+};
 use core::cmp::Reverse;
 use std::{collections::BTreeMap, vec, vec::Vec};
 
@@ -25,17 +29,55 @@ pub(crate) fn layout(told: Option<Architecture>, old: &[u8], new: &[u8]) -> Layo
     if let (Some((_, old)), Some((architecture, new))) = (elf::seen(old), elf::seen(new))
         && told.is_none_or(|told| told == architecture)
     {
-        let bases = Some(Bases { old, new });
+        let (old, new) = (ranges(old), ranges(new));
+        let bases = old.zip(new).map(|(old, new)| Bases { old, new });
         return Layout { architecture, bases };
     }
     let Some(architecture) = told.or_else(|| architecture(new)) else {
         return Layout::UNKNOWN;
     };
-    let bases = match (base(architecture, old), base(architecture, new)) {
-        (Some(old), Some(new)) => Some(Bases { old, new }),
-        (_, _) => None,
-    };
+    let old = parts(architecture, old);
+    let bases = old.zip(parts(architecture, new)).map(|(old, new)| Bases { old, new });
     Layout { architecture, bases }
+}
+
+/// Where the parts of an image lie.
+fn parts(architecture: Architecture, image: &[u8]) -> Option<Ranges> {
+    let base = base(architecture, image);
+    let Some((mut segments, end)) = espressif::seen(image) else {
+        return base.map(Ranges::whole);
+    };
+    // What stands behind it is mapped as a whole.
+    if let Some(base) = base
+        && end < image.len()
+    {
+        let rest = Range {
+            start: end as u32,
+            base,
+        };
+        segments.push((rest, (image.len() - end) as u64));
+    }
+    ranges(segments)
+}
+
+/// The ranges of an image with these segments, of which each has so many bytes: the longest ones, if there are too many.
+fn ranges(mut segments: Vec<(Range, u64)>) -> Option<Ranges> {
+    segments.sort_unstable_by_key(|(range, _)| range.start);
+    loop {
+        segments.dedup_by(|(next, bytes), (range, all)| {
+            let is_same = next.base == range.base || next.start == range.start;
+            *all += if is_same { *bytes } else { 0 };
+            is_same
+        });
+        if segments.len() <= RANGES_MAX {
+            break;
+        }
+        let shortest = (0..segments.len()).min_by_key(|at| segments[*at].1)?;
+        segments.remove(shortest);
+    }
+    segments.first_mut()?.0.start = 0;
+    let ranges: Vec<Range> = segments.iter().map(|(range, _)| *range).collect();
+    Ranges::new(&ranges).ok()
 }
 
 /// The architecture whose calls lead to beginnings of functions.
@@ -129,4 +171,50 @@ fn base(architecture: Architecture, image: &[u8]) -> Option<u32> {
     let (votes, Reverse(base)) = ranked.pop()?;
     let second = ranked.pop().map_or(0, |(votes, _)| votes);
     (votes >= VOTES_MIN && votes >= MARGIN * second).then_some(base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_ranges_are_kept() {
+        let parts = |parts: &[(u32, u32, u64)]| {
+            let segments = parts.iter().map(|(start, base, bytes)| {
+                let (start, base) = (*start, *base);
+                (Range { start, base }, *bytes)
+            });
+            let ranges = ranges(segments.collect())?;
+            Some(
+                ranges
+                    .known()
+                    .iter()
+                    .map(|range| (range.start, range.base))
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(parts(&[]), None);
+        // In the order of the image, the first one with it, neighbours at one distance together, and no two from one place.
+        let known = [
+            (0x300, 7, 1),
+            (0x100, 5, 9),
+            (0x200, 5, 9),
+            (0x300, 8, 1),
+            (0x400, 9, 1),
+        ];
+        assert_eq!(parts(&known), Some(std::vec![(0, 5), (0x300, 7), (0x400, 9)]));
+        // Without the shortest ones, and then there are neighbours again.
+        let known = [
+            (0, 1, 9),
+            (1, 2, 1),
+            (2, 1, 9),
+            (3, 3, 5),
+            (4, 4, 4),
+            (5, 5, 3),
+            (6, 6, 2),
+            (7, 7, 3),
+        ];
+        let kept = [(0, 1), (3, 3), (4, 4), (5, 5), (6, 6), (7, 7)];
+        assert_eq!(parts(&known), Some(kept.into()));
+    }
 }

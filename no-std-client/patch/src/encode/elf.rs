@@ -1,15 +1,15 @@
 //! What an ELF file says of itself.
 
-use crate::Architecture;
+use crate::{Architecture, Range};
+use std::vec::Vec;
 
 /// How it begins.
 const MAGIC: &[u8] = b"\x7FELF";
-/// A segment that is loaded, and one with instructions.
+/// A segment that is loaded.
 const LOADED: u64 = 1;
-const EXECUTABLE: u64 = 1;
 
-/// The architecture, and the address of the first byte of the file, as the instructions are loaded: the lower half of it.
-pub(crate) fn seen(image: &[u8]) -> Option<(Architecture, u32)> {
+/// The architecture, and the segments that are loaded, with their lengths in the file: each at the lower half of its address.
+pub(crate) fn seen(image: &[u8]) -> Option<(Architecture, Vec<(Range, u64)>)> {
     let [is_wide, is_big, ..] = *image.strip_prefix(MAGIC)? else {
         return None;
     };
@@ -35,19 +35,23 @@ pub(crate) fn seen(image: &[u8]) -> Option<(Architecture, u32)> {
         _ => return None,
     };
     // Where the segments are listed, how long each entry is, and where the fields of an entry are.
-    let (list, entry, flags, offset, address, bytes) = match is_wide {
-        2 => (number(32, 8)?, number(54, 2)?, 4, 8, 16, 8),
-        _ => (number(28, 4)?, number(42, 2)?, 24, 4, 8, 4),
+    let (list, entry, offset, address, length, bytes) = match is_wide {
+        2 => (number(32, 8)?, number(54, 2)?, 8, 16, 32, 8),
+        _ => (number(28, 4)?, number(42, 2)?, 4, 8, 16, 4),
     };
     let count = number(list_count(is_wide), 2)?;
     let segments = (0..count).map_while(|index| list.checked_add(index * entry));
-    let mut code = segments.filter_map(|at| {
-        let is_code = number(at, 4)? == LOADED && number(at.checked_add(flags)?, 4)? & EXECUTABLE != 0;
-        let address = number(at.checked_add(address)?, bytes)?;
-        let base = address.wrapping_sub(number(at.checked_add(offset)?, bytes)?);
-        is_code.then_some(base as u32)
+    let loaded = segments.filter_map(|at| {
+        let field = |behind: u64, bytes| number(at.checked_add(behind)?, bytes);
+        let (start, length) = (field(offset, bytes)?, field(length, bytes)?);
+        let is_inside = start.checked_add(length)? <= image.len() as u64;
+        let is_loaded = field(0, 4)? == LOADED && length > 0 && is_inside;
+        let base = field(address, bytes)?.wrapping_sub(start) as u32;
+        let start = start.try_into().ok()?;
+        is_loaded.then_some((Range { start, base }, length))
     });
-    code.next().map(|base| (architecture, base))
+    let loaded: Vec<_> = loaded.collect();
+    (!loaded.is_empty()).then_some((architecture, loaded))
 }
 
 /// Where the number of segments stands.
@@ -63,21 +67,28 @@ mod tests {
     use super::*;
     use std::{vec, vec::Vec};
 
-    /// Headers of a program for x86-64: data, then code at 0x1000 of the file, which is loaded at 0x40_3000.
+    /// Headers of a program for x86-64: data, then code at 0x1000 of the file, which is loaded at 0x40_3000; and one that is not loaded,
+    /// one without bytes, and one that the file does not have.
     fn program() -> Vec<u8> {
-        let mut file = vec![0; 64 + 2 * 56];
+        let mut file = vec![0; 0x1200];
         file[..6].copy_from_slice(b"\x7FELF\x02\x01");
         let mut put = |at: usize, value: u64, bytes: usize| {
             file[at..at + bytes].copy_from_slice(&value.to_le_bytes()[..bytes]);
         };
-        for (at, value, bytes) in [(18, 62, 2), (32, 64, 8), (54, 56, 2), (56, 2, 2)] {
+        for (at, value, bytes) in [(18, 62, 2), (32, 64, 8), (54, 56, 2), (56, 5, 2)] {
             put(at, value, bytes);
         }
-        for (at, flags, offset, address) in [(64, 6, 0, 0x50_0000), (120, 5, 0x1000, 0x40_3000)] {
-            put(at, LOADED, 4);
-            put(at + 4, flags, 4);
+        for (at, kind, offset, address, length) in [
+            (64, LOADED, 0, 0x50_0000, 0x1000),
+            (120, LOADED, 0x1000, 0x40_3000, 0x200),
+            (176, 6, 0x40, 0x40_0040, 0x100),
+            (232, LOADED, 0x800, 0x60_0000, 0),
+            (288, LOADED, 0x1100, 0x70_0000, 0x101),
+        ] {
+            put(at, kind, 4);
             put(at + 8, offset, 8);
             put(at + 16, address, 8);
+            put(at + 32, length, 8);
         }
         file
     }
@@ -85,14 +96,16 @@ mod tests {
     #[test]
     fn a_file_says_what_it_is() {
         let file = program();
-        assert_eq!(seen(&file), Some((Architecture::X86_64, 0x40_2000)));
+        let segment = |start, base, length| (Range { start, base }, length);
+        let segments = [segment(0, 0x50_0000, 0x1000), segment(0x1000, 0x40_2000, 0x200)];
+        assert_eq!(seen(&file), Some((Architecture::X86_64, segments.into())));
         assert_eq!(seen(&file[1..]), None);
     }
 
     #[test]
     fn no_bytes_are_too_strange() {
         let file = program();
-        for at in 0..file.len() {
+        for at in 0..400 {
             let _ = seen(&file[..at]);
             for byte in [0, 1, 0x7F, 0xFF] {
                 let mut strange = file.clone();

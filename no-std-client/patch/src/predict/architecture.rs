@@ -1,7 +1,9 @@
-//! Which instructions an image holds, and where it lies when it runs.
+//! Which instructions an image holds.
 
 #[cfg(feature = "encode")]
 use super::pairs::{Registers, Search};
+#[cfg(feature = "encode")]
+use super::{Bases, Layout, Ranges};
 use super::{aarch64, riscv, thumb, x86_64, xtensa};
 #[cfg(feature = "encode")]
 use crate::Profile;
@@ -154,15 +156,6 @@ impl Architecture {
         }
     }
 
-    /// Whether two instructions tell nothing of an address unless it is known where the image lies. That of a page does, since images
-    /// begin with one.
-    const fn needs_bases(self) -> bool {
-        match self {
-            Self::RiscV => true,
-            Self::AArch64 | Self::Thumb | Self::Unknown | Self::X86_64 | Self::Xtensa | Self::XtensaBig => false,
-        }
-    }
-
     /// Bits of an address that are no part of the place: in Thumb state the lowest bit of a function's address is set.
     pub(crate) const fn tag(self) -> u32 {
         match self {
@@ -200,88 +193,10 @@ impl Instruction {
     }
 }
 
-/// Addresses of the first bytes of both images; the lower halves, where they have 64 bits.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Bases {
-    /// Of the old image.
-    pub old: u32,
-    /// Of the new image.
-    pub new: u32,
-}
-
-/// What is known of both images.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Layout {
-    /// The instructions in them.
-    pub architecture: Architecture,
-    /// Where they lie when they run. Without it no address in a word is followed.
-    pub bases: Option<Bases>,
-}
-
-impl Layout {
-    /// Nothing is known.
-    pub const UNKNOWN: Self = Self {
-        architecture: Architecture::Unknown,
-        bases: None,
-    };
-
-    /// Bytes that a header has for it, beside those that every header has.
-    pub(crate) const fn header_bytes(&self) -> usize {
-        if self.bases.is_some() { 8 } else { 0 }
-    }
-
-    /// Whether addresses that two instructions make are followed.
-    pub(crate) const fn has_pairs(&self) -> bool {
-        self.bases.is_some() || !self.architecture.needs_bases()
-    }
-
-    /// The address of a place in the old image.
-    pub(crate) fn old_address(&self, offset: u32) -> u32 {
-        self.bases.map_or(0, |bases| bases.old).wrapping_add(offset)
-    }
-
-    /// The address of a place in the new image.
-    pub(crate) fn new_address(&self, offset: u32) -> u32 {
-        self.bases.map_or(0, |bases| bases.new).wrapping_add(offset)
-    }
-
-    /// The place in the old image with this address, inside or not.
-    pub(crate) fn old_offset(&self, address: u32) -> u32 {
-        address.wrapping_sub(self.old_address(0))
-    }
-
-    /// The place in the new image with this address, inside or not.
-    pub(crate) fn new_offset(&self, address: u32) -> u32 {
-        address.wrapping_sub(self.new_address(0))
-    }
-
-    /// The place in an old image of `length` bytes whose address this word is.
-    pub(crate) fn pointed(&self, word: u32, length: u32) -> Option<u32> {
-        self.bases?;
-        let offset = self.old_offset(word) & !self.architecture.tag();
-        (offset < length).then_some(offset)
-    }
-
-    /// Whether these can be the upper 32 bits of an address: of programs, or of kernels.
-    pub(crate) const fn is_upper_half(word: u32) -> bool {
-        word == 0 || word >= 0xFFFF_0000
-    }
-
-    /// The place in the new image whose address this word is, inside or not.
-    pub(crate) fn new_pointed(&self, word: u32) -> u32 {
-        self.new_offset(word) & !self.architecture.tag()
-    }
-
-    /// The address of a place in the new image, as `word` was the one of its place in the old image.
-    pub(crate) fn pointer(&self, offset: u32, word: u32) -> u32 {
-        self.new_address(offset) | word & self.architecture.tag()
-    }
-}
-
 /// Where an image names places in itself.
 #[cfg(feature = "encode")]
 pub(crate) struct Names {
-    /// For each byte: 0 if it belongs to no such field, else a number for the kind, and its place in the field in the lowest two bits.
+    /// For each byte: 0 if it belongs to no such field, else its number, and its place in the field in the lowest two bits.
     pub(crate) fields: std::vec::Vec<u8>,
     /// For the first byte of each field: the place.
     pub(crate) places: std::vec::Vec<u32>,
@@ -289,14 +204,17 @@ pub(crate) struct Names {
 
 #[cfg(feature = "encode")]
 impl Names {
-    pub(crate) fn of(image: &[u8], architecture: Architecture, base: Option<u32>, profile: Profile) -> Self {
+    pub(crate) fn of(image: &[u8], architecture: Architecture, ranges: Option<Ranges>, profile: Profile) -> Self {
         let mut names = Self {
             fields: std::vec![0; image.len()],
             places: std::vec![0; image.len()],
         };
         let layout = Layout {
             architecture,
-            bases: base.map(|base| Bases { old: base, new: base }),
+            bases: ranges.map(|ranges| Bases {
+                old: ranges,
+                new: ranges,
+            }),
         };
         let image_bytes = u32::try_from(image.len()).unwrap_or(u32::MAX);
         let mut position = 0_u32;
@@ -310,6 +228,7 @@ impl Names {
             }
             false => position.is_multiple_of(4),
         };
+        let numbered = |kind, bytes| Self::number(architecture, kind, bytes);
         while let Some(bytes) = four(position).map(u32::from_le_bytes) {
             let pointer = layout
                 .pointed(architecture.word(bytes), image_bytes)
@@ -321,20 +240,23 @@ impl Names {
                 Instruction::Place(place) => {
                     let place = layout.old_offset(place);
                     if place < image_bytes {
-                        position = names.add(position, 1, architecture.field_bytes(), place);
+                        position = names.add(position, numbered(1, bytes), architecture.field_bytes(), place);
                         continue;
                     }
                 }
-                Instruction::Lower { .. } | Instruction::Upper { .. }
-                    if !layout.has_pairs() || profile == Profile::Small => {}
+                Instruction::Lower { .. } | Instruction::Upper { .. } if profile == Profile::Small => {}
                 Instruction::Upper { register, value } => {
-                    registers.hold(register, value, value);
+                    registers.forget(Some(register));
                     let mut search = Search::new(position, register, value);
                     while let Some(next) = search.next() {
                         let bytes = four(next).map_or(0, u32::from_le_bytes);
                         search.saw(bytes, architecture.read::<true>(bytes, 0, 0), architecture);
                     }
                     part = search.sum().map(|sum| (3, sum));
+                    // As the decoder has it, which learns of a register with the field.
+                    if part.is_some() {
+                        registers.hold(register, value, value);
+                    }
                 }
                 Instruction::Lower {
                     register,
@@ -346,13 +268,32 @@ impl Names {
                 }
                 Instruction::Other { written } => registers.forget(written),
             }
+            // What lies elsewhere does not move with the image.
+            let part = part
+                .map(|(kind, sum)| (kind, layout.old_offset(sum)))
+                .filter(|(_, place)| *place < image_bytes);
             position = match (part, pointer) {
-                (Some((kind, sum)), _) => names.add(position, kind, 4, layout.old_offset(sum)),
+                (Some((kind, place)), _) => names.add(position, numbered(kind, bytes), 4, place),
                 (None, Some(place)) => names.add(position, 2, 4, place),
                 (None, None) => position.wrapping_add(architecture.length(bytes)),
             };
         }
         names
+    }
+
+    /// The number of an instruction's field, which another one has only if it is of the same kind; and hardly one that differs in
+    /// more than what it names, as in a register. Below 64, and not 0.
+    fn number(architecture: Architecture, kind: u8, bytes: u32) -> u8 {
+        let unused = 32_u32.wrapping_sub(u32::from(architecture.field_bytes()).wrapping_mul(8));
+        let rest = architecture.with::<true>(bytes, 0, 0).wrapping_shl(unused);
+        let hash = u64::from(rest.wrapping_mul(0x9E37_79B1))
+            .wrapping_mul(15)
+            .wrapping_shr(32);
+        // Those of Thumb have no register, and go the same way whether they link or not.
+        if architecture == Architecture::Thumb {
+            return kind;
+        }
+        kind.wrapping_add(u8::try_from(hash).unwrap_or(0).wrapping_mul(4))
     }
 
     /// Adds a field, and says where it ends.
@@ -566,22 +507,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn words_inside_an_image_are_places() {
-        let layout = Layout {
-            architecture: Architecture::Thumb,
-            bases: Some(Bases {
-                old: 0x0800_0000,
-                new: 0x0801_0000,
-            }),
-        };
-        assert_eq!(layout.pointed(0x0800_0101, 0x1000), Some(0x100));
-        assert_eq!(layout.pointed(0x0800_1001, 0x1000), None);
-        assert_eq!(layout.pointed(0x07FF_FFFF, 0x1000), None);
-        assert_eq!(layout.pointer(0x104, 0x0800_0101), 0x0801_0105);
-        assert_eq!(layout.new_pointed(0x0801_0105), 0x104);
-        assert_eq!(Layout::UNKNOWN.pointed(0x100, 0x1000), None);
     }
 }

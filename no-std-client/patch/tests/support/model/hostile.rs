@@ -2,7 +2,9 @@
 
 use super::Script;
 use sha2::{Digest as _, Sha256};
-use tuffet_patch::{Architecture, Bases, Encoded, HEADER_BYTES_MAX, Header, Image, Pinned, hostile::chained};
+use tuffet_patch::{
+    Architecture, Bases, Encoded, HEADER_BYTES_MAX, Header, Image, Pinned, RANGES_MAX, Range, Ranges, hostile::chained,
+};
 
 /// A file in a valid chain, and what the caller says it goes with.
 pub struct Patch {
@@ -45,13 +47,30 @@ pub fn patches(script: &mut Script<'_>, encoded: &Encoded, result_bytes: usize) 
     patches
 }
 
+/// One range, or a few, at addresses of any kind.
+fn ranges(script: &mut Script<'_>, image_bytes: u32) -> Ranges {
+    let base = script.number() as u32;
+    let mut ranges = vec![Range { start: 0, base }];
+    let count = 1 + usize::from(script.byte()) % RANGES_MAX;
+    while ranges.len() < count {
+        let last = ranges[ranges.len() - 1].start;
+        let start = last.saturating_add(1 + script.number() as u32 % 1_024);
+        let base = u32::MAX - script.number() as u32;
+        if start >= image_bytes {
+            break;
+        }
+        ranges.push(Range { start, base });
+    }
+    Ranges::new(&ranges).unwrap()
+}
+
 /// The header, in some cases of a result with another length that the slot can hold, or for images at other addresses.
 fn other_result(script: &mut Script<'_>, mut header: Header, result_bytes: usize) -> Header {
     let kind = script.byte();
     if kind % 8 == 1 {
         let bases = Bases {
-            old: script.number() as u32,
-            new: u32::MAX - script.number() as u32,
+            old: ranges(script, header.source.length),
+            new: ranges(script, header.result.length),
         };
         header.layout.bases = (header.layout.architecture != Architecture::Unknown).then_some(bases);
     }

@@ -193,10 +193,8 @@ fn options(script: &mut Script<'_>, profile: Profile) -> Options {
         true => architecture,
         false => Architecture::Thumb,
     };
-    let bases = (architecture != Architecture::Unknown && layout >= 192).then_some(Bases {
-        old: script.number() as u32 * 4,
-        new: script.number() as u32 * 4,
-    });
+    let bases = (architecture != Architecture::Unknown && layout >= 192)
+        .then(|| Bases::whole(script.number() as u32 * 4, script.number() as u32 * 4));
     let checkpoint_unit = 1 << (10 + u32::from(blocks) / 16 % 3);
     Options {
         // Mostly small, so that there are many.
