@@ -76,9 +76,9 @@ pub struct State<
 const GUESS_BYTES: usize = 32;
 
 /// At most 8 KiB.
-pub type SmallState = State<153, 208, 128, 48, 0>;
+pub type SmallState = State<160, 214, 128, 48, 0>;
 /// At most 32 KiB.
-pub type StandardState = State<806, 1024, 256, 192, 768>;
+pub type StandardState = State<840, 1064, 256, 192, 768>;
 /// For machines with an operating system: nearly one MiB.
 pub type LargeState = State<22_528, 24_576, 4096, 4096, 65_536>;
 
@@ -119,8 +119,8 @@ impl<
     /// The profile whose patches it decodes. Tables of any other size are no profile, and do not compile.
     #[allow(clippy::panic, reason = "evaluated by the compiler")]
     pub const PROFILE: Profile = match (HIT_CELLS, BYTE_CELLS, BUFFER_BYTES) {
-        (153, 208, 128) => Profile::Small,
-        (806, 1024, 256) => Profile::Standard,
+        (160, 214, 128) => Profile::Small,
+        (840, 1064, 256) => Profile::Standard,
         (22_528, 24_576, 4096) => Profile::Large,
         _ => panic!("no profile has tables of these sizes"),
     };

@@ -12,8 +12,8 @@ mod bulk;
 mod coding;
 mod detect;
 mod elf;
-mod estimate;
 mod espressif;
+mod estimate;
 mod files;
 pub mod hostile;
 mod images;
@@ -30,8 +30,8 @@ pub use packed::{Packed, packed};
 
 use crate::predict::Piece;
 use crate::{
-    Architecture, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, CHECKPOINTS_MAX, Chain, Checkpoints, Codec, HEADER_BYTES_MAX,
-    Header, Image, LargeState, Layout, Pinned, Profile, Refusal, SmallState, StandardState,
+    Architecture, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Chain, Checkpoints, Codec, HEADER_BYTES_MAX, Header, Image,
+    LargeState, Layout, Pinned, Profile, Refusal, SmallState, StandardState,
 };
 use coding::{Coded, STEP, Segment};
 use images::Images;
@@ -262,7 +262,8 @@ fn checkpoints(length: u32, prices: &[u64], options: &Options) -> Result<Checkpo
     let unit = options.checkpoint_unit;
     // Positions have 16 bits, so a long image has a coarser unit.
     let unit = unit.max((length >> 16).next_power_of_two());
-    let parts = u64::from(length / options.checkpoint_distance.max(unit)).min(CHECKPOINTS_MAX as u64 + 1);
+    let parts =
+        u64::from(length / options.checkpoint_distance.max(unit)).min(options.profile.checkpoints_max() as u64 + 1);
     let cost = |unit_index: u32| {
         let position = unit_index as usize * unit as usize;
         let price = prices.get(position / STEP).or(prices.last()).copied().unwrap_or(0);
@@ -318,10 +319,7 @@ fn layouts(old: &[u8], new: &[u8], options: &Options) -> Vec<Layout> {
 fn shortest(old: &[u8], new: &[u8], options: &Options, watch: &(dyn Fn(Step) + Sync)) -> (Layout, Code) {
     watch(Step::Searching);
     let (layouts, matches) = thread::scope(|scope| {
-        let matches = scope.spawn(|| match options.effort {
-            Effort::Quick => Matches::likely(old, new),
-            Effort::Search => Matches::longest(old, new),
-        });
+        let matches = scope.spawn(|| Matches::find(old, new));
         let layouts = layouts(old, new, options);
         (layouts, matches.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });

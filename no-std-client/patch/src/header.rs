@@ -32,8 +32,8 @@ const VERSION: u8 = 0;
 /// The bit of the architecture which says that ranges stand at the end.
 const HAS_BASES: u8 = 0x80;
 
-/// Most checkpoints of a patch.
-pub const CHECKPOINTS_MAX: usize = 8;
+/// Most checkpoints of a patch in any profile: see [`Profile::checkpoints_max`].
+pub const CHECKPOINTS_MAX: usize = 16;
 
 /// Bytes of a header without checkpoints and ranges.
 pub const HEADER_BYTES_MIN: usize = 83;
@@ -221,7 +221,11 @@ impl Header {
             return Err(Refusal::BlockSize { block_bytes });
         }
         let mut units = [0; CHECKPOINTS_MAX];
-        let listed = units.get_mut(..usize::from(count)).ok_or(Refusal::Checkpoints)?;
+        let count = usize::from(count);
+        let listed = units.get_mut(..count).ok_or(Refusal::Checkpoints)?;
+        if count > profile.checkpoints_max() {
+            return Err(Refusal::Checkpoints);
+        }
         for unit in listed.iter_mut() {
             *unit = u16::from_le_bytes(fields.take().ok_or(short)?);
         }

@@ -408,7 +408,13 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     pub(crate) fn unit(&mut self, coder: &mut impl BitCoder, position: u32, unit: Unit, wanted: bool) -> bool {
         let contexts = self.unit_contexts(position, unit);
         let sets = self.hit_sets(unit.copy.origin, unit.place);
-        let is_hit = self.hits.code(coder, (contexts.get(..Self::HIT_INPUTS_USED).unwrap_or(&contexts), 0), &sets, HIT_RATES, wanted);
+        let is_hit = self.hits.code(
+            coder,
+            (contexts.get(..Self::HIT_INPUTS_USED).unwrap_or(&contexts), 0),
+            &sets,
+            HIT_RATES,
+            wanted,
+        );
         let [bytes, _] = unit.bytes;
         self.in_unit = match is_hit {
             true => InUnit {
@@ -504,7 +510,15 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         };
         // One of a unit is not as expected: the last one, if no other was.
         let is_last_chance = apart == 1 && is_missed == 0;
-        if !is_last_chance && self.hits.code(coder, (contexts.get(..Self::HIT_INPUTS_USED).unwrap_or(&contexts), 0), &sets, HIT_RATES, is_hit) {
+        if !is_last_chance
+            && self.hits.code(
+                coder,
+                (contexts.get(..Self::HIT_INPUTS_USED).unwrap_or(&contexts), 0),
+                &sets,
+                HIT_RATES,
+                is_hit,
+            )
+        {
             self.history.misses = self.history.misses.wrapping_shl(1);
             self.hit(expected.byte);
             self.addresses.came(position, expected.copy, expected.byte);

@@ -28,6 +28,15 @@ impl Profile {
         }
     }
 
+    /// Most checkpoints of a patch. Whoever keeps one writes most of a decoder's state to flash: where pages are small and wear counts,
+    /// there are fewer.
+    pub const fn checkpoints_max(self) -> usize {
+        match self {
+            Self::Small => 8,
+            Self::Standard | Self::Large => 16,
+        }
+    }
+
     /// Whether its decoder follows these instructions. Those of machines with an operating system are left to the largest one, so that
     /// a microcontroller has no code for them.
     pub const fn follows(self, architecture: Architecture) -> bool {

@@ -282,7 +282,7 @@ const HISTORY_BYTES: usize = 51;
 /// Where it stands in a unit.
 const UNIT_BYTES: usize = 7;
 /// Bytes of tables and weights behind them, with 108 and 208 counters for each of seven inputs.
-const TABLE_BYTES: usize = 2 * 7 * (108 + 208) + 4 * 7 * (38 + 14) + 2 * 64 + 2 * 2 * 64;
+const TABLE_BYTES: usize = 2 * (5 * 160 + 7 * 214) + 4 * (5 * 38 + 7 * 14) + 2 * 64 + 2 * 2 * 64;
 /// Pieces of the map, and pairs.
 const PLACES: usize = 48;
 

@@ -98,7 +98,7 @@ mod tests {
     const NEW: &[u8] = b"the image that is to come; its bytes do not matter here";
 
     fn coded(new: &[u8], copies: &[Segment]) -> Coded {
-        let matches = Matches::longest(OLD, new);
+        let matches = Matches::find(OLD, new);
         SmallState::code(
             &Images::new(OLD, new, &matches, Layout::UNKNOWN, Profile::Small),
             copies,

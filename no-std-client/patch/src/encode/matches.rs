@@ -1,11 +1,8 @@
-//! What stands elsewhere, for every position of the new image.
-//!
-//! [`Matches::longest`] finds the longest match of each position, in linear time behind the suffix array of both images.
-//! [`Matches::likely`] looks at a few places that have the same hash, and while a long match goes on, at none: in less than half the
-//! time, and it misses some.
+//! What stands elsewhere, for every position of the new image: its longest match, in linear time behind the suffix array of both
+//! images.
 
 use crate::{encode::coding::Segment, model::Origin};
-use std::{mem::replace, vec, vec::Vec};
+use std::{vec, vec::Vec};
 
 /// Where the same bytes stand.
 #[derive(Copy, Clone, PartialEq, Eq, Default, Debug)]
@@ -14,26 +11,8 @@ pub(crate) struct Match {
     pub(crate) length: u32,
 }
 
-impl Match {
-    /// The same match, one byte on.
-    const fn next(self) -> Self {
-        match self.length {
-            0 | 1 => Self { from: 0, length: 0 },
-            length => Self {
-                from: self.from + 1,
-                length: length - 1,
-            },
-        }
-    }
-}
-
-/// A match of this length is followed to its end before another one is looked for.
-const LONG: u32 = 32;
-/// Places with the same hash that are looked at.
-const TRIES: usize = 8;
-
 /// A match of this length is a copy for who takes each as it comes.
-const ROW_MIN: usize = 16;
+const ROW_MIN: usize = 12;
 
 /// A match of each position of the new image.
 pub(crate) struct Matches {
@@ -44,7 +23,7 @@ pub(crate) struct Matches {
 }
 
 impl Matches {
-    pub(crate) fn longest(old: &[u8], new: &[u8]) -> Self {
+    pub(crate) fn find(old: &[u8], new: &[u8]) -> Self {
         let text = [old, new].concat();
         let mut order = vec![0_i32; text.len()];
         if !text.is_empty() {
@@ -57,35 +36,6 @@ impl Matches {
         };
         matches.find_old(&order, &common, old.len());
         matches.find_new(&order, &common, old.len());
-        matches
-    }
-
-    /// Long matches, and some of the others.
-    pub(crate) fn likely(old: &[u8], new: &[u8]) -> Self {
-        let mut matches = Self {
-            old: Vec::with_capacity(new.len()),
-            new: Vec::with_capacity(new.len()),
-        };
-        let (mut in_old, mut in_new) = (Index::new(old.len()), Index::new(new.len()));
-        for at in 0..old.len() {
-            in_old.add(old, at);
-        }
-        let (mut of_old, mut of_new) = (Match::default(), Match::default());
-        for at in 0..new.len() {
-            (of_old, of_new) = (of_old.next(), of_new.next());
-            if of_old.length < LONG {
-                of_old = in_old.search(old, &new[at..], of_old);
-            }
-            // What is long in the old image will be found there again.
-            if of_old.length < LONG {
-                if of_new.length < LONG {
-                    of_new = in_new.search(new, &new[at..], of_new);
-                }
-                in_new.add(new, at);
-            }
-            matches.old.push(of_old);
-            matches.new.push(of_new);
-        }
         matches
     }
 
@@ -197,61 +147,6 @@ impl Listed {
     };
 }
 
-/// Where bytes stand in an image, by hashes of four.
-struct Index {
-    /// For each hash the last place, counted from 1.
-    heads: Vec<u32>,
-    /// For each place the one before it with the same hash.
-    before: Vec<u32>,
-    /// How far a hash is shifted.
-    shift: u32,
-}
-
-impl Index {
-    /// Bits of a hash: the fewest, and the most, for which the table stays near the processor.
-    const BITS: [u32; 2] = [8, 18];
-
-    fn new(bytes: usize) -> Self {
-        let [fewest, most] = Self::BITS;
-        let bits = (bytes as u32).next_power_of_two().trailing_zeros().clamp(fewest, most);
-        Self {
-            heads: vec![0; 1 << bits],
-            before: vec![0; bytes],
-            shift: u32::BITS - bits,
-        }
-    }
-
-    fn hash(&self, bytes: &[u8]) -> Option<usize> {
-        let four = u32::from_le_bytes(*bytes.first_chunk()?);
-        Some((four.wrapping_mul(0x9E37_79B1) >> self.shift) as usize)
-    }
-
-    /// Adds a place of the image, behind those that were added.
-    fn add(&mut self, image: &[u8], at: usize) {
-        if let Some(hash) = self.hash(&image[at..]) {
-            self.before[at] = replace(&mut self.heads[hash], at as u32 + 1);
-        }
-    }
-
-    /// A longer match of `wanted` than `best`, if one is found.
-    fn search(&self, image: &[u8], wanted: &[u8], mut best: Match) -> Match {
-        let mut place = self.hash(wanted).map_or(0, |hash| self.heads[hash]);
-        for _ in 0..TRIES {
-            let Some(from) = place.checked_sub(1) else { break };
-            let there = &image[from as usize..];
-            let last = best.length as usize;
-            if there.get(last) == wanted.get(last) {
-                let length = shared(there, wanted) as u32;
-                if length > best.length {
-                    best = Match { from, length };
-                }
-            }
-            place = self.before[from as usize];
-        }
-        best
-    }
-}
-
 /// For each place, how many bytes its suffix shares with the one before it in order (Kärkkäinen, Manzini and Puglisi, 2009).
 fn common_with_previous(text: &[u8], order: &[i32]) -> Vec<u32> {
     const FIRST: u32 = u32::MAX;
@@ -285,7 +180,6 @@ fn shared(one: &[u8], other: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::{Match, Matches};
-    use std::vec::Vec;
 
     fn longest(image: &[u8], new: &[u8], at: usize, end: usize) -> usize {
         let lengths = (0..end).map(|from| image[from..].iter().zip(&new[at..]).take_while(|(a, b)| a == b).count());
@@ -300,7 +194,7 @@ mod tests {
     fn matches_are_the_longest_ones() {
         let old = b"abracadabra, said the magician; and abraham was gone";
         let new = b"the abracadabra of abraham: aaaaaaaaaaaaa, the magician said abracadabra";
-        let matches = Matches::longest(old, new);
+        let matches = Matches::find(old, new);
         for at in 0..new.len() {
             let [from, length] = places(matches.old[at]);
             assert_eq!(length, longest(old, new, at, old.len()), "old, {at}");
@@ -309,25 +203,5 @@ mod tests {
             assert_eq!(length, longest(new, new, at, at), "new, {at}");
             assert_eq!(new[from..from + length], new[at..at + length]);
         }
-    }
-
-    #[test]
-    fn likely_matches_are_matches_and_the_long_ones_are_found() {
-        let mut old: Vec<u8> = (0..4_000_u32)
-            .map(|number| (number.wrapping_mul(number).wrapping_mul(0x9E37_79B1) >> 24) as u8)
-            .collect();
-        old.extend([0; 3_000]);
-        let mut new = old.clone();
-        new.splice(100..200, *b"other");
-        new.extend_from_within(5_500..);
-        let matches = Matches::likely(&old, &new);
-        for (at, (of_old, of_new)) in matches.old.iter().zip(&matches.new).enumerate() {
-            let ([from, length], [earlier, again]) = (places(*of_old), places(*of_new));
-            assert_eq!(old[from..from + length], new[at..at + length]);
-            assert_eq!(new[earlier..earlier + again], new[at..at + again]);
-            assert!(again == 0 || earlier < at);
-        }
-        assert_eq!(places(matches.old[0]), [0, 100]);
-        assert_eq!(places(matches.old[105]), [200, old.len() - 200]);
     }
 }
