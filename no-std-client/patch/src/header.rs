@@ -3,18 +3,18 @@
 //! ```text
 //! bytes    field                 range
 //! 0..4     magic                 "TUFP"
-//! 4        layout version        0
+//! 4        format version        1
 //! 5        codec                 0 mixing, 1 bulk (large only)
 //! 6        profile               0 small, 1 standard, 2 large
 //! 7        architecture          0 unknown, 1 Thumb, 2 RISC-V, 3 Xtensa, 4 AArch64, 5 x86-64 (these two: large only),
-//!                                6 Xtensa, big-endian; bit 7: ranges stand at the end
+//!                                6 Xtensa, big-endian; bit 7: ranges stand at the end; in bulk 0
 //! 8..12    length of the source  little-endian; 0: the patch makes the result from nothing
 //! 12..44   digest of the source  SHA-256; zero if and only if the length is 0
 //! 44..48   length of the result  little-endian
 //! 48..80   digest of the result  SHA-256; zero if and only if the length is 0
 //! 80       block size            exponent of two, 8..=16
 //! 81       checkpoint unit       exponent of two, 10..=24
-//! 82       checkpoints           0..=8
+//! 82       checkpoints           0..=16, in small 0..=8, in bulk 0
 //! 83..     their positions       2 bytes each, little-endian, in checkpoint units: strictly ascending, above 0, inside the result
 //! then     ranges                if bit 7 of the architecture says so: how many of the source, less 1 (bits 0..=3), and of the result (4..=7);
 //!                                then each one's start and base, little-endian, 4 bytes each, but of the first one of an image only the base
@@ -28,7 +28,7 @@ use crate::{Architecture, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Bases, Digest, Layou
 use core::num::NonZeroU8;
 
 const MAGIC: [u8; 4] = *b"TUFP";
-const VERSION: u8 = 0;
+const VERSION: u8 = 1;
 /// The bit of the architecture which says that ranges stand at the end.
 const HAS_BASES: u8 = 0x80;
 
@@ -219,6 +219,13 @@ impl Header {
         let block_bytes = 1_u32.checked_shl(u32::from(block_log2)).unwrap_or(0);
         if !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&block_bytes) {
             return Err(Refusal::BlockSize { block_bytes });
+        }
+        // Bulk says in its plan what lies where.
+        if codec == Codec::Bulk && code != 0 {
+            return Err(unknown);
+        }
+        if codec == Codec::Bulk && count != 0 {
+            return Err(Refusal::Checkpoints);
         }
         let mut units = [0; CHECKPOINTS_MAX];
         let count = usize::from(count);

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use tuffet_patch::{
-    Architecture, Bases, Checkpoints, Codec, HEADER_BYTES_MAX, HEADER_BYTES_MIN, Header, Image, Layout, Profile,
-    RANGES_MAX, Range, Ranges, Refusal,
+    Architecture, Bases, CHECKPOINTS_MAX, Checkpoints, Codec, HEADER_BYTES_MAX, HEADER_BYTES_MIN, Header, Image,
+    Layout, Profile, RANGES_MAX, Range, Ranges, Refusal,
 };
 
 fn image(length: u32, byte: u8) -> Image {
@@ -27,7 +27,7 @@ fn ranges() -> impl Strategy<Value = Ranges> {
 }
 
 fn header() -> impl Strategy<Value = Header> {
-    let units = proptest::collection::btree_set(1_u16..60, 0..=8);
+    let units = proptest::collection::btree_set(1_u16..60, 0..=CHECKPOINTS_MAX);
     let bases = proptest::option::of((ranges(), ranges()).prop_map(|(old, new)| Bases { old, new }));
     let layout = (proptest::sample::select(&Architecture::ALL[..]), bases);
     let layout = layout.prop_map(|(architecture, bases)| Layout { architecture, bases });
@@ -42,20 +42,25 @@ fn header() -> impl Strategy<Value = Header> {
         any::<bool>(),
     )
         .prop_map(|(profile, source, result, byte, block_log2, units, layout, is_bulk)| {
-            let units: Vec<u16> = units.into_iter().collect();
+            let mut units: Vec<u16> = units.into_iter().collect();
             let profile = match Profile::ALL[profile] {
                 known if known.follows(layout.architecture) => known,
                 _ => Profile::Large,
             };
             // Of no image there is one range.
             let bases = layout.bases.filter(|bases| source > 0 || bases.old.known().len() == 1);
-            let layout = Layout { bases, ..layout };
+            let mut layout = Layout { bases, ..layout };
+            let codec = match is_bulk && profile == Profile::Large {
+                true => Codec::Bulk,
+                false => Codec::Mixing,
+            };
+            units.truncate(profile.checkpoints_max());
+            if codec == Codec::Bulk {
+                units.clear();
+                layout = Layout::UNKNOWN;
+            }
             Header {
-                codec: if is_bulk && profile == Profile::Large {
-                    Codec::Bulk
-                } else {
-                    Codec::Mixing
-                },
+                codec,
                 profile,
                 source: image(source, byte),
                 result: image(result, byte),
@@ -115,7 +120,9 @@ fn fields_out_of_range() {
         Header::parse(&bytes[..length]).map(drop)
     };
     assert_eq!(with(0, b't'), Err(Refusal::WrongMagic));
-    assert_eq!(with(4, 1), Err(Refusal::UnknownVersion { version: 1 }));
+    for version in [0, 2] {
+        assert_eq!(with(4, version), Err(Refusal::UnknownVersion { version }));
+    }
     assert_eq!(with(5, 1), Err(Refusal::UnknownCodec { codec: 1 }));
     assert_eq!(with(6, 3), Err(Refusal::UnknownProfile { profile: 3 }));
     for architecture in (7..0x80).chain(0x87..=0xFF) {
@@ -209,4 +216,60 @@ fn header_bytes(header: &Header) -> [u8; HEADER_BYTES_MAX] {
     let mut bytes = [0; HEADER_BYTES_MAX];
     header.emit(&mut bytes);
     bytes
+}
+
+#[test]
+fn bulk_has_no_layout_and_no_checkpoints() {
+    let header = Header {
+        codec: Codec::Bulk,
+        profile: Profile::Large,
+        source: image(5, 1),
+        result: image(1 << 20, 2),
+        block_bytes: 1024,
+        checkpoints: Checkpoints::new(12, &[], 1 << 20).unwrap(),
+        layout: Layout::UNKNOWN,
+    };
+    let parsed = |header: Header| {
+        let mut bytes = [0; HEADER_BYTES_MAX];
+        let length = header.emit(&mut bytes);
+        Header::parse(&bytes[..length]).map(drop)
+    };
+    assert_eq!(parsed(header), Ok(()));
+    let architecture = Architecture::AArch64;
+    let layout = Layout {
+        architecture,
+        bases: None,
+    };
+    let refused = Refusal::UnknownArchitecture { architecture: 4 };
+    assert_eq!(parsed(Header { layout, ..header }), Err(refused));
+    let checkpoints = Checkpoints::new(12, &[1], 1 << 20).unwrap();
+    assert_eq!(parsed(Header { checkpoints, ..header }), Err(Refusal::Checkpoints));
+}
+
+#[test]
+fn small_has_fewer_checkpoints() {
+    let units: Vec<u16> = (1..=16).collect();
+    for (profile, most) in [(Profile::Small, 8), (Profile::Standard, 16), (Profile::Large, 16)] {
+        assert_eq!(profile.checkpoints_max(), most);
+        for count in [8, 9, 16] {
+            let header = Header {
+                codec: Codec::Mixing,
+                profile,
+                source: image(5, 1),
+                result: image(1 << 20, 2),
+                block_bytes: 1024,
+                checkpoints: Checkpoints::new(12, &units[..count], 1 << 20).unwrap(),
+                layout: Layout::UNKNOWN,
+            };
+            let mut bytes = [0; HEADER_BYTES_MAX];
+            let length = header.emit(&mut bytes);
+            let parsed = Header::parse(&bytes[..length]).map(drop);
+            let wanted = if count <= most {
+                Ok(())
+            } else {
+                Err(Refusal::Checkpoints)
+            };
+            assert_eq!(parsed, wanted, "{profile:?} {count}");
+        }
+    }
 }
