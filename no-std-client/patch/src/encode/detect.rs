@@ -41,6 +41,12 @@ pub(crate) fn layout(told: Option<Architecture>, old: &[u8], new: &[u8]) -> Layo
     Layout { architecture, bases }
 }
 
+/// Where both images would lie, if all of each lay where its code does. None where they do not say where that is, or lie in one range.
+pub(crate) fn bases_of_code(bases: Bases, old: &[u8], new: &[u8]) -> Option<Bases> {
+    let has_others = bases.old.count() > 1 || bases.new.count() > 1;
+    has_others.then_some(Bases::whole(elf::code(old)?, elf::code(new)?))
+}
+
 /// Where the parts of an image lie.
 fn parts(architecture: Architecture, image: &[u8]) -> Option<Ranges> {
     let Some((mut segments, end)) = espressif::seen(image) else {
