@@ -5,14 +5,17 @@
 mod slot;
 mod support;
 
-use embedded_storage::nor_flash::NorFlash as _;
+use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use slot::Slot;
-use std::io::{Seek as _, Write as _};
+use std::{
+    convert::Infallible,
+    io::{Seek as _, Write as _},
+};
 use support::elf::Program;
 use support::*;
 use tuffet_patch::{
-    ApplyError, BULK_BYTES, BulkState, Codec, EncodeError, Encoded, Error, FilesError, Options, Profile, Progress,
-    Refusal, apply, apply_files, encode_with,
+    ApplyError, BULK_BYTES, BulkState, Codec, EncodeError, Encoded, Error, FilesError, Image, Options, Profile,
+    Progress, Refusal, apply, apply_files, encode_with,
     hostile::{self, BulkCover, BulkPlan, BulkSegment},
     info,
 };
@@ -327,6 +330,77 @@ fn right_plan() -> BulkPlan {
         ],
         ..BulkPlan::default()
     }
+}
+
+/// A slot without end, which nothing may be done with.
+struct Vast;
+
+impl ErrorType for Vast {
+    type Error = Infallible;
+}
+
+impl ReadNorFlash for Vast {
+    const READ_SIZE: usize = 1;
+
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Infallible> {
+        panic!("read of {} at {offset}", bytes.len());
+    }
+
+    fn capacity(&self) -> usize {
+        u32::MAX as usize
+    }
+}
+
+impl NorFlash for Vast {
+    const WRITE_SIZE: usize = 1;
+    const ERASE_SIZE: usize = 1;
+
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), Infallible> {
+        panic!("erase from {from} to {to}");
+    }
+
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Infallible> {
+        panic!("write of {} at {offset}", bytes.len());
+    }
+}
+
+/// A plan keeps 31 bits of a length, so one that has more is refused, though both images are as long.
+#[test]
+fn plan_cover_longer_than_can_be_kept() {
+    let offer = Offer::new();
+    let vast = |bytes: &[u8]| Image {
+        length: 0xF000_0000,
+        ..image(bytes)
+    };
+    let (source, result) = (vast(&offer.old), vast(&offer.new));
+    let mut header = offer.header.clone();
+    for (image, digest) in [(source, source.digest), (result, result.digest)] {
+        let at = header.windows(32).position(|bytes| bytes == digest).unwrap();
+        header[at - 4..at].copy_from_slice(&image.length.to_le_bytes());
+    }
+    let mut memory = vec![0; BULK_BYTES / 4];
+    let mut decoder = BulkState::new(&mut memory).unwrap();
+    let mut offered = |length| {
+        let plan = BulkPlan {
+            covers: vec![cover(7, 9, length, true), cover(7 + length, u32::MAX, 1, false)],
+            ..BulkPlan::default()
+        };
+        let coded = hostile::bulk(&plan, source.length, &[]);
+        // So that all of the plan is there.
+        let (file, pinned) = chained(&[&header[..], &coded, &[0; 64]].concat(), 1 << 10);
+        decoder.begin(pinned, source, result).unwrap();
+        let block = decoder.authenticate(&file).unwrap();
+        decoder.run(&block, &mut Vast, &mut Vast).map_err(refusal)
+    };
+    for length in [1 << 31, (1 << 31) + 1, 0xE000_0000] {
+        let refused = Refusal::CoverOutside {
+            offset: 7,
+            result_bytes: result.length,
+        };
+        assert_eq!(offered(length), Err(refused), "{length}");
+    }
+    // The longest one is not what is wrong.
+    assert!(matches!(offered((1 << 31) - 1), Err(Refusal::CopyAhead { .. })));
 }
 
 /// Else whatever is wrong below might be refused for another reason.
