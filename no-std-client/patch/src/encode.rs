@@ -308,11 +308,18 @@ fn layouts(old: &[u8], new: &[u8], options: &Options) -> Vec<Layout> {
         false => Architecture::Unknown,
     };
     let seen = Layout { architecture, ..seen };
-    match options.effort {
-        Effort::Quick => vec![seen],
-        // Ranges take room in the header; and a small map may know less of pointers than the words that were learned.
-        Effort::Search => vec![seen, Layout { bases: None, ..seen }, Layout::UNKNOWN],
+    if options.effort == Effort::Quick {
+        return vec![seen];
     }
+    // Ranges take room in the header; and a map may know less of pointers than the words that were learned: a small one, or where
+    // what is pointed at could have come from anywhere, as variables that are all zero in a file.
+    let mut layouts = vec![seen, Layout { bases: None, ..seen }, Layout::UNKNOWN];
+    let code = seen.bases.and_then(|bases| detect::bases_of_code(bases, old, new));
+    layouts.extend(code.map(|code| Layout {
+        bases: Some(code),
+        ..seen
+    }));
+    layouts
 }
 
 /// The shortest code, and what was taken for known to make it.

@@ -9,8 +9,8 @@ use crate::{
     encode::{elf, espressif},
     predict::Instruction,
 };
-use core::cmp::Reverse;
-use std::{collections::BTreeMap, vec, vec::Vec};
+use core::mem;
+use std::{vec, vec::Vec};
 
 /// Fewer calls than this that lead to beginnings of functions say nothing, and fewer of all than one in so many.
 const CALLS_MIN: usize = 8;
@@ -18,9 +18,9 @@ const CALLS_PART: usize = 12;
 /// Bases are multiples of this.
 const UNIT: usize = 1 << 10;
 /// Fewer words than this that name beginnings say nothing.
-const VOTES_MIN: usize = 12;
+const VOTES_MIN: u32 = 12;
 /// So many times the votes of the second base.
-const MARGIN: usize = 3;
+const MARGIN: u32 = 3;
 /// Of a longer image only so much is looked at.
 const BYTES_MAX: usize = 4 << 20;
 
@@ -41,15 +41,20 @@ pub(crate) fn layout(told: Option<Architecture>, old: &[u8], new: &[u8]) -> Layo
     Layout { architecture, bases }
 }
 
+/// Where both images would lie, if all of each lay where its code does. None where they do not say where that is, or lie in one range.
+pub(crate) fn bases_of_code(bases: Bases, old: &[u8], new: &[u8]) -> Option<Bases> {
+    let has_others = bases.old.count() > 1 || bases.new.count() > 1;
+    has_others.then_some(Bases::whole(elf::code(old)?, elf::code(new)?))
+}
+
 /// Where the parts of an image lie.
 fn parts(architecture: Architecture, image: &[u8]) -> Option<Ranges> {
-    let base = base(architecture, image);
     let Some((mut segments, end)) = espressif::seen(image) else {
-        return base.map(Ranges::whole);
+        return base(architecture, image).map(Ranges::whole);
     };
     // What stands behind it is mapped as a whole.
-    if let Some(base) = base
-        && end < image.len()
+    if end < image.len()
+        && let Some(base) = base(architecture, image)
     {
         let rest = Range {
             start: end as u32,
@@ -94,25 +99,34 @@ fn architecture(image: &[u8]) -> Option<Architecture> {
 fn calls(architecture: Architecture, image: &[u8]) -> (usize, usize) {
     let image = &image[..image.len().min(BYTES_MAX)];
     let bytes = |at: usize| image[at..].first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
-    let mut targets = Vec::new();
+    let mut is_known = vec![false; image.len()];
+    let (mut found, mut all) = (0, 0);
     let mut at = 0;
     while let Some(instruction) = bytes(at) {
-        let before = at.checked_sub(1).map_or(0, |before| image[before]);
         // Of distances, those of calls only.
-        let is_call = architecture != Architecture::X86_64 || before == 0xE8;
-        if let Instruction::Place(target) = architecture.read::<true>(instruction, before.into(), at as u32)
-            && (target as usize) < image.len()
-            && is_call
+        let is_call = architecture != Architecture::X86_64 || at > 0 && image[at - 1] == 0xE8;
+        if is_call
+            && let Some(target) = named(architecture, instruction, at as u32)
+            && let Some(is_known) = is_known.get_mut(target as usize)
+            && !mem::replace(is_known, true)
         {
-            targets.push(target);
+            all += 1;
+            found += usize::from(bytes(target as usize).is_some_and(|bytes| begins(architecture, bytes)));
         }
         at += architecture.length(instruction) as usize;
     }
-    targets.sort_unstable();
-    targets.dedup();
-    let is_beginning = |target: &&u32| bytes(**target as usize).is_some_and(|bytes| begins(architecture, bytes));
-    let found = targets.iter().filter(is_beginning);
-    (found.count(), targets.len())
+    (found, all)
+}
+
+/// The place that an instruction names; of distances, that of a call.
+fn named(architecture: Architecture, instruction: u32, address: u32) -> Option<u32> {
+    if !architecture.is_of_hosts() {
+        return architecture.target(instruction, address);
+    }
+    match architecture.read::<true>(instruction, Architecture::BEFORE_FIELD, address) {
+        Instruction::Place(target) => Some(target),
+        Instruction::Lower { .. } | Instruction::Other { .. } | Instruction::Upper { .. } => None,
+    }
 }
 
 /// Whether a function begins so.
@@ -157,25 +171,115 @@ fn base(architecture: Architecture, image: &[u8]) -> Option<u32> {
     let mut addresses: Vec<u32> = words.filter(|word| word & tag == tag).map(|word| word & !tag).collect();
     addresses.sort_unstable();
     addresses.dedup();
-    let mut votes: BTreeMap<u32, usize> = BTreeMap::new();
+    let mut votes = Votes::of(image.len());
     for address in addresses {
-        for beginning in &beginnings[address as usize % UNIT] {
-            if let Some(base) = address.checked_sub(*beginning) {
-                *votes.entry(base).or_default() += 1;
-            }
+        let beginnings = beginnings[address as usize % UNIT].iter();
+        votes.add(address, beginnings.copied());
+    }
+    votes.elected()
+}
+
+/// How often each base was voted for by addresses that come in order. Only those bases are kept for which later ones may vote.
+struct Votes {
+    /// By the lower bits of the number of units in a base.
+    votes: Vec<u32>,
+    image_bytes: u32,
+    /// In front of this all is counted, in units.
+    counted: u32,
+    /// The first base with most votes, their number, and that of the next one.
+    base: u32,
+    most: u32,
+    second: u32,
+}
+
+impl Votes {
+    fn of(image_bytes: usize) -> Self {
+        // Those at both ends are kept in part.
+        let kept = (image_bytes / UNIT + 2).next_power_of_two();
+        Self {
+            votes: vec![0; kept],
+            image_bytes: image_bytes as u32,
+            counted: 0,
+            base: 0,
+            most: 0,
+            second: 0,
         }
     }
-    let ranked = votes.into_iter().map(|(base, votes)| (votes, Reverse(base)));
-    let mut ranked: Vec<(usize, Reverse<u32>)> = ranked.collect();
-    ranked.sort_unstable();
-    let (votes, Reverse(base)) = ranked.pop()?;
-    let second = ranked.pop().map_or(0, |(votes, _)| votes);
-    (votes >= VOTES_MIN && votes >= MARGIN * second).then_some(base)
+
+    /// Adds the votes of an address with places that are as far behind a multiple of the unit as it is.
+    fn add(&mut self, address: u32, places: impl Iterator<Item = u32>) {
+        self.count(address.saturating_sub(self.image_bytes) / UNIT as u32);
+        let mask = self.votes.len() - 1;
+        for base in places.filter_map(|place| address.checked_sub(place)) {
+            self.votes[(base as usize / UNIT) & mask] += 1;
+        }
+    }
+
+    /// Counts the votes for bases below so many units.
+    fn count(&mut self, end: u32) {
+        let mask = self.votes.len() - 1;
+        // No votes are behind those that are kept.
+        let kept_end = end.min(self.counted + self.votes.len() as u32);
+        for unit in self.counted..kept_end {
+            let votes = mem::take(&mut self.votes[unit as usize & mask]);
+            if votes > self.most {
+                (self.base, self.most, self.second) = (unit * UNIT as u32, votes, self.most);
+            } else {
+                self.second = self.second.max(votes);
+            }
+        }
+        self.counted = end;
+    }
+
+    /// The base with by far most of all votes.
+    fn elected(mut self) -> Option<u32> {
+        self.count(self.counted + self.votes.len() as u32);
+        (self.most >= VOTES_MIN && self.most >= MARGIN * self.second).then_some(self.base)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Against a count of all of them.
+    #[test]
+    fn votes_are_counted_as_addresses_pass() {
+        let mut random = 5_u32;
+        let mut next = |below: u32| {
+            random = random.wrapping_mul(0x915F_77F5).wrapping_add(1);
+            ((u64::from(random) * u64::from(below)) >> 32) as u32
+        };
+        let mut elected = 0;
+        for round in 0..300 {
+            let image_bytes = 1 + next(20 << 10);
+            let places: Vec<u32> = (0..40).map(|_| next(image_bytes)).collect();
+            let right = [0, 1 << 20, u32::MAX - 32_767][round % 3];
+            // Near each other, or anywhere; and those of some places, at the right base.
+            let far = [u32::MAX, 1 << 21, 1 << 15][round / 3 % 3];
+            let mut addresses: Vec<u32> = (0..200).map(|_| next(far)).collect();
+            addresses.extend(places.iter().take(next(40) as usize).map(|place| right + place));
+            addresses.sort_unstable();
+            addresses.dedup();
+            let (mut votes, mut all) = (Votes::of(image_bytes as usize), Vec::new());
+            for address in addresses {
+                let fitting = |place: &u32| (address ^ place).is_multiple_of(UNIT as u32);
+                let places = || places.iter().copied().filter(fitting);
+                votes.add(address, places());
+                all.extend(places().filter_map(|place| address.checked_sub(place)));
+            }
+            all.sort_unstable();
+            let counted = all.chunk_by(|one, next| one == next);
+            let mut counted: Vec<(u32, u32)> = counted.map(|same| (same.len() as u32, !same[0])).collect();
+            counted.sort_unstable();
+            let (most, base) = counted.pop().unwrap_or_default();
+            let (second, _) = counted.pop().unwrap_or_default();
+            let expected = (most >= VOTES_MIN && most >= MARGIN * second).then_some(!base);
+            elected += usize::from(expected.is_some());
+            assert_eq!(votes.elected(), expected, "{round}");
+        }
+        assert!((50..250).contains(&elected), "{elected}");
+    }
 
     #[test]
     fn the_longest_ranges_are_kept() {

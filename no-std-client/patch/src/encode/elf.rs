@@ -8,8 +8,32 @@ const MAGIC: &[u8] = b"\x7FELF";
 /// A segment that is loaded.
 const LOADED: u64 = 1;
 
+/// A segment with instructions.
+const EXECUTABLE: u64 = 1;
+
 /// The architecture, and the segments that are loaded, with their lengths in the file: each at the lower half of its address.
 pub(crate) fn seen(image: &[u8]) -> Option<(Architecture, Vec<(Range, u64)>)> {
+    let (architecture, loaded) = loaded(image)?;
+    let segments = loaded.iter().map(|segment| (segment.range, segment.length));
+    Some((architecture, segments.collect()))
+}
+
+/// The base of the segment with most instructions.
+pub(crate) fn code(image: &[u8]) -> Option<u32> {
+    let (_, loaded) = loaded(image)?;
+    let code = loaded.iter().filter(|segment| segment.has_code);
+    Some(code.max_by_key(|segment| segment.length)?.range.base)
+}
+
+/// A segment that is loaded.
+struct Loaded {
+    range: Range,
+    /// Bytes in the file.
+    length: u64,
+    has_code: bool,
+}
+
+fn loaded(image: &[u8]) -> Option<(Architecture, Vec<Loaded>)> {
     let [is_wide, is_big, ..] = *image.strip_prefix(MAGIC)? else {
         return None;
     };
@@ -35,9 +59,9 @@ pub(crate) fn seen(image: &[u8]) -> Option<(Architecture, Vec<(Range, u64)>)> {
         _ => return None,
     };
     // Where the segments are listed, how long each entry is, and where the fields of an entry are.
-    let (list, entry, offset, address, length, bytes) = match is_wide {
-        2 => (number(32, 8)?, number(54, 2)?, 8, 16, 32, 8),
-        _ => (number(28, 4)?, number(42, 2)?, 4, 8, 16, 4),
+    let (list, entry, flags, offset, address, length, bytes) = match is_wide {
+        2 => (number(32, 8)?, number(54, 2)?, 4, 8, 16, 32, 8),
+        _ => (number(28, 4)?, number(42, 2)?, 24, 4, 8, 16, 4),
     };
     let count = number(list_count(is_wide), 2)?;
     let segments = (0..count).map_while(|index| list.checked_add(index * entry));
@@ -48,7 +72,12 @@ pub(crate) fn seen(image: &[u8]) -> Option<(Architecture, Vec<(Range, u64)>)> {
         let is_loaded = field(0, 4)? == LOADED && length > 0 && is_inside;
         let base = field(address, bytes)?.wrapping_sub(start) as u32;
         let start = start.try_into().ok()?;
-        is_loaded.then_some((Range { start, base }, length))
+        let has_code = field(flags, 4)? & EXECUTABLE != 0;
+        is_loaded.then_some(Loaded {
+            range: Range { start, base },
+            length,
+            has_code,
+        })
     });
     let loaded: Vec<_> = loaded.collect();
     (!loaded.is_empty()).then_some((architecture, loaded))
@@ -86,6 +115,8 @@ mod tests {
             (288, LOADED, 0x1100, 0x70_0000, 0x101),
         ] {
             put(at, kind, 4);
+            // To be read; and to be executed, all that ends behind the data.
+            put(at + 4, 4 | u64::from(offset >= 0x1000), 4);
             put(at + 8, offset, 8);
             put(at + 16, address, 8);
             put(at + 32, length, 8);
@@ -95,11 +126,14 @@ mod tests {
 
     #[test]
     fn a_file_says_what_it_is() {
-        let file = program();
+        let mut file = program();
         let segment = |start, base, length| (Range { start, base }, length);
         let segments = [segment(0, 0x50_0000, 0x1000), segment(0x1000, 0x40_2000, 0x200)];
         assert_eq!(seen(&file), Some((Architecture::X86_64, segments.into())));
         assert_eq!(seen(&file[1..]), None);
+        assert_eq!(code(&file), Some(0x40_2000));
+        file[124] = 4;
+        assert_eq!(code(&file), None);
     }
 
     #[test]

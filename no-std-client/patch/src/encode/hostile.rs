@@ -1,5 +1,9 @@
 //! Coded bytes that no encoder makes: what a stolen release key can sign. For tests of whoever decodes.
 
+mod bulk;
+
+pub use bulk::{BulkCover, BulkPlan, BulkSegment, bulk};
+
 use super::{blocks, range_encoder::RangeEncoder};
 use crate::{
     LargeState, Pinned, Profile, SmallState, StandardState, State,
