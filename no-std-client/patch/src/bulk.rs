@@ -42,8 +42,8 @@ pub const BULK_BYTES: usize = 15 << 20;
 pub const BULK_BYTES_ABOVE: usize = 39 << 20;
 
 /// Most covers of a patch between images of at most [`BULK_IMAGE_BYTES`], and between longer ones.
-pub(crate) const COVERS_MAX: usize = 160_000;
-pub(crate) const COVERS_MAX_ABOVE: usize = 1_400_000;
+const COVERS_MAX: usize = 500_000;
+const COVERS_MAX_ABOVE: usize = 1_750_000;
 
 const _: () = assert!(model::memory_words(COVERS_MAX) * 4 <= BULK_BYTES);
 const _: () = assert!(model::memory_words(COVERS_MAX_ABOVE) * 4 <= BULK_BYTES_ABOVE);
@@ -51,6 +51,15 @@ const _: () = assert!(size_of::<BulkState<'_>>() <= 1 << 19);
 
 /// Longest image for which [`BULK_BYTES`] are enough.
 pub const BULK_IMAGE_BYTES: u32 = 64 << 20;
+
+/// Most covers where the longer image has this length: a part of the format, whatever memory there is.
+pub(crate) const fn covers_max(image_bytes: u32) -> usize {
+    if image_bytes <= BULK_IMAGE_BYTES {
+        COVERS_MAX
+    } else {
+        COVERS_MAX_ABOVE
+    }
+}
 
 /// Bytes of memory for an image of this length.
 pub const fn bulk_bytes(image_bytes: u32) -> usize {

@@ -70,11 +70,6 @@ impl<'m> Covers<'m> {
         self.indexed = 0;
     }
 
-    /// Most of them.
-    pub(crate) fn count_max(&self) -> usize {
-        self.words.len().checked_div(3).unwrap_or(0)
-    }
-
     pub(crate) fn get(&self, index: usize) -> Option<Cover> {
         if index >= self.count {
             return None;
@@ -159,7 +154,7 @@ mod tests {
         for (count, range) in [(0, 0), (1, 4), (300, 8), (300, 16), (300, 24), (300, 31)] {
             let mut memory = vec![7; INDEX_WORDS + count * COVER_WORDS];
             let mut covers = Covers::new(&mut memory);
-            assert_eq!(covers.count_max(), count);
+            assert_eq!(covers.words.len(), 3 * count);
             let mut next = || {
                 random = random.wrapping_mul(0x915F_77F5).wrapping_add(1);
                 random >> (32 - range).min(31)

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     Refusal,
+    bulk::covers_max,
     range_decoder::{Input, RangeDecoder, Reader},
 };
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
@@ -475,7 +476,7 @@ fn planned(
             }
         }
         Step::CoverCount => Step::Covers {
-            left: checked_count(model.count(reader, 0), model.covers.count_max())?,
+            left: checked_count(model.count(reader, 0), covers_max(source_bytes.max(result_bytes)))?,
             last: Cover::default(),
             placed: None,
         },

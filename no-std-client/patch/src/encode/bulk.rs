@@ -5,8 +5,8 @@ mod programs;
 mod search;
 
 use crate::{
-    BULK_IMAGE_BYTES, Layout, Step,
-    bulk::{COVERS_MAX, COVERS_MAX_ABOVE, covers::Cover, segments::Segment},
+    Layout, Step,
+    bulk::{covers::Cover, covers_max, segments::Segment},
 };
 use std::vec::Vec;
 
@@ -26,12 +26,7 @@ pub(super) fn code(old: &[u8], new: &[u8], layout: Layout, watch: &dyn Fn(Step))
         news = programs::whole(new, layout);
     }
     let image_bytes = old.len().max(new.len()) as u32;
-    let covers_max = if image_bytes <= BULK_IMAGE_BYTES {
-        COVERS_MAX
-    } else {
-        COVERS_MAX_ABOVE
-    };
-    let covers = longest(search::covers(old, new), covers_max);
+    let covers = longest(search::covers(old, new), covers_max(image_bytes));
     watch(Step::Coding { round: 1, rounds: 1 });
     code::code(&Plan { covers, olds, news }, old, new)
 }
