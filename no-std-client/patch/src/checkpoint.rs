@@ -5,7 +5,7 @@
 //! magic "TUFC"                 4
 //! layout version, profile      2       0; as in the header
 //! head, block size, length     40      of the patch, as they were pinned
-//! header of the patch          188     filled up with zeros; names source and result
+//! header of the patch          204     filled up with zeros; names source and result
 //! block at hand                40      its hash, its index, how much of it was taken
 //! position                     4       in the result: a multiple of the buffer
 //! range decoder                50      range, code, padding, bytes carried, how many
