@@ -22,6 +22,8 @@ use crate::{
 
 /// Inputs of the decision whether a byte is as expected.
 pub(crate) const HIT_INPUTS: usize = 5;
+/// The same where there are units.
+const UNIT_INPUTS: usize = 4;
 /// Weight sets of that decision. One is by the image that is copied and what the last two bytes were, or by the field that the byte
 /// belongs to; the other by how many bytes were as expected before.
 pub(crate) const HIT_SETS: usize = APART_SETS_OF_LEFT + 8;
@@ -100,8 +102,8 @@ pub(crate) struct Expected {
 /// Bytes of a copy that belong together: one decision says whether all of them are as expected.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Unit {
-    /// The bytes, the next one lowest, and those behind them.
-    pub(crate) bytes: [u32; 2],
+    /// The bytes, the next one lowest, with others behind them if there are fewer than four.
+    pub(crate) bytes: u32,
     /// How many there are, at most four.
     pub(crate) length: u8,
     /// Where the guess comes from.
@@ -368,7 +370,11 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     }
 
     /// Inputs that are used, the first ones. In small tables more of them stand in each other's way than help.
-    const HIT_INPUTS_USED: usize = if Matcher::<SLOTS>::IS_PRIMED { HIT_INPUTS } else { 4 };
+    const HIT_INPUTS_USED: usize = if Matcher::<SLOTS>::IS_PRIMED {
+        HIT_INPUTS
+    } else {
+        UNIT_INPUTS
+    };
     const BYTE_INPUTS_USED: usize = match SLOTS {
         0 => MATCHED_INPUT,
         _ if Matcher::<SLOTS>::IS_PRIMED => BYTE_INPUTS,
@@ -395,9 +401,8 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     /// The next bytes of a copy that belong together. `bytes` stand there in the image that is copied, the next one lowest.
     pub(crate) fn expect_unit(&mut self, position: u32, copy: Copy, bytes: [u32; 2], sum: Option<u32>) -> Unit {
         let (expected, place, length) = self.addresses.unit(position, copy, bytes, sum);
-        let [_, behind] = bytes;
         Unit {
-            bytes: [expected, behind],
+            bytes: expected,
             length,
             copy,
             place,
@@ -408,14 +413,8 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     pub(crate) fn unit(&mut self, coder: &mut impl BitCoder, position: u32, unit: Unit, wanted: bool) -> bool {
         let contexts = self.unit_contexts(position, unit);
         let sets = self.hit_sets(unit.copy.origin, unit.place);
-        let is_hit = self.hits.code(
-            coder,
-            (contexts.get(..Self::HIT_INPUTS_USED).unwrap_or(&contexts), 0),
-            &sets,
-            HIT_RATES,
-            wanted,
-        );
-        let [bytes, _] = unit.bytes;
+        let is_hit = self.hits.code(coder, (&contexts, 0), &sets, HIT_RATES, wanted);
+        let bytes = unit.bytes;
         self.in_unit = match is_hit {
             true => InUnit {
                 sure: unit.length,
@@ -456,22 +455,17 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         [set, run.wrapping_add(HIT_SETS_OF_RUNS)]
     }
 
-    fn unit_contexts(&self, position: u32, unit: Unit) -> [u32; HIT_INPUTS] {
+    fn unit_contexts(&self, position: u32, unit: Unit) -> [u32; UNIT_INPUTS] {
         let history = &self.history;
         let length = u32::from(unit.length);
         let align = position & 3 | length.wrapping_mul(4);
         let origin = u32::from(unit.copy.origin == Origin::New);
         let field = u32::from(unit.place.number()).wrapping_shl(8);
-        let [bytes, behind] = unit.bytes;
-        let word = bytes & u32::MAX.wrapping_shr(32_u32.wrapping_sub(length.wrapping_mul(8)));
-        let next = match unit.length {
-            4 => behind & 0xFF,
-            _ => bytes.wrapping_shr(length.wrapping_mul(8)) & 0xFF,
-        };
+        let word = unit.bytes & u32::MAX.wrapping_shr(32_u32.wrapping_sub(length.wrapping_mul(8)));
         let held = self.matcher.held.wrapping_mul(2).wrapping_add(2);
         let matched = self
             .guess
-            .map_or(0, |guess| held | u32::from(u32::from(guess) == bytes & 0xFF));
+            .map_or(0, |guess| held | u32::from(u32::from(guess) == unit.bytes & 0xFF));
         let misses = history.misses;
         let row = u32::from(history.hits_in_row);
         [
@@ -483,7 +477,6 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
                 history.byte_back(0) | length.wrapping_mul(256),
             ),
             hash(34 | field, matched, misses & 3),
-            hash(35 | field, next.wrapping_mul(256) | history.byte_back(0), align),
         ]
     }
 

@@ -382,7 +382,8 @@ impl Field {
             }
             Kind::Page => {
                 let page = news.address(span.new_index, target) & !0xFFF;
-                let pages = page.wrapping_sub(span.new.address(*at) & !0xFFF).wrapping_shr(12);
+                let distance = page.wrapping_sub(span.new.address(*at) & !0xFFF);
+                let pages = distance.wrapping_shr(12) | distance.wrapping_shr(31).wrapping_shl(20);
                 into(5, 19, pages.wrapping_shr(2)) & !0x6000_0000 | (pages & 3).wrapping_shl(29)
             }
             Kind::Rest | Kind::Access => {
@@ -522,6 +523,48 @@ mod tests {
             let all = fields(|_, _, to| to);
             assert!(all.len() > 4, "{}", all.len());
             assert_eq!(fields(Span::look_end), all);
+        }
+    }
+
+    /// Constants may lie in front of the code.
+    #[test]
+    fn a_page_is_named_in_front_and_behind() {
+        let mut memory = [0; SEGMENT_WORDS];
+        let mut segments = Segments::new(&mut memory);
+        segments.push(Segment {
+            length: 0x2_0000,
+            address: 0x40_0000,
+            has_code: true,
+            ..Segment::default()
+        });
+        let span = Span::at(&segments, &segments, 0, 0);
+        for (at, target) in [
+            (0x1_2344, 0x34),
+            (0x1_2344, 0x1_2FFC),
+            (0x34, 0x1_F000),
+            (0x8000, 0x7FF8),
+        ] {
+            let field = Field {
+                kind: Kind::Page,
+                at,
+                length: 4,
+                word: 0x9000_0003,
+                target,
+            };
+            let mut registers = Registers::NONE;
+            let site = Site {
+                at,
+                cover: Cover::default(),
+                span: &span,
+                registers: &mut registers,
+            };
+            let word = field.naming(target, &site, &segments);
+            assert_eq!(word & 0x9F00_001F, 0x9000_0003, "{word:08x}");
+            assert_eq!(
+                page(word, 0x40_0000 + at),
+                Some((0x40_0000 + target) & !0xFFF),
+                "{word:08x}"
+            );
         }
     }
 }

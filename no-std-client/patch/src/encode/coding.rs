@@ -234,7 +234,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         let sum = self.sum(image, at, copy, word(0));
         let unit = self.model.expect_unit(at as u32, copy, [word(0), word(4)], sum);
         let end = at + usize::from(unit.length);
-        let [expected, _] = unit.bytes;
+        let expected = unit.bytes;
         let is_hit = end <= segment.end()
             && self.images.new[at..end]
                 .iter()

@@ -132,8 +132,10 @@ fn named(architecture: Architecture, instruction: u32, address: u32) -> Option<u
 /// Whether a function begins so.
 const fn begins(architecture: Architecture, bytes: u32) -> bool {
     match architecture {
-        // stp x29, x30, [sp, #-N]!; or paciasp.
-        Architecture::AArch64 => bytes & 0xFFC0_7FFF == 0xA980_7BFD || bytes == 0xD503_233F,
+        // stp x29, x30, [sp, #-N]!; or paciasp; bti c; a nop, where the kernel can be traced.
+        Architecture::AArch64 => {
+            bytes & 0xFFC0_7FFF == 0xA980_7BFD || matches!(bytes, 0xD503_233F | 0xD503_245F | 0xD503_201F)
+        }
         // c.addi sp, -N; or c.addi16sp of less than nothing.
         Architecture::RiscV => bytes & 0xFF83 == 0x1101 || bytes & 0xFF83 == 0x7101,
         // push with the link register.
