@@ -97,7 +97,7 @@ fn each_job_is_measured_and_what_is_refused_is_said() {
     // No device boots an empty image: skipped in every profile, with what the encoder says, in both places.
     assert_eq!(said.object["left_out"], serde_json::json!(["empty"]));
     let skipped = said.object["skipped"].as_array().unwrap();
-    assert_eq!(skipped.len(), 6);
+    assert_eq!(skipped.len(), 9);
     assert!(
         skipped
             .iter()

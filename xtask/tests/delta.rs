@@ -219,13 +219,13 @@ fn a_damaged_patch_is_refused_in_words() {
             1,
             &["block 0 is not the one that the head names"],
         ),
-        ("apply old edited-version out", 1, &["layout version 1", "newer"]),
+        ("apply old edited-version out", 1, &["layout version 0", "newer"]),
         ("apply old new out --head HEAD", 1, &["block 0 is not the one"]),
         ("apply old new out", 1, &["new is not a patch: it does not begin"]),
         ("apply old empty out", 1, &["empty is not a patch: 0 bytes"]),
         ("info new", 1, &["new is not a patch: it does not begin"]),
         ("info cut-early", 1, &["cut-early is not a patch: 50 bytes"]),
-        ("info edited-version", 1, &["layout version 1", "newer"]),
+        ("info edited-version", 1, &["layout version 0", "newer"]),
     ]);
 }
 

@@ -256,7 +256,7 @@ fn headers() -> Vec<Row> {
             sign_payload(repository, |payload| payload[header::RESULT_LENGTH].fill(0));
         }),
         refused("patch_header_version_unknown", |repository| {
-            sign_payload(repository, |payload| payload[4] = 1);
+            sign_payload(repository, |payload| payload[4] += 1);
         }),
         refused("patch_header_flags_unknown", |repository| {
             sign_payload(repository, |payload| payload[7] = 1);
