@@ -58,6 +58,13 @@ fn model_holds() {
     assert!(figures.refused > 0 && figures.resumed > 0 && figures.refused < figures.decoded);
 }
 
+/// Cases that failed once.
+#[test]
+fn what_failed_once_holds() {
+    // Bulk: a copy began in the first bytes of what was at hand of the old image, and the word that changed in front of it was read as 0.
+    cases(140_216, 1);
+}
+
 #[test]
 #[ignore = "takes as long as one likes; part of `cargo xtask test --deep`"]
 fn model_holds_in_many_cases() {

@@ -276,10 +276,10 @@ impl<'m> Decoder<'m> {
     fn look<O: ReadNorFlash>(&mut self, copy: &mut Copy, old: &mut O) -> Result<u32, O::Error> {
         let at = copy.at();
         let window_end = self.old_start.wrapping_add(self.old_length);
-        let is_inside = at >= self.old_start && at < window_end;
+        // The beginning of the word at hand stays in reach.
+        let start = at.saturating_sub(4);
+        let is_inside = start >= self.old_start && at < window_end;
         if !is_inside || (window_end < self.source_bytes && window_end.wrapping_sub(at) < LOOK_BYTES.wrapping_mul(2)) {
-            // The beginning of the word at hand stays in reach.
-            let start = at.saturating_sub(4);
             // Not much more than this copy needs: others may be anywhere.
             let needed = copy.left().saturating_add(LOOK_BYTES * 3).max(PAGE_BYTES);
             let count = self.source_bytes.wrapping_sub(start).min(needed);
