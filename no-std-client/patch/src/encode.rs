@@ -60,7 +60,7 @@ pub struct Options {
     pub checkpoint_unit: u32,
     /// Checkpoints are not closer than this.
     pub checkpoint_distance: u32,
-    /// What the images hold and where they lie when they run. If it is not said, [`layout`] is tried, and to know nothing, too.
+    /// What the images hold and where they lie when they run. If it is not said, [`layout`] is taken; a search tries to know less, too.
     pub layout: Option<Layout>,
     /// How long the encoder looks for the shortest patch.
     pub effort: Effort,

@@ -171,7 +171,7 @@ fn index(context: u32, cells: usize) -> usize {
     usize::try_from(index).unwrap_or(0)
 }
 
-/// Mixes the parts of a context into 32 bits. Not inlined: it is long, there are eighteen contexts, and it is called a few times
+/// Mixes the parts of a context into 32 bits. Not inlined: it is long, there are many contexts, and it is called a few times
 /// for a byte, not for a bit.
 #[inline(never)]
 pub(crate) const fn hash(a: u32, b: u32, c: u32) -> u32 {
