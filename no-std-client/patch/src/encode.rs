@@ -21,6 +21,7 @@ mod ledger;
 mod matches;
 mod packed;
 mod parse;
+mod parts;
 mod pieces;
 mod range_encoder;
 

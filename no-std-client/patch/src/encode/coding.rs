@@ -12,7 +12,7 @@ use crate::{
     model::{Copy, Expected, Model, Origin, Start, appended},
     predict::{Field, Kind, Piece, Place, Source},
 };
-use std::{boxed::Box, mem::take, vec, vec::Vec};
+use std::{boxed::Box, mem::take, ops::Range, vec, vec::Vec};
 
 /// A piece of the new image that is copied, with or without changed bytes.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -28,6 +28,21 @@ pub(crate) struct Segment {
 impl Segment {
     pub(crate) const fn end(&self) -> usize {
         self.start + self.length
+    }
+
+    /// Keeps what lies in `part`, and says whether there is anything.
+    pub(crate) fn clip(&mut self, part: &Range<usize>) -> bool {
+        let (start, end) = (self.start.max(part.start), self.end().min(part.end));
+        self.from += start - self.start;
+        self.start = start;
+        self.length = end.saturating_sub(start);
+        self.length > 0
+    }
+
+    /// Whether `next` is what follows of the same copy.
+    pub(crate) fn goes_on_as(&self, next: &Self) -> bool {
+        let is_behind = self.end() == next.start && self.from + self.length == next.from;
+        is_behind && self.origin == next.origin
     }
 
     /// The copy at the byte that it has for `at`.

@@ -1,6 +1,11 @@
 //! Both images with what is looked up in them again and again.
 
-use crate::{Layout, Profile, encode::matches::Matches, model::Origin, predict::Names};
+use crate::{
+    Layout, Profile,
+    encode::{matches::Matches, parts},
+    model::Origin,
+    predict::Names,
+};
 
 /// Both images.
 pub(crate) struct Images<'i> {
@@ -15,13 +20,18 @@ pub(crate) struct Images<'i> {
 impl<'i> Images<'i> {
     pub(crate) fn new(old: &'i [u8], new: &'i [u8], matches: &'i Matches, layout: Layout, profile: Profile) -> Self {
         let Layout { architecture, bases } = layout;
+        let names = |image, ranges| Names::of(image, architecture, ranges, profile);
+        let (old_names, new_names) = parts::both(
+            || names(old, bases.map(|bases| bases.old)),
+            || names(new, bases.map(|bases| bases.new)),
+        );
         Self {
             old,
             new,
             layout,
             matches,
-            old_names: Names::of(old, architecture, bases.map(|bases| bases.old), profile),
-            new_names: Names::of(new, architecture, bases.map(|bases| bases.new), profile),
+            old_names,
+            new_names,
         }
     }
 

@@ -174,7 +174,7 @@ pub(crate) struct Prices {
 
 impl Prices {
     /// A copy that is dearer than another way by this is not worth to be followed.
-    pub(crate) const RESTART: u64 = 48 * PRICE_OF_BIT as u64;
+    pub(crate) const RESTART: u64 = 32 * PRICE_OF_BIT as u64;
 
     /// About what many patches had.
     pub(crate) fn usual() -> Self {

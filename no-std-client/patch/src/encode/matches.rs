@@ -1,7 +1,10 @@
 //! What stands elsewhere, for every position of the new image: its longest match, in linear time behind the suffix array of both
 //! images.
 
-use crate::{encode::coding::Segment, model::Origin};
+use crate::{
+    encode::{coding::Segment, parts},
+    model::Origin,
+};
 use std::{vec, vec::Vec};
 
 /// Where the same bytes stand.
@@ -10,6 +13,9 @@ pub(crate) struct Match {
     pub(crate) from: u32,
     pub(crate) length: u32,
 }
+
+/// Each part begins to compare anew, so of long runs of one byte there are few.
+const PARTS: usize = 4;
 
 /// A match of this length is a copy for who takes each as it comes.
 const ROW_MIN: usize = 12;
@@ -30,13 +36,11 @@ impl Matches {
             divsufsort::sort_in_place(&text, &mut order);
         }
         let common = common_with_previous(&text, &order);
-        let mut matches = Self {
-            old: vec![Match::default(); new.len()],
-            new: vec![Match::default(); new.len()],
-        };
-        matches.find_old(&order, &common, old.len());
-        matches.find_new(&order, &common, old.len());
-        matches
+        let (old, new) = parts::both(
+            || in_old(&order, &common, old.len()),
+            || earlier_in_new(&order, &common, old.len()),
+        );
+        Self { old, new }
     }
 
     /// The copies along the old image of who takes each match as it comes.
@@ -59,74 +63,78 @@ impl Matches {
         }
         copies
     }
+}
 
-    /// The nearest suffix of the old image on either side, in the order of suffixes.
-    fn find_old(&mut self, order: &[i32], common: &[u32], old_bytes: usize) {
-        let mut offer = |position: usize, last: Option<usize>, length: u32| {
-            let Some(from) = last else { return };
-            let length = length.min((old_bytes - from) as u32);
-            let best = &mut self.old[position - old_bytes];
-            if length > best.length {
-                let from = from as u32;
-                *best = Match { from, length };
-            }
+/// The nearest suffix of the old image on either side, in the order of suffixes.
+fn in_old(order: &[i32], common: &[u32], old_bytes: usize) -> Vec<Match> {
+    let mut matches = vec![Match::default(); order.len() - old_bytes];
+    let mut offer = |position: usize, last: Option<usize>, length: u32| {
+        let Some(from) = last else { return };
+        let length = length.min((old_bytes - from) as u32);
+        let best = &mut matches[position - old_bytes];
+        if length > best.length {
+            let from = from as u32;
+            *best = Match { from, length };
+        }
+    };
+    let (mut last, mut length) = (None, 0);
+    for position in order.iter().map(|position| *position as usize) {
+        if position < old_bytes {
+            (last, length) = (Some(position), u32::MAX);
+        } else {
+            length = length.min(common[position]);
+            offer(position, last, length);
+        }
+    }
+    (last, length) = (None, 0);
+    for position in order.iter().rev().map(|position| *position as usize) {
+        if position < old_bytes {
+            (last, length) = (Some(position), u32::MAX);
+        } else {
+            offer(position, last, length);
+        }
+        length = length.min(common[position]);
+    }
+    matches
+}
+
+/// Suffixes of the new image in order, as a list from which the last position is taken out again and again: its neighbours
+/// are then the nearest suffixes that begin earlier.
+fn earlier_in_new(order: &[i32], common: &[u32], old_bytes: usize) -> Vec<Match> {
+    let count = order.len() - old_bytes;
+    let mut matches = vec![Match::default(); count];
+    let mut list = vec![Listed::ALONE; count];
+    let (mut last, mut length) = (Listed::NONE, 0);
+    for position in order.iter().map(|position| *position as usize) {
+        length = length.min(common[position]);
+        let Some(position) = position.checked_sub(old_bytes) else {
+            continue;
         };
-        let (mut last, mut length) = (None, 0);
-        for position in order.iter().map(|position| *position as usize) {
-            if position < old_bytes {
-                (last, length) = (Some(position), u32::MAX);
-            } else {
-                length = length.min(common[position]);
-                offer(position, last, length);
-            }
+        list[position].before = last;
+        list[position].shared = if last == Listed::NONE { 0 } else { length };
+        if let Some(last) = list.get_mut(last as usize) {
+            last.behind = position as u32;
         }
-        (last, length) = (None, 0);
-        for position in order.iter().rev().map(|position| *position as usize) {
-            if position < old_bytes {
-                (last, length) = (Some(position), u32::MAX);
-            } else {
-                offer(position, last, length);
-            }
-            length = length.min(common[position]);
+        (last, length) = (position as u32, u32::MAX);
+    }
+    for position in (0..count).rev() {
+        let Listed { before, behind, shared } = list[position];
+        let on_right = list.get(behind as usize).map_or(0, |right| right.shared);
+        matches[position] = match (before, behind) {
+            (Listed::NONE, Listed::NONE) => Match::default(),
+            (from, _) if from != Listed::NONE && shared >= on_right => Match { from, length: shared },
+            (_, Listed::NONE) => Match::default(),
+            (_, from) => Match { from, length: on_right },
+        };
+        if let Some(left) = list.get_mut(before as usize) {
+            left.behind = behind;
+        }
+        if let Some(right) = list.get_mut(behind as usize) {
+            right.before = before;
+            right.shared = right.shared.min(shared);
         }
     }
-
-    /// Suffixes of the new image in order, as a list from which the last position is taken out again and again: its neighbours
-    /// are then the nearest suffixes that begin earlier.
-    fn find_new(&mut self, order: &[i32], common: &[u32], old_bytes: usize) {
-        let count = self.new.len();
-        let mut list = vec![Listed::ALONE; count];
-        let (mut last, mut length) = (Listed::NONE, 0);
-        for position in order.iter().map(|position| *position as usize) {
-            length = length.min(common[position]);
-            let Some(position) = position.checked_sub(old_bytes) else {
-                continue;
-            };
-            list[position].before = last;
-            list[position].shared = if last == Listed::NONE { 0 } else { length };
-            if let Some(last) = list.get_mut(last as usize) {
-                last.behind = position as u32;
-            }
-            (last, length) = (position as u32, u32::MAX);
-        }
-        for position in (0..count).rev() {
-            let Listed { before, behind, shared } = list[position];
-            let on_right = list.get(behind as usize).map_or(0, |right| right.shared);
-            self.new[position] = match (before, behind) {
-                (Listed::NONE, Listed::NONE) => Match::default(),
-                (from, _) if from != Listed::NONE && shared >= on_right => Match { from, length: shared },
-                (_, Listed::NONE) => Match::default(),
-                (_, from) => Match { from, length: on_right },
-            };
-            if let Some(left) = list.get_mut(before as usize) {
-                left.behind = behind;
-            }
-            if let Some(right) = list.get_mut(behind as usize) {
-                right.before = before;
-                right.shared = right.shared.min(shared);
-            }
-        }
-    }
+    matches
 }
 
 /// A suffix in a list.
@@ -155,17 +163,21 @@ fn common_with_previous(text: &[u8], order: &[i32]) -> Vec<u32> {
     for pair in order.windows(2) {
         common[pair[1] as usize] = pair[0] as u32;
     }
-    let mut length = 0_usize;
-    for (position, common) in common.iter_mut().enumerate() {
-        if *common == FIRST {
-            (*common, length) = (0, 0);
-            continue;
+    let part_bytes = text.len().div_ceil(PARTS).max(1);
+    let parts = common.chunks_mut(part_bytes).enumerate();
+    parts::each(parts, |(part, common)| {
+        let mut length = 0_usize;
+        for (position, common) in (part * part_bytes..).zip(common) {
+            if *common == FIRST {
+                (*common, length) = (0, 0);
+                continue;
+            }
+            let other = *common as usize;
+            length += shared(&text[position + length..], &text[other + length..]);
+            *common = length as u32;
+            length = length.saturating_sub(1);
         }
-        let other = *common as usize;
-        length += shared(&text[position + length..], &text[other + length..]);
-        *common = length as u32;
-        length = length.saturating_sub(1);
-    }
+    });
     common
 }
 

@@ -5,16 +5,20 @@
 //! search is linear, and it decides about starts, changes and ends of copies at once.
 
 use crate::{
-    encode::{coding::Segment, images::Images, ledger::Prices, pieces},
+    encode::{coding::Segment, images::Images, ledger::Prices, parts, pieces},
     model::Origin,
     predict::Piece,
 };
-use std::{collections::BTreeSet, vec, vec::Vec};
+use std::{collections::BTreeSet, ops::Range, vec, vec::Vec};
 
 /// Shortest exact match that begins a copy elsewhere.
 const LENGTH_MIN: u32 = 3;
 /// Copies that run on beside the cheapest way.
 const RUNNING_MAX: usize = 24;
+/// An image is parted in parts of this length, beside each other.
+const PART_BYTES: usize = 1 << 16;
+/// Each part is parted from so far in front of it to so far behind it, so that both sides agree where they meet.
+const OVERLAP_BYTES: usize = 1 << 10;
 /// While a match goes on for more than this, no other copy begins.
 const SETTLED_MIN: usize = 32;
 
@@ -84,6 +88,7 @@ impl Running {
         let (byte, wanted) = (images.byte(self.origin, offset), images.new[at]);
         let is_old = self.origin == Origin::Old;
         if is_old
+            && !known.words.is_empty()
             && at >= self.word_end as usize
             && images.words(offset, at).is_some_and(|pair| known.words.contains(&pair))
         {
@@ -146,21 +151,49 @@ impl Known {
 
 /// Parts the new image. `literals` says what each byte costs as a literal.
 pub(crate) fn parse(images: &Images<'_>, known: &Known, literals: &[u32], prices: &Prices) -> Vec<Segment> {
+    let leads = leads(images);
+    let end = images.new.len();
+    let starts = (0..end.div_ceil(PART_BYTES)).map(|part| part * PART_BYTES);
+    let parted = parts::each(starts, |start| {
+        let part = start..end.min(start + PART_BYTES);
+        let around = start.saturating_sub(OVERLAP_BYTES)..end.min(part.end + OVERLAP_BYTES);
+        let mut segments = cheapest(images, known, &leads, literals, prices, around);
+        segments.retain_mut(|segment| segment.clip(&part));
+        segments
+    });
+    let mut segments: Vec<Segment> = Vec::new();
+    for next in parted.into_iter().flatten() {
+        match segments.last_mut() {
+            Some(last) if last.goes_on_as(&next) => last.length += next.length,
+            _ => segments.push(next),
+        }
+    }
+    segments
+}
+
+/// The cheapest way through a part of the new image.
+fn cheapest(
+    images: &Images<'_>,
+    known: &Known,
+    leads: &[u32],
+    literals: &[u32],
+    prices: &Prices,
+    part: Range<usize>,
+) -> Vec<Segment> {
     let mut here = Way {
         price: 0,
-        last: Last::literal(0),
+        last: Last::literal(part.start),
         memory: Memory {
             diagonals: [0; 2],
             distance: 1,
         },
     };
     // The last pieces of the ways to each position behind the first one.
-    let mut lasts = Vec::with_capacity(images.new.len());
-    let leads = leads(images);
+    let mut lasts = Vec::with_capacity(part.len());
     let mut running: Vec<Running> = Vec::with_capacity(RUNNING_MAX + 8);
     // Up to here a match goes on, and nothing else can be better.
     let mut settled = 0;
-    for at in 0..images.new.len() {
+    for at in part.clone() {
         for copy in &mut running {
             copy.go_on(images, known, at, prices);
         }
@@ -196,7 +229,7 @@ pub(crate) fn parse(images: &Images<'_>, known: &Known, literals: &[u32], prices
             running.truncate(RUNNING_MAX);
         }
     }
-    walk_back(&lasts)
+    walk_back(&lasts, part.start)
 }
 
 /// Copies that may begin at `at`.
@@ -274,11 +307,12 @@ fn leads(images: &Images<'_>) -> Vec<u32> {
     leads
 }
 
-fn walk_back(lasts: &[Last]) -> Vec<Segment> {
+/// The copies of the way that begins at `first`.
+fn walk_back(lasts: &[Last], first: usize) -> Vec<Segment> {
     let mut segments = Vec::new();
-    let mut at = lasts.len();
-    while at > 0 {
-        let Last { start, from, origin } = lasts[at - 1];
+    let mut at = first + lasts.len();
+    while at > first {
+        let Last { start, from, origin } = lasts[at - 1 - first];
         let start = start as usize;
         if let Some(origin) = origin {
             segments.push(Segment {
@@ -292,4 +326,33 @@ fn walk_back(lasts: &[Last]) -> Vec<Segment> {
     }
     segments.reverse();
     segments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Known, PART_BYTES, parse};
+    use crate::{
+        Layout, Profile,
+        encode::{estimate, images::Images, ledger::Prices, matches::Matches},
+    };
+    use std::vec::Vec;
+
+    #[test]
+    fn copies_go_on_from_part_to_part() {
+        let mut state = 1_u32;
+        let random = |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let old: Vec<u8> = (0..3 * PART_BYTES).map(random).collect();
+        let mut new = old.clone();
+        new[PART_BYTES - 1] ^= 0x55;
+        new[2 * PART_BYTES] ^= 0x55;
+        let matches = Matches::find(&old, &new);
+        let images = Images::new(&old, &new, &matches, Layout::UNKNOWN, Profile::Small);
+        let known = Known::of(&matches.in_a_row(), Vec::new());
+        let copies = parse(&images, &known, &estimate::literals(&new), &Prices::usual());
+        let places: Vec<_> = copies.iter().map(|copy| (copy.start, copy.from, copy.length)).collect();
+        assert_eq!(places, [(0, 0, new.len())]);
+    }
 }
