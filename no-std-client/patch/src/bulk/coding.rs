@@ -173,20 +173,26 @@ fn half(
     };
     let mut rows = [one, two, three];
     let rows_read = rows.each_ref().map(|row| lanes(row));
-    let sums = sums(&rows_read, weights);
+    let stretched = stretched_sums(&rows_read, weights);
+    let guess_at = |node: usize| squashed(stretched.get(node & 15).copied().unwrap_or(0));
     // Behind a 1, the four bits.
     let mut path = 1_usize;
-    for place in (0..4_u32).rev() {
-        let guess = squashed(sums.get(path & 15).copied().unwrap_or(0));
-        let bit = coder.bit(guess.unsigned_abs(), wanted.wrapping_shr(place) & 1 == 1);
+    let mut guess = guess_at(path);
+    let mut guesses = [0; 4];
+    for (place, used) in (0..4_u32).rev().zip(guesses.iter_mut().rev()) {
+        *used = guess;
+        // Both of which one comes next, so that nothing is looked up once the bit is known.
+        let (zero, one) = (guess_at(path.wrapping_mul(2)), guess_at(path.wrapping_mul(2) | 1));
+        let bit = coder.bit(u32::from(guess), wanted.wrapping_shr(place) & 1 == 1);
         path = path.wrapping_mul(2) | usize::from(bit);
+        guess = if bit { one } else { zero };
     }
     let mut misses = [0; 16];
-    for place in 0..4_u32 {
-        let bit = path.wrapping_shr(place) & 1 == 1;
+    for (place, guess) in (0..4_u32).zip(guesses) {
+        let bit = path.wrapping_shr(place) & 1;
         let node = path.wrapping_shr(place).wrapping_shr(1) & 15;
-        let guess = squashed(sums.get(node).copied().unwrap_or(0));
-        let miss = i32::from(bit).wrapping_mul(4095).wrapping_sub(guess).wrapping_mul(RATE);
+        let target = if bit == 1 { 4095 } else { 0 };
+        let miss = i32::wrapping_sub(target, i32::from(guess)).wrapping_mul(RATE);
         if let Some(place) = misses.get_mut(node) {
             [*place, _] = halves(miss);
         }
@@ -217,16 +223,16 @@ fn lanes(row: &Row) -> Lanes {
     lanes
 }
 
-/// Sums of weighted guesses at each node, in quarters of a stretched probability.
+/// The guess at each node, stretched: sums of weighted guesses, which are in quarters of that.
 #[inline(always)]
-fn sums(rows: &[Lanes; INPUTS], weights: &Weights) -> Lanes {
+fn stretched_sums(rows: &[Lanes; INPUTS], weights: &Weights) -> Lanes {
     let mut sums = [0_i16; 16];
     for (row, weights) in rows.iter().zip(weights) {
         for ((sum, counter), weight) in sums.iter_mut().zip(row).zip(weights) {
             *sum = sum.saturating_add(product(counter & GUESS, *weight));
         }
     }
-    sums
+    sums.map(|quarters| quarters.wrapping_shr(2).clamp(-STRETCHED_BOUND, STRETCHED_BOUND))
 }
 
 /// The lower and the upper half of a word.
@@ -244,14 +250,14 @@ fn product(one: i16, other: i16) -> i16 {
 
 /// A counter that learned a bit.
 #[inline(always)]
-fn learned(counter: i16, bit: bool) -> u16 {
+fn learned(counter: i16, bit: usize) -> u16 {
     let place = usize::from(counter.cast_unsigned().wrapping_shr(4));
-    let [zero, one] = LEARNED.get(place).copied().unwrap_or_default();
-    if bit { one } else { zero }
+    // Not a pair, of which one would be taken by a branch.
+    LEARNED.get(place.wrapping_mul(2) | bit).copied().unwrap_or(0)
 }
 
-/// What each counter becomes by a 0 and by a 1.
-static LEARNED: [[u16; 2]; 4096] = learned_table();
+/// What each counter becomes by a 0, and behind that by a 1.
+static LEARNED: [u16; 8192] = learned_table();
 
 /// Parts of 16,384 by which a counter moves, by what it has seen.
 const RATES: [i32; 8] = [10_922, 6_553, 4_681, 3_641, 2_979, 2_184, 1_724, 1_365];
@@ -261,8 +267,8 @@ const RATES: [i32; 8] = [10_922, 6_553, 4_681, 3_641, 2_979, 2_184, 1_724, 1_365
     clippy::as_conversions,
     reason = "evaluated by the compiler"
 )]
-const fn learned_table() -> [[u16; 2]; 4096] {
-    let mut table = [[0; 2]; 4096];
+const fn learned_table() -> [u16; 8192] {
+    let mut table = [0; 8192];
     let stretched = stretched();
     let mut place = 0_usize;
     while place < 4096 {
@@ -277,7 +283,7 @@ const fn learned_table() -> [[u16; 2]; 4096] {
             let rounded = (stretched[nearer as usize] as i32).wrapping_add(4).wrapping_shr(3);
             let value = if rounded > 255 { 255 } else { rounded };
             let seen = if seen < 7 { seen.wrapping_add(1) } else { seen };
-            table[place][bit] = (value.wrapping_shl(7) as u16) | (seen as u16).wrapping_shl(4);
+            table[place.wrapping_mul(2) | bit] = (value.wrapping_shl(7) as u16) | (seen as u16).wrapping_shl(4);
             bit = bit.wrapping_add(1);
         }
         place = place.wrapping_add(1);
@@ -307,33 +313,34 @@ const fn stretched() -> [i16; 4096] {
 }
 
 /// The probability of each stretched value, from 1 to 4095.
-static SQUASHED: [i16; 4096] = squashed_table();
+static SQUASHED: [u16; 4096] = squashed_table();
 
 #[allow(
     clippy::indexing_slicing,
     clippy::as_conversions,
     reason = "evaluated by the compiler"
 )]
-const fn squashed_table() -> [i16; 4096] {
+const fn squashed_table() -> [u16; 4096] {
     let mut table = [0; 4096];
     let mut place = 0;
     while place < 4096 {
         let value = squash((place as i32).wrapping_sub(2048));
-        table[place] = if value < 1 { 1 } else { value as i16 };
+        table[place] = if value < 1 { 1 } else { value as u16 };
         place = place.wrapping_add(1);
     }
     table
 }
 
-/// The probability that quarters of a stretched one stand for.
+/// The probability that a stretched one stands for.
 #[inline(always)]
-fn squashed(quarters: i16) -> i32 {
-    let stretched = i32::from(quarters)
-        .wrapping_shr(2)
-        .clamp(STRETCHED_MAX.wrapping_neg(), STRETCHED_MAX);
-    let place = usize::try_from(stretched.wrapping_add(2048) & 4095).unwrap_or(0);
-    SQUASHED.get(place).copied().map_or(2048, i32::from)
+fn squashed(stretched: i16) -> u16 {
+    let place = usize::from(stretched.wrapping_add(2048).cast_unsigned() & 4095);
+    SQUASHED.get(place).copied().unwrap_or(2048)
 }
+
+/// [`STRETCHED_MAX`] as guesses are.
+const STRETCHED_BOUND: i16 = 2047;
+const _: () = assert!(STRETCHED_MAX == 2047);
 
 /// How far weights move.
 const RATE: i32 = 6;

@@ -44,9 +44,9 @@ enum Step {
     Literals {
         index: usize,
     },
+    /// The copy at hand, of the cover of this number.
     Copy {
         index: usize,
-        copy: Copy,
     },
 }
 
@@ -66,6 +66,14 @@ struct Copy {
 }
 
 impl Copy {
+    /// None.
+    const NONE: Self = Self::of(Cover {
+        new: 0,
+        from: 0,
+        length: 0,
+        is_verbatim: false,
+    });
+
     const fn of(cover: Cover) -> Self {
         Self {
             cover,
@@ -124,6 +132,8 @@ pub(crate) struct Decoder<'m> {
     pub(crate) range: RangeDecoder,
     model: Model<'m>,
     step: Step,
+    /// What [`Step::Copy`] goes on with.
+    copy: Copy,
     span: Span,
     registers: Registers,
     field: Option<Field>,
@@ -142,6 +152,7 @@ impl<'m> Decoder<'m> {
             range: RangeDecoder::new(),
             model: Model::new(memory)?,
             step: Step::Start,
+            copy: Copy::NONE,
             span: Span::default(),
             registers: Registers::NONE,
             field: None,
@@ -159,6 +170,7 @@ impl<'m> Decoder<'m> {
         self.range = RangeDecoder::new();
         self.model.restart();
         self.step = Step::Start;
+        self.copy = Copy::NONE;
         self.span = Span::default();
         self.registers = Registers::NONE;
         self.field = None;
@@ -211,8 +223,8 @@ impl<'m> Decoder<'m> {
         old: &mut O,
         new: &mut N,
     ) -> Result<bool, Fault<O::Error, N::Error>> {
-        let (index, mut copy) = match self.step {
-            Step::Copy { index, copy } => (index, copy),
+        let index = match self.step {
+            Step::Copy { index } => index,
             Step::Literals { index } => {
                 let Some(cover) = self.model.covers.get(index) else {
                     return Ok(false);
@@ -222,13 +234,16 @@ impl<'m> Decoder<'m> {
                 }
                 self.registers = Registers::NONE;
                 self.field = None;
-                (index, Copy::of(cover))
+                self.copy = Copy::of(cover);
+                self.step = Step::Copy { index };
+                index
             }
             Step::Start | Step::Segments { .. } | Step::NewSegments | Step::CoverCount | Step::Covers { .. } => {
                 return Ok(false);
             }
         };
-        let before = copy;
+        let copy = &mut self.copy;
+        let came_before = copy.came;
         if copy.left() == 0 {
             self.model.copied(self.output.recent());
             self.step = Step::Literals {
@@ -247,33 +262,33 @@ impl<'m> Decoder<'m> {
             }
             copy.take(count);
         } else if copy.changed == 0 {
-            self.mixed(&mut copy, old).map_err(Fault::Old)?;
+            self.mixed(old).map_err(Fault::Old)?;
         }
-        self.step = Step::Copy { index, copy };
-        Ok(copy.came != before.came)
+        Ok(self.copy.came != came_before)
     }
 
     /// Copies bytes up to the next field or change.
-    fn mixed<O: ReadNorFlash>(&mut self, copy: &mut Copy, old: &mut O) -> Result<(), O::Error> {
-        let at = copy.at();
-        let known = copy.plain_end.filter(|end| self.field.is_some() || at < *end);
-        let plain_end = match known {
+    fn mixed<O: ReadNorFlash>(&mut self, old: &mut O) -> Result<(), O::Error> {
+        let at = self.copy.at();
+        let known = self.copy.plain_end;
+        let plain_end = match known.filter(|end| self.field.is_some() || at < *end) {
             Some(end) => end,
-            None => self.look(copy, old)?,
+            None => self.look(old)?,
         };
         let plain = plain_end.wrapping_sub(at);
-        let count = plain.min(copy.run.unwrap_or(0)).min(self.output.missing());
+        let count = plain.min(self.copy.run.unwrap_or(0)).min(self.output.missing());
         let inside = usize::try_from(at.wrapping_sub(self.old_start)).unwrap_or(usize::MAX);
         let bytes = self.old.get(inside..).unwrap_or_default();
         if let Some(bytes) = bytes.get(..usize::try_from(count).unwrap_or(0)) {
             self.output.extend(bytes);
         }
-        copy.take(count);
+        self.copy.take(count);
         Ok(())
     }
 
     /// Looks for the next field, and says how far there is none.
-    fn look<O: ReadNorFlash>(&mut self, copy: &mut Copy, old: &mut O) -> Result<u32, O::Error> {
+    fn look<O: ReadNorFlash>(&mut self, old: &mut O) -> Result<u32, O::Error> {
+        let copy = &mut self.copy;
         let at = copy.at();
         let window_end = self.old_start.wrapping_add(self.old_length);
         // The beginning of the word at hand stays in reach.
@@ -327,7 +342,7 @@ impl<'m> Decoder<'m> {
         // What lies behind it there is of another place, read before.
         let at_hand = self.old.get(..usize::try_from(self.old_length).unwrap_or(0));
         let at_hand = at_hand.unwrap_or_default();
-        self.step = match self.step {
+        match self.step {
             Step::Literals { index } => {
                 let end = self
                     .model
@@ -342,11 +357,10 @@ impl<'m> Decoder<'m> {
                         break;
                     }
                 }
-                Step::Literals { index }
             }
-            Step::Copy { index, copy } => Step::Copy {
-                index,
-                copy: Self::decide(
+            Step::Copy { .. } => {
+                let copy = &mut self.copy;
+                Self::decide(
                     (&mut self.model, &mut self.registers, &mut self.output),
                     (
                         &self.span,
@@ -355,14 +369,16 @@ impl<'m> Decoder<'m> {
                     (at_hand, self.old_start),
                     reader,
                     copy,
-                ),
-            },
+                );
+            }
             step @ (Step::Start
             | Step::Segments { .. }
             | Step::NewSegments
             | Step::CoverCount
-            | Step::Covers { .. }) => planned(&mut self.model, reader, step, self.source_bytes, self.result_bytes)?,
-        };
+            | Step::Covers { .. }) => {
+                self.step = planned(&mut self.model, reader, step, self.source_bytes, self.result_bytes)?;
+            }
+        }
         Ok(())
     }
 
@@ -372,8 +388,8 @@ impl<'m> Decoder<'m> {
         (span, field): (&Span, Option<Field>),
         (old, old_start): (&[u8], u32),
         reader: &mut Reader<'_, '_, '_>,
-        mut copy: Copy,
-    ) -> Copy {
+        copy: &mut Copy,
+    ) {
         let at = copy.at();
         let byte = |offset: u32| {
             let inside = usize::try_from(offset.wrapping_sub(old_start)).ok();
@@ -397,11 +413,11 @@ impl<'m> Decoder<'m> {
                 }
                 None => (copy.changed, copy.is_field) = (field.length, true),
             }
-            return copy;
+            return;
         }
         if copy.changed == 0 && copy.run.is_none() {
             copy.run = Some(model.run(reader, span.is_program, 0));
-            return copy;
+            return;
         }
         if copy.changed == 0 {
             copy.run = None;
@@ -421,7 +437,6 @@ impl<'m> Decoder<'m> {
                 model.word(u32::from_le_bytes(word), output.recent().swap_bytes());
             }
         }
-        copy
     }
 }
 
