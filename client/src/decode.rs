@@ -9,14 +9,19 @@ use crate::error::{ClientError, StorageError};
 use crate::files::sync_folder_of;
 use crate::slot_file::{RunningSlot, SpareSlot};
 use crate::slots::Filled;
+use embedded_storage::nor_flash::ReadNorFlash as _;
 use indicatif::ProgressBar;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use tuffet_no_std_client::patch::{
-    Authenticated, BulkState, Codec, Drive, Error, HEADER_BYTES_MAX, Header, LargeState, Progress, bulk_bytes,
+    Authenticated, BulkState, Cached, Codec, Drive, Error, HEADER_BYTES_MAX, Header, LargeState, Page, Progress,
+    bulk_bytes,
 };
 use tuffet_no_std_client::{Decoding, Failure, ImageFault};
+
+/// Pages of each slot that are kept in memory.
+const PAGES: usize = 64;
 
 /// The files that a decoding works with.
 pub struct Places<'p> {
@@ -39,10 +44,16 @@ pub fn decode(decoding: &Decoding<'_>, places: &Places<'_>, bar: &ProgressBar) -
     };
     let spare = SpareSlot::create(places.spare, places.slot_bytes)
         .map_err(|error| StorageError::new("open", places.spare, error))?;
-    let mut slots = Slots { running, spare };
+    let (mut running_pages, mut spare_pages) = (vec![Page::EMPTY; PAGES], vec![Page::EMPTY; PAGES]);
+    let running_bytes = running.capacity();
+    let mut slots = Slots {
+        running: Cached::new(running, running_bytes, &mut running_pages),
+        spare: Cached::new(spare, 0, &mut spare_pages),
+    };
     let filled = slots.fill(decoding, places, &patch, bar);
     slots
         .spare
+        .flash()
         .sync()
         .and_then(|()| sync_folder_of(places.spare))
         .map_err(|error| StorageError::new("write", places.spare, error))?;
@@ -64,12 +75,12 @@ enum Stop {
     Storage(StorageError),
 }
 
-struct Slots {
-    running: RunningSlot,
-    spare: SpareSlot,
+struct Slots<'p> {
+    running: Cached<'p, RunningSlot>,
+    spare: Cached<'p, SpareSlot>,
 }
 
-impl Slots {
+impl Slots<'_> {
     fn fill(
         &mut self,
         decoding: &Decoding<'_>,

@@ -47,7 +47,10 @@ use std::{panic::resume_unwind, thread, vec, vec::Vec};
 pub const IMAGE_BYTES_MAX: usize = 1 << 30;
 
 /// Longest image that is coded with the mixing codec if nothing else is said.
-pub const MIXING_BYTES_MAX: usize = 16 << 20;
+pub const MIXING_BYTES_MAX: usize = 32 << 20;
+
+/// Of images up to this length a search tries several layouts beside each other; each takes ten bytes for one of the images.
+const LAYOUTS_BYTES_MAX: usize = 8 << 20;
 
 /// How a patch is made.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -101,8 +104,8 @@ impl Options {
 pub enum Effort {
     /// The new image is parted by what things usually cost, and coded. For whoever waits.
     Quick,
-    /// It is parted again and again, each time with the prices that the coder met the last time, with addresses followed and without
-    /// them, and the shortest patch is kept. For what is built once and downloaded by many.
+    /// It is parted again and again, each time with the prices that the coder met the last time, up to 8 MiB also with fewer addresses
+    /// followed and without them, and the shortest patch is kept. For what is built once and downloaded by many.
     Search,
 }
 
@@ -309,7 +312,7 @@ fn layouts(old: &[u8], new: &[u8], options: &Options) -> Vec<Layout> {
         false => Architecture::Unknown,
     };
     let seen = Layout { architecture, ..seen };
-    if options.effort == Effort::Quick {
+    if options.effort == Effort::Quick || old.len().max(new.len()) > LAYOUTS_BYTES_MAX {
         return vec![seen];
     }
     // Ranges take room in the header; and a map may know less of pointers than the words that were learned: a small one, or where

@@ -68,6 +68,7 @@ extern crate std;
 
 mod buffers;
 mod bulk;
+mod cached;
 mod chain;
 mod checkpoint;
 mod counter;
@@ -88,6 +89,7 @@ mod range_decoder;
 mod words;
 
 pub use bulk::{BULK_BYTES, BULK_BYTES_ABOVE, BULK_IMAGE_BYTES, BulkState, bulk_bytes};
+pub use cached::{Cached, Page};
 pub use chain::{Authenticated, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, BlockRange, Chain, Digest, Pinned};
 pub use checkpoint::{BadCheckpoint, PIECE_BYTES, SnapshotError};
 pub use decoder::{LargeState, Progress, SmallState, StandardState, State};

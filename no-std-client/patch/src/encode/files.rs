@@ -3,12 +3,15 @@
 //! While the decoder works, another thread hashes the old image, and a third one the result as it reads back.
 
 use crate::{
-    ApplyError, BulkState, Chain, Codec, Drive, Error, Header, LargeState, Misuse, Pinned, Profile, Progress, Refusal,
-    SmallState, StandardState, bulk_bytes,
+    ApplyError, BulkState, Cached, Chain, Codec, Drive, Error, Header, LargeState, Misuse, Page, Pinned, Profile,
+    Progress, Refusal, SmallState, StandardState, bulk_bytes,
 };
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
 use sha2::{Digest as _, Sha256};
 use std::{boxed::Box, fs::File, io, os::unix::fs::FileExt, panic::resume_unwind, sync::mpsc, thread, vec, vec::Vec};
+
+/// Pages of each image that are kept.
+const PAGES: usize = 64;
 
 /// Why a patch was not applied to files.
 #[derive(Debug)]
@@ -58,16 +61,19 @@ pub fn apply_files(old: Option<&File>, patch: &File, new: &File, pinned: Pinned)
     thread::scope(|scope| {
         let source = scope.spawn(move || old.map_or(Ok([0; 32]), |old| digest(old, [old_bytes])));
         let result = scope.spawn(move || digest(new, positions));
+        let (mut old_pages, mut new_pages) = (vec![Page::EMPTY; PAGES], vec![Page::EMPTY; PAGES]);
+        let old = Old {
+            file: old,
+            bytes: old_bytes,
+        };
+        let new = New {
+            file: new,
+            bytes: u64::from(header.result.length),
+            told,
+        };
         let mut slots = Slots {
-            old: Old {
-                file: old,
-                bytes: old_bytes,
-            },
-            new: New {
-                file: new,
-                bytes: u64::from(header.result.length),
-                told,
-            },
+            old: Cached::new(old, old_bytes as usize, &mut old_pages),
+            new: Cached::new(new, 0, &mut new_pages),
         };
         let decoded = slots.decode(&header, patch, pinned);
         // Ends the last thread.
@@ -136,12 +142,12 @@ fn authentic_header(patch: &File, pinned: Pinned) -> Result<Header, FilesError> 
     }
 }
 
-struct Slots<'f> {
-    old: Old<'f>,
-    new: New<'f>,
+struct Slots<'f, 'p> {
+    old: Cached<'p, Old<'f>>,
+    new: Cached<'p, New<'f>>,
 }
 
-impl Slots<'_> {
+impl Slots<'_, '_> {
     /// Decodes with the decoder of the header, and says how large that is.
     fn decode(&mut self, header: &Header, patch: &File, pinned: Pinned) -> Result<usize, FilesError> {
         match (header.codec, header.profile) {
