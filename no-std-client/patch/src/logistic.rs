@@ -65,21 +65,48 @@ const fn stretch_table() -> [i16; STRETCH_ENTRIES] {
 }
 
 /// The stretched value of a probability of 0 to 4095.
+#[cfg(not(target_pointer_width = "64"))]
+pub(crate) const fn stretch(probability: u16) -> i32 {
+    stretched(probability)
+}
+
+/// The stretched value of a probability of 0 to 4095. Where there is room, each has an entry: whether it is above one half cannot be
+/// foreseen, and a branch that went wrong takes as long as all the rest.
+#[cfg(target_pointer_width = "64")]
 pub(crate) fn stretch(probability: u16) -> i32 {
+    static TABLE: [i16; 4096] = whole_table();
+    TABLE.get(usize::from(probability)).copied().map_or(0, i32::from)
+}
+
+#[cfg(target_pointer_width = "64")]
+#[allow(clippy::indexing_slicing, clippy::as_conversions)]
+const fn whole_table() -> [i16; 4096] {
+    let mut table = [0; 4096];
+    let mut probability = 0_u16;
+    while probability < 4096 {
+        // Invariant: between -2047 and 2047.
+        table[probability as usize] = stretched(probability) as i16;
+        probability = probability.wrapping_add(1);
+    }
+    table
+}
+
+#[allow(clippy::indexing_slicing, clippy::as_conversions)]
+const fn stretched(probability: u16) -> i32 {
     let upper = probability >= 2048;
-    let low = usize::from(
-        if upper {
-            4095_u16.wrapping_sub(probability)
-        } else {
-            probability
-        } & 2047,
-    );
+    let low = if upper {
+        4095_u16.wrapping_sub(probability)
+    } else {
+        probability
+    };
+    // Invariant: the table has an entry for each probability below one half.
+    let low = (low & 2047) as usize;
     let entry = if low < FINE {
         low
     } else {
         low.wrapping_sub(FINE).wrapping_shr(3).wrapping_add(FINE)
     };
-    let stretched = i32::from(STRETCH.get(entry).copied().unwrap_or(0));
+    let stretched = STRETCH[entry] as i32;
     if upper { stretched.wrapping_neg() } else { stretched }
 }
 

@@ -3,15 +3,17 @@
 use std::{
     num::NonZero,
     panic::resume_unwind,
-    sync::{Mutex, PoisonError},
+    sync::{LazyLock, Mutex, PoisonError},
     thread,
     vec::Vec,
 };
 
+/// Asked once: it reads files.
+static PROCESSORS: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
+
 /// What `work` makes of each part, in their order.
 pub(crate) fn each<P, R: Send>(parts: impl ExactSizeIterator<Item = P> + Send, work: impl Fn(P) -> R + Sync) -> Vec<R> {
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    let others = processors.min(parts.len()).saturating_sub(1);
+    let others = PROCESSORS.min(parts.len()).saturating_sub(1);
     let parts = Mutex::new(parts.enumerate());
     // Of a part that panics nothing comes, so the lock is as good as before.
     let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
