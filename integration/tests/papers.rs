@@ -4,30 +4,14 @@
 //!   with its value in a column "value", and everywhere else a crate, a path, a command, or a word of the code.
 //! - A row of "shown by" that names nothing says "no test"; a hole is written down, not left blank.
 //! - Every crate of the workspace stands in the code map.
-//! - In the other papers crates, paths and commands are looked up, and links between papers lead somewhere.
+//! - In the other papers, those at the root and all below `docs`, crates, paths and commands are looked up.
+//! - Links between papers, and to headings, lead somewhere. A link begins at the root, with or without a slash.
 //! - It is a search in text: it finds a name that is gone, not a sentence that is no longer true.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
-const PAPERS: [&str; 15] = [
-    ARCHITECTURE,
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "README.md",
-    "SECURITY.md",
-    "docs/attacks.md",
-    "docs/benchmarks/delta.md",
-    "docs/differential.md",
-    "docs/emulated-board.md",
-    "docs/firmware.md",
-    "docs/fuzzing.md",
-    "docs/lab.md",
-    "docs/power-cuts.md",
-    "docs/verifier.md",
-    "docs/verify.md",
-];
 /// This file holds words that are nowhere else, to test itself.
 const ITSELF: &str = "integration/tests/papers.rs";
 /// Folders that are not part of the tree.
@@ -42,6 +26,8 @@ struct Tree {
     paths: BTreeSet<String>,
     /// The text of code, by path.
     code: BTreeMap<String, String>,
+    /// The text of papers, by path.
+    papers: BTreeMap<String, String>,
 }
 
 /// How much of a paper is looked up.
@@ -80,16 +66,18 @@ enum Untruth {
 fn papers_name_only_what_is_there() {
     let tree = Tree::read();
     assert!(tree.code.len() > 100, "the tree was not found");
-    let found: Vec<(&str, Untruth)> = PAPERS
+    assert!(tree.papers.len() > 10, "the papers were not found");
+    let found: Vec<(&str, Untruth)> = tree
+        .papers
         .iter()
-        .flat_map(|paper| {
-            let scope = if *paper == ARCHITECTURE {
+        .flat_map(|(path, paper)| {
+            let scope = if path == ARCHITECTURE {
                 Scope::Everything
             } else {
                 Scope::Recognizable
             };
-            let found = untruths(&read(paper), &tree, scope);
-            found.into_iter().map(move |untruth| (*paper, untruth))
+            let found = untruths(paper, &tree, scope);
+            found.into_iter().map(move |untruth| (path.as_str(), untruth))
         })
         .collect();
     assert_eq!(found, []);
@@ -97,7 +85,8 @@ fn papers_name_only_what_is_there() {
 
 #[test]
 fn code_map_has_every_crate() {
-    assert_eq!(unmapped(&read(ARCHITECTURE), &Tree::read()), []);
+    let tree = Tree::read();
+    assert_eq!(unmapped(&tree.papers[ARCHITECTURE], &tree), []);
 }
 
 #[test]
@@ -164,6 +153,20 @@ fn each_untruth_is_found() {
                 to: "GONE.md".into(),
             },
         ),
+        (
+            "see [here](/README.md#gone)",
+            Untruth::DeadLink {
+                line: 1,
+                to: "/README.md#gone".into(),
+            },
+        ),
+        (
+            "# Here\n[here](#gone)",
+            Untruth::DeadLink {
+                line: 2,
+                to: "#gone".into(),
+            },
+        ),
     ];
     for (paper, expected) in cases {
         assert_eq!(untruths(paper, &tree, Scope::Everything), [expected], "{paper}");
@@ -173,7 +176,8 @@ fn each_untruth_is_found() {
 #[test]
 fn what_is_there_is_found() {
     let tree = Tree::forged();
-    let paper = "`tuffet-core`, `core/src`, `core/src/lib.rs`, `Limit`, `Limit::new`, `cargo xtask tidy`, [x](README.md), [y](#z)\n\
+    let paper = "`tuffet-core`, `core/src`, `core/src/lib.rs`, `Limit`, `Limit::new`, `cargo xtask tidy`\n\
+                 ## Why `Limit`, too\n[x](README.md), [y](#why-limit-too), [z](/README.md#how-to), [d](/core)\n\
                  | a | shown by | value |\n| --- | --- | --- |\n| `Limit` | `holds`, `row_fault` | `LIMIT = 8`, `limit_max = 8 * 1024` |\n\
                  | x | no test | |\n```text\n`Gone`\n```\n";
     assert_eq!(untruths(paper, &tree, Scope::Everything), []);
@@ -216,7 +220,7 @@ fn untruths(paper: &str, tree: &Tree, scope: Scope) -> Vec<Untruth> {
         if is_code {
             continue;
         }
-        found.extend(dead_links(line, text, tree));
+        found.extend(dead_links(line, text, paper, tree));
         if !text.starts_with('|') {
             columns.clear();
             found.extend(words(text).filter_map(|word| untrue_word(line, word, tree, scope)));
@@ -284,20 +288,38 @@ fn untrue_word(line: usize, word: &str, tree: &Tree, scope: Scope) -> Option<Unt
     })
 }
 
-fn dead_links(line: usize, text: &str, tree: &Tree) -> Vec<Untruth> {
+fn dead_links(line: usize, text: &str, paper: &str, tree: &Tree) -> Vec<Untruth> {
     let links = text
         .split("](")
         .skip(1)
         .filter_map(|rest| rest.split_once(')').map(|(to, _)| to));
-    let inside = links.filter(|to| !to.contains("://") && !to.starts_with('#'));
-    let files = inside.map(|to| to.split('#').next().unwrap_or_default());
-    files
-        .filter(|to| !tree.paths.contains(*to))
-        .map(|to| Untruth::DeadLink {
-            line,
-            to: to.to_owned(),
-        })
-        .collect()
+    let leads_somewhere = |to: &str| {
+        let (file, heading) = to.split_once('#').unwrap_or((to, ""));
+        let file = file.trim_start_matches('/');
+        let is_there = file.is_empty() || tree.paths.contains(file);
+        let headed = if file.is_empty() {
+            Some(paper)
+        } else {
+            tree.papers.get(file).map(String::as_str)
+        };
+        is_there && (heading.is_empty() || headed.is_some_and(|paper| has_heading(paper, heading)))
+    };
+    let dead = links.filter(|to| !to.contains("://") && !leads_somewhere(to));
+    dead.map(|to| Untruth::DeadLink {
+        line,
+        to: to.to_owned(),
+    })
+    .collect()
+}
+
+/// Whether a paper has a heading that is linked to so: in small letters, with hyphens for spaces, and without other signs.
+fn has_heading(paper: &str, link: &str) -> bool {
+    let headings = paper.lines().filter(|line| line.starts_with('#'));
+    let mut linked = headings.map(|heading| {
+        let heading = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+        heading.replace(|letter: char| !(letter.is_alphanumeric() || "-_".contains(letter)), "")
+    });
+    linked.any(|heading| heading == link)
 }
 
 /// The crates that the section "Code map" does not name.
@@ -325,11 +347,6 @@ fn cells(row: &str) -> impl Iterator<Item = &str> {
     row.trim().trim_matches('|').split('|').map(str::trim)
 }
 
-fn read(path: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
 impl Tree {
     fn read() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -351,6 +368,9 @@ impl Tree {
             } else if CODE_ENDS.iter().any(|end| name.ends_with(end)) && path != ITSELF {
                 let text = std::fs::read_to_string(entry.path()).unwrap();
                 self.code.insert(path.clone(), text);
+            } else if name.ends_with(".md") && (below.is_empty() || below.starts_with("docs/")) {
+                let text = std::fs::read_to_string(entry.path()).unwrap();
+                self.papers.insert(path.clone(), text);
             }
             self.paths.insert(path);
         }
@@ -378,6 +398,7 @@ impl Tree {
         Self {
             paths: code.keys().cloned().chain(paths).collect(),
             code,
+            papers: [own(("README.md", "# How to\n"))].into(),
         }
     }
 

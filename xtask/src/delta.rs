@@ -10,6 +10,7 @@ mod files;
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -17,12 +18,12 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tuffet_server::delta::{
-    self, ApplyError, Architecture, Chain, Codec, Digest, Effort, FilesError, IMAGE_BYTES_MAX, Layout, Options, Pinned,
-    Profile, Refusal, hex,
+    self, ApplyError, Architecture, Chain, Codec, Digest, Effort, EncodeError, FilesError, IMAGE_BYTES_MAX, Layout,
+    Options, Pinned, Profile, Refusal, hex,
 };
 
 use crate::delta::files::Destination;
-use crate::failure::Failure;
+use crate::failure::{Blame, Failure};
 use crate::memory;
 use crate::vendor::Output;
 
@@ -107,6 +108,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn encode(arguments: &Encode) -> Result<(), Failure> {
+    if arguments.codec == Some(Codec::Bulk) && arguments.profile != Profile::Large {
+        let text = format!(
+            "no device of the profile {} has room for the codec bulk; say --profile large, or take the codec mixing",
+            arguments.profile
+        );
+        return Err(Failure::new(Blame::Usage, text));
+    }
     let (old, new) = (read_image(&arguments.old)?, read_image(&arguments.new)?);
     if new.is_empty() {
         let text = format!(
@@ -136,13 +144,15 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
             eprintln!("{:.1} s: {step}", started.elapsed().as_secs_f64());
         }
     };
-    let encoded = delta::encode_watched(image(&old), &new, &options, &watch)
-        .map_err(|error| Failure::refused(format!("no patch was made: {error}")))?;
+    let encoded = delta::encode_watched(image(&old), &new, &options, &watch).map_err(not_made)?;
     let seconds = started.elapsed().as_secs_f64();
     destination.write(&encoded.bytes)?;
     let packed = delta::packed(&new).filter(|packed| !old.is_empty() && packed.explains(encoded.bytes.len()));
     if let Some(packed) = packed {
         eprintln!("note: {packed}");
+    }
+    if arguments.search && encoded.header.codec == Codec::Bulk {
+        eprintln!("note: in bulk a patch is made in one way, so --search changed nothing");
     }
     let head = head_text(&encoded.pinned);
     let text = format!(
@@ -188,6 +198,14 @@ fn apply(arguments: &Apply) -> Result<(), Failure> {
     Ok(())
 }
 
+fn not_made(error: EncodeError) -> Failure {
+    let blame = match matches!(error, EncodeError::Options(_)) {
+        true => Blame::Usage,
+        false => Blame::Refused,
+    };
+    Failure::new(blame, format!("no patch was made: {error}"))
+}
+
 /// An input that is read by position, and how long it is.
 struct Opened {
     file: File,
@@ -225,17 +243,17 @@ impl Opened {
 
 /// Opens a file of at most `bytes_max` bytes; `too_long` says in words what a longer one is.
 fn open(path: &Path, bytes_max: usize, too_long: fn(u64) -> String) -> Result<Opened, Failure> {
-    let not_read = |error| Failure::file("cannot read", path, &error);
-    let file = File::open(path).map_err(not_read)?;
-    let about = file.metadata().map_err(not_read)?;
-    if about.is_dir() {
-        let error = io::Error::from(io::ErrorKind::IsADirectory);
-        return Err(Failure::file("cannot read", path, &error));
+    let (file, about) = files::open(path, bytes_max, too_long)?;
+    let kind = about.file_type();
+    // A character device is /dev/null; others cannot be told from it.
+    if !kind.is_file() && !kind.is_char_device() {
+        let text = format!(
+            "cannot read {}: it is no file, and is read here and there; write it into one",
+            path.display()
+        );
+        return Err(Failure::new(Blame::Storage, text));
     }
     let bytes = about.len();
-    if bytes > bytes_max as u64 {
-        return Err(Failure::refused(format!("{}: {}", path.display(), too_long(bytes))));
-    }
     Ok(Opened { file, bytes })
 }
 
@@ -296,12 +314,13 @@ fn info(arguments: &Info) -> Result<(), Failure> {
     let info = delta::info(&patch).map_err(|refusal| not_a_patch(&arguments.patch, refusal))?;
     let header = &info.header;
     let text = format!(
-        "profile {}, codec {}, {} blocks of {} bytes, {} checkpoints\n{}\nfrom {} bytes {}\nto   {} bytes {}\nstate {} bytes, checkpoint record {} bytes",
+        "{} bytes: profile {}, codec {}, {} of at most {} bytes, {}\n{}\nfrom {} bytes {}\nto   {} bytes {}\nstate {} bytes, checkpoint record {} bytes",
+        patch.len(),
         header.profile,
         header.codec,
-        info.blocks,
+        counted(info.blocks as usize, "block"),
         header.block_bytes,
-        info.checkpoints.len(),
+        counted(info.checkpoints.len(), "checkpoint"),
         layout_text(&header.layout),
         header.source.length,
         hex::Hex(&header.source.digest),
@@ -312,6 +331,11 @@ fn info(arguments: &Info) -> Result<(), Failure> {
     );
     arguments.output.print(&text, described(&info, patch.len()));
     Ok(())
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let end = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{end}")
 }
 
 fn described(info: &delta::Info, patch_bytes: usize) -> Value {

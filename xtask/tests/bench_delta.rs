@@ -164,6 +164,33 @@ fn wrong_arguments_are_refused_before_the_work() {
 }
 
 #[test]
+fn pair_grows_as_far_as_its_bytes_do() {
+    let (folder, _) = pairs();
+    let run = |bytes_max: &str| {
+        let mut command = Command::new(PROGRAM);
+        command
+            .args([
+                "bench",
+                "growth",
+                "--pair",
+                "blinky",
+                "--program",
+                PROGRAM,
+                "--bytes-max",
+                bytes_max,
+            ])
+            .arg(folder.path());
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(run("20000").0, Some(0));
+    let (exit_code, err) = run("20000000");
+    assert_eq!(exit_code, Some(2), "{err}");
+    assert!(err.contains("grows to 2304000 bytes at most"), "{err}");
+    assert_eq!(run("19999").0, Some(2));
+}
+
+#[test]
 fn peers_that_cannot_be_had_are_named_before_the_work() {
     let (folder, _) = pairs();
     let nothing = folder.path().join("bin");

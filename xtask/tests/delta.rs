@@ -219,13 +219,17 @@ fn a_damaged_patch_is_refused_in_words() {
             1,
             &["block 0 is not the one that the head names"],
         ),
-        ("apply old edited-version out", 1, &["layout version 0", "newer"]),
+        (
+            "apply old edited-version out",
+            1,
+            &["layout version 0", "make the patch again"],
+        ),
         ("apply old new out --head HEAD", 1, &["block 0 is not the one"]),
         ("apply old new out", 1, &["new is not a patch: it does not begin"]),
         ("apply old empty out", 1, &["empty is not a patch: 0 bytes"]),
         ("info new", 1, &["new is not a patch: it does not begin"]),
         ("info cut-early", 1, &["cut-early is not a patch: 50 bytes"]),
-        ("info edited-version", 1, &["layout version 0", "newer"]),
+        ("info edited-version", 1, &["layout version 0", "make the patch again"]),
     ]);
 }
 
@@ -290,13 +294,36 @@ fn a_patch_between_equal_images_is_made_and_said_to_be_needless() {
 }
 
 #[test]
+fn options_that_do_not_go_together_are_wrong_usage() {
+    let scene = Scene::new();
+    scene.fails(&[
+        (
+            "encode old new other --codec bulk",
+            2,
+            &["profile standard", "codec bulk", "say --profile large"],
+        ),
+        (
+            "encode old new other --profile small --arch x86_64",
+            2,
+            &["profile small", "x86_64", "take the large one"],
+        ),
+    ]);
+    let said = scene.run("encode old new other --profile large --codec bulk --search");
+    assert_eq!(said.exit_code, 0, "{}", said.err);
+    assert!(said.err.contains("--search changed nothing"), "{}", said.err);
+}
+
+#[test]
 fn files_that_cannot_be_read_or_written_are_named() {
     let scene = Scene::new();
     fs::create_dir(scene.path().join("folder")).unwrap();
     scene.fails(&[
         ("apply missing patch out", 3, &["cannot read missing"]),
         ("apply old missing out", 3, &["cannot read missing"]),
-        ("apply folder patch out", 3, &["cannot read folder"]),
+        ("apply folder patch out", 3, &["cannot read folder: it is a folder"]),
+        ("apply old folder out", 3, &["cannot read folder: it is a folder"]),
+        ("encode folder new other", 3, &["cannot read folder: it is a folder"]),
+        ("info folder", 3, &["cannot read folder: it is a folder"]),
         ("encode missing new other", 3, &["cannot read missing"]),
         ("encode old missing other", 3, &["cannot read missing"]),
         ("info missing", 3, &["cannot read missing"]),
@@ -315,6 +342,11 @@ fn files_that_cannot_be_read_or_written_are_named() {
         ("encode old new old/other", 3, &["cannot write old/other"]),
         ("apply old patch /proc/out", 3, &["cannot write /proc/out"]),
     ]);
+    let pipe = scene.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = std::thread::spawn(move || fs::OpenOptions::new().write(true).open(pipe).map(drop));
+    scene.fails(&[("apply pipe patch out", 3, &["cannot read pipe", "write it into one"])]);
+    writer.join().unwrap().unwrap();
 }
 
 #[test]

@@ -28,7 +28,7 @@ use crate::{Architecture, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Bases, Digest, Layou
 use core::num::NonZeroU8;
 
 const MAGIC: [u8; 4] = *b"TUFP";
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 /// The bit of the architecture which says that ranges stand at the end.
 const HAS_BASES: u8 = 0x80;
 

@@ -6,7 +6,9 @@
 
 #[cfg(feature = "encode")]
 use crate::{ApplyError, EncodeError, Packed, Step};
-use crate::{Architecture, BadCheckpoint, Codec, Error, Geometry, Misuse, Profile, Refusal, SnapshotError};
+use crate::{
+    Architecture, BadCheckpoint, Codec, Error, Geometry, Misuse, Profile, Refusal, SnapshotError, header::VERSION,
+};
 use core::fmt::{self, Display, Formatter, Result};
 
 impl Display for Codec {
@@ -200,6 +202,10 @@ impl Display for Refusal {
             Self::UnknownCodec { codec } => unknown(f, "codec", *codec),
             Self::UnknownArchitecture { architecture } => unknown(f, "architecture", *architecture),
             Self::UnknownProfile { profile } => unknown(f, "profile", *profile),
+            Self::UnknownVersion { version } if *version < VERSION => write!(
+                f,
+                "the layout version {version} of the patch is older than what is known here; make the patch again"
+            ),
             Self::UnknownVersion { version } => unknown(f, "layout version", *version),
             Self::WrongBlock { index: 0 } => f.write_str(
                 "block 0 is not the one that the head names: the patch was changed, or the head is of another one",

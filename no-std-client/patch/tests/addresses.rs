@@ -2,9 +2,9 @@
 
 mod support;
 
-use support::program::{BASE, Machine, Program};
+use support::program::{BASE, Machine, Program, RAM};
 use support::*;
-use tuffet_patch::{Architecture, Bases, Layout, Options, Profile, Range, Ranges, encode, encode_with};
+use tuffet_patch::{Architecture, Bases, Effort, Layout, Options, Profile, Range, Ranges, encode, encode_with};
 
 const THUMB: Layout = Layout {
     architecture: Architecture::Thumb,
@@ -216,4 +216,56 @@ fn distances_need_no_base() {
     let [small, standard, large] = Profile::ALL.map(coded);
     println!("{small}; where pairs are followed {standard}, {large}");
     assert!(standard * 10 < small * 9 && large * 10 < small * 9);
+}
+
+/// Bytes of the headers of a file.
+const HEADERS: u32 = 52 + 2 * 32;
+
+/// An ELF file for Thumb: a program, and far from it its variables, which are all zero.
+fn file(program: &Program, variables_bytes: u32) -> Vec<u8> {
+    let program = program.link();
+    let program_bytes = program.len() as u32;
+    let mut file = b"\x7fELF\x01\x01\x01".to_vec();
+    file.resize(16, 0);
+    file.extend([2, 0, 40, 0]);
+    for word in [1, BASE, 52, 0, 0] {
+        file.extend(u32::to_le_bytes(word));
+    }
+    file.extend([52, 0, 32, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+    for (flags, offset, address, bytes) in [
+        (5, HEADERS, BASE, program_bytes),
+        (6, HEADERS + program_bytes, RAM, variables_bytes),
+    ] {
+        for word in [1, offset, address, address, bytes, bytes, flags, 4] {
+            file.extend(u32::to_le_bytes(word));
+        }
+    }
+    file.extend(program);
+    file.resize(file.len() + variables_bytes as usize, 0);
+    file
+}
+
+/// Zeros could have come from anywhere, so a map of them follows no variable.
+#[test]
+fn a_search_tries_the_place_of_the_code_alone() {
+    let program = Program::new(200, 5);
+    let (old, new) = (file(&program, 0x1100), file(&program.next(9), 0x110C));
+    let seen = tuffet_patch::layout(None, &old, &new);
+    let bases = seen.bases.unwrap();
+    assert_eq!((bases.old.known().len(), bases.new.known().len()), (2, 2));
+    let code = Some(Bases::whole(BASE - HEADERS, BASE - HEADERS));
+    let searched = |layout| {
+        let options = Options {
+            layout,
+            effort: Effort::Search,
+            ..Options::of(Profile::Standard)
+        };
+        encode_with(Some(&old), &new, &options).unwrap()
+    };
+    let found = searched(None);
+    let others =
+        [seen, Layout { bases: None, ..seen }, Layout::UNKNOWN].map(|layout| searched(Some(layout)).bytes.len());
+    println!("{} instead of {others:?}", found.bytes.len());
+    assert_eq!(found.header.layout, Layout { bases: code, ..seen });
+    assert!(others.iter().all(|other| found.bytes.len() < *other), "{others:?}");
 }

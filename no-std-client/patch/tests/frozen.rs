@@ -143,6 +143,7 @@ fn pairs() -> Vec<Pair> {
         file(),
         full(),
         bulk(),
+        bulk_backward(),
     ]
 }
 
@@ -176,6 +177,32 @@ fn bulk() -> Pair {
             ..Options::of(Profile::Large)
         },
         made: "23425c04b377c0de",
+    }
+}
+
+/// A program that names functions in pages in front of the instruction, and of some the page is another one than it was.
+fn bulk_backward() -> Pair {
+    let pair = program(
+        "bulk_backward",
+        Profile::Large,
+        Machine::AArch64,
+        Architecture::AArch64,
+        "66a7f857660ba961",
+    );
+    let backward = |image: &[u8]| {
+        let words = image.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word));
+        // ADRP with the sign of its distance.
+        let pages = words.filter(|word| word & 0x9F80_0000 == 0x9080_0000);
+        pages.collect::<Vec<u32>>()
+    };
+    let (old, new) = (backward(pair.old.as_deref().unwrap()), backward(&pair.new));
+    assert!(new.len() > 10 && old != new, "{}", new.len());
+    Pair {
+        options: Options {
+            codec: Some(Codec::Bulk),
+            ..pair.options
+        },
+        ..pair
     }
 }
 

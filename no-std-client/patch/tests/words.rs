@@ -6,7 +6,7 @@ use tuffet_patch::{
 };
 
 /// One of each, with numbers that a sentence must not lose.
-const REFUSALS: [(Refusal, &[&str]); 25] = [
+const REFUSALS: [(Refusal, &[&str]); 26] = [
     (
         Refusal::BlockLength {
             index: 71,
@@ -58,6 +58,10 @@ const REFUSALS: [(Refusal, &[&str]); 25] = [
         &["architecture 71", "newer"],
     ),
     (Refusal::UnknownProfile { profile: 71 }, &["profile 71", "newer"]),
+    (
+        Refusal::UnknownVersion { version: 0 },
+        &["version 0", "make the patch again"],
+    ),
     (Refusal::UnknownVersion { version: 71 }, &["version 71", "newer"]),
     (Refusal::WrongBlock { index: 0 }, &["block 0", "head"]),
     (

@@ -31,8 +31,8 @@ pub struct Arguments {
     /// The pair that is grown: a large one.
     #[arg(long, value_name = "NAME", default_value = "rootfs-raw")]
     pair: String,
-    /// No longer images than this.
-    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
+    /// No longer images than this; the shortest have 20000 bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30, value_parser = clap::value_parser!(u64).range(SIZES[0]..))]
     bytes_max: u64,
     /// The program whose `delta encode` and `delta apply` are measured; without it, this workspace's is built in release.
     #[arg(long, value_name = "PROGRAM")]
@@ -52,6 +52,19 @@ struct Row {
 /// Measures and prints.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let pairs = Pair::in_folder(&arguments.dir, std::slice::from_ref(&arguments.pair))?;
+    for pair in &pairs {
+        let grown = grown_bytes_max(pair);
+        if SIZES
+            .iter()
+            .any(|bytes| (grown + 1..=arguments.bytes_max).contains(bytes))
+        {
+            let text = format!(
+                "the pair {} grows to {grown} bytes at most; say --bytes-max {grown}, or take a longer one with --pair",
+                pair.name
+            );
+            return Err(Failure::new(Blame::Usage, text));
+        }
+    }
     let program = match &arguments.program {
         Some(program) => program.clone(),
         None => ours::build()?,
@@ -93,18 +106,23 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     conclude(verdict, arguments.json.then(|| report(&rows)))
 }
 
+/// How long both images can be: with each number added to their bytes once.
+fn grown_bytes_max(pair: &Pair) -> u64 {
+    pair.old_bytes.min(pair.new_bytes) * 256
+}
+
 /// Writes the first bytes of an image, or more than it has.
 fn grow(image: &Path, to: &Path, bytes: u64) -> Result<(), Failure> {
     let image = std::fs::read(image).map_err(|error| Failure::file("cannot read", image, &error))?;
     let written = File::create(to).and_then(|file| {
         let mut file = BufWriter::new(file);
         let mut left = usize::try_from(bytes).unwrap_or(usize::MAX);
-        for copy in 0_u8.. {
+        for copy in 0..=u8::MAX {
             let count = left.min(image.len());
             let piece: Vec<u8> = image[..count].iter().map(|byte| byte.wrapping_add(copy)).collect();
             file.write_all(&piece)?;
             left -= count;
-            if left == 0 || count == 0 {
+            if left == 0 {
                 break;
             }
         }
@@ -134,7 +152,7 @@ fn table(rows: &[Row]) -> Table {
                 mebibytes(done.encode.peak_memory_bytes),
                 format!("{:.2}", done.apply.seconds),
                 mebibytes(done.apply.peak_memory_bytes),
-                format!("{:.0}", row.bytes as f64 / 1e6 / done.apply.seconds),
+                format!("{:.1}", row.bytes as f64 / 1e6 / done.apply.seconds),
             ],
             Err(reason) => [reason.in_short(), "-", "-", "-", "-", "-"].map(str::to_owned),
         };

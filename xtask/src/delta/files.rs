@@ -1,29 +1,43 @@
 //! Files of a patch: read with a bound, written whole or not at all.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Blame, Failure};
 use crate::whole_file::{folder, fresh, replace};
 
-/// Reads a file of at most `bytes_max` bytes; `too_long` says in words what a longer one is.
-pub fn read(path: &Path, bytes_max: usize, too_long: impl FnOnce(u64) -> String) -> Result<Vec<u8>, Failure> {
+/// Opens a file of at most `bytes_max` bytes; `too_long` says in words what a longer one is.
+pub fn open(path: &Path, bytes_max: usize, too_long: fn(u64) -> String) -> Result<(File, Metadata), Failure> {
     let not_read = |error| Failure::file("cannot read", path, &error);
     let file = File::open(path).map_err(not_read)?;
-    let length = file.metadata().map_err(not_read)?.len();
+    let about = file.metadata().map_err(not_read)?;
+    if about.is_dir() {
+        let text = format!("cannot read {}: it is a folder; name a file in it", path.display());
+        return Err(Failure::new(Blame::Storage, text));
+    }
+    match about.len() > bytes_max as u64 {
+        true => Err(refused(path, about.len(), too_long)),
+        false => Ok((file, about)),
+    }
+}
+
+/// Reads all of such a file.
+pub fn read(path: &Path, bytes_max: usize, too_long: fn(u64) -> String) -> Result<Vec<u8>, Failure> {
+    let (file, _) = open(path, bytes_max, too_long)?;
     let mut bytes = Vec::new();
     // A device has no length, and perhaps no end.
-    if length <= bytes_max as u64 {
-        file.take(bytes_max as u64 + 1)
-            .read_to_end(&mut bytes)
-            .map_err(not_read)?;
+    file.take(bytes_max as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::file("cannot read", path, &error))?;
+    match bytes.len() > bytes_max {
+        true => Err(refused(path, bytes.len() as u64, too_long)),
+        false => Ok(bytes),
     }
-    let length = length.max(bytes.len() as u64);
-    if length > bytes_max as u64 {
-        return Err(Failure::refused(format!("{}: {}", path.display(), too_long(length))));
-    }
-    Ok(bytes)
+}
+
+fn refused(path: &Path, bytes: u64, too_long: fn(u64) -> String) -> Failure {
+    Failure::refused(format!("{}: {}", path.display(), too_long(bytes)))
 }
 
 /// Where a result goes, checked before it costs time.

@@ -4,7 +4,8 @@ use super::Random;
 
 /// Where a program lies when it runs.
 pub const BASE: u32 = 0x0800_4000;
-const RAM: u32 = 0x2000_0000;
+/// Where its variables lie.
+pub const RAM: u32 = 0x2000_0000;
 
 /// A function: instructions that say nothing of addresses, and between them calls; behind them, a table of words.
 #[derive(Clone)]

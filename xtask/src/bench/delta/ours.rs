@@ -24,6 +24,7 @@ const SMALL_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Builds this workspace's commands in release: debug builds say nothing about seconds.
 pub fn build() -> Result<PathBuf, Failure> {
     let root = workspace::root()?;
+    eprintln!("… cargo build --release: some minutes, the first time");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let tool = Tool::new(cargo)
         .args(["build", "--quiet", "--release", "--package", "tuffet-xtask"])

@@ -43,7 +43,7 @@ impl Pair {
         if let Some(absent) = only.iter().find(|name| !is_there(name)) {
             let names: Vec<&str> = pairs.iter().map(|pair| pair.name.as_str()).collect();
             let text = format!(
-                "{} holds no pair `{absent}`; there are {}",
+                "{} holds no pair `{absent}`; it holds {}",
                 dir.display(),
                 names.join(", ")
             );
@@ -124,7 +124,7 @@ mod tests {
         assert!(failure.to_string().contains("holds no NAME/old.bin"), "{failure}");
         pair(folder.path(), "a", 1, 1);
         let failure = Pair::in_folder(folder.path(), &["a".to_owned(), "z".to_owned()]).unwrap_err();
-        assert!(failure.to_string().contains("no pair `z`; there are a"), "{failure}");
+        assert!(failure.to_string().contains("no pair `z`; it holds a"), "{failure}");
         assert_eq!(failure.exit_code(), std::process::ExitCode::from(2));
     }
 }
