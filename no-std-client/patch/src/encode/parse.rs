@@ -15,7 +15,7 @@ use std::{collections::BTreeSet, ops::Range, vec, vec::Vec};
 const LENGTH_MIN: u32 = 3;
 /// Copies that run on beside the cheapest way.
 const RUNNING_MAX: usize = 24;
-/// An image is parted in parts of this length, beside each other.
+/// An image is parted in parts of at most this length, beside each other.
 const PART_BYTES: usize = 1 << 16;
 /// Each part is parted from so far in front of it to so far behind it, so that both sides agree where they meet.
 const OVERLAP_BYTES: usize = 1 << 10;
@@ -153,10 +153,11 @@ impl Known {
 pub(crate) fn parse(images: &Images<'_>, known: &Known, literals: &[u32], prices: &Prices) -> Vec<Segment> {
     let leads = leads(images);
     let end = images.new.len();
-    let starts = (0..end.div_ceil(PART_BYTES)).map(|part| part * PART_BYTES);
-    let parted = parts::each(starts, |start| {
-        let part = start..end.min(start + PART_BYTES);
-        let around = start.saturating_sub(OVERLAP_BYTES)..end.min(part.end + OVERLAP_BYTES);
+    // Two at least, and of the same length.
+    let count = end.div_ceil(PART_BYTES).max(2);
+    let parted = parts::each(0..count, |part| {
+        let part = end * part / count..end * (part + 1) / count;
+        let around = part.start.saturating_sub(OVERLAP_BYTES)..end.min(part.end + OVERLAP_BYTES);
         let mut segments = cheapest(images, known, &leads, literals, prices, around);
         segments.retain_mut(|segment| segment.clip(&part));
         segments
