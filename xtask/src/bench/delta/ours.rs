@@ -90,8 +90,9 @@ mod tests {
         let quick = |profile, bytes| skipped(profile, Effort::Quick, bytes);
         assert_eq!(quick(Profile::Small, SMALL_BYTES_MAX), None);
         assert_eq!(quick(Profile::Large, SMALL_BYTES_MAX + 1), None);
-        assert_eq!(skipped(Profile::Large, Effort::Search, SMALL_BYTES_MAX), None);
-        assert!(skipped(Profile::Large, Effort::Search, SMALL_BYTES_MAX + 1).is_some());
+        let mixing = MIXING_BYTES_MAX as u64;
+        assert_eq!(skipped(Profile::Large, Effort::Search, mixing), None);
+        assert!(skipped(Profile::Large, Effort::Search, mixing + 1).is_some());
         for profile in [Profile::Small, Profile::Standard] {
             let reason = quick(profile, SMALL_BYTES_MAX + 1).unwrap();
             assert!(reason.to_string().contains("more than 16777216 bytes"), "{reason}");
