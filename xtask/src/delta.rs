@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use clap::Subcommand;
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tuffet_server::delta::{
     self, ApplyError, Architecture, Chain, Codec, Digest, Effort, EncodeError, FilesError, IMAGE_BYTES_MAX, Layout,
-    Options, Pinned, Profile, Refusal, hex,
+    Options, Pinned, Profile, Refusal, Step, hex,
 };
 
 use crate::delta::files::Destination;
@@ -115,6 +116,7 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
         );
         return Err(Failure::new(Blame::Usage, text));
     }
+    let started = Instant::now();
     let (old, new) = (read_image(&arguments.old)?, read_image(&arguments.new)?);
     if new.is_empty() {
         let text = format!(
@@ -128,7 +130,7 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
         eprintln!("note: both images are the same; a device that has it needs no patch");
     }
     let bytes = old.len().max(new.len());
-    let started = Instant::now();
+    let proving = OnceLock::new();
     let options = Options {
         layout: arguments.arch.map(|arch| delta::layout(Some(arch), &old, &new)),
         codec: arguments.codec,
@@ -139,14 +141,18 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
         ..Options::of(arguments.profile)
     };
     let watch = |step| {
+        if step == Step::Proving {
+            proving.get_or_init(Instant::now);
+        }
         // What is quick needs no words.
         if started.elapsed() > Duration::from_secs(2) || bytes > LONG_BYTES {
             eprintln!("{:.1} s: {step}", started.elapsed().as_secs_f64());
         }
     };
     let encoded = delta::encode_watched(image(&old), &new, &options, &watch).map_err(not_made)?;
-    let seconds = started.elapsed().as_secs_f64();
+    let proof_seconds = proving.get().map_or(0.0, |begun| begun.elapsed().as_secs_f64());
     destination.write(&encoded.bytes)?;
+    let seconds = started.elapsed().as_secs_f64();
     let packed = delta::packed(&new).filter(|packed| !old.is_empty() && packed.explains(encoded.bytes.len()));
     if let Some(packed) = packed {
         eprintln!("note: {packed}");
@@ -164,6 +170,7 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
     );
     let result = json!({
         "bytes": encoded.bytes.len(), "old_bytes": old.len(), "new_bytes": new.len(), "seconds": seconds,
+        "proof_seconds": proof_seconds,
         "profile": arguments.profile.to_string(), "codec": encoded.header.codec.to_string(), "arch": encoded.header.layout.architecture.to_string(), "head": head,
         "peak_memory_bytes": memory::peak_bytes(), "packed_bytes": packed.map(|packed| packed.bytes),
     });
@@ -172,6 +179,7 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
 }
 
 fn apply(arguments: &Apply) -> Result<(), Failure> {
+    let started = Instant::now();
     let old = open(&arguments.old, IMAGE_BYTES_MAX, image_too_long)?;
     let patch = open(&arguments.patch, PATCH_BYTES_MAX, patch_too_long)?;
     let destination = Destination::new(&arguments.out, &[&arguments.old, &arguments.patch])?;
@@ -183,11 +191,10 @@ fn apply(arguments: &Apply) -> Result<(), Failure> {
         }
     };
     let out = destination.begin()?;
-    let started = Instant::now();
     let applied = delta::apply_files(old.image(), &patch.file, out.as_file(), pinned);
     let applied = applied.map_err(|error| not_applied(arguments, &old, &patch, error))?;
-    let seconds = started.elapsed().as_secs_f64();
     destination.keep(out)?;
+    let seconds = started.elapsed().as_secs_f64();
     let bytes = applied.header.result.length;
     let text = format!("{bytes} bytes in {seconds:.2} s");
     let result = json!({

@@ -289,6 +289,8 @@ fn a_patch_between_equal_images_is_made_and_said_to_be_needless() {
     assert_eq!(said.exit_code, 0, "{}", said.err);
     assert!(said.err.contains("needs no patch"), "{}", said.err);
     assert!(said.out["bytes"].as_u64().unwrap() < 200, "{}", said.out);
+    let [seconds, proof_seconds] = ["seconds", "proof_seconds"].map(|name| said.out[name].as_f64().unwrap());
+    assert!(0.0 < proof_seconds && proof_seconds < seconds, "{}", said.out);
     let said = scene.run("encode old new other --profile small");
     assert_eq!(said.err, "");
 }

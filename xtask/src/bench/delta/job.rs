@@ -45,6 +45,8 @@ pub struct Done {
     pub bytes: u64,
     /// What it took to make it.
     pub encode: Cost,
+    /// Seconds of that in which it was proven, when the program does that and says so.
+    pub proof_seconds: f64,
     /// What it took to apply it.
     pub apply: Cost,
     /// The decoder's state, when the program says it.
@@ -84,20 +86,37 @@ pub enum Reason {
     WrongResult,
 }
 
+/// What takes less than this is made [`RUNS`] times, and the quickest counts: other work of the machine makes it longer only.
+const SHORT_SECONDS: f64 = 1.0;
+const RUNS: u32 = 3;
+
 /// A patch, or why there is none.
 pub type Outcome = Result<Done, Reason>;
 
 impl Job {
     /// Does both halves, each in at most this time.
     pub fn run(&self, gauge: &Gauge, files: &Files, limit: Duration) -> Result<Outcome, Failure> {
-        for left in [&files.patch, &files.out] {
-            // Usually there is none from the job before.
-            let _ = std::fs::remove_file(left);
-        }
-        let encoded = match succeeded(gauge.run(&self.encode, limit)?, "encode", limit) {
+        // Usually there is none from the job before.
+        let _ = std::fs::remove_file(&files.out);
+        let encode = || {
+            let _ = std::fs::remove_file(&files.patch);
+            gauge
+                .run(&self.encode, limit)
+                .map(|ended| succeeded(ended, "encode", limit))
+        };
+        let mut encoded = match encode()? {
             Ok(said) => said,
             Err(reason) => return Ok(Err(reason)),
         };
+        if encoded.cost.seconds < SHORT_SECONDS {
+            for _ in 1..RUNS {
+                match encode()? {
+                    Ok(said) if said.cost.seconds < encoded.cost.seconds => encoded = said,
+                    Ok(_) => {}
+                    Err(reason) => return Ok(Err(reason)),
+                }
+            }
+        }
         let applied = match succeeded(gauge.run(&self.apply, limit)?, "apply", limit) {
             Ok(said) => said,
             Err(reason) => return Ok(Err(reason)),
@@ -107,6 +126,7 @@ impl Job {
         }
         Ok(Ok(Done {
             bytes: size(&files.patch)?,
+            proof_seconds: encoded.object["proof_seconds"].as_f64().unwrap_or(0.0),
             encode: encoded.cost,
             apply: applied.cost,
             state_bytes: applied.object["decoder_state_bytes"].as_u64(),
@@ -145,10 +165,11 @@ fn succeeded(ended: Ended, doing: &'static str, limit: Duration) -> Result<Said,
     }
 }
 
-/// A script says how long its work took without the start of its interpreter.
+/// A script says how long its work took without the start of its interpreter, and ours without the start of the process.
 fn of_the_job(cost: Cost, object: &Value) -> Cost {
+    let of_job = object["job_seconds"].as_f64().or(object["seconds"].as_f64());
     Cost {
-        seconds: object["job_seconds"].as_f64().unwrap_or(cost.seconds),
+        seconds: of_job.unwrap_or(cost.seconds),
         cpu_seconds: object["job_cpu_seconds"].as_f64().unwrap_or(cost.cpu_seconds),
         ..cost
     }
@@ -233,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn script_is_held_to_its_own_seconds_and_memory_is_the_process() {
+    fn who_says_its_seconds_is_held_to_them_and_memory_is_the_process() {
         let said = "a warning\n{\"job_seconds\":0.5,\"job_cpu_seconds\":0.25}\n\n";
         let done = succeeded(ended(Some(0), false, said), "encode", Duration::ZERO)
             .ok()
@@ -241,6 +262,9 @@ mod tests {
         assert_eq!((done.cost.seconds, done.cost.cpu_seconds), (0.5, 0.25));
         assert_eq!(done.cost.peak_memory_bytes, 4096);
         let done = succeeded(ended(Some(0), false, "{\"seconds\":0.5}"), "encode", Duration::ZERO);
+        let cost = done.ok().unwrap().cost;
+        assert_eq!((cost.seconds, cost.cpu_seconds), (0.5, 3.0));
+        let done = succeeded(ended(Some(0), false, "no object"), "encode", Duration::ZERO);
         assert_eq!(done.ok().unwrap().cost.seconds, 2.0);
     }
 

@@ -17,6 +17,8 @@ pub struct Ratios {
     pub to_host: [Option<f64>; 3],
     /// Seconds of encoding by the clock, to HDiffPatch's.
     pub time: [Option<f64>; 3],
+    /// The same without the proof, which HDiffPatch's figure does not hold either.
+    pub time_unproven: [Option<f64>; 3],
     /// Seconds of processors, likewise.
     pub cpu_time: [Option<f64>; 3],
 }
@@ -50,6 +52,12 @@ impl Ratios {
             to_mcu: to(Decoder::Microcontroller),
             to_host: to(Decoder::Host),
             time: ours.map(|done| ratio(done.map(|done| done.encode.seconds), timed.map(|cost| cost.seconds))),
+            time_unproven: ours.map(|done| {
+                ratio(
+                    done.map(|done| done.encode.seconds - done.proof_seconds),
+                    timed.map(|cost| cost.seconds),
+                )
+            }),
             cpu_time: ours.map(|done| {
                 ratio(
                     done.map(|done| done.encode.cpu_seconds),
@@ -67,6 +75,7 @@ impl Ratios {
             "small_to_host_peer": rounded(self.to_host[0]), "standard_to_host_peer": rounded(self.to_host[1]),
             "large_to_host_peer": rounded(self.to_host[2]),
             "encode_seconds_to_hdiffpatch": by_profile(self.time),
+            "encode_seconds_without_proof_to_hdiffpatch": by_profile(self.time_unproven),
             "encode_cpu_seconds_to_hdiffpatch": by_profile(self.cpu_time),
         })
     }

@@ -122,6 +122,9 @@ pub fn time(rows: &[Row]) -> Table {
         "small ×",
         "standard ×",
         "large ×",
+        "without proof: small ×",
+        "standard ×",
+        "large ×",
         "searched: small ×",
         "standard ×",
         "large ×",
@@ -139,7 +142,10 @@ pub fn time(rows: &[Row]) -> Table {
             (seconds(cost.seconds), seconds(cost.cpu_seconds))
         });
         let cells = [row.pair.name.clone(), seconds].into_iter();
-        let cells = cells.chain(ratios.time.map(times)).chain(searched.time.map(times));
+        let cells = cells
+            .chain(ratios.time.map(times))
+            .chain(ratios.time_unproven.map(times));
+        let cells = cells.chain(searched.time.map(times));
         let cells = cells.chain([cpu_seconds]).chain(ratios.cpu_time.map(times));
         table.row(cells.chain(searched.cpu_time.map(times)));
     }
