@@ -49,6 +49,9 @@ pub const IMAGE_BYTES_MAX: usize = 1 << 30;
 /// Longest image that is coded with the mixing codec if nothing else is said.
 pub const MIXING_BYTES_MAX: usize = 32 << 20;
 
+/// Shortest image that may hold many programs, which bulk tells from each other.
+const BULK_BYTES_MIN: usize = 1 << 20;
+
 /// Of images up to this length a search tries several layouts beside each other; each takes ten bytes for one of the images.
 const LAYOUTS_BYTES_MAX: usize = 8 << 20;
 
@@ -68,7 +71,8 @@ pub struct Options {
     pub layout: Option<Layout>,
     /// How long the encoder looks for the shortest patch.
     pub effort: Effort,
-    /// How it is coded. If it is not said, images above [`MIXING_BYTES_MAX`] in bulk, where the profile has that, and others not.
+    /// How it is coded. If it is not said, images above [`MIXING_BYTES_MAX`] in bulk, where the profile has that, and others from 1 MiB
+    /// on in the way that makes the shorter patch.
     pub codec: Option<Codec>,
 }
 
@@ -90,11 +94,13 @@ impl Options {
         }
     }
 
-    /// The codec for images of this length.
-    fn codec(&self, bytes: usize) -> Codec {
+    /// The codec that is tried for images of this length, and others.
+    const fn codecs(&self, bytes: usize) -> (Codec, &'static [Codec]) {
         match (self.profile, self.codec) {
-            (Profile::Large, None) if bytes > MIXING_BYTES_MAX => Codec::Bulk,
-            (_, codec) => codec.unwrap_or(Codec::Mixing),
+            (_, Some(codec)) => (codec, &[]),
+            (Profile::Large, None) if bytes > MIXING_BYTES_MAX => (Codec::Bulk, &[]),
+            (Profile::Large, None) if bytes >= BULK_BYTES_MIN => (Codec::Bulk, &[Codec::Mixing]),
+            (Profile::Small | Profile::Standard | Profile::Large, None) => (Codec::Mixing, &[]),
         }
     }
 }
@@ -189,25 +195,16 @@ pub fn encode_watched(
             bytes_max: IMAGE_BYTES_MAX,
         });
     }
-    // Before anything that takes long.
-    let mut header = header(old, new, options).map_err(EncodeError::Options)?;
-    let (layout, coded) = match header.codec {
-        Codec::Mixing => {
-            let (layout, code) = shortest(old, new, options, watch);
-            let placed = checkpoints(new.len() as u32, &code.prices, options);
-            header.checkpoints = placed.map_err(EncodeError::Options)?;
-            (layout, code.bytes)
+    let (first, others) = options.codecs(bytes);
+    let mut encoded = unproven(first, old, new, options, watch).map_err(EncodeError::Options)?;
+    for codec in others {
+        let other = unproven(*codec, old, new, options, watch).map_err(EncodeError::Options)?;
+        if other.bytes.len() < encoded.bytes.len() {
+            encoded = other;
         }
-        Codec::Bulk => {
-            let layout = options.layout.unwrap_or_else(|| detect::layout(None, old, new));
-            (Layout::UNKNOWN, bulk::code(old, new, layout, watch))
-        }
-    };
-    let header = Header { layout, ..header };
-    let (bytes, pinned) = chained(&header, &coded);
-    let encoded = Encoded { bytes, pinned, header };
+    }
     watch(Step::Proving);
-    match apply((!old.is_empty()).then_some(old), &encoded.bytes, pinned) {
+    match apply((!old.is_empty()).then_some(old), &encoded.bytes, encoded.pinned) {
         Ok(result) if result == new => Ok(encoded),
         Ok(_) => Err(EncodeError::NotProven(ApplyError::WrongResult)),
         Err(error) => Err(EncodeError::NotProven(error)),
@@ -225,12 +222,37 @@ pub(crate) fn image(bytes: &[u8]) -> Image {
     }
 }
 
-fn header(old: &[u8], new: &[u8], options: &Options) -> Result<Header, Refusal> {
+/// The patch of one codec.
+fn unproven(
+    codec: Codec,
+    old: &[u8],
+    new: &[u8],
+    options: &Options,
+    watch: &(dyn Fn(Step) + Sync),
+) -> Result<Encoded, Refusal> {
+    // Before anything that takes long.
+    let mut header = header(codec, old, new, options)?;
+    let coded = match codec {
+        Codec::Mixing => {
+            let (layout, code) = shortest(old, new, options, watch);
+            header.checkpoints = checkpoints(new.len() as u32, &code.prices, options)?;
+            header.layout = layout;
+            code.bytes
+        }
+        Codec::Bulk => {
+            let layout = options.layout.unwrap_or_else(|| detect::layout(None, old, new));
+            bulk::code(old, new, layout, watch)
+        }
+    };
+    let (bytes, pinned) = chained(&header, &coded);
+    Ok(Encoded { bytes, pinned, header })
+}
+
+fn header(codec: Codec, old: &[u8], new: &[u8], options: &Options) -> Result<Header, Refusal> {
     let block_bytes = options.block_bytes;
     if !block_bytes.is_power_of_two() || !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&block_bytes) {
         return Err(Refusal::BlockSize { block_bytes });
     }
-    let codec = options.codec(old.len().max(new.len()));
     if codec == Codec::Bulk && options.profile != Profile::Large {
         return Err(Refusal::UnknownCodec { codec: codec.code() });
     }
@@ -464,7 +486,7 @@ fn blocks(payload: &[u8], block_bytes: u32) -> (Vec<u8>, Pinned) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Codec, MIXING_BYTES_MAX, Options, Profile, STEP, checkpoints};
+    use super::{BULK_BYTES_MIN, Codec, MIXING_BYTES_MAX, Options, Profile, STEP, checkpoints};
     use std::vec::Vec;
 
     #[test]
@@ -491,9 +513,22 @@ mod tests {
 
     #[test]
     fn long_images_are_coded_in_bulk_where_that_is_known() {
-        let codec = |profile, bytes| Options::of(profile).codec(bytes);
-        assert_eq!(codec(Profile::Large, MIXING_BYTES_MAX), Codec::Mixing);
-        assert_eq!(codec(Profile::Large, MIXING_BYTES_MAX + 1), Codec::Bulk);
-        assert_eq!(codec(Profile::Standard, MIXING_BYTES_MAX + 1), Codec::Mixing);
+        let codecs = |profile, bytes| Options::of(profile).codecs(bytes);
+        assert!(matches!(
+            codecs(Profile::Large, BULK_BYTES_MIN - 1),
+            (Codec::Mixing, [])
+        ));
+        assert!(matches!(
+            codecs(Profile::Large, MIXING_BYTES_MAX),
+            (Codec::Bulk, [Codec::Mixing])
+        ));
+        assert!(matches!(
+            codecs(Profile::Large, MIXING_BYTES_MAX + 1),
+            (Codec::Bulk, [])
+        ));
+        assert!(matches!(
+            codecs(Profile::Standard, MIXING_BYTES_MAX + 1),
+            (Codec::Mixing, [])
+        ));
     }
 }

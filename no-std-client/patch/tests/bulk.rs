@@ -42,6 +42,29 @@ fn versions(functions: usize) -> (Vec<u8>, Vec<u8>) {
     (old, new)
 }
 
+/// From 1 MiB on, if nothing is said: sometimes that is one codec, sometimes the other.
+#[test]
+fn the_codec_of_the_shorter_patch_is_taken() {
+    let old = firmware(1_100_000, 1);
+    for (new, wanted) in [(old.clone(), Codec::Bulk), (next_version(&old, 2), Codec::Mixing)] {
+        let [chosen, bulk, mixing] = [None, Some(Codec::Bulk), Some(Codec::Mixing)].map(|codec| {
+            let options = Options {
+                codec,
+                ..Options::of(Profile::Large)
+            };
+            encode_with(Some(&old), &new, &options).unwrap()
+        });
+        assert_eq!(
+            chosen.header.codec,
+            wanted,
+            "{} {}",
+            bulk.bytes.len(),
+            mixing.bytes.len()
+        );
+        assert_eq!(chosen.bytes.len(), bulk.bytes.len().min(mixing.bytes.len()));
+    }
+}
+
 /// Each is encoded, decoded by the encoder itself, and decoded here.
 #[test]
 fn any_pair_comes_out_as_it_went_in() {
