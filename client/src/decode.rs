@@ -169,7 +169,7 @@ fn codec(start: &[u8]) -> Option<Codec> {
     Header::parse(start).ok().map(|(header, _)| header.codec)
 }
 
-/// In a function of its own, so that the stack is free of it again: it is half a MiB large.
+/// In a function of its own, so that the stack is free of it again: it is nearly a MiB large.
 #[inline(never)]
 fn decoder() -> Box<LargeState> {
     Box::new(LargeState::new())

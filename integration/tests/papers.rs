@@ -314,7 +314,12 @@ fn dead_links(line: usize, text: &str, paper: &str, tree: &Tree) -> Vec<Untruth>
 
 /// Whether a paper has a heading that is linked to so: in small letters, with hyphens for spaces, and without other signs.
 fn has_heading(paper: &str, link: &str) -> bool {
-    let headings = paper.lines().filter(|line| line.starts_with('#'));
+    // What stands between fences is code, with comments of its own.
+    let mut is_code = false;
+    let headings = paper.lines().filter(|line| {
+        is_code ^= line.trim_start().starts_with("```");
+        !is_code && line.starts_with('#')
+    });
     let mut linked = headings.map(|heading| {
         let heading = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
         heading.replace(|letter: char| !(letter.is_alphanumeric() || "-_".contains(letter)), "")

@@ -65,8 +65,9 @@ struct Encode {
     /// The instructions in both images: aarch64, riscv, thumb, x86_64, xtensa, xtensa-be or unknown. If it is not said, it is found out.
     #[arg(long, value_parser = architecture)]
     arch: Option<Architecture>,
-    /// How a patch of the large profile is coded: mixing is smallest and slow, bulk is for images of tens of megabytes and more. If it
-    /// is not said, the length of the images says it.
+    /// How a patch of the large profile is coded: mixing is mostly shorter for one program; bulk is for images of many programs, and
+    /// quick. If it is not said, both are tried from 1 to 32 MiB and the shorter patch is kept; shorter images are coded by mixing, and
+    /// longer ones in bulk.
     #[arg(long, value_parser = codec)]
     codec: Option<Codec>,
     /// Look for the shortest patch, as for a release: a few percent less, and it takes several times as long.
@@ -206,9 +207,9 @@ fn apply(arguments: &Apply) -> Result<(), Failure> {
 }
 
 fn not_made(error: EncodeError) -> Failure {
-    let blame = match matches!(error, EncodeError::Options(_)) {
-        true => Blame::Usage,
-        false => Blame::Refused,
+    let blame = match error {
+        EncodeError::Options(_) => Blame::Usage,
+        _ => Blame::Refused,
     };
     Failure::new(blame, format!("no patch was made: {error}"))
 }

@@ -66,7 +66,7 @@ impl Slots {
     }
 }
 
-/// Made by the compiler, and put together in a function of its own: each copy is half a MiB large, and the stack of a test is
+/// Made by the compiler, and put together in a function of its own: each copy is nearly a MiB large, and the stack of a test is
 /// small.
 #[inline(never)]
 fn decoder() -> Box<LargeState> {

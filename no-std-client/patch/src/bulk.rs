@@ -1,4 +1,4 @@
-//! The bulk codec of the large profile: for images of hundreds of megabytes.
+//! The bulk codec of the large profile: for images of many programs, and for all that are long.
 //!
 //! The mixing codec asks for each byte whether it is as expected. Here most bytes cost nothing, so that a root filesystem is applied
 //! about as fast as it is read and written:

@@ -82,7 +82,10 @@ impl<'p, F: ReadNorFlash> Cached<'p, F> {
             let before = usize::try_from(start).unwrap_or(usize::MAX);
             let filled = self.filled_bytes.saturating_sub(before).max(needed).min(PAGE_BYTES);
             page.length = 0;
-            if let Some(target) = page.bytes.get_mut(..filled.next_multiple_of(F::READ_SIZE)) {
+            if let Some(target) = page
+                .bytes
+                .get_mut(..filled.checked_next_multiple_of(F::READ_SIZE).unwrap_or(usize::MAX))
+            {
                 self.flash.read(start, target)?;
                 page.length = filled;
                 page.number = number;

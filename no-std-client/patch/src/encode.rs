@@ -52,7 +52,7 @@ pub const MIXING_BYTES_MAX: usize = 32 << 20;
 /// Shortest image that may hold many programs, which bulk tells from each other.
 const BULK_BYTES_MIN: usize = 1 << 20;
 
-/// Of images up to this length a search tries several layouts beside each other; each takes ten bytes for one of the images.
+/// Of images up to this length a search tries several layouts beside each other; each takes some thirty bytes for a byte of the image.
 const LAYOUTS_BYTES_MAX: usize = 8 << 20;
 
 /// How a patch is made.
@@ -71,8 +71,8 @@ pub struct Options {
     pub layout: Option<Layout>,
     /// How long the encoder looks for the shortest patch.
     pub effort: Effort,
-    /// How it is coded. If it is not said, images above [`MIXING_BYTES_MAX`] in bulk, where the profile has that, and others from 1 MiB
-    /// on in the way that makes the shorter patch.
+    /// How it is coded. If it is not said: where the profile has bulk, images above [`MIXING_BYTES_MAX`] in bulk, and those from 1 MiB on
+    /// in the way that makes the shorter patch; all others by mixing.
     pub codec: Option<Codec>,
 }
 
@@ -196,9 +196,14 @@ pub fn encode_watched(
         });
     }
     let (first, others) = options.codecs(bytes);
+    let images = [image(old), image(new)];
+    // Before anything that takes long.
+    let header = |codec| header(codec, images, options).map_err(EncodeError::Options);
+    let first = header(first)?;
+    let others: Vec<Header> = others.iter().map(|codec| header(*codec)).collect::<Result<_, _>>()?;
     let mut encoded = unproven(first, old, new, options, watch).map_err(EncodeError::Options)?;
-    for codec in others {
-        let other = unproven(*codec, old, new, options, watch).map_err(EncodeError::Options)?;
+    for header in others {
+        let other = unproven(header, old, new, options, watch).map_err(EncodeError::Options)?;
         if other.bytes.len() < encoded.bytes.len() {
             encoded = other;
         }
@@ -222,17 +227,15 @@ pub(crate) fn image(bytes: &[u8]) -> Image {
     }
 }
 
-/// The patch of one codec.
+/// The patch with this header, but for what only coding shows.
 fn unproven(
-    codec: Codec,
+    mut header: Header,
     old: &[u8],
     new: &[u8],
     options: &Options,
     watch: &(dyn Fn(Step) + Sync),
 ) -> Result<Encoded, Refusal> {
-    // Before anything that takes long.
-    let mut header = header(codec, old, new, options)?;
-    let coded = match codec {
+    let coded = match header.codec {
         Codec::Mixing => {
             let (layout, code) = shortest(old, new, options, watch);
             header.checkpoints = checkpoints(new.len() as u32, &code.prices, options)?;
@@ -248,7 +251,7 @@ fn unproven(
     Ok(Encoded { bytes, pinned, header })
 }
 
-fn header(codec: Codec, old: &[u8], new: &[u8], options: &Options) -> Result<Header, Refusal> {
+fn header(codec: Codec, [source, result]: [Image; 2], options: &Options) -> Result<Header, Refusal> {
     let block_bytes = options.block_bytes;
     if !block_bytes.is_power_of_two() || !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&block_bytes) {
         return Err(Refusal::BlockSize { block_bytes });
@@ -268,12 +271,12 @@ fn header(codec: Codec, old: &[u8], new: &[u8], options: &Options) -> Result<Hea
     Ok(Header {
         codec,
         profile: options.profile,
-        source: image(old),
-        result: image(new),
+        source,
+        result,
         block_bytes,
         checkpoints: match codec {
-            Codec::Mixing => checkpoints(new.len() as u32, &[], options)?,
-            Codec::Bulk => Checkpoints::new(20, &[], new.len() as u32)?,
+            Codec::Mixing => checkpoints(result.length, &[], options)?,
+            Codec::Bulk => Checkpoints::new(20, &[], result.length)?,
         },
         layout: Layout::UNKNOWN,
     })
@@ -512,23 +515,19 @@ mod tests {
     }
 
     #[test]
-    fn long_images_are_coded_in_bulk_where_that_is_known() {
+    fn both_codecs_are_tried_where_either_may_be_shorter() {
         let codecs = |profile, bytes| Options::of(profile).codecs(bytes);
-        assert!(matches!(
-            codecs(Profile::Large, BULK_BYTES_MIN - 1),
-            (Codec::Mixing, [])
-        ));
-        assert!(matches!(
-            codecs(Profile::Large, MIXING_BYTES_MAX),
-            (Codec::Bulk, [Codec::Mixing])
-        ));
-        assert!(matches!(
-            codecs(Profile::Large, MIXING_BYTES_MAX + 1),
-            (Codec::Bulk, [])
-        ));
-        assert!(matches!(
-            codecs(Profile::Standard, MIXING_BYTES_MAX + 1),
-            (Codec::Mixing, [])
-        ));
+        let none: &[Codec] = &[];
+        let both = (Codec::Bulk, &[Codec::Mixing][..]);
+        assert_eq!(codecs(Profile::Large, BULK_BYTES_MIN - 1), (Codec::Mixing, none));
+        assert_eq!(codecs(Profile::Large, BULK_BYTES_MIN), both);
+        assert_eq!(codecs(Profile::Large, MIXING_BYTES_MAX), both);
+        assert_eq!(codecs(Profile::Large, MIXING_BYTES_MAX + 1), (Codec::Bulk, none));
+        assert_eq!(codecs(Profile::Standard, MIXING_BYTES_MAX + 1), (Codec::Mixing, none));
+        let told = Options {
+            codec: Some(Codec::Mixing),
+            ..Options::of(Profile::Large)
+        };
+        assert_eq!(told.codecs(MIXING_BYTES_MAX + 1), (Codec::Mixing, none));
     }
 }

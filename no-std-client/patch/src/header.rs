@@ -127,9 +127,9 @@ impl Checkpoints {
 /// How the bytes behind the header are coded.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Codec {
-    /// Byte by byte, each bit with a mixture of many guesses: for images of at most some tens of megabytes, in any profile.
+    /// Byte by byte, each bit with a mixture of many guesses: for firmware and single programs, in any profile.
     Mixing,
-    /// A plan in front, and then what differs: for larger images, in the large profile. See [`BulkState`](crate::BulkState).
+    /// A plan in front, and then what differs: for images of many programs and for long ones, in the large profile. See [`BulkState`](crate::BulkState).
     Bulk,
 }
 

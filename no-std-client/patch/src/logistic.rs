@@ -91,22 +91,28 @@ const fn whole_table() -> [i16; 4096] {
     table
 }
 
-#[allow(clippy::indexing_slicing, clippy::as_conversions)]
+#[allow(
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "also evaluated by the compiler, which has no `get`"
+)]
 const fn stretched(probability: u16) -> i32 {
+    // In flash, and not copied.
+    const TABLE: &[i16; STRETCH_ENTRIES] = &STRETCH;
     let upper = probability >= 2048;
     let low = if upper {
         4095_u16.wrapping_sub(probability)
     } else {
         probability
     };
-    // Invariant: the table has an entry for each probability below one half.
+    // Invariant: at most 2047, so that the entry is one of the 480.
     let low = (low & 2047) as usize;
     let entry = if low < FINE {
         low
     } else {
         low.wrapping_sub(FINE).wrapping_shr(3).wrapping_add(FINE)
     };
-    let stretched = STRETCH[entry] as i32;
+    let stretched = TABLE[entry] as i32;
     if upper { stretched.wrapping_neg() } else { stretched }
 }
 

@@ -1,7 +1,7 @@
 //! A flash that keeps the pages which were read last.
 
-use core::convert::Infallible;
-use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
+use core::cell::Cell;
+use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
 use tuffet_patch::{Cached, Page};
 
 const PAGE_BYTES: usize = 4096;
@@ -10,16 +10,33 @@ const PAGE_BYTES: usize = 4096;
 struct Slot {
     bytes: Vec<u8>,
     reads: usize,
+    is_broken: Cell<bool>,
+}
+
+/// What a broken one says.
+#[derive(Debug)]
+struct Broken;
+
+impl NorFlashError for Broken {
+    fn kind(&self) -> NorFlashErrorKind {
+        NorFlashErrorKind::Other
+    }
 }
 
 impl ErrorType for Slot {
-    type Error = Infallible;
+    type Error = Broken;
 }
 
 impl ReadNorFlash for Slot {
     const READ_SIZE: usize = 1;
 
-    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Infallible> {
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Broken> {
+        if self.is_broken.get() {
+            // Half of it came.
+            let count = bytes.len() / 2;
+            bytes[..count].fill(0xEE);
+            return Err(Broken);
+        }
         self.reads += 1;
         bytes.copy_from_slice(&self.bytes[offset as usize..][..bytes.len()]);
         Ok(())
@@ -34,12 +51,12 @@ impl NorFlash for Slot {
     const WRITE_SIZE: usize = 1;
     const ERASE_SIZE: usize = 1;
 
-    fn erase(&mut self, from: u32, to: u32) -> Result<(), Infallible> {
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), Broken> {
         self.bytes[from as usize..to as usize].fill(0xFF);
         Ok(())
     }
 
-    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Infallible> {
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Broken> {
         let end = offset as usize + bytes.len();
         self.bytes.resize(self.bytes.len().max(end), 0);
         self.bytes[offset as usize..end].copy_from_slice(bytes);
@@ -57,6 +74,7 @@ fn reads_beside_each_other_are_one() {
     let slot = Slot {
         bytes: bytes.clone(),
         reads: 0,
+        is_broken: Cell::new(false),
     };
     let mut pages = vec![Page::EMPTY; 2];
     let mut cached = Cached::new(slot, bytes.len(), &mut pages);
@@ -77,6 +95,7 @@ fn what_is_written_or_erased_is_read_anew() {
     let slot = Slot {
         bytes: Vec::new(),
         reads: 0,
+        is_broken: Cell::new(false),
     };
     let mut pages = vec![Page::EMPTY; 4];
     let mut cached = Cached::new(slot, 0, &mut pages);
@@ -94,4 +113,27 @@ fn what_is_written_or_erased_is_read_anew() {
     cached.erase(4096, 4098).unwrap();
     cached.read(4093, &mut piece).unwrap();
     assert_eq!(&piece[1..7], b"tu\xFF\xFFet");
+}
+
+#[test]
+fn what_could_not_be_read_is_read_anew() {
+    let bytes = written(3 * PAGE_BYTES);
+    let slot = Slot {
+        bytes: bytes.clone(),
+        reads: 0,
+        is_broken: Cell::new(false),
+    };
+    let mut pages = vec![Page::EMPTY; 1];
+    let mut cached = Cached::new(slot, bytes.len(), &mut pages);
+    let mut piece = [0; 8];
+    cached.read(0, &mut piece).unwrap();
+    cached.flash().is_broken.set(true);
+    cached.read(4096, &mut piece).unwrap_err();
+    // It stood where that was to come.
+    cached.read(0, &mut piece).unwrap_err();
+    cached.flash().is_broken.set(false);
+    for offset in [0, 4096] {
+        cached.read(offset, &mut piece).unwrap();
+        assert_eq!(piece, bytes[offset as usize..][..8], "{offset}");
+    }
 }

@@ -58,8 +58,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             .iter()
             .any(|bytes| (grown + 1..=arguments.bytes_max).contains(bytes))
         {
+            let shorter = match grown >= SIZES[0] {
+                true => format!("say --bytes-max {grown}, or "),
+                false => String::new(),
+            };
             let text = format!(
-                "the pair {} grows to {grown} bytes at most; say --bytes-max {grown}, or take a longer one with --pair",
+                "the pair {} grows to {grown} bytes at most; {shorter}take a longer one with --pair",
                 pair.name
             );
             return Err(Failure::new(Blame::Usage, text));

@@ -14,7 +14,7 @@ pub(crate) struct Match {
     pub(crate) length: u32,
 }
 
-/// Each part begins to compare anew, so of long runs of one byte there are few.
+/// Parts in which suffixes are compared with those before them. Each begins anew, which is long in runs of one byte, so there are few.
 const PARTS: usize = 4;
 
 /// A match of this length is a copy for who takes each as it comes.

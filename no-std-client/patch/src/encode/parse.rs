@@ -153,7 +153,7 @@ impl Known {
 pub(crate) fn parse(images: &Images<'_>, known: &Known, literals: &[u32], prices: &Prices) -> Vec<Segment> {
     let leads = leads(images);
     let end = images.new.len();
-    // Two at least, and of the same length.
+    // Two at least, so that a small image takes two processors, too; of the same length, so that none is waited for.
     let count = end.div_ceil(PART_BYTES).max(2);
     let parted = parts::each(0..count, |part| {
         let part = end * part / count..end * (part + 1) / count;

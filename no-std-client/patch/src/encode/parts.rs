@@ -48,12 +48,19 @@ pub(crate) fn both<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnc
 #[cfg(test)]
 mod tests {
     use super::each;
-    use std::vec::Vec;
+    use std::{thread, time::Duration, vec::Vec};
 
     #[test]
     fn results_come_in_the_order_of_the_parts() {
         let doubled: Vec<u32> = (0..100).map(|part| part * 2).collect();
-        assert_eq!(each(0..100_u32, |part| part * 2), doubled);
+        let work = |part| {
+            // The others are done before it.
+            if part == 0 {
+                thread::sleep(Duration::from_millis(20));
+            }
+            part * 2
+        };
+        assert_eq!(each(0..100_u32, work), doubled);
         assert!(each(0..0_u32, |part| part).is_empty());
     }
 }

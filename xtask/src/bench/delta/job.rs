@@ -55,6 +55,11 @@ pub struct Done {
     pub architecture: Option<String>,
 }
 
+/// What takes less than this is made several times: other work of the machine makes it longer, and never shorter.
+const SHORT_SECONDS: f64 = 1.0;
+/// So many times; the quickest counts.
+const RUNS: u32 = 3;
+
 /// Why there is no patch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reason {
@@ -85,10 +90,6 @@ pub enum Reason {
     /// What came out is another image.
     WrongResult,
 }
-
-/// What takes less than this is made [`RUNS`] times, and the quickest counts: other work of the machine makes it longer only.
-const SHORT_SECONDS: f64 = 1.0;
-const RUNS: u32 = 3;
 
 /// A patch, or why there is none.
 pub type Outcome = Result<Done, Reason>;

@@ -110,8 +110,9 @@ impl Report {
 
     fn costs(&self) -> Vec<String> {
         let mut notes = vec![
-            "Each line is two processes, one that encodes and one that applies: seconds by the clock, and the most memory \
-             that was resident. Every patch led to the image, else the line says why not."
+            "Each line is a process that encodes, or the quickest of three where that takes less than a second, and one that \
+             applies: seconds by the clock, and the most memory that was resident. Every patch led to the image, else the \
+             line says why not."
                 .to_owned(),
         ];
         let mebibytes = tables::mebibytes;
@@ -123,7 +124,7 @@ impl Report {
             None => format!("{program}."),
             Some(bytes) => format!(
                 "{program}; detools, HDiffPatch, HPatchLite and heatshrink run in a Python of {} MiB, whose start is not in \
-                 the seconds.",
+                 the seconds; nor is that of ours, and that of the others is.",
                 mebibytes(bytes)
             ),
         });
