@@ -209,7 +209,7 @@ fn apply(arguments: &Apply) -> Result<(), Failure> {
 fn not_made(error: EncodeError) -> Failure {
     let blame = match error {
         EncodeError::Options(_) => Blame::Usage,
-        _ => Blame::Refused,
+        EncodeError::NotProven(_) | EncodeError::TooLong { .. } | _ => Blame::Refused,
     };
     Failure::new(blame, format!("no patch was made: {error}"))
 }
