@@ -163,11 +163,16 @@ pub(crate) fn parse(images: &Images<'_>, known: &Known, literals: &[u32], prices
         segments
     });
     let mut segments: Vec<Segment> = Vec::new();
-    for next in parted.into_iter().flatten() {
-        match segments.last_mut() {
-            Some(last) if last.goes_on_as(&next) => last.length += next.length,
-            _ => segments.push(next),
+    for part in parted {
+        let mut part = part.into_iter();
+        // Only where parts meet: inside, a copy that begins anew where the last one ends was found cheaper.
+        if let (Some(last), Some(first)) = (segments.last_mut(), part.as_slice().first())
+            && last.goes_on_as(first)
+        {
+            last.length += first.length;
+            part.next();
         }
+        segments.extend(part);
     }
     segments
 }
