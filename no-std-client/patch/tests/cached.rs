@@ -13,6 +13,16 @@ struct Slot {
     is_broken: Cell<bool>,
 }
 
+impl Slot {
+    fn holding(bytes: Vec<u8>) -> Self {
+        Self {
+            bytes,
+            reads: 0,
+            is_broken: Cell::new(false),
+        }
+    }
+}
+
 /// What a broken one says.
 #[derive(Debug)]
 struct Broken;
@@ -71,11 +81,7 @@ fn written(count: usize) -> Vec<u8> {
 #[test]
 fn reads_beside_each_other_are_one() {
     let bytes = written(5 * PAGE_BYTES + 9);
-    let slot = Slot {
-        bytes: bytes.clone(),
-        reads: 0,
-        is_broken: Cell::new(false),
-    };
+    let slot = Slot::holding(bytes.clone());
     let mut pages = vec![Page::EMPTY; 2];
     let mut cached = Cached::new(slot, bytes.len(), &mut pages);
     let mut piece = [0; 32];
@@ -92,11 +98,7 @@ fn reads_beside_each_other_are_one() {
 
 #[test]
 fn what_is_written_or_erased_is_read_anew() {
-    let slot = Slot {
-        bytes: Vec::new(),
-        reads: 0,
-        is_broken: Cell::new(false),
-    };
+    let slot = Slot::holding(Vec::new());
     let mut pages = vec![Page::EMPTY; 4];
     let mut cached = Cached::new(slot, 0, &mut pages);
     let bytes = written(3 * PAGE_BYTES);
@@ -118,11 +120,7 @@ fn what_is_written_or_erased_is_read_anew() {
 #[test]
 fn what_could_not_be_read_is_read_anew() {
     let bytes = written(3 * PAGE_BYTES);
-    let slot = Slot {
-        bytes: bytes.clone(),
-        reads: 0,
-        is_broken: Cell::new(false),
-    };
+    let slot = Slot::holding(bytes.clone());
     let mut pages = vec![Page::EMPTY; 1];
     let mut cached = Cached::new(slot, bytes.len(), &mut pages);
     let mut piece = [0; 8];
