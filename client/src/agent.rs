@@ -11,9 +11,9 @@ use crate::store::{Store, has_digest};
 use crate::transport::{Fetch, Transport};
 use std::fs::File;
 use tuffet_no_std_client::release::{Id, Seed, names};
-use tuffet_no_std_client::tuf::{self, Answer, ClockPolicy, Every, Limits, RoleName, TrustedState, VerifiedTarget};
+use tuffet_no_std_client::tuf::{self, Answer, ClockPolicy, Every, Limits, RoleName, TrustedState};
 use tuffet_no_std_client::wire::{Digest, hex::Hex};
-use tuffet_no_std_client::{Decided, Device, DeviceState, Error, Intake, Request, Running};
+use tuffet_no_std_client::{Decided, Device, DeviceState, Error, Intake, ListedTarget, Request, Running};
 
 /// An update cycle on Linux: the strict reading, and every algorithm that the specification names. A repository that small
 /// devices follow too reaches its thresholds with ed25519 keys alone; one that only gateways follow need not.
@@ -162,8 +162,11 @@ impl Agent {
                     }
                     next
                 }
+                Request::Stored(remembered) => {
+                    let bytes = self.kept_document(&remembered.pointer.release)?;
+                    hand_over(update, bytes.as_deref())?
+                }
                 Request::Decided
-                | Request::Stored(_)
                 | Request::HashSource { .. }
                 | Request::Decode(_)
                 | Request::Download { .. }
@@ -217,7 +220,7 @@ impl Agent {
     }
 
     /// Gets a small target, from the store if it is there.
-    fn target(&self, target: &VerifiedTarget, transport: &Transport) -> Result<Option<Vec<u8>>, ClientError> {
+    fn target(&self, target: ListedTarget<'_>, transport: &Transport) -> Result<Option<Vec<u8>>, ClientError> {
         let (name, digest) = (target.name(), target.digest());
         if let Some(bytes) = self.store.target(name.as_str(), digest)? {
             return Ok(Some(bytes));

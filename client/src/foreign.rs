@@ -21,7 +21,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use tuffet_no_std_client::tuf::{
     self, Answer, BadState, ClockPolicy, FileName, Hashes, Lenient, Limits, Pinned, Request, Resolution, RoleName,
-    Store, TrustedState, VerifiedTarget,
+    Store, Trusted, VerifiedTarget,
 };
 use tuffet_no_std_client::wire::hex::Hex;
 
@@ -110,7 +110,7 @@ impl Foreign {
     pub fn init(folder: &Path, root: &[u8]) -> Result<(), ForeignError> {
         let foreign = Self::at(folder);
         let mut document = root;
-        let trusted = TrustedState::<Lenient>::of_first_root(&mut document, &foreign.limits)?;
+        let trusted = Session::first_root(&mut document, &foreign.limits)?;
         std::fs::create_dir_all(folder).map_err(|error| StorageError::new("make the folder", folder, error))?;
         let _lock = foreign.lock()?;
         foreign.keep(&RoleName::Root, root)?;
@@ -155,7 +155,7 @@ impl Foreign {
     }
 
     /// The kept root; if it is not the one that is trusted, the server's copy of that one.
-    fn root(&self, metadata: Option<&Transport>, trusted: &TrustedState<Lenient>) -> Result<Vec<u8>, ForeignError> {
+    fn root(&self, metadata: Option<&Transport>, trusted: &Trusted<Lenient>) -> Result<Vec<u8>, ForeignError> {
         let pinned = trusted.root.pinned();
         if let Some(kept) = self.kept(&RoleName::Root, &pinned)? {
             return Ok(kept);
@@ -249,7 +249,7 @@ impl Foreign {
     }
 
     /// Removes the files that the state says nothing of.
-    fn forget(&self, trusted: &TrustedState<Lenient>) -> Result<(), ForeignError> {
+    fn forget(&self, trusted: &Trusted<Lenient>) -> Result<(), ForeignError> {
         let failed = |error| StorageError::new("read", &self.folder, error);
         let delegated = trusted.delegated.as_ref().iter().flatten();
         let delegated = delegated.map(|known| RoleName::Delegated(known.role));
@@ -315,7 +315,7 @@ impl Foreign {
     }
 
     /// The state behind its digest.
-    fn trusted(&self) -> Result<TrustedState<Lenient>, ForeignError> {
+    fn trusted(&self) -> Result<Trusted<Lenient>, ForeignError> {
         let path = self.state_path();
         let damaged = |reason: String| ForeignError::DamagedState {
             path: path.clone(),
@@ -328,7 +328,7 @@ impl Foreign {
         if Sha256::digest(state).as_slice() != digest {
             return Err(damaged("it is not as it was written".to_owned()));
         }
-        TrustedState::<Lenient>::from_bytes(state).map_err(|bad| {
+        Trusted::<Lenient>::from_bytes(state).map_err(|bad| {
             let reason = if let BadState::UnknownLayout { found } = bad {
                 format!("layout {found} is unknown to this version")
             } else {
@@ -338,7 +338,7 @@ impl Foreign {
         })
     }
 
-    fn save(&self, trusted: &TrustedState<Lenient>) -> Result<(), ForeignError> {
+    fn save(&self, trusted: &Trusted<Lenient>) -> Result<(), ForeignError> {
         let state = trusted.to_bytes();
         let mut record = Sha256::digest(&state).to_vec();
         record.extend_from_slice(&state);
@@ -476,7 +476,7 @@ fn is(pinned: &Pinned, file: &[u8]) -> bool {
 }
 
 /// What the state says of a role's file.
-fn facts(trusted: &TrustedState<Lenient>, role: &RoleName) -> Option<Pinned> {
+fn facts(trusted: &Trusted<Lenient>, role: &RoleName) -> Option<Pinned> {
     let file = match role {
         RoleName::Delegated(role) => trusted.delegated(role).map(|known| known.file),
         RoleName::Root => Some(trusted.root),

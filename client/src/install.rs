@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use tuffet_no_std_client::boot::{Slot, VerifiedImage};
 use tuffet_no_std_client::release::{FileRef, Plan};
 use tuffet_no_std_client::wire::hex::Hex;
-use tuffet_no_std_client::{Decided, Decoding, Failure, FellBack, ImageFault, Request, Way};
+use tuffet_no_std_client::{Considered, Decoding, Failure, FellBack, ImageFault, Request, Way};
 
 /// How often a download that breaks off is taken up again at once, as long as each try brings bytes.
 const TRIES_MAX: u32 = 5;
@@ -32,9 +32,9 @@ pub struct Arrived {
 
 /// Installs what the decision names into the spare slot, up to the proof that the slot holds it.
 pub fn into_spare_slot(agent: &Agent, decided: Update<'_>, transport: &Transport) -> Result<Arrived, ClientError> {
-    if let Some(Decided::Install(plan)) = decided.considered().map(|considered| &considered.decided) {
+    if let Some(plan) = decided.considered().and_then(Considered::plan) {
         // What came of the full image is of use still when the delta fails once more.
-        agent.store.forget_other_parts(&digests_of(plan))?;
+        agent.store.forget_other_parts(&digests_of(&plan))?;
     }
     let mut update = decided.install()?;
     let mut part = PathBuf::new();
@@ -91,7 +91,7 @@ pub fn into_spare_slot(agent: &Agent, decided: Update<'_>, transport: &Transport
 }
 
 /// All files that lead to a planned image.
-fn digests_of(plan: &Plan) -> Vec<[u8; 32]> {
+fn digests_of(plan: &Plan<'_>) -> Vec<[u8; 32]> {
     let patches = [plan.image.delta, plan.image.whole].into_iter().flatten();
     patches
         .map(|patch| patch.file.digest)

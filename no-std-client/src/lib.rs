@@ -53,7 +53,7 @@ pub use device::{Device, Intake, Running, decoder_profile};
 pub use driver::{Client, DeviceClock, Outcome, Settings, Stop};
 pub use failure::{Action, DocumentFault, Failure, ImageFault};
 pub use state::{BadState, DeviceState, Installed, Remembered, Standing};
-pub use update::{Considered, Decided, Decoding, Error, FellBack, Installation, Request, Update, Way};
+pub use update::{Considered, Decided, Decoding, Error, FellBack, Installation, ListedTarget, Request, Update, Way};
 
 pub use tuffet_boot as boot;
 pub use tuffet_patch as patch;

@@ -22,7 +22,7 @@ use tuffet_release::{Class, Pointer, RolloutExtract, Version};
 use tuffet_tuf::TrustedState;
 use tuffet_wire::{
     Digest,
-    record::{Reader, Writer},
+    record::{Comparer, Output, Reader, Writer},
 };
 
 /// The magic number at the start of the record.
@@ -174,36 +174,50 @@ impl DeviceState {
     #[must_use]
     pub fn encode(&self) -> [u8; Self::ENCODED_BYTES] {
         let mut record = [0; Self::ENCODED_BYTES];
-        let mut out = Writer::new(&mut record);
-        // One after another, so that the parts need not stand on the stack together.
+        self.encode_to(&mut record);
+        record
+    }
+
+    /// The same, to where it is written from.
+    #[inline(never)]
+    pub(crate) fn encode_to(&self, record: &mut [u8; Self::ENCODED_BYTES]) {
+        let Some((content, digest)) = record.split_last_chunk_mut::<DIGEST_BYTES>() else {
+            return;
+        };
+        let mut out = Writer::new(content);
         out.put(MAGIC);
         out.put(&[LAYOUT]);
-        out.put(&self.trusted.encode());
-        out.put(&self.encode_image_facts());
-        if let Some((content, digest)) = record.split_last_chunk_mut::<DIGEST_BYTES>() {
-            *digest = Sha256::digest(&*content).into();
-        }
-        record
+        self.trusted.encode_into(&mut out);
+        self.encode_image_facts(&mut out);
+        *digest = Sha256::digest(&*content).into();
     }
 
     /// What the record says of images: the slots, the release and its rollout.
     #[inline(never)]
-    fn encode_image_facts(&self) -> [u8; IMAGE_FACTS_BYTES] {
-        let mut bytes = [0; IMAGE_FACTS_BYTES];
-        let mut out = Writer::new(&mut bytes);
+    fn encode_image_facts(&self, out: &mut dyn Output) {
         for installed in &self.installed {
-            put_installed(&mut out, installed.as_ref());
+            put_installed(out, installed.as_ref());
         }
-        put_standing(&mut out, &self.release);
-        if let Some(rollout) = &self.rollout {
-            out.put(&[1]);
-            out.put(&rollout.encode());
+        put_standing(out, &self.release);
+        match &self.rollout {
+            Some(rollout) => {
+                out.put(&[1]);
+                rollout.encode_into(out);
+            }
+            None => out.skip(1 + RolloutExtract::ENCODED_BYTES),
         }
-        bytes
     }
 
     /// Reads a record. The inverse of [`Self::encode`].
     pub fn decode(record: &[u8]) -> Result<Self, BadState> {
+        let mut state = Self::new(TrustedState::nothing());
+        state.decode_in_place(record)?;
+        Ok(state)
+    }
+
+    /// The same for a small part, which has no room to move a state. After an error this one is of no use.
+    #[inline(never)]
+    pub(crate) fn decode_in_place(&mut self, record: &[u8]) -> Result<(), BadState> {
         let (content, digest) = record.split_last_chunk::<DIGEST_BYTES>().ok_or(BadState::Length)?;
         let (magic, rest) = content.split_first_chunk::<8>().ok_or(BadState::Length)?;
         if magic != MAGIC {
@@ -222,14 +236,13 @@ impl DeviceState {
         if rest.len() != IMAGE_FACTS_BYTES {
             return Err(BadState::Length);
         }
-        let mut state = Self::new(TrustedState::decode(trusted).map_err(|_| BadState::Content)?);
-        state.take_image_facts(rest);
+        let read = self.trusted.decode_in_place(trusted);
+        read.map_err(|_| BadState::Content)?;
+        self.take_image_facts(rest);
         // Whatever is never written comes out as something else.
-        if state.encode_image_facts() == *rest {
-            Ok(state)
-        } else {
-            Err(BadState::Content)
-        }
+        let mut same = Comparer::new(rest);
+        self.encode_image_facts(&mut same);
+        if same.is_whole() { Ok(()) } else { Err(BadState::Content) }
     }
 
     #[inline(never)]
@@ -239,10 +252,10 @@ impl DeviceState {
             *installed = take_installed(&mut input);
         }
         self.release = take_standing(&mut input);
-        if input.take() == [1] {
-            let extract: [u8; RolloutExtract::ENCODED_BYTES] = input.take();
-            self.rollout = RolloutExtract::decode(&extract);
-        }
+        self.rollout = match (input.take(), bytes.split_at_checked(IMAGE_FACTS_BYTES - RolloutExtract::ENCODED_BYTES)) {
+            ([1], Some((_, extract))) => RolloutExtract::decode(extract),
+            (_, _) => None,
+        };
     }
 }
 
@@ -250,7 +263,7 @@ const UNKNOWN: u8 = 0;
 const KNOWN: u8 = 1;
 const NO_RELEASE: u8 = 2;
 
-fn put_standing(out: &mut Writer<'_>, release: &Standing) {
+fn put_standing(out: &mut dyn Output, release: &Standing) {
     let (flag, remembered) = match release {
         Standing::Known(remembered) => (KNOWN, Some(remembered)),
         Standing::NoRelease => (NO_RELEASE, None),
@@ -293,7 +306,7 @@ fn take_standing(input: &mut Reader<'_>) -> Standing {
     }
 }
 
-fn put_installed(out: &mut Writer<'_>, installed: Option<&Installed>) {
+fn put_installed(out: &mut dyn Output, installed: Option<&Installed>) {
     match installed {
         Some(Installed { digest, version }) => {
             out.put(&[1]);
@@ -313,7 +326,7 @@ fn take_installed(input: &mut Reader<'_>) -> Option<Installed> {
     is_known.then_some(installed)
 }
 
-fn put_version(out: &mut Writer<'_>, version: Version) {
+fn put_version(out: &mut dyn Output, version: Version) {
     for number in [version.major, version.minor, version.patch] {
         out.put(&number.to_le_bytes());
     }

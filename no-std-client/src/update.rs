@@ -14,13 +14,13 @@ mod install;
 
 use crate::device::{Device, Running};
 use crate::failure::{Failure, ImageFault};
-use crate::state::{DeviceState, Remembered, Standing};
-use cycle::Cycle;
+use crate::state::{DeviceState, Installed, Remembered, Standing};
+use cycle::{Cycle, Stored};
 use install::Install;
 use tuffet_boot::{Slot, VerifiedImage};
 use tuffet_release::{FileRef, Plan, Refusal, Release, Version, WaitReason};
-use tuffet_tuf::{Algorithms, Answer, ClockPolicy, Ed25519, Fetch, RoleName, VerifiedTarget};
-use tuffet_wire::{Document, UnixSeconds};
+use tuffet_tuf::{Algorithms, Answer, ClockPolicy, Ed25519, Fetch, RoleName, TargetName, TrustedState};
+use tuffet_wire::{Digest, Document, UnixSeconds};
 
 /// What the machine needs next.
 #[derive(Debug)]
@@ -32,9 +32,10 @@ pub enum Request<'u> {
         /// The role whose file it is.
         role: &'u RoleName,
     },
-    /// The release document or the rollout file, a target. Answer with [`Update::receive`].
-    Target(&'u VerifiedTarget),
-    /// The release document that is stored. Answer with [`Update::receive`].
+    /// The release document or the rollout file, a target. Answer with [`Update::receive`], and keep a document that was
+    /// accepted.
+    Target(ListedTarget<'u>),
+    /// The release document that is stored, or was just kept. Answer with [`Update::receive`].
     Stored(&'u Remembered),
     /// The decision is made: persist [`Update::state`], then see [`Update::considered`]. Go on with [`Update::install`] if it says so.
     Decided,
@@ -81,6 +82,34 @@ pub enum Request<'u> {
     StoreState,
     /// The image stands in its slot, verified: take it with [`Update::into_image`] and begin its trial.
     Trial,
+}
+
+/// A target that a verified role lists.
+#[derive(Copy, Clone, Debug)]
+pub struct ListedTarget<'u> {
+    name: &'u TargetName,
+    digest: &'u Digest,
+    length: u64,
+}
+
+impl<'u> ListedTarget<'u> {
+    /// Its name, without its digest.
+    #[must_use]
+    pub const fn name(&self) -> &'u TargetName {
+        self.name
+    }
+
+    /// SHA-256 of the file.
+    #[must_use]
+    pub const fn digest(&self) -> &'u Digest {
+        self.digest
+    }
+
+    /// Its length in bytes.
+    #[must_use]
+    pub const fn length(&self) -> u64 {
+        self.length
+    }
 }
 
 /// A patch to decode, and all that the decoder must be told.
@@ -132,12 +161,10 @@ impl<E> From<Failure> for Error<E> {
 }
 
 /// What the cycle came to.
-// It is made once, and nothing here may allocate.
-#[allow(clippy::large_enum_variant)]
-#[derive(Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Decided {
-    /// There is something to install.
-    Install(Plan),
+    /// There is something to install: [`Considered::plan`] says what.
+    Install,
     /// The chain of roots goes on: as many as one run may walk were verified and stored. Begin again.
     MoreRoots,
     /// The repository has no release for this product, hardware and channel.
@@ -159,6 +186,17 @@ pub struct Considered {
     pub release: Option<Release>,
 }
 
+impl Considered {
+    /// What there is to install.
+    #[must_use]
+    pub fn plan(&self) -> Option<Plan<'_>> {
+        match self.decided {
+            Decided::Install => self.release.as_ref()?.plan(),
+            Decided::MoreRoots | Decided::NoRelease | Decided::Refuse(_) | Decided::UpToDate | Decided::Wait(_) => None,
+        }
+    }
+}
+
 /// One update cycle, which counts signatures of these algorithms.
 pub struct Update<'d, A: Algorithms = Ed25519> {
     context: Context<'d>,
@@ -166,7 +204,6 @@ pub struct Update<'d, A: Algorithms = Ed25519> {
 }
 
 /// What stays the same, or only grows, through all phases.
-#[derive(Clone)]
 struct Context<'d> {
     device: &'d Device,
     running: Running,
@@ -189,6 +226,8 @@ impl Context<'_> {
 #[allow(clippy::large_enum_variant)]
 enum Phase<A: Algorithms> {
     Cycle(Cycle<A>),
+    /// Waits for the document that is stored.
+    Stored(Stored),
     Decided(Considered),
     Install(Install),
     /// Something was refused, and there is nothing to go on with.
@@ -209,7 +248,12 @@ impl<'d, A: Algorithms> Update<'d, A> {
     /// Begins a cycle. Its time is that of `clock`, fixed for all of it (TUF §5.1).
     #[must_use]
     pub fn begin(device: &'d Device, running: Running, state: DeviceState, clock: ClockPolicy) -> Self {
-        let cycle = Cycle::begin(device, &state);
+        let mut update = Self::in_state(device, running, state, clock);
+        update.start();
+        update
+    }
+
+    const fn in_state(device: &'d Device, running: Running, state: DeviceState, clock: ClockPolicy) -> Self {
         Self {
             context: Context {
                 device,
@@ -217,8 +261,43 @@ impl<'d, A: Algorithms> Update<'d, A> {
                 state,
                 clock,
             },
-            phase: Phase::Cycle(cycle),
+            phase: Phase::Refused,
         }
+    }
+
+    /// An update for a small device, which has no room to move one: its state is read [in place](Self::state_mut), and then it
+    /// is [started](Self::start), or started [again](Self::start_again).
+    pub(crate) fn room(device: &'d Device, running: Running, clock: ClockPolicy) -> Self {
+        Self::in_state(device, running, DeviceState::new(TrustedState::nothing()), clock)
+    }
+
+    /// Where the state is read to, before the start.
+    pub(crate) const fn state_mut(&mut self) -> &mut DeviceState {
+        &mut self.context.state
+    }
+
+    #[inline(never)]
+    pub(crate) fn start(&mut self) {
+        let context = &self.context;
+        self.phase = Phase::Cycle(Cycle::begin(context.device, &context.state, context.clock));
+    }
+
+    /// As [`again`](Self::again) says.
+    #[inline(never)]
+    pub(crate) fn start_again(&mut self) -> Result<(), Failure> {
+        let Context {
+            device, state, clock, ..
+        } = &self.context;
+        cycle::check_remembered(device, state, *clock)?;
+        self.phase = match &state.release {
+            Standing::Known(remembered) => Phase::Stored(Stored::of(remembered)),
+            // Of what is not known there is nothing to decide about: it was refused before.
+            Standing::NoRelease | Standing::Unknown => Phase::Decided(Considered {
+                decided: Decided::NoRelease,
+                release: None,
+            }),
+        };
+        Ok(())
     }
 
     /// Decides again about the release that is stored, without the repository: a wave or a window may have opened. The
@@ -230,46 +309,17 @@ impl<'d, A: Algorithms> Update<'d, A> {
         state: DeviceState,
         clock: ClockPolicy,
     ) -> Result<Self, Failure> {
-        Self::check_remembered(device, &state, clock)?;
-        Ok(Self::about_remembered(device, running, state, clock))
-    }
-
-    /// Whether what is remembered carries a decision still.
-    pub(crate) fn check_remembered(device: &Device, state: &DeviceState, clock: ClockPolicy) -> Result<(), Failure> {
-        cycle::check_remembered(device, state, clock)
-    }
-
-    /// Begins with what is remembered, after it was [checked](Self::check_remembered).
-    pub(crate) const fn about_remembered(
-        device: &'d Device,
-        running: Running,
-        state: DeviceState,
-        clock: ClockPolicy,
-    ) -> Self {
-        let phase = match state.release {
-            Standing::Known(remembered) => Phase::Cycle(Cycle::Stored(remembered)),
-            // Of what is not known there is nothing to decide about: it was refused before.
-            Standing::NoRelease | Standing::Unknown => Phase::Decided(Considered {
-                decided: Decided::NoRelease,
-                release: None,
-            }),
-        };
-        Self {
-            context: Context {
-                device,
-                running,
-                state,
-                clock,
-            },
-            phase,
-        }
+        let mut update = Self::in_state(device, running, state, clock);
+        update.start_again()?;
+        Ok(update)
     }
 
     /// What the machine needs next.
     #[must_use]
     pub fn request(&self) -> Request<'_> {
         match &self.phase {
-            Phase::Cycle(cycle) => cycle.request(),
+            Phase::Cycle(cycle) => cycle.request(&self.context),
+            Phase::Stored(stored) => Request::Stored(&stored.remembered),
             // After a refusal there is nothing to ask for, and no decision to see.
             Phase::Decided(_) | Phase::Refused => Request::Decided,
             Phase::Install(install) => install.request(),
@@ -312,49 +362,31 @@ impl<'d, A: Algorithms> Update<'d, A> {
     pub const fn considered(&self) -> Option<&Considered> {
         match &self.phase {
             Phase::Decided(considered) => Some(considered),
-            Phase::Cycle(_) | Phase::Install(_) | Phase::Refused => None,
+            Phase::Cycle(_) | Phase::Stored(_) | Phase::Install(_) | Phase::Refused => None,
         }
     }
 
     /// The shortest way to the image that the decision names, with the file to download: what an installation begins with.
     #[must_use]
     pub fn shortest_way(&self) -> Option<(Way, FileRef)> {
-        match &self.phase {
-            Phase::Decided(Considered {
-                decided: Decided::Install(plan),
-                ..
-            }) => install::shortest_way(&self.context, plan),
-            Phase::Cycle(_) | Phase::Decided(_) | Phase::Install(_) | Phase::Refused => None,
-        }
+        install::shortest_way(&self.context, self.considered()?.plan()?.image)
     }
 
     /// Goes on to install what the decision names.
     pub fn install(mut self) -> Result<Self, Failure> {
-        let Phase::Decided(Considered {
-            decided: Decided::Install(plan),
-            ..
-        }) = self.phase
-        else {
-            return Err(Failure::Misuse);
-        };
-        self.phase = Phase::Install(Install::begin(&self.context, plan)?);
+        let plan = self.considered().and_then(Considered::plan).ok_or(Failure::Misuse)?;
+        self.phase = Phase::Install(Install::begin(&self.context, &plan)?);
         Ok(self)
     }
 
     /// The same, and nothing else is left: a small device has no room for what only the first half needs.
     #[inline(never)]
     pub(crate) fn installation(&mut self) -> Result<Installation<'d>, Failure> {
-        let Phase::Decided(Considered {
-            decided: Decided::Install(plan),
-            ..
-        }) = &self.phase
-        else {
-            return Err(Failure::Misuse);
-        };
-        let install = Install::begin(&self.context, *plan)?;
-        self.phase = Phase::Refused;
+        let plan = self.considered().and_then(Considered::plan).ok_or(Failure::Misuse)?;
+        let install = Install::begin(&self.context, &plan)?;
         Ok(Installation {
-            context: self.context.clone(),
+            device: self.context.device,
+            running: self.context.running.clone(),
             install,
         })
     }
@@ -364,7 +396,10 @@ impl<'d, A: Algorithms> Update<'d, A> {
         let Phase::Install(install) = &mut self.phase else {
             return Err(Failure::Misuse);
         };
-        install.receive_bytes(&mut self.context, bytes)?;
+        install.receive_bytes(self.context.device, &self.context.running, bytes)?;
+        if let Some((slot, installed)) = install.installed() {
+            self.context.state.put(slot, installed);
+        }
         Ok(self)
     }
 
@@ -383,7 +418,7 @@ impl<'d, A: Algorithms> Update<'d, A> {
         let Phase::Install(install) = &mut self.phase else {
             return Err(Failure::Misuse);
         };
-        install.failed(&self.context, fault)?;
+        install.failed(self.context.device, &self.context.running, fault)?;
         Ok(self)
     }
 
@@ -392,7 +427,7 @@ impl<'d, A: Algorithms> Update<'d, A> {
     pub const fn way(&self) -> Option<Way> {
         match &self.phase {
             Phase::Install(install) => Some(install.way()),
-            Phase::Cycle(_) | Phase::Decided(_) | Phase::Refused => None,
+            Phase::Cycle(_) | Phase::Stored(_) | Phase::Decided(_) | Phase::Refused => None,
         }
     }
 
@@ -401,7 +436,7 @@ impl<'d, A: Algorithms> Update<'d, A> {
     pub const fn fell_back(&self) -> Option<FellBack> {
         match &self.phase {
             Phase::Install(install) => install.fell_back(),
-            Phase::Cycle(_) | Phase::Decided(_) | Phase::Refused => None,
+            Phase::Cycle(_) | Phase::Stored(_) | Phase::Decided(_) | Phase::Refused => None,
         }
     }
 
@@ -409,14 +444,15 @@ impl<'d, A: Algorithms> Update<'d, A> {
     pub fn into_image(self) -> Result<VerifiedImage, Failure> {
         match self.phase {
             Phase::Install(install) => install.image(),
-            Phase::Cycle(_) | Phase::Decided(_) | Phase::Refused => Err(Failure::Misuse),
+            Phase::Cycle(_) | Phase::Stored(_) | Phase::Decided(_) | Phase::Refused => Err(Failure::Misuse),
         }
     }
 }
 
 /// The second half of an update by itself. It moves where it stands, and a refusal leaves nothing in it.
 pub struct Installation<'d> {
-    context: Context<'d>,
+    device: &'d Device,
+    running: Running,
     install: Install,
 }
 
@@ -425,12 +461,13 @@ impl Installation<'_> {
         self.install.request()
     }
 
-    pub(crate) const fn state(&self) -> &DeviceState {
-        &self.context.state
+    /// What the slot is found to hold: the stored state has to say so.
+    pub(crate) const fn installed(&self) -> Option<(Slot, Installed)> {
+        self.install.installed()
     }
 
     pub(crate) fn receive_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.install.receive_bytes(&mut self.context, bytes)
+        self.install.receive_bytes(self.device, &self.running, bytes)
     }
 
     pub(crate) fn done(&mut self) -> Result<(), Failure> {
@@ -438,7 +475,7 @@ impl Installation<'_> {
     }
 
     pub(crate) fn failed(&mut self, fault: ImageFault) -> Result<(), Failure> {
-        self.install.failed(&self.context, fault)
+        self.install.failed(self.device, &self.running, fault)
     }
 
     pub(crate) const fn version(&self) -> Version {

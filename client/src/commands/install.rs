@@ -24,8 +24,8 @@ pub fn command(folder: &DeviceFolder, report: Report) -> Result<Verdict, ClientE
 /// Installs if the decision says so, and begins the trial; otherwise only tells the decision.
 pub fn carry_out(agent: &Agent, cycle: Cycle<'_>, transport: &Transport) -> Result<Told, ClientError> {
     let mut told = tell(agent, &cycle.update)?;
-    let considered = cycle.update.considered().map(|considered| &considered.decided);
-    if !matches!(considered, Some(Decided::Install(_))) {
+    let considered = cycle.update.considered();
+    if !considered.is_some_and(|considered| considered.decided == Decided::Install) {
         return Ok(told);
     }
     let arrived = into_spare_slot(agent, cycle.update, transport)?;

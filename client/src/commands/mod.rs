@@ -14,7 +14,7 @@ use crate::install::Arrived;
 use crate::transport::Transport;
 use serde_json::{Map, Value, json};
 use tuffet_no_std_client::release::{Release, ReleaseDocument};
-use tuffet_no_std_client::{Decided, DeviceState, Failure, Way};
+use tuffet_no_std_client::{Considered, Decided, DeviceState, Failure, Way};
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,11 +63,13 @@ pub fn with_cost(mut object: Map<String, Value>, transport: &Transport) -> Map<S
 /// Puts a decision into words. `outcome` is a stable word: `no-release`, `refused`, `up-to-date`, `waiting`, `available`.
 pub fn tell(agent: &Agent, update: &Update<'_>) -> Result<Told, ClientError> {
     let considered = update.considered().ok_or(Failure::Misuse)?;
-    let mut sentence = decision_sentence(&considered.decided);
+    let mut sentence = decision_sentence(considered);
     let mut object = Map::new();
     let outcome = match &considered.decided {
-        Decided::Install(plan) => {
-            object.insert("version".into(), json!(plan.version.to_string()));
+        Decided::Install => {
+            if let Some(plan) = considered.plan() {
+                object.insert("version".into(), json!(plan.version.to_string()));
+            }
             if let Some((way, file)) = update.shortest_way() {
                 sentence = format!("{sentence} {} ({} bytes)", by(way), file.length);
                 object.insert("download_bytes".into(), json!(file.length));
@@ -134,9 +136,12 @@ pub const fn by(way: Way) -> &'static str {
 
 /// A decision as a sentence.
 #[must_use]
-pub fn decision_sentence(decided: &Decided) -> String {
-    match decided {
-        Decided::Install(plan) => format!("version {} can be installed", plan.version),
+pub fn decision_sentence(considered: &Considered) -> String {
+    match &considered.decided {
+        Decided::Install => match considered.plan() {
+            Some(plan) => format!("version {} can be installed", plan.version),
+            None => "there is something to install".to_owned(),
+        },
         Decided::MoreRoots => "the chain of roots goes on; run again".to_owned(),
         Decided::NoRelease => "the repository has no release for this device yet".to_owned(),
         Decided::Refuse(refusal) => format!("the newest release is refused: {refusal}"),

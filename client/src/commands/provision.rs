@@ -17,8 +17,8 @@ use crate::store::Store;
 use crate::transport::Transport;
 use serde_json::{Map, json};
 use std::path::PathBuf;
-use tuffet_no_std_client::tuf::{self, Every, Limits, RoleName, Strict, TrustedState};
-use tuffet_no_std_client::{Decided, DeviceState, Failure, Running};
+use tuffet_no_std_client::tuf::{self, Every, Limits, RoleName, Session, Strict};
+use tuffet_no_std_client::{DeviceState, Failure, Running};
 
 /// What the factory knows about the device.
 #[derive(Debug, clap::Args)]
@@ -93,8 +93,8 @@ pub fn command(folder: &DeviceFolder, report: Report, arguments: Arguments) -> R
     let settings = arguments.settings();
     let root = std::fs::read(&arguments.root).map_err(|error| StorageError::new("read", &arguments.root, error))?;
     // By every algorithm, as its updates will be: a key that is too weak for them is refused here.
-    let trusted = TrustedState::<Strict<Every>>::of_first_root(&mut root.as_slice(), &Limits::DEFAULT);
-    let trusted = trusted.map_err(root_refused)?.with_algorithms();
+    let trusted = Session::<Strict<Every>>::first_root(&mut root.as_slice(), &Limits::DEFAULT);
+    let trusted = trusted.map_err(root_refused)?;
     let transport = Transport::open(arguments.factory_repository.as_deref().unwrap_or(&arguments.repository))?;
     // In the factory waves do not count, so this seed is never used.
     let agent = Agent::new(folder, settings, [0; 32], report)?;
@@ -106,8 +106,8 @@ pub fn command(folder: &DeviceFolder, report: Report, arguments: Arguments) -> R
     store.save_state(&state)?;
     let cycle = agent.cycle(Running::FACTORY, state, &transport)?;
     let considered = cycle.update.considered().ok_or(Failure::Misuse)?;
-    let Decided::Install(plan) = &considered.decided else {
-        let reason = super::decision_sentence(&considered.decided);
+    let Some(plan) = considered.plan() else {
+        let reason = super::decision_sentence(considered);
         return Err(ClientError::NothingToProvision {
             folder: folder.root().to_owned(),
             reason,

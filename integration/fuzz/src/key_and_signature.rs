@@ -39,7 +39,7 @@ pub fn run(data: &[u8]) {
         strict.is_err() && lenient.is_err(),
         "a root is trusted that nobody signed"
     );
-    let smallest = TrustedState::<Strict>::of_first_root(&mut &root[..], &Limits::DEFAULT);
+    let smallest = Session::<Strict>::first_root(&mut &root[..], &Limits::DEFAULT);
     assert!(smallest.is_err(), "a root is trusted that nobody signed");
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use tuffet_tuf::{Lenient, Strict, TrustedState};
+use tuffet_tuf::{Lenient, Strict, Trusted, TrustedState};
 
 use super::repository::{DeviceOf, Kept, Repository};
 
@@ -10,8 +10,8 @@ use super::repository::{DeviceOf, Kept, Repository};
 pub fn run(data: &[u8]) {
     static REPOSITORY: OnceLock<Repository> = OnceLock::new();
     let repository = REPOSITORY.get_or_init(Repository::new);
-    let strict = |bytes: &[u8]| TrustedState::<Strict>::decode(bytes).ok();
-    let lenient = |bytes: &[u8]| TrustedState::<Lenient>::from_bytes(bytes).ok();
+    let strict = |bytes: &[u8]| <TrustedState>::decode(bytes).ok();
+    let lenient = |bytes: &[u8]| Trusted::<Lenient>::from_bytes(bytes).ok();
     check(repository, data, strict, |state| state.encode().to_vec());
     check(repository, data, lenient, TrustedState::to_bytes);
 }
@@ -19,8 +19,8 @@ pub fn run(data: &[u8]) {
 fn check<R: Kept>(
     repository: &Repository,
     data: &[u8],
-    decode: impl Fn(&[u8]) -> Option<TrustedState<R>>,
-    encode: impl Fn(&TrustedState<R>) -> Vec<u8>,
+    decode: impl Fn(&[u8]) -> Option<Trusted<R>>,
+    encode: impl Fn(&Trusted<R>) -> Vec<u8>,
 ) {
     let mut device = DeviceOf::<R>::provisioned(repository);
     let mut exact = data.to_vec();
@@ -34,7 +34,7 @@ fn check<R: Kept>(
         let before = device.trusted.clone();
         let _refused_or_found = device.update(repository);
         let after = &device.trusted;
-        let versions = |state: &TrustedState<R>| {
+        let versions = |state: &Trusted<R>| {
             let timestamp = state.timestamp.as_ref().map(|known| known.file.version);
             let others = [state.snapshot, state.targets].map(|known| known.map(|file| file.version));
             (timestamp, others[0])

@@ -11,7 +11,7 @@ use std::convert::Infallible;
 use std::marker::PhantomData;
 use tuffet_no_std_client::tuf::{
     Algorithms, Answer, Error, Fetch, Lenient, Limits, Pinned, Reading, Rejected, Request, Resolution, RoleName,
-    Session, Strict, TargetName, TrustedState,
+    Session, Strict, TargetName, Trusted,
 };
 use tuffet_no_std_client::wire::hex::Hex;
 use tuffet_no_std_client::wire::{Document, UnixSeconds};
@@ -31,10 +31,10 @@ pub trait Driven: Reading {
     fn name(name: &str) -> Self::TargetName;
 
     /// The state as it is kept.
-    fn written(state: &TrustedState<Self>) -> Vec<u8>;
+    fn written(state: &Trusted<Self>) -> Vec<u8>;
 
     /// The state that was kept; nothing if these bytes are none.
-    fn read_again(bytes: &[u8]) -> Option<TrustedState<Self>>;
+    fn read_again(bytes: &[u8]) -> Option<Trusted<Self>>;
 }
 
 impl<A: Algorithms> Driven for Strict<A> {
@@ -48,12 +48,12 @@ impl<A: Algorithms> Driven for Strict<A> {
         TargetName::new(name).expect("the simulator's names fit")
     }
 
-    fn written(state: &TrustedState<Self>) -> Vec<u8> {
+    fn written(state: &Trusted<Self>) -> Vec<u8> {
         state.encode().to_vec()
     }
 
-    fn read_again(bytes: &[u8]) -> Option<TrustedState<Self>> {
-        TrustedState::<Self>::decode(bytes).ok()
+    fn read_again(bytes: &[u8]) -> Option<Trusted<Self>> {
+        Trusted::<Self>::decode(bytes).ok()
     }
 }
 
@@ -67,12 +67,12 @@ impl Driven for Lenient {
         name.to_owned()
     }
 
-    fn written(state: &TrustedState<Self>) -> Vec<u8> {
+    fn written(state: &Trusted<Self>) -> Vec<u8> {
         state.to_bytes()
     }
 
-    fn read_again(bytes: &[u8]) -> Option<TrustedState<Self>> {
-        TrustedState::<Self>::from_bytes(bytes).ok()
+    fn read_again(bytes: &[u8]) -> Option<Trusted<Self>> {
+        Trusted::<Self>::from_bytes(bytes).ok()
     }
 }
 
@@ -119,7 +119,7 @@ impl<R: Driven> Follower for Core<R> {
     fn trusting(repository: &Simulator) -> Self {
         let root = repository.site.file("metadata/1.root.json");
         let root = root.expect("the first root is served").to_vec();
-        let trusted = TrustedState::<R>::of_first_root(&mut in_pieces::<R>(&root), &R::LIMITS);
+        let trusted = Session::<R>::first_root(&mut in_pieces::<R>(&root), &R::LIMITS);
         let trusted = trusted.expect("the first root is sound");
         Self {
             site: repository.site.clone(),
@@ -222,7 +222,7 @@ impl<R: Driven> Core<R> {
             session = step.session;
             let file = file.unwrap_or_default();
             // It may have come because the kept copy was damaged; it is verified now.
-            if step.store.is_some() || is_trusted(session.trusted(), &fetch.role, &file) {
+            if step.store.is_some() || is_trusted::<R>(session.trusted(), &fetch.role, &file) {
                 self.keep(&fetch.role, file, session.trusted());
             }
         }
@@ -230,8 +230,8 @@ impl<R: Driven> Core<R> {
     }
 
     /// Writes down what a shell must: the file, then the state.
-    fn keep(&mut self, role: &RoleName, file: Vec<u8>, trusted: &TrustedState<R>) {
-        if is_trusted(trusted, role, &file) {
+    fn keep(&mut self, role: &RoleName, file: Vec<u8>, trusted: &Trusted<R>) {
+        if is_trusted::<R>(trusted, role, &file) {
             self.files.insert(role.to_string(), file);
         }
         self.files.insert(STATE.to_owned(), R::written(trusted));
@@ -262,7 +262,7 @@ impl<R: Driven> Core<R> {
 }
 
 /// Whether a file is the one that the state remembers of its role.
-fn is_trusted<R: Reading>(trusted: &TrustedState<R>, role: &RoleName, file: &[u8]) -> bool {
+fn is_trusted<R: Reading>(trusted: &Trusted<R>, role: &RoleName, file: &[u8]) -> bool {
     let facts = match role {
         RoleName::Delegated(role) => trusted.delegated(role).map(|known| known.file),
         RoleName::Root => Some(trusted.root),

@@ -196,8 +196,11 @@ impl Memory {
                     }
                     next
                 }
+                Request::Stored(_) => {
+                    let file = self.files.get(DOCUMENT).cloned();
+                    hand_over(update, file.as_deref())?
+                }
                 Request::Decided
-                | Request::Stored(_)
                 | Request::HashSource { .. }
                 | Request::Decode(_)
                 | Request::Download { .. }
@@ -210,7 +213,7 @@ impl Memory {
         }
         self.keep_state(update.state());
         let outcome = match &update.considered().ok_or(Failure::Misuse)?.decided {
-            Decided::Install(_) => return Ok((Outcome::Installed, Some(self.install(update)?))),
+            Decided::Install => return Ok((Outcome::Installed, Some(self.install(update)?))),
             Decided::MoreRoots => Outcome::Waiting("MoreRoots".to_owned()),
             Decided::NoRelease => Outcome::NoRelease,
             Decided::Refuse(refusal) => Outcome::Refused(refusal.name().to_owned()),

@@ -244,7 +244,7 @@ pub fn self_test(device: &FlashDevice) -> Result<SelfTest, Trouble> {
     match check(device, trial.placed.slot) {
         Ok(()) => {
             let confirmed = records.confirm()?;
-            let (_, state) = device.storage().state()?;
+            let state = device.storage().state()?;
             let version = version(&state, &confirmed);
             Ok(SelfTest::Confirmed { version })
         }
@@ -279,7 +279,7 @@ fn version(state: &DeviceState, placed: &Placed) -> String {
 /// What is installed and what is trusted.
 pub fn status(folder: &Folder) -> Result<Told, Trouble> {
     let device = FlashDevice::open(folder)?;
-    let (_, state) = device.storage().state()?;
+    let state = device.storage().state()?;
     let records = device.storage().boot_records()?;
     let trusted = &state.trusted;
     let encoded: [u8; 32] = Sha256::digest(state.encode()).into();

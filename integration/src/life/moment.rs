@@ -68,7 +68,7 @@ impl Moment {
         F::Error: std::fmt::Debug,
     {
         let records = storage.boot_records().expect("the boot record can be read");
-        let (_, state) = storage
+        let state = storage
             .state()
             .unwrap_or_else(|error| panic!("the trusted state is lost: {error:?}"));
         let moment = Self {

@@ -114,7 +114,7 @@ pub fn of_the_state() -> Sweep {
             findings.look(name, || {
                 tally.count(aged.scenario.name, "read", false);
                 let device = aged.flipped(&[*bit]);
-                let (_, state) = device.storage().state().expect("one of two records is sound");
+                let state = device.storage().state().expect("one of two records is sound");
                 let is_in_newest = (*newest_place..newest_place + STATE_RECORD_BYTES).contains(&(bit / 8));
                 assert!(
                     state == *newest || (is_in_newest && state == *older),
@@ -135,7 +135,7 @@ pub fn of_the_state() -> Sweep {
                 let mut device = aged.flipped(&[*bit]);
                 let outcome = device.cycle().expect("the repository has what is missing");
                 assert_eq!(outcome, Outcome::UpToDate);
-                let (_, state) = device.storage().state().expect("the state is sound again");
+                let state = device.storage().state().expect("the state is sound again");
                 assert_eq!(state, aged.records[0].1);
             });
         });

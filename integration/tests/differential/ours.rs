@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tuffet_integration::simulator::keys::hex;
 use tuffet_tuf::{
     Answer as Answered, ClockPolicy, Error, Fetch, Lenient, Limits, Reading, Request, Resolution, Session, Step, Store,
-    Strict, TargetName, TrustedState, VerifiedTarget,
+    Strict, TargetName, Trusted, TrustedState, VerifiedTarget,
 };
 use tuffet_wire::UnixSeconds;
 
@@ -57,7 +57,7 @@ pub struct Ours<R>(R);
 
 /// What it keeps of a case.
 struct Kept<R: Reading> {
-    trusted: TrustedState<R>,
+    trusted: Trusted<R>,
     files: BTreeMap<String, Vec<u8>>,
 }
 

@@ -62,12 +62,10 @@ impl Pointer {
 }
 
 /// What to do now.
-// It is made once, and nothing here may allocate.
-#[allow(clippy::large_enum_variant)]
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Decision {
-    /// Install this.
-    Install(Plan),
+    /// Install it: [`Release::plan`] is there, and says what.
+    Install,
     /// Not this release, for this reason; waiting does not help.
     Refuse(Refusal),
     /// It is the image that is confirmed.
@@ -78,7 +76,7 @@ pub enum Decision {
 
 /// What to install.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Plan {
+pub struct Plan<'r> {
     /// Version of the release.
     pub version: Version,
     /// What the counter becomes when it is confirmed.
@@ -86,7 +84,7 @@ pub struct Plan {
     /// Which attempt of the release this is.
     pub attempt: u32,
     /// The image and its file.
-    pub image: Image,
+    pub image: &'r Image,
 }
 
 /// Why a release is not for this device.
@@ -192,12 +190,20 @@ pub fn decide(
     };
     match evaluate(&question, gate) {
         Verdict::Wait(reason) => Decision::Wait(reason),
-        Verdict::Install => Decision::Install(Plan {
-            version: release.version,
-            security_version: release.security_version,
-            attempt: release.attempt,
-            image: *image,
-        }),
+        Verdict::Install => Decision::Install,
+    }
+}
+
+impl Release {
+    /// What there is to install, if it has an image for the device. Whether to is what [`decide`] says.
+    pub fn plan(&self) -> Option<Plan<'_>> {
+        let image = self.image.as_ref()?;
+        Some(Plan {
+            version: self.version,
+            security_version: self.security_version,
+            attempt: self.attempt,
+            image,
+        })
     }
 }
 

@@ -18,7 +18,7 @@ use core::fmt;
 use sha2::{Digest as _, Sha256};
 use tuffet_wire::{
     Container, Document, Path, Scalar, Sink,
-    record::{Reader, Writer},
+    record::{Comparer, Output, Reader, Writer},
 };
 
 /// Longest rollout file in bytes.
@@ -237,6 +237,9 @@ impl RolloutExtract {
 
     const LAYOUT_VERSION: u8 = 0;
 
+    /// A wave in it: its share and its start.
+    const WAVE_BYTES: usize = 12;
+
     /// Reads a rollout file whose digest was already compared with the signed one.
     pub fn parse<D: Document>(document: &mut D) -> Result<Self, ReadError<D::Error>> {
         let mut reader = RolloutReader::default();
@@ -254,20 +257,26 @@ impl RolloutExtract {
 
     /// The bytes to store.
     pub fn encode(&self) -> [u8; Self::ENCODED_BYTES] {
+        let mut bytes = [0; Self::ENCODED_BYTES];
+        self.encode_into(&mut Writer::new(&mut bytes));
+        bytes
+    }
+
+    /// The same, field by field.
+    #[inline(never)]
+    pub fn encode_into(&self, out: &mut dyn Output) {
         let state = match self.state {
             RolloutState::Active => 1,
             RolloutState::Paused => 2,
         };
         let count = u8::try_from(self.waves.len()).unwrap_or(u8::MAX);
-        let mut bytes = [0; Self::ENCODED_BYTES];
-        let mut out = Writer::new(&mut bytes);
         out.put(&[Self::LAYOUT_VERSION, state, count, 0]);
         out.put(&self.release);
         for wave in &self.waves {
             out.put(&wave.share_ppm.to_le_bytes());
             out.put(&wave.start.as_secs().to_le_bytes());
         }
-        bytes
+        out.skip(self.waves.remaining_capacity().saturating_mul(Self::WAVE_BYTES));
     }
 
     /// Reads stored bytes; `None` if they are not exactly what [`Self::encode`] writes.
@@ -289,7 +298,9 @@ impl RolloutExtract {
             push_wave(&mut waves, wave).ok()?;
         }
         let extract = Self { release, state, waves };
-        (extract.encode() == bytes).then_some(extract)
+        let mut same = Comparer::new(bytes);
+        extract.encode_into(&mut same);
+        same.is_whole().then_some(extract)
     }
 }
 

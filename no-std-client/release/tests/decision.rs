@@ -96,9 +96,10 @@ fn installable() {
         version: version("2.0.0"),
         security_version: 3,
         attempt: 1,
-        image: release.image.unwrap(),
+        image: release.image.as_ref().unwrap(),
     };
-    assert_eq!(answer(|_| ()), Decision::Install(plan));
+    assert_eq!(answer(|_| ()), Decision::Install);
+    assert_eq!(release.plan(), Some(plan));
 }
 
 #[test]
@@ -300,7 +301,7 @@ fn permitted_after_all() {
     ];
     for (name, change) in rows {
         assert!(
-            matches!(answer(change), Decision::Install(_)),
+            matches!(answer(change), Decision::Install),
             "{name}: {:?}",
             answer(change)
         );

@@ -14,10 +14,10 @@ use super::{Need, Stop, Work};
 use crate::failure::Failure;
 use crate::flash::{Fill, FlashFile, Map, RegionError, Span, StatePages, Storage};
 use crate::transport::{Ask, Etag, Opened, Path};
-use crate::update::{Considered, Installation, Request, Update};
+use crate::update::{Considered, Installation, ListedTarget, Request, Update};
 use core::fmt::Write as _;
 use embedded_storage::nor_flash::NorFlash;
-use tuffet_tuf::{Algorithms, Answer, Ed25519, Fetch, Pinned, RoleName, VerifiedTarget};
+use tuffet_tuf::{Algorithms, Answer, Ed25519, Fetch, Pinned, RoleName};
 use tuffet_wire::hex::Hex;
 
 /// How often a file that breaks off is asked for again at once.
@@ -41,6 +41,8 @@ pub struct Checking<'f, 'd, 'w, F, S, A: Algorithms = Ed25519> {
 enum Waits {
     /// For nothing: the machine is asked.
     Machine,
+    /// For nothing: so much of this area is handed over to the machine.
+    Handover(Span, u32),
     /// For a file, or the word that there is none.
     Open(Kind),
     /// For its bytes.
@@ -54,6 +56,15 @@ enum Waits {
 enum Kind {
     Timestamp,
     Other,
+}
+
+impl Kind {
+    const fn of(role: &RoleName) -> Self {
+        match role {
+            RoleName::Timestamp => Self::Timestamp,
+            RoleName::Delegated(_) | RoleName::Root | RoleName::Snapshot | RoleName::Targets => Self::Other,
+        }
+    }
 }
 
 impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
@@ -92,15 +103,18 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
     }
 
     /// Does what the machine asks for, as far as flash goes.
+    #[inline(never)]
     fn turn(&mut self) -> Result<(), Stop<F::Error>> {
         match self.update.request() {
             Request::Metadata(fetch) => {
                 if let Some(span) = self.kept(&fetch)? {
                     let length = fetch.pinned.map_or(0, |pinned| pinned.length);
-                    return self.hand_over(span, length);
+                    self.waits = Waits::Handover(span, length);
+                    return Ok(());
                 }
                 let span = self.passing_area(&fetch.role)?;
-                self.ask_metadata(&fetch, span)?;
+                write_metadata(&mut self.path, &fetch).ok_or(Failure::Misuse)?;
+                self.ask(fetch.bytes_max, span, Kind::of(&fetch.role));
             }
             // A file that stays already stands where it stays.
             Request::Store { .. } => {
@@ -108,16 +122,17 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
                 self.update.note_stored()?;
             }
             Request::Target(target) => {
-                let target = *target;
                 let (span, length) = (self.target_area(&target)?, short(target.length()));
                 if self.holds_document(&target, span)? {
-                    return self.hand_over(span, length);
+                    self.waits = Waits::Handover(span, length);
+                    return Ok(());
                 }
-                self.ask_target(&target, span)?;
+                write_target(&mut self.path, &target).ok_or(Failure::Misuse)?;
+                self.ask(length, span, Kind::Other);
             }
             Request::Stored(remembered) => {
                 let length = remembered.length;
-                return self.hand_over(self.map().document, length);
+                self.waits = Waits::Handover(self.map().document, length);
             }
             Request::Decided => {
                 // A machine that refused has no decision, and nothing to store.
@@ -137,7 +152,9 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
         Ok(())
     }
 
-    /// Lets the machine read a file in flash.
+    /// Lets the machine read a file in flash. It is called with nothing else on the stack: what the machine does with a file goes
+    /// deeper than anything here.
+    #[inline(never)]
     fn hand_over(&mut self, span: Span, length: u32) -> Result<(), Stop<F::Error>> {
         let mut file = FlashFile::new(self.storage.region(span), length);
         self.update.take(Answer::Present(&mut file))?;
@@ -172,7 +189,7 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
     }
 
     /// A document stays in its area; a rollout file passes through, and is the smaller one.
-    fn target_area(&self, target: &VerifiedTarget) -> Result<Span, RegionError<F::Error>> {
+    fn target_area(&self, target: &ListedTarget<'_>) -> Result<Span, RegionError<F::Error>> {
         if target.name().as_str().ends_with(".release") {
             return Ok(self.map().document);
         }
@@ -180,7 +197,7 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
     }
 
     /// Whether the document that is asked for is the one at rest. Its digest is compared again when it is read.
-    fn holds_document(&self, target: &VerifiedTarget, span: Span) -> Result<bool, RegionError<F::Error>> {
+    fn holds_document(&self, target: &ListedTarget<'_>, span: Span) -> Result<bool, RegionError<F::Error>> {
         if target.length() > u64::from(span.bytes) {
             return Ok(false);
         }
@@ -188,27 +205,11 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
         Ok(crate::hashed::Hashed::new(&mut file).finish()? == *target.digest())
     }
 
-    fn ask_metadata(&mut self, fetch: &Fetch, span: Span) -> Result<(), Failure> {
-        let kind = match fetch.role {
-            RoleName::Timestamp => Kind::Timestamp,
-            RoleName::Delegated(_) | RoleName::Root | RoleName::Snapshot | RoleName::Targets => Kind::Other,
-        };
-        self.ask(format_args!("metadata/{}", fetch.file), fetch.bytes_max, span, kind)
-    }
-
-    fn ask_target(&mut self, target: &VerifiedTarget, span: Span) -> Result<(), Failure> {
-        let path = format_args!("targets/{}.{}", Hex(target.digest()), target.name());
-        self.ask(path, short(target.length()), span, Kind::Other)
-    }
-
-    fn ask(&mut self, path: core::fmt::Arguments<'_>, bytes_max: u32, span: Span, kind: Kind) -> Result<(), Failure> {
-        self.path.clear();
-        self.path.write_fmt(path).map_err(|_| Failure::Misuse)?;
+    fn ask(&mut self, bytes_max: u32, span: Span, kind: Kind) {
         self.bytes_max = bytes_max;
         self.fill.begin(span);
         self.tries_left = TRIES_MAX;
         self.waits = Waits::Open(kind);
-        Ok(())
     }
 
     /// The file came to its end, or to more than it may have.
@@ -218,17 +219,22 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
         if came <= self.bytes_max {
             self.fill.finish(&mut self.storage.region(span))?;
         }
-        self.hand_over(span, came)
+        self.waits = Waits::Handover(span, came);
+        Ok(())
     }
 }
 
 impl<F: NorFlash, S, A: Algorithms> Work<F> for Checking<'_, '_, '_, F, S, A> {
     fn need(&mut self) -> Result<Need<'_>, Stop<F::Error>> {
-        while self.waits == Waits::Machine {
-            self.turn()?;
+        loop {
+            match self.waits {
+                Waits::Machine => self.turn()?,
+                Waits::Handover(span, length) => self.hand_over(span, length)?,
+                Waits::Open(_) | Waits::Read(_) | Waits::Decided => break,
+            }
         }
         Ok(match self.waits {
-            Waits::Machine | Waits::Decided => Need::Nothing,
+            Waits::Machine | Waits::Handover(..) | Waits::Decided => Need::Nothing,
             Waits::Open(_) => Need::Open(Ask {
                 path: &self.path,
                 offset: self.fill.came(),
@@ -292,6 +298,16 @@ impl<F: NorFlash, S, A: Algorithms> Work<F> for Checking<'_, '_, '_, F, S, A> {
         }
         true
     }
+}
+
+fn write_metadata(path: &mut Path, fetch: &Fetch) -> Option<()> {
+    path.clear();
+    write!(path, "metadata/{}", fetch.file).ok()
+}
+
+fn write_target(path: &mut Path, target: &ListedTarget<'_>) -> Option<()> {
+    path.clear();
+    write!(path, "targets/{}.{}", Hex(target.digest()), target.name()).ok()
 }
 
 fn short(length: u64) -> u32 {

@@ -1,6 +1,7 @@
 //! A small device: its cycle, its installation, its poll loop.
 
-use super::{Checking, Installing, Need, Stop, Work};
+use super::installing::{self, Next};
+use super::{Checking, Filling, Need, Stop, Work};
 use crate::device::{Device, Intake, Running, decoder_profile};
 use crate::failure::Failure;
 use crate::flash::{Fill, Map, StatePages, Storage, Strategy};
@@ -13,7 +14,7 @@ use embedded_storage::nor_flash::NorFlash;
 use tuffet_boot::{State, VerifiedImage};
 use tuffet_patch::Decoder;
 use tuffet_release::{DOCUMENT_BYTES_MAX, ROLLOUT_BYTES_MAX, Refusal, Version, WaitReason};
-use tuffet_tuf::{Algorithms, ClockPolicy, Ed25519, Strict, TrustedState};
+use tuffet_tuf::{Algorithms, ClockPolicy, Ed25519, Session, Strict};
 use tuffet_wire::UnixSeconds;
 
 /// How often one update may go on along a long chain of roots.
@@ -100,9 +101,6 @@ pub struct Client<'c, F, S, D, A = Ed25519> {
     algorithms: PhantomData<fn() -> A>,
 }
 
-/// The first half, and the pages that it stores to.
-type Begun<'c, F, A> = (StatePages<'c, F>, Update<'c, A>);
-
 /// What is due.
 enum Due {
     Cycle,
@@ -112,7 +110,7 @@ enum Due {
 /// What an update does after its first half.
 // It is made once, and nothing here may allocate.
 #[allow(clippy::large_enum_variant)]
-enum Next<'d> {
+enum After<'d> {
     Told(Outcome),
     Again,
     Install(Installation<'d>),
@@ -160,50 +158,39 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         self.poll.due_at()
     }
 
-    #[inline(never)]
-    fn begin(&self, running: Running, now: UnixSeconds) -> Result<Begun<'c, F, A>, Stop<F::Error>> {
-        let clock = self.settings.clock.policy(now);
-        match self.storage.state() {
-            Ok((pages, state)) => Ok((pages, Update::begin(self.device, running, state, clock))),
-            Err(error) => Err(error.into()),
-        }
+    /// Room for an update. It is filled where it stands.
+    fn room(&self, running: Running, now: UnixSeconds) -> Update<'c, A> {
+        Update::room(self.device, running, self.settings.clock.policy(now))
     }
 
-    #[inline(never)]
-    fn begin_again(&self, now: UnixSeconds) -> Result<Begun<'c, F, A>, Stop<F::Error>> {
-        let (pages, state) = self.storage.state()?;
-        let running = self.running()?;
-        // First what can be refused, and then the machine, which is made only once.
-        let clock = self.settings.clock.policy(now);
-        Update::<'_, A>::check_remembered(self.device, &state, clock)?;
-        Ok((pages, Update::about_remembered(self.device, running, state, clock)))
+    fn begin(&self, update: &mut Update<'c, A>) -> Result<StatePages<'c, F>, Stop<F::Error>> {
+        let pages = self.storage.load_state(update.state_mut())?;
+        update.start();
+        Ok(pages)
     }
 
-    /// The pages alone: what stands in them is in the installation already.
-    #[inline(never)]
-    fn pages(&self) -> Result<StatePages<'c, F>, Stop<F::Error>> {
-        match self.storage.state() {
-            Ok((pages, _)) => Ok(pages),
-            Err(error) => Err(error.into()),
-        }
+    fn begin_again(&self, update: &mut Update<'c, A>) -> Result<StatePages<'c, F>, Stop<F::Error>> {
+        let pages = self.storage.load_state(update.state_mut())?;
+        update.start_again()?;
+        Ok(pages)
     }
 
     /// Reads the decision off the first half.
     #[inline(never)]
-    fn decided(&mut self, checking: Checking<'c, 'c, '_, F, S, A>) -> Result<Next<'c>, Stop<F::Error>> {
+    fn decided(&mut self, checking: Checking<'c, 'c, '_, F, S, A>) -> Result<After<'c>, Stop<F::Error>> {
         let etag = checking.etag();
         if etag.is_some() {
             self.etag = etag;
         }
         let told = match &checking.considered()?.decided {
-            Decided::Install(_) => return Ok(Next::Install(checking.installation()?)),
-            Decided::MoreRoots => return Ok(Next::Again),
+            Decided::Install => return Ok(After::Install(checking.installation()?)),
+            Decided::MoreRoots => return Ok(After::Again),
             Decided::NoRelease => Outcome::NoRelease,
             Decided::Refuse(refusal) => Outcome::Refused(*refusal),
             Decided::UpToDate => Outcome::UpToDate,
             Decided::Wait(reason) => Outcome::Waiting(*reason),
         };
-        Ok(Next::Told(told))
+        Ok(After::Told(told))
     }
 
     /// Begins the trial of an image that was proven.
@@ -220,11 +207,10 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         })
     }
 
+    #[inline(never)]
     fn due(&self, now: UnixSeconds) -> Result<Due, Stop<F::Error>> {
-        let expires = match self.storage.state() {
-            Ok((_, ref state)) => state.trusted.timestamp.as_ref().map(|timestamp| timestamp.file.expires),
-            Err(error) => return Err(error.into()),
-        };
+        let state = self.storage.state()?;
+        let expires = state.trusted.timestamp.as_ref().map(|timestamp| timestamp.file.expires);
         Ok(match (self.poll.task(now, expires), self.etag) {
             (Task::Peek, Some(etag)) => Due::Peek(etag),
             (Task::Peek, None) | (Task::Cycle, _) => Due::Cycle,
@@ -375,9 +361,9 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         let running = self.running()?;
         for _ in 0..RUNS_MAX {
             match self.check(transport, running.clone(), now) {
-                Ok(Next::Told(outcome)) => return Ok(outcome),
-                Ok(Next::Install(ref mut installation)) => return self.install(transport, installation),
-                Ok(Next::Again) => {}
+                Ok(After::Told(outcome)) => return Ok(outcome),
+                Ok(After::Install(ref mut installation)) => return self.install(transport, installation),
+                Ok(After::Again) => {}
                 Err(stop) => return Err(stop),
             }
         }
@@ -387,9 +373,9 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     /// The decision again, about what is stored, and the installation if it says so.
     pub fn again<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Outcome, Stop<F::Error>> {
         match self.check_again(transport, now) {
-            Ok(Next::Told(outcome)) => Ok(outcome),
-            Ok(Next::Install(ref mut installation)) => self.install(transport, installation),
-            Ok(Next::Again) => Err(Failure::Misuse.into()),
+            Ok(After::Told(outcome)) => Ok(outcome),
+            Ok(After::Install(ref mut installation)) => self.install(transport, installation),
+            Ok(After::Again) => Err(Failure::Misuse.into()),
             Err(stop) => Err(stop),
         }
     }
@@ -408,7 +394,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     /// device that is provisioned already.
     pub fn provision_root(&self, root: &[u8]) -> Result<(), Stop<F::Error>> {
         self.check_unprovisioned()?;
-        let first = TrustedState::<Strict<A>>::of_first_root(&mut &*root, &self.device.limits);
+        let first = Session::<Strict<A>>::first_root(&mut &*root, &self.device.limits);
         let trusted = first.map_err(|error| match error {
             tuffet_tuf::Error::Rejected(rejected) => Failure::Rejected(rejected),
             tuffet_tuf::Error::Storage(never) => match never {},
@@ -433,7 +419,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         fill.finish(&mut region)?;
         self.storage
             .blank_state()?
-            .save(&DeviceState::new(trusted.with_algorithms()))?;
+            .save(&DeviceState::new(trusted))?;
         Ok(())
     }
 
@@ -443,11 +429,10 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         self.check_unprovisioned()?;
         for _ in 0..RUNS_MAX {
             match self.check(transport, Running::FACTORY, now)? {
-                Next::Told(outcome) => return Err(Stop::NothingToProvision(outcome)),
-                Next::Again => {}
-                Next::Install(mut installation) => {
-                    let pages = self.pages()?;
-                    let image = self.prove(transport, pages, &mut installation)?;
+                After::Told(outcome) => return Err(Stop::NothingToProvision(outcome)),
+                After::Again => {}
+                After::Install(mut installation) => {
+                    let image = self.prove(transport, &mut installation)?;
                     self.storage.boot_records()?.provision(image.placed())?;
                     return Ok(installation.version());
                 }
@@ -462,19 +447,17 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         transport: &mut T,
         running: Running,
         now: UnixSeconds,
-    ) -> Result<Next<'c>, Stop<F::Error>> {
-        match self.begin(running, now) {
-            Ok((pages, ref mut update)) => self.decide(transport, pages, update),
-            Err(stop) => Err(stop),
-        }
+    ) -> Result<After<'c>, Stop<F::Error>> {
+        let mut update = self.room(running, now);
+        let pages = self.begin(&mut update)?;
+        self.decide(transport, pages, &mut update)
     }
 
     #[inline(never)]
-    fn check_again<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Next<'c>, Stop<F::Error>> {
-        match self.begin_again(now) {
-            Ok((pages, ref mut update)) => self.decide(transport, pages, update),
-            Err(stop) => Err(stop),
-        }
+    fn check_again<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<After<'c>, Stop<F::Error>> {
+        let mut update = self.room(self.running()?, now);
+        let pages = self.begin_again(&mut update)?;
+        self.decide(transport, pages, &mut update)
     }
 
     fn install<T: Transport>(
@@ -482,8 +465,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         transport: &mut T,
         installation: &mut Installation<'c>,
     ) -> Result<Outcome, Stop<F::Error>> {
-        let pages = self.pages()?;
-        match self.prove(transport, pages, installation) {
+        match self.prove(transport, installation) {
             Ok(image) => self.try_out(image, installation),
             Err(stop) => Err(stop),
         }
@@ -495,25 +477,37 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         transport: &mut T,
         pages: StatePages<'c, F>,
         update: &mut Update<'c, A>,
-    ) -> Result<Next<'c>, Stop<F::Error>> {
+    ) -> Result<After<'c>, Stop<F::Error>> {
         let mut checking = Checking::begin(self.storage, pages, update);
         pump(&mut checking, transport)?;
         self.decided(checking)
     }
 
-    /// Brings the image into its slot. The decoder stands in this frame, and is gone with it.
-    #[inline(never)]
+    /// Brings the image into its slot.
     fn prove<T: Transport>(
         &mut self,
         transport: &mut T,
-        pages: StatePages<'c, F>,
         installation: &mut Installation<'c>,
     ) -> Result<VerifiedImage, Stop<F::Error>> {
+        while installing::go_on(&self.storage, installation)? == Next::Fill {
+            self.fill(transport, installation)?;
+        }
+        Ok(installation.image()?)
+    }
+
+    /// Decodes a patch into the slot. The decoder stands in this frame, and is gone with it.
+    #[inline(never)]
+    fn fill<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        installation: &mut Installation<'c>,
+    ) -> Result<(), Stop<F::Error>> {
         let mut decoder = D::new();
         let mut block = D::block();
-        let mut installing = Installing::begin(self.storage, pages, installation, &mut decoder, block.as_mut());
-        pump(&mut installing, transport)?;
-        Ok(installing.finish()?)
+        pump(
+            &mut Filling::begin(self.storage, installation, &mut decoder, block.as_mut()),
+            transport,
+        )
     }
 }
 
@@ -562,13 +556,14 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     ) -> Result<Outcome, Stop<F::Error>> {
         let running = self.running()?;
         for _ in 0..RUNS_MAX {
-            let (pages, mut update) = self.begin(running.clone(), now)?;
+            let mut update = self.room(running.clone(), now);
+            let pages = self.begin(&mut update)?;
             let mut checking = Checking::begin(self.storage, pages, &mut update);
             pump_async(&mut checking, transport).await?;
             match self.decided(checking)? {
-                Next::Told(outcome) => return Ok(outcome),
-                Next::Install(mut installation) => return self.install_async(transport, &mut installation).await,
-                Next::Again => {}
+                After::Told(outcome) => return Ok(outcome),
+                After::Install(mut installation) => return self.install_async(transport, &mut installation).await,
+                After::Again => {}
             }
         }
         Ok(Outcome::MoreRoots)
@@ -580,13 +575,14 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         transport: &mut T,
         now: UnixSeconds,
     ) -> Result<Outcome, Stop<F::Error>> {
-        let (pages, mut update) = self.begin_again(now)?;
+        let mut update = self.room(self.running()?, now);
+        let pages = self.begin_again(&mut update)?;
         let mut checking = Checking::begin(self.storage, pages, &mut update);
         pump_async(&mut checking, transport).await?;
         match self.decided(checking)? {
-            Next::Told(outcome) => Ok(outcome),
-            Next::Install(mut installation) => self.install_async(transport, &mut installation).await,
-            Next::Again => Err(Failure::Misuse.into()),
+            After::Told(outcome) => Ok(outcome),
+            After::Install(mut installation) => self.install_async(transport, &mut installation).await,
+            After::Again => Err(Failure::Misuse.into()),
         }
     }
 
@@ -595,21 +591,21 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         transport: &mut T,
         installation: &mut Installation<'c>,
     ) -> Result<Outcome, Stop<F::Error>> {
-        let pages = self.pages()?;
-        let image = self.prove_async(transport, pages, installation).await?;
+        let image = self.prove_async(transport, installation).await?;
         self.try_out(image, installation)
     }
 
     async fn prove_async<T: AsyncTransport>(
         &mut self,
         transport: &mut T,
-        pages: StatePages<'c, F>,
         installation: &mut Installation<'c>,
     ) -> Result<VerifiedImage, Stop<F::Error>> {
-        let mut decoder = D::new();
-        let mut block = D::block();
-        let mut installing = Installing::begin(self.storage, pages, installation, &mut decoder, block.as_mut());
-        pump_async(&mut installing, transport).await?;
-        Ok(installing.finish()?)
+        while installing::go_on(&self.storage, installation)? == Next::Fill {
+            let mut decoder = D::new();
+            let mut block = D::block();
+            let mut filling = Filling::begin(self.storage, installation, &mut decoder, block.as_mut());
+            pump_async(&mut filling, transport).await?;
+        }
+        Ok(installation.image()?)
     }
 }

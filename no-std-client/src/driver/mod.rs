@@ -1,27 +1,28 @@
 //! The drivers of small devices: the update machine over a NOR flash and a transport.
 //!
-//! - Two halves, [`Checking`] and [`Installing`], do all that is done with flash, and only *ask* for the network
-//!   ([`Need`]). Driving one is a short loop. It exists twice, blocking and async, and so does the order of the two halves in
+//! - Two phases, [`Checking`] and [`Filling`], do all that is done with flash, and only *ask* for the network
+//!   ([`Need`]). Driving one is a short loop. It exists twice, blocking and async, and so does the order of the phases in
 //!   [`Client`]; a test holds the two against each other, byte for byte.
-//! - The halves never overlap, and neither does what they need: each stands in a function of its own, and the decoder in the
-//!   second one.
-//! - Whatever must survive a reset is in flash before the next request. A half that is dropped anywhere leaves a device
+//! - The phases never overlap, and neither does what they need: each stands in a function of its own, and the decoder in that of
+//!   the second one. What an installation does between them and behind them needs neither network nor decoder.
+//! - Whatever must survive a reset is in flash before the next request. A phase that is dropped anywhere leaves a device
 //!   that can be switched off.
 
 mod checking;
 mod client;
+mod filling;
 mod installing;
 mod stop;
 
 pub use checking::Checking;
 pub use client::{Client, DeviceClock, Outcome, Settings};
-pub use installing::Installing;
+pub use filling::Filling;
 pub use stop::Stop;
 
 use crate::transport::{Ask, Opened};
 use embedded_storage::nor_flash::NorFlash;
 
-/// What a half needs from the network.
+/// What a phase needs from the network.
 pub enum Need<'w> {
     /// Nothing: it is done.
     Nothing,
@@ -31,7 +32,7 @@ pub enum Need<'w> {
     Read(&'w mut [u8]),
 }
 
-/// One half of an update. After an error it has no more to say.
+/// One phase of an update. After an error it has no more to say.
 pub trait Work<F: NorFlash> {
     /// Works on flash until something is needed.
     fn need(&mut self) -> Result<Need<'_>, Stop<F::Error>>;

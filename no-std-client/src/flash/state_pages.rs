@@ -22,7 +22,7 @@
 use super::{Region, RegionError};
 use crate::state::DeviceState;
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
-use tuffet_wire::record::Writer;
+use tuffet_wire::record::{Output as _, Reader, Writer};
 
 /// Bytes from one record to the next.
 pub(super) const RECORD_BYTES: u32 = 1_024;
@@ -62,33 +62,46 @@ impl<E> From<RegionError<E>> for StateError<E> {
 
 type Record = [u8; USED_BYTES];
 
-/// An erased place.
-const BLANK: Record = [0xFF; USED_BYTES];
+/// Bytes that are read at once to look at a record: as many as the read unit of any part.
+const LOOK_BYTES: usize = 64;
+const LOOK_STEP: u32 = 64;
 
 impl<'f, F: NorFlash> StatePages<'f, F> {
-    /// The state at rest, and the pages to write the next one into.
+    /// Reads the state at rest into its place; answers the pages to write the next one into. After an error the state is of no use.
     #[inline(never)]
-    pub fn open(region: Region<'f, F>) -> Result<(Self, DeviceState), StateError<F::Error>> {
+    pub fn open(region: Region<'f, F>, state: &mut DeviceState) -> Result<Self, StateError<F::Error>> {
         let mut pages = Self::blank(region);
-        let mut state = None;
-        let mut record = BLANK;
-        for place in 0..pages.places() {
-            pages.read(place, &mut record)?;
-            let Some((sequence, encoded)) = taken_apart(&record) else {
+        while let Some((place, sequence)) = pages.before_newest()? {
+            pages.newest = Some((place, sequence));
+            if pages.holds_state(place, state)? {
+                return Ok(pages);
+            }
+        }
+        Err(StateError::Damaged)
+    }
+
+    /// The record with the highest sequence below that of the newest one.
+    fn before_newest(&mut self) -> Result<Option<(u32, u32)>, StateError<F::Error>> {
+        let mut best: Option<(u32, u32)> = None;
+        for place in 0..self.places() {
+            let Some(sequence) = self.sequence(place)? else {
                 continue;
             };
-            if pages.newest.is_some_and(|(_, newest)| newest >= sequence) {
-                continue;
-            }
-            if let Ok(decoded) = DeviceState::decode(encoded) {
-                pages.newest = Some((place, sequence));
-                state = Some(decoded);
+            let is_below = self.newest.is_none_or(|(_, newest)| sequence < newest);
+            if is_below && best.is_none_or(|(_, highest)| highest < sequence) {
+                best = Some((place, sequence));
             }
         }
-        match state {
-            Some(state) => Ok((pages, state)),
-            None => Err(StateError::Damaged),
-        }
+        Ok(best)
+    }
+
+    /// Whether a whole record stands there; then the state is the one in it.
+    #[inline(never)]
+    fn holds_state(&mut self, place: u32, state: &mut DeviceState) -> Result<bool, StateError<F::Error>> {
+        let mut record = [0; USED_BYTES];
+        self.region.read(offset(place), &mut record)?;
+        let encoded = record.get(HEAD_BYTES..HEAD_BYTES + DeviceState::ENCODED_BYTES);
+        Ok(encoded.is_some_and(|encoded| state.decode_in_place(encoded).is_ok()))
     }
 
     /// Pages whose content does not matter: the factory's.
@@ -99,38 +112,59 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
     /// Writes the state, unless it is the one that counts already.
     #[inline(never)]
     pub fn save(&mut self, state: &DeviceState) -> Result<(), StateError<F::Error>> {
-        if let Some((place, _)) = self.newest {
-            let mut record = BLANK;
-            self.read(place, &mut record)?;
-            if taken_apart(&record).is_some_and(|(_, stored)| stored == state.encode()) {
-                return Ok(());
-            }
+        let mut record = put_together(state);
+        if self.is_newest(&record)? {
+            return Ok(());
         }
-        self.append(state)
+        self.append(&mut record)
     }
 
     /// Writes the state into two records: for what the repository could not tell again if one of them broke.
+    #[inline(never)]
     pub fn save_twice(&mut self, state: &DeviceState) -> Result<(), StateError<F::Error>> {
-        self.save(state)?;
-        self.append(state)
+        let mut record = put_together(state);
+        if !self.is_newest(&record)? {
+            self.append(&mut record)?;
+        }
+        self.append(&mut record)
+    }
+
+    fn is_newest(&mut self, record: &Record) -> Result<bool, StateError<F::Error>> {
+        match self.newest {
+            Some((place, _)) => self.holds(place, record, HEAD_BYTES),
+            None => Ok(false),
+        }
     }
 
     #[inline(never)]
-    fn append(&mut self, state: &DeviceState) -> Result<(), StateError<F::Error>> {
+    fn append(&mut self, record: &mut Record) -> Result<(), StateError<F::Error>> {
         let sequence = match self.newest {
             None => 1,
             Some((_, sequence)) => sequence.checked_add(1).ok_or(StateError::SequenceExhausted)?,
         };
         let place = self.next_place()?;
-        let record = put_together(sequence, state);
-        self.region.write(offset(place), &record)?;
-        let mut kept = BLANK;
-        self.read(place, &mut kept)?;
-        if kept != record {
+        let mut out = Writer::new(record);
+        out.put(&sequence.to_le_bytes());
+        out.put(&(!sequence).to_le_bytes());
+        self.region.write(offset(place), record)?;
+        if !self.holds(place, record, 0)? {
             return Err(StateError::NotKept);
         }
         self.newest = Some((place, sequence));
         Ok(())
+    }
+
+    /// Whether exactly this record stands there, but for its first bytes.
+    #[inline(never)]
+    fn holds(&mut self, place: u32, record: &Record, but: usize) -> Result<bool, StateError<F::Error>> {
+        let (mut at, mut but) = (offset(place), but);
+        for piece in record.chunks(LOOK_BYTES) {
+            if self.look(at)?.get(but..) != piece.get(but..) {
+                return Ok(false);
+            }
+            (at, but) = (at.saturating_add(LOOK_STEP), 0);
+        }
+        Ok(true)
     }
 
     /// An erased place behind the newest record, or the first one of the other page after its erase.
@@ -141,10 +175,8 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
             None => 0,
             Some((place, _)) => {
                 let page_end = if place < per_page { per_page } else { self.places() };
-                let mut record = BLANK;
                 for behind in place.saturating_add(1)..page_end {
-                    self.read(behind, &mut record)?;
-                    if record.iter().all(|byte| *byte == 0xFF) {
+                    if self.is_erased(behind)? {
                         return Ok(behind);
                     }
                 }
@@ -162,8 +194,28 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
         bytes.wrapping_div(2).wrapping_div(RECORD_BYTES).saturating_mul(2)
     }
 
-    fn read(&mut self, place: u32, record: &mut Record) -> Result<(), RegionError<F::Error>> {
-        self.region.read(offset(place), record)
+    /// The sequence of a record, if one begins there.
+    fn sequence(&mut self, place: u32) -> Result<Option<u32>, StateError<F::Error>> {
+        let look = self.look(offset(place))?;
+        let mut input = Reader::new(&look);
+        let (sequence, inverted) = (u32::from_le_bytes(input.take()), u32::from_le_bytes(input.take()));
+        Ok((sequence == !inverted).then_some(sequence))
+    }
+
+    fn is_erased(&mut self, place: u32) -> Result<bool, StateError<F::Error>> {
+        let start = offset(place);
+        for at in (start..start.saturating_add(RECORD_BYTES)).step_by(LOOK_BYTES) {
+            if self.look(at)? != [0xFF; LOOK_BYTES] {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn look(&mut self, at: u32) -> Result<[u8; LOOK_BYTES], StateError<F::Error>> {
+        let mut bytes = [0; LOOK_BYTES];
+        self.region.read(at, &mut bytes)?;
+        Ok(bytes)
     }
 }
 
@@ -172,19 +224,13 @@ const fn offset(place: u32) -> u32 {
     place.saturating_mul(RECORD_BYTES)
 }
 
-fn put_together(sequence: u32, state: &DeviceState) -> Record {
-    let mut record = BLANK;
-    let mut out = Writer::new(&mut record);
-    out.put(&sequence.to_le_bytes());
-    out.put(&(!sequence).to_le_bytes());
-    out.put(&state.encode());
+/// A record, but for its sequence.
+fn put_together(state: &DeviceState) -> Record {
+    let mut record = [0xFF; USED_BYTES];
+    let place = record.get_mut(HEAD_BYTES..).and_then(<[u8]>::first_chunk_mut);
+    // Invariant: a record has room for a state, as is checked above.
+    if let Some(place) = place {
+        state.encode_to(place);
+    }
     record
-}
-
-fn taken_apart(record: &Record) -> Option<(u32, &[u8])> {
-    let (sequence, rest) = record.split_first_chunk()?;
-    let (inverted, rest) = rest.split_first_chunk()?;
-    let (sequence, inverted) = (u32::from_le_bytes(*sequence), u32::from_le_bytes(*inverted));
-    let encoded = rest.get(..DeviceState::ENCODED_BYTES)?;
-    (sequence == !inverted).then_some((sequence, encoded))
 }

@@ -5,7 +5,7 @@ use crate::state::DeviceState;
 use core::cell::RefCell;
 use embedded_storage::nor_flash::NorFlash;
 use tuffet_boot::{BootRecords, Slot};
-use tuffet_tuf::Pinned;
+use tuffet_tuf::{Pinned, TrustedState};
 
 /// A flash and its map. It is a view: as many as one likes share the flash.
 pub struct Storage<'f, F, S> {
@@ -43,9 +43,16 @@ impl<'f, F: NorFlash, S> Storage<'f, F, S> {
         BootRecords::open(self.region(self.map.boot_record))
     }
 
-    /// Opens the trusted state.
-    pub fn state(&self) -> Result<(StatePages<'f, F>, DeviceState), StateError<F::Error>> {
-        StatePages::open(self.region(self.map.state))
+    /// Reads the trusted state.
+    pub fn state(&self) -> Result<DeviceState, StateError<F::Error>> {
+        let mut state = DeviceState::new(TrustedState::nothing());
+        self.load_state(&mut state)?;
+        Ok(state)
+    }
+
+    /// The same in place, with the pages to write the next one into. After an error the state is of no use.
+    pub(crate) fn load_state(&self, state: &mut DeviceState) -> Result<StatePages<'f, F>, StateError<F::Error>> {
+        StatePages::open(self.region(self.map.state), state)
     }
 
     /// Empties the pages of the trusted state: for a device that has none.

@@ -1,6 +1,6 @@
 //! The first half of an update: from the stored root to the decision.
 
-use super::{Considered, Context, Decided, Error, Phase, Request};
+use super::{Considered, Context, Decided, Error, ListedTarget, Phase, Request};
 use crate::device::Device;
 use crate::failure::{DocumentFault, Failure};
 use crate::hashed::Hashed;
@@ -10,40 +10,32 @@ use tuffet_release::{
     Wanted, decide, names,
 };
 use tuffet_tuf::{
-    Algorithms, Answer, ClockPolicy, DelegatedName, Fetch, FileFacts, FileName, Rejected, Resolution, RoleName,
-    Session, Store, Strict, TargetName, VerifiedTarget,
+    Algorithms, Answer, ClockPolicy, DelegatedName, Fetch, FileFacts, FileName, Rejected, Resolution, RoleName, Store,
+    Strict, TargetName, VerifiedTarget, Walk,
 };
 use tuffet_wire::{Digest, Document};
 
-/// Where the cycle stands.
-// A cycle is in one state at a time, and nothing here may allocate: the sizes of the others do not matter.
-#[allow(clippy::large_enum_variant)]
-pub enum Cycle<A: Algorithms> {
+/// A cycle under way.
+pub struct Cycle<A: Algorithms> {
+    walk: Walk<Strict<A>>,
+    step: Step,
+}
+
+/// Where it stands.
+enum Step {
     /// Waits for the stored root.
-    Root(Fetch),
+    Root,
     /// Walks the ladder towards a target.
-    Search {
-        session: Session<Strict<A>>,
-        goal: Goal,
-        waits: Waits,
-    },
-    /// Waits for the release document.
-    Document {
-        session: Session<Strict<A>>,
-        target: VerifiedTarget,
-        pointer: Pointer,
-    },
-    /// Waits for the document that is stored.
-    Stored(Remembered),
-    /// Waits for the rollout file.
-    Rollout {
-        target: VerifiedTarget,
-        candidate: Candidate,
-    },
+    Search { goal: Goal, waits: Waits },
+    /// Waits for the release document, which the walk has found.
+    Document(Pointer),
+    /// Waits for the rollout file, which the walk has found.
+    Rollout(Remembered),
 }
 
 /// What a search waits for.
-pub enum Waits {
+#[derive(Copy, Clone)]
+enum Waits {
     /// For the next file.
     Fetch,
     /// A file of this role was verified and must be stored before the ladder goes on.
@@ -51,47 +43,76 @@ pub enum Waits {
 }
 
 /// What a search is for.
-// The same.
-#[allow(clippy::large_enum_variant)]
-pub enum Goal {
+#[derive(Copy, Clone)]
+enum Goal {
     Pointer,
-    Rollout(Candidate),
+    /// The rollout of this release.
+    Rollout(Remembered),
 }
 
-/// A release whose document is verified, and which the decision is about.
-pub struct Candidate {
-    pointer: Pointer,
-    release: Release,
+/// Waits for the document that is stored, to decide about it. A device has no room to keep a release while it looks for its
+/// rollout.
+pub struct Stored {
+    pub(super) remembered: Remembered,
+    opening: Opening,
+}
+
+/// What is known of the rollout.
+#[derive(Copy, Clone)]
+enum Opening {
+    /// What is remembered of it.
+    Remembered,
+    Missing,
+    Expired,
+}
+
+impl Stored {
+    pub(super) const fn of(remembered: &Remembered) -> Self {
+        Self {
+            remembered: *remembered,
+            opening: Opening::Remembered,
+        }
+    }
 }
 
 impl<A: Algorithms> Cycle<A> {
-    pub(super) fn begin(device: &Device, state: &DeviceState) -> Self {
-        let root = &state.trusted.root;
-        Self::Root(Fetch {
-            role: RoleName::Root,
-            file: FileName {
-                version: Some(root.version),
-                role: RoleName::Root,
-            },
-            bytes_max: device.limits.root_bytes_max,
-            pinned: Some(root.pinned()),
-        })
+    pub(super) fn begin(device: &Device, state: &DeviceState, clock: ClockPolicy) -> Self {
+        Self {
+            walk: Walk::new(&state.trusted, clock, &device.limits),
+            step: Step::Root,
+        }
     }
 
-    pub(super) fn request(&self) -> Request<'_> {
-        match self {
-            Self::Root(fetch) => Request::Metadata(*fetch),
-            Self::Search {
+    pub(super) fn request(&self, context: &Context<'_>) -> Request<'_> {
+        let trusted = &context.state.trusted;
+        match &self.step {
+            Step::Root => Request::Metadata(Fetch {
+                role: RoleName::Root,
+                file: FileName {
+                    version: Some(trusted.root.version),
+                    role: RoleName::Root,
+                },
+                bytes_max: context.device.limits.root_bytes_max,
+                pinned: Some(trusted.root.pinned()),
+            }),
+            Step::Search {
                 waits: Waits::Store(role),
                 ..
             } => Request::Store { role },
-            Self::Search { session, .. } => match session.request() {
+            Step::Search { .. } => match self.walk.request(trusted) {
                 tuffet_tuf::Request::Fetch(fetch) => Request::Metadata(fetch),
                 // Neither is ever seen here: `advance` leaves a search at once when it ends.
                 tuffet_tuf::Request::Paused | tuffet_tuf::Request::Resolved => Request::Decided,
             },
-            Self::Stored(remembered) => Request::Stored(remembered),
-            Self::Document { target, .. } | Self::Rollout { target, .. } => Request::Target(target),
+            Step::Document(_) | Step::Rollout(_) => match self.walk.resolution() {
+                Some(Resolution::Found(target)) => Request::Target(ListedTarget {
+                    name: target.name(),
+                    digest: target.digest(),
+                    length: target.length(),
+                }),
+                // Nor is this: both are entered with what was found.
+                Some(Resolution::NotFound) | None => Request::Decided,
+            },
         }
     }
 }
@@ -115,289 +136,285 @@ pub(super) fn check_remembered(device: &Device, state: &DeviceState, clock: Cloc
     }
 }
 
+/// What follows a step.
+enum Next {
+    /// Something else is waited for, in the same phase.
+    Stay,
+    /// The decision about the document that is stored.
+    Stored(Stored),
+    /// The cycle ends without a release.
+    Told(Decided),
+}
+
 /// Takes a file, or the word that there is none. After an error the phase is left.
 pub(super) fn receive<A: Algorithms, D: Document>(
     phase: &mut Phase<A>,
     context: &mut Context<'_>,
     answer: Answer<'_, D>,
 ) -> Result<(), Error<D::Error>> {
-    let Phase::Cycle(cycle) = phase else {
-        return Err(Failure::Misuse.into());
+    let cycle = match phase {
+        Phase::Cycle(cycle) => cycle,
+        Phase::Stored(_) => return receive_stored(phase, context, answer),
+        Phase::Decided(_) | Phase::Install(_) | Phase::Refused => return Err(Failure::Misuse.into()),
     };
-    match cycle {
-        Cycle::Root(_) => receive_root(phase, context, answer),
-        Cycle::Search {
+    let next = match cycle.step {
+        Step::Root => receive_root(cycle, context, answer)?,
+        Step::Search {
             waits: Waits::Fetch, ..
-        } => receive_metadata(phase, context, answer),
-        Cycle::Document { .. } => receive_document(phase, context, answer),
-        Cycle::Stored(_) => receive_stored(phase, context, answer),
-        Cycle::Rollout { .. } => receive_rollout(phase, context, answer),
-        Cycle::Search {
+        } => receive_metadata(cycle, context, answer)?,
+        Step::Document(pointer) => return receive_document(phase, context, pointer, answer),
+        Step::Rollout(remembered) => receive_rollout(cycle, context, remembered, answer)?,
+        Step::Search {
             waits: Waits::Store(_), ..
-        } => Err(Failure::Misuse.into()),
-    }
+        } => return Err(Failure::Misuse.into()),
+    };
+    go_on(phase, next);
+    Ok(())
 }
 
 /// Notes that a file is on the disk. After an error the phase is left.
 pub(super) fn stored<A: Algorithms>(phase: &mut Phase<A>, context: &mut Context<'_>) -> Result<(), Failure> {
-    match phase {
-        Phase::Cycle(Cycle::Search {
-            waits: waits @ Waits::Store(_),
-            ..
-        }) => {
-            *waits = Waits::Fetch;
-            advance(phase, context)
-        }
-        Phase::Cycle(_) | Phase::Decided(_) | Phase::Install(_) | Phase::Refused => Err(Failure::Misuse),
-    }
+    let Phase::Cycle(cycle) = phase else {
+        return Err(Failure::Misuse);
+    };
+    let Step::Search {
+        waits: waits @ Waits::Store(_),
+        ..
+    } = &mut cycle.step
+    else {
+        return Err(Failure::Misuse);
+    };
+    *waits = Waits::Fetch;
+    let next = advance(cycle, context)?;
+    go_on(phase, next);
+    Ok(())
+}
+
+#[inline(never)]
+fn go_on<A: Algorithms>(phase: &mut Phase<A>, next: Next) {
+    *phase = match next {
+        Next::Stay => return,
+        Next::Stored(stored) => Phase::Stored(stored),
+        Next::Told(decided) => Phase::Decided(Considered { decided, release: None }),
+    };
 }
 
 // Each step below is a function of its own, so that only the one that is taken has room on the stack.
 
 #[inline(never)]
 fn receive_root<A: Algorithms, D: Document>(
-    phase: &mut Phase<A>,
+    cycle: &mut Cycle<A>,
     context: &mut Context<'_>,
     answer: Answer<'_, D>,
-) -> Result<(), Error<D::Error>> {
+) -> Result<Next, Error<D::Error>> {
     let Answer::Present(root) = answer else {
         return Err(Failure::NoRoot.into());
     };
     let device = context.device;
     let wanted = target_name(&names::pointer(&device.product, &device.hardware, &device.channel))?;
-    let trusted = context.state.trusted.with_algorithms();
-    let session = Session::begin(root, trusted, wanted, context.clock, &device.limits).map_err(rejected)?;
-    *phase = Phase::Cycle(Cycle::Search {
-        session,
+    let opened = cycle.walk.open(&mut context.state.trusted, Some(wanted), root);
+    opened.map_err(rejected)?;
+    cycle.step = Step::Search {
         goal: Goal::Pointer,
         waits: Waits::Fetch,
-    });
-    Ok(advance(phase, context)?)
+    };
+    Ok(advance(cycle, context)?)
 }
 
+#[inline(never)]
 fn receive_metadata<A: Algorithms, D: Document>(
-    phase: &mut Phase<A>,
+    cycle: &mut Cycle<A>,
     context: &mut Context<'_>,
     answer: Answer<'_, D>,
-) -> Result<(), Error<D::Error>> {
-    let Phase::Cycle(Cycle::Search { session, goal, waits }) = phase else {
+) -> Result<Next, Error<D::Error>> {
+    let Step::Search { goal, waits } = &mut cycle.step else {
         return Err(Failure::Misuse.into());
     };
-    match (session.take(answer), goal) {
+    match (cycle.walk.take(&mut context.state.trusted, answer), goal) {
         // An expired rollout role makes the release wait; it does not end the cycle.
-        (Err(tuffet_tuf::Error::Rejected(Rejected::Expired { .. })), Goal::Rollout(_)) => {
-            Ok(decide_without(phase, context, Gate::Expired)?)
+        (Err(tuffet_tuf::Error::Rejected(Rejected::Expired { .. })), Goal::Rollout(remembered)) => {
+            Ok(decide_with(remembered, Opening::Expired))
         }
         // Nor does one that cannot be used: its key can delay a release, and never longer than the release allows. It may be
         // there the next time, so what is stored does not carry the decision.
-        (Err(tuffet_tuf::Error::Rejected(_)), Goal::Rollout(_)) => {
+        (Err(tuffet_tuf::Error::Rejected(_)), Goal::Rollout(remembered)) => {
             context.state.release = Standing::Unknown;
-            Ok(decide_without(phase, context, Gate::Missing)?)
+            Ok(decide_with(remembered, Opening::Missing))
         }
         (Err(error), _) => Err(rejected(error)),
-        (Ok(store), goal) => {
-            context.state.trusted = session.trusted().with_algorithms();
-            if let (Some(_), Goal::Pointer) = (store, goal) {
+        (Ok(None), _) => Ok(advance(cycle, context)?),
+        (Ok(Some(Store { role })), goal) => {
+            if let Goal::Pointer = goal {
                 // What was known of the release is older than this; the end of the cycle says it anew.
                 (context.state.release, context.state.rollout) = (Standing::Unknown, None);
             }
-            match store {
-                Some(Store { role }) => {
-                    *waits = Waits::Store(role);
-                    Ok(())
-                }
-                None => Ok(advance(phase, context)?),
-            }
+            *waits = Waits::Store(role);
+            Ok(Next::Stay)
         }
     }
 }
 
+const fn decide_with(remembered: &Remembered, opening: Opening) -> Next {
+    Next::Stored(Stored {
+        remembered: *remembered,
+        opening,
+    })
+}
+
 /// Leaves a search that has come to its end; stays in one that has not.
-fn advance<A: Algorithms>(phase: &mut Phase<A>, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Phase::Cycle(Cycle::Search { session, goal, .. }) = phase else {
+#[inline(never)]
+fn advance<A: Algorithms>(cycle: &mut Cycle<A>, context: &mut Context<'_>) -> Result<Next, Failure> {
+    let Step::Search { goal, .. } = &cycle.step else {
         return Err(Failure::Misuse);
     };
-    match (session.request(), session.resolution(), goal) {
-        (tuffet_tuf::Request::Paused, _, _) => without_release(phase, Decided::MoreRoots),
-        (_, None, _) => {}
-        (_, Some(Resolution::NotFound), Goal::Pointer) => {
+    let Some(resolution) = cycle.walk.resolution() else {
+        return Ok(match cycle.walk.is_paused() {
+            true => Next::Told(Decided::MoreRoots),
+            false => Next::Stay,
+        });
+    };
+    match (resolution, goal) {
+        (Resolution::NotFound, Goal::Pointer) => {
             // A release that was withdrawn must not be decided about again.
             (context.state.release, context.state.rollout) = (Standing::NoRelease, None);
-            without_release(phase, Decided::NoRelease);
+            return Ok(Next::Told(Decided::NoRelease));
         }
-        (_, Some(Resolution::Found(target)), Goal::Pointer) => {
+        (Resolution::Found(target), Goal::Pointer) => {
             if target.length() > u64::from(DOCUMENT_BYTES_MAX) {
                 let bytes_max = DOCUMENT_BYTES_MAX;
                 return Err(Failure::Document(DocumentFault::TooLong { bytes_max }));
             }
             let pointer = pointer_of(target).ok_or(Failure::Document(DocumentFault::PointerCustom))?;
-            wait_for_document(phase, pointer)?;
+            cycle.step = Step::Document(pointer);
         }
-        (_, Some(Resolution::Found(target)), Goal::Rollout(_)) if target.length() <= u64::from(ROLLOUT_BYTES_MAX) => {
-            wait_for_rollout(phase)?;
+        (Resolution::Found(target), Goal::Rollout(remembered)) if target.length() <= u64::from(ROLLOUT_BYTES_MAX) => {
+            cycle.step = Step::Rollout(*remembered);
         }
-        (_, Some(Resolution::NotFound | Resolution::Found(_)), Goal::Rollout(_)) => {
-            decide_without(phase, context, Gate::Missing)?;
+        (Resolution::NotFound | Resolution::Found(_), Goal::Rollout(remembered)) => {
+            return Ok(decide_with(remembered, Opening::Missing));
         }
     }
-    Ok(())
-}
-
-/// The search has found the release document.
-#[inline(never)]
-fn wait_for_document<A: Algorithms>(phase: &mut Phase<A>, pointer: Pointer) -> Result<(), Failure> {
-    let Phase::Cycle(Cycle::Search { session, .. }) = core::mem::replace(phase, Phase::Refused) else {
-        return Err(Failure::Misuse);
-    };
-    let Some(Resolution::Found(target)) = session.resolution() else {
-        return Err(Failure::Misuse);
-    };
-    let target = target.with_algorithms();
-    *phase = Phase::Cycle(Cycle::Document {
-        session,
-        target,
-        pointer,
-    });
-    Ok(())
-}
-
-/// The search has found the rollout file.
-#[inline(never)]
-fn wait_for_rollout<A: Algorithms>(phase: &mut Phase<A>) -> Result<(), Failure> {
-    let Phase::Cycle(Cycle::Search {
-        session,
-        goal: Goal::Rollout(candidate),
-        ..
-    }) = core::mem::replace(phase, Phase::Refused)
-    else {
-        return Err(Failure::Misuse);
-    };
-    let Some(Resolution::Found(target)) = session.resolution() else {
-        return Err(Failure::Misuse);
-    };
-    let target = target.with_algorithms();
-    *phase = Phase::Cycle(Cycle::Rollout { target, candidate });
-    Ok(())
-}
-
-/// The search for a rollout has led to none that can be used.
-#[inline(never)]
-fn decide_without<A: Algorithms>(phase: &mut Phase<A>, context: &Context<'_>, gate: Gate<'_>) -> Result<(), Failure> {
-    let Phase::Cycle(Cycle::Search {
-        goal: Goal::Rollout(candidate),
-        ..
-    }) = core::mem::replace(phase, Phase::Refused)
-    else {
-        return Err(Failure::Misuse);
-    };
-    decide_about(phase, context, candidate, gate)
+    Ok(Next::Stay)
 }
 
 #[inline(never)]
 fn receive_document<A: Algorithms, D: Document>(
     phase: &mut Phase<A>,
     context: &mut Context<'_>,
+    pointer: Pointer,
     answer: Answer<'_, D>,
 ) -> Result<(), Error<D::Error>> {
-    let Phase::Cycle(Cycle::Document { target, pointer, .. }) = phase else {
+    let Phase::Cycle(cycle) = phase else {
         return Err(Failure::Misuse.into());
     };
-    let (pointer, length) = (*pointer, target.length());
-    let release = read_target(target.digest(), length, answer, |document| {
-        Release::parse(document, &wanted_image(context))
-    })?;
-    context.state.release = Standing::Known(Remembered {
+    let Some(Resolution::Found(target)) = cycle.walk.resolution() else {
+        return Err(Failure::Misuse.into());
+    };
+    let remembered = Remembered {
         pointer,
         // Invariant: longer targets were refused before they were asked for.
-        length: u32::try_from(length).unwrap_or(u32::MAX),
-    });
-    context.state.rollout = None;
-    let mut candidate = Candidate { pointer, release };
-    let asks_for_rollout = matches!(candidate.release.rule, Rule::Required { .. });
-    if !asks_for_rollout || !is_pending(context, &mut candidate)? {
-        return Ok(decide_about(phase, context, candidate, Gate::Missing)?);
-    }
-    search_rollout(phase, context, candidate)?;
-    Ok(advance(phase, context)?)
-}
-
-#[inline(never)]
-fn search_rollout<A: Algorithms>(
-    phase: &mut Phase<A>,
-    context: &Context<'_>,
-    candidate: Candidate,
-) -> Result<(), Failure> {
-    let device = context.device;
-    let wanted = target_name(&names::rollout(&device.product, &device.hardware, &device.channel))?;
-    let Phase::Cycle(Cycle::Document { session, .. }) = core::mem::replace(phase, Phase::Refused) else {
-        return Err(Failure::Misuse);
+        length: u32::try_from(target.length()).unwrap_or(u32::MAX),
     };
-    *phase = Phase::Cycle(Cycle::Search {
-        session: session.search(wanted).map_err(|_| Failure::Misuse)?,
-        goal: Goal::Rollout(candidate),
-        waits: Waits::Fetch,
-    });
+    let release = read_release(context, &remembered, answer)?;
+    context.state.release = Standing::Known(remembered);
+    context.state.rollout = None;
+    let decided = decision(context, &pointer, &release, Gate::Missing)?;
+    let asks_for_rollout = matches!(release.rule, Rule::Required { .. });
+    // The rollout is looked up only if it is what the release waits for.
+    if asks_for_rollout && matches!(decided, Decided::Install | Decided::Wait(_)) {
+        let next = search_rollout(cycle, context, remembered)?;
+        go_on(phase, next);
+    } else {
+        settle(phase, decided, release);
+    }
     Ok(())
 }
 
 #[inline(never)]
-fn receive_rollout<A: Algorithms, D: Document>(
-    phase: &mut Phase<A>,
+fn search_rollout<A: Algorithms>(
+    cycle: &mut Cycle<A>,
     context: &mut Context<'_>,
+    remembered: Remembered,
+) -> Result<Next, Failure> {
+    let device = context.device;
+    let wanted = target_name(&names::rollout(&device.product, &device.hardware, &device.channel))?;
+    cycle.walk.search(wanted).map_err(|_| Failure::Misuse)?;
+    cycle.step = Step::Search {
+        goal: Goal::Rollout(remembered),
+        waits: Waits::Fetch,
+    };
+    advance(cycle, context)
+}
+
+#[inline(never)]
+fn receive_rollout<A: Algorithms, D: Document>(
+    cycle: &Cycle<A>,
+    context: &mut Context<'_>,
+    remembered: Remembered,
     answer: Answer<'_, D>,
-) -> Result<(), Error<D::Error>> {
-    let Phase::Cycle(Cycle::Rollout { target, candidate }) = core::mem::replace(phase, Phase::Refused) else {
+) -> Result<Next, Error<D::Error>> {
+    let Some(Resolution::Found(target)) = cycle.walk.resolution() else {
         return Err(Failure::Misuse.into());
     };
     match read_target(target.digest(), target.length(), answer, RolloutExtract::parse) {
         Ok(rollout) => {
             context.state.rollout = Some(rollout);
-            let gate = context.state.rollout.as_ref().map_or(Gate::Missing, Gate::Present);
-            Ok(decide_about(phase, context, candidate, gate)?)
+            Ok(decide_with(&remembered, Opening::Remembered))
         }
         // A file that cannot be used counts as none: whoever holds the rollout key can delay, and no more. One that did not
         // come as it is listed may be there the next time.
         Err(Error::Failure(Failure::Document(fault))) => {
-            if matches!(
-                fault,
-                DocumentFault::Digest | DocumentFault::Length | DocumentFault::Missing
-            ) {
+            if is_not_the_file(fault) {
                 context.state.release = Standing::Unknown;
             }
-            Ok(decide_about(phase, context, candidate, Gate::Missing)?)
+            Ok(decide_with(&remembered, Opening::Missing))
         }
         Err(error) => Err(error),
     }
 }
 
-/// The document again, as it was verified; and what is remembered of its rollout in place of the file.
+/// The document as it was verified, and what is known of its rollout.
 #[inline(never)]
 fn receive_stored<A: Algorithms, D: Document>(
     phase: &mut Phase<A>,
     context: &Context<'_>,
     answer: Answer<'_, D>,
 ) -> Result<(), Error<D::Error>> {
-    let Phase::Cycle(Cycle::Stored(remembered)) = phase else {
+    let Phase::Stored(Stored { remembered, opening }) = phase else {
         return Err(Failure::Misuse.into());
     };
-    let Remembered { pointer, length } = *remembered;
-    let read = read_target(&pointer.release, u64::from(length), answer, |document| {
-        Release::parse(document, &wanted_image(context))
-    });
-    let release = match read {
+    let release = match read_release(context, remembered, answer) {
         // A copy that was damaged or overwritten is no news: the repository has the document.
-        Err(Error::Failure(Failure::Document(
-            DocumentFault::Digest | DocumentFault::Length | DocumentFault::Missing,
-        ))) => return Err(Failure::StoredTooOld.into()),
+        Err(Error::Failure(Failure::Document(fault))) if is_not_the_file(fault) => {
+            return Err(Failure::StoredTooOld.into());
+        }
         read => read?,
     };
-    let rollout = &context.state.rollout;
-    let gate = match rollout {
-        Some(_) if is_rollout_role_expired(context) => Gate::Expired,
-        Some(rollout) => Gate::Present(rollout),
-        None => Gate::Missing,
+    let gate = match (opening, &context.state.rollout) {
+        (Opening::Expired, _) => Gate::Expired,
+        (Opening::Remembered, Some(_)) if is_rollout_role_expired(context) => Gate::Expired,
+        (Opening::Remembered, Some(rollout)) => Gate::Present(rollout),
+        (Opening::Missing, _) | (Opening::Remembered, None) => Gate::Missing,
     };
-    Ok(decide_about(phase, context, Candidate { pointer, release }, gate)?)
+    let decided = decision(context, &remembered.pointer, &release, gate)?;
+    settle(phase, decided, release);
+    Ok(())
+}
+
+#[inline(never)]
+fn settle<A: Algorithms>(phase: &mut Phase<A>, decided: Decided, release: Release) {
+    *phase = Phase::Decided(Considered {
+        decided,
+        release: Some(release),
+    });
+}
+
+/// Whether another file came than the one that is listed, or none.
+const fn is_not_the_file(fault: DocumentFault) -> bool {
+    matches!(
+        fault,
+        DocumentFault::Digest | DocumentFault::Length | DocumentFault::Missing
+    )
 }
 
 fn is_rollout_role_expired(context: &Context<'_>) -> bool {
@@ -406,6 +423,18 @@ fn is_rollout_role_expired(context: &Context<'_>) -> bool {
     let role = names::rollout_role(&context.device.product);
     let known = DelegatedName::new(role.as_str()).and_then(|role| trusted.delegated(&role));
     known.is_none_or(|known| known.file.expires <= now)
+}
+
+/// Reads the release document.
+#[inline(never)]
+fn read_release<D: Document>(
+    context: &Context<'_>,
+    remembered: &Remembered,
+    answer: Answer<'_, D>,
+) -> Result<Release, Error<D::Error>> {
+    let (digest, length) = (&remembered.pointer.release, u64::from(remembered.length));
+    let wanted = wanted_image(context);
+    read_target(digest, length, answer, |document| Release::parse(document, &wanted))
 }
 
 fn wanted_image(context: &Context<'_>) -> Wanted {
@@ -417,11 +446,6 @@ fn wanted_image(context: &Context<'_>) -> Wanted {
         running: context.running.confirmed().map(|confirmed| confirmed.image.digest),
         profile: device.intake.profile(),
     }
-}
-
-#[inline(never)]
-fn without_release<A: Algorithms>(phase: &mut Phase<A>, decided: Decided) {
-    *phase = Phase::Decided(Considered { decided, release: None });
 }
 
 fn pointer_of<A: Algorithms>(target: &VerifiedTarget<Strict<A>>) -> Option<Pointer> {
@@ -460,35 +484,13 @@ fn read_target<'d, D: Document + 'd, T>(
     })
 }
 
-/// Whether the candidate would be installed if its rollout let it: only then is the rollout looked up.
-fn is_pending(context: &Context<'_>, candidate: &mut Candidate) -> Result<bool, Failure> {
-    match decision(context, candidate, Gate::Missing)? {
-        Decision::Install(_) | Decision::Wait(_) => Ok(true),
-        Decision::Refuse(_) | Decision::UpToDate => Ok(false),
-    }
-}
-
 #[inline(never)]
-fn decide_about<A: Algorithms>(
-    phase: &mut Phase<A>,
+fn decision(
     context: &Context<'_>,
-    mut candidate: Candidate,
+    pointer: &Pointer,
+    release: &Release,
     gate: Gate<'_>,
-) -> Result<(), Failure> {
-    let decided = match decision(context, &mut candidate, gate)? {
-        Decision::Install(plan) => Decided::Install(plan),
-        Decision::Refuse(refusal) => Decided::Refuse(refusal),
-        Decision::UpToDate => Decided::UpToDate,
-        Decision::Wait(reason) => Decided::Wait(reason),
-    };
-    *phase = Phase::Decided(Considered {
-        decided,
-        release: Some(candidate.release),
-    });
-    Ok(())
-}
-
-fn decision(context: &Context<'_>, candidate: &mut Candidate, gate: Gate<'_>) -> Result<Decision, Failure> {
+) -> Result<Decided, Failure> {
     let (version, digest, security_version_jump_max) = match context.running.confirmed() {
         Some(confirmed) => {
             let digest = confirmed.image.digest;
@@ -508,16 +510,14 @@ fn decision(context: &Context<'_>, candidate: &mut Candidate, gate: Gate<'_>) ->
         slot_bytes: context.device.slot_bytes,
         seed: &context.device.seed,
     };
-    let Candidate { pointer, release } = candidate;
-    let signed_now = context.signed_now();
-    let mut decision = decide(&device, pointer, release, gate, signed_now);
-    // A device in the factory has no seed yet, and so no place in a wave. A paused release is not built in all the same.
-    if matches!(decision, Decision::Wait(WaitReason::NotInWaveYet { .. })) && context.running.confirmed().is_none() {
-        let rule = core::mem::replace(&mut release.rule, Rule::None);
-        decision = decide(&device, pointer, release, gate, signed_now);
-        release.rule = rule;
-    }
-    Ok(decision)
+    Ok(match decide(&device, pointer, release, gate, context.signed_now()) {
+        Decision::Install => Decided::Install,
+        // A device in the factory has no seed yet, and so no place in a wave. A paused release is not built in all the same.
+        Decision::Wait(WaitReason::NotInWaveYet { .. }) if context.running.confirmed().is_none() => Decided::Install,
+        Decision::Refuse(refusal) => Decided::Refuse(refusal),
+        Decision::UpToDate => Decided::UpToDate,
+        Decision::Wait(reason) => Decided::Wait(reason),
+    })
 }
 
 fn target_name(name: &tuffet_release::Name) -> Result<TargetName, Failure> {

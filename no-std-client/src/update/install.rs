@@ -8,7 +8,7 @@
 //!   counts as all of it.
 
 use super::{Context, Decoding, FellBack, Request, Way};
-use crate::device::Intake;
+use crate::device::{Device, Intake, Running};
 use crate::failure::{Failure, ImageFault};
 use crate::state::Installed;
 use sha2::{Digest as _, Sha256};
@@ -19,11 +19,19 @@ use tuffet_wire::Digest;
 
 /// The installation of one planned image into one slot.
 pub struct Install {
-    plan: Plan,
+    planned: Planned,
     slot: Slot,
     road: Road,
     fell_back: Option<FellBack>,
     step: Step,
+}
+
+/// What is left of a release.
+struct Planned {
+    version: Version,
+    security_version: u32,
+    attempt: u32,
+    image: Image,
 }
 
 /// A way, as far as the planned image does not say it.
@@ -136,20 +144,21 @@ impl Road {
 }
 
 /// What an installation begins with.
-pub(super) fn shortest_way(context: &Context<'_>, plan: &Plan) -> Option<(Way, FileRef)> {
-    let road = shortest_road(context, plan)?;
-    Some((road.way(), *road.file(&plan.image)))
+pub(super) fn shortest_way(context: &Context<'_>, image: &Image) -> Option<(Way, FileRef)> {
+    let road = shortest_road(context, image)?;
+    Some((road.way(), *road.file(image)))
 }
 
-fn shortest_road(context: &Context<'_>, plan: &Plan) -> Option<Road> {
-    Road::shortest(&plan.image, context.device.intake, context.running.confirmed())
+fn shortest_road(context: &Context<'_>, image: &Image) -> Option<Road> {
+    Road::shortest(image, context.device.intake, context.running.confirmed())
 }
 
 impl Install {
-    pub(super) fn begin(context: &Context<'_>, plan: Plan) -> Result<Self, Failure> {
-        let road = shortest_road(context, &plan).ok_or(Failure::Image(ImageFault::NoWay))?;
-        let needed_bytes = road.file(&plan.image).length;
-        if let Some(budget_bytes) = budget(context)
+    pub(super) fn begin(context: &Context<'_>, plan: &Plan<'_>) -> Result<Self, Failure> {
+        let (device, running) = (context.device, &context.running);
+        let road = shortest_road(context, plan.image).ok_or(Failure::Image(ImageFault::NoWay))?;
+        let needed_bytes = road.file(plan.image).length;
+        if let Some(budget_bytes) = budget(device, running)
             && needed_bytes > budget_bytes
         {
             return Err(Failure::OverBudget {
@@ -158,16 +167,35 @@ impl Install {
             });
         }
         Ok(Self {
-            plan,
-            slot: context.running.spare(),
+            planned: Planned {
+                version: plan.version,
+                security_version: plan.security_version,
+                attempt: plan.attempt,
+                image: *plan.image,
+            },
+            slot: running.spare(),
             road,
             fell_back: None,
-            step: first_step(context, &road),
+            step: first_step(device, running, &road),
         })
     }
 
     pub(super) const fn version(&self) -> Version {
-        self.plan.version
+        self.planned.version
+    }
+
+    /// What the slot is found to hold, once it was read back.
+    pub(super) const fn installed(&self) -> Option<(Slot, Installed)> {
+        let (version, digest) = (self.planned.version, self.planned.image.digest);
+        match self.step {
+            Step::StoreState | Step::Trial => Some((self.slot, Installed { digest, version })),
+            Step::HashSource { .. }
+            | Step::Download(_)
+            | Step::MarkEmpty
+            | Step::Fill
+            | Step::ReadBack(_)
+            | Step::Refused => None,
+        }
     }
 
     pub(super) const fn way(&self) -> Way {
@@ -179,7 +207,7 @@ impl Install {
     }
 
     pub(super) fn request(&self) -> Request<'_> {
-        let (slot, length) = (self.slot, self.plan.image.length);
+        let (slot, length) = (self.slot, self.planned.image.length);
         match (&self.step, &self.road) {
             (Step::HashSource { source, measured }, _) => Request::HashSource {
                 slot: source.slot,
@@ -187,11 +215,11 @@ impl Install {
                 length: source.image.length,
             },
             (Step::Download(measured), road) => Request::Download {
-                file: road.file(&self.plan.image),
+                file: road.file(&self.planned.image),
                 offset: measured.bytes,
             },
             (Step::MarkEmpty, _) => Request::MarkEmpty(slot),
-            (Step::Fill, road) => match road.patch(&self.plan.image) {
+            (Step::Fill, road) => match road.patch(&self.planned.image) {
                 Some(patch) => self.decode(patch),
                 None => Request::Unpack { slot, length },
             },
@@ -220,19 +248,19 @@ impl Install {
                 length: patch.file.length,
             },
             source,
-            result: patch_image(self.plan.image.length, self.plan.image.digest),
+            result: patch_image(self.planned.image.length, self.planned.image.digest),
             slot: self.slot,
         })
     }
 
     /// Takes the next bytes. After an error nothing goes on.
-    pub(super) fn receive_bytes(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Result<(), Failure> {
-        let file = self.road.file(&self.plan.image);
+    pub(super) fn receive_bytes(&mut self, device: &Device, running: &Running, bytes: &[u8]) -> Result<(), Failure> {
+        let file = self.road.file(&self.planned.image);
         let fault = match &mut self.step {
             Step::HashSource { source, measured } => match measured.take(bytes, source.image.length) {
                 Measure::More => return Ok(()),
                 Measure::Whole(digest) if digest == source.image.digest => {
-                    self.step = after_source(context);
+                    self.step = after_source(device, running);
                     return Ok(());
                 }
                 Measure::Whole(_) | Measure::TooLong => ImageFault::SourceDigest,
@@ -240,17 +268,15 @@ impl Install {
             Step::Download(measured) => match measured.take(bytes, file.length) {
                 Measure::More => return Ok(()),
                 Measure::Whole(digest) if digest == file.digest => {
-                    self.step = before_slot(context);
+                    self.step = before_slot(running);
                     return Ok(());
                 }
                 Measure::Whole(_) => ImageFault::FileDigest,
                 Measure::TooLong => ImageFault::FileTooLong,
             },
-            Step::ReadBack(measured) => match measured.take(bytes, self.plan.image.length) {
+            Step::ReadBack(measured) => match measured.take(bytes, self.planned.image.length) {
                 Measure::More => return Ok(()),
-                Measure::Whole(digest) if digest == self.plan.image.digest => {
-                    let version = self.plan.version;
-                    context.state.put(self.slot, Installed { digest, version });
+                Measure::Whole(digest) if digest == self.planned.image.digest => {
                     self.step = Step::StoreState;
                     return Ok(());
                 }
@@ -262,7 +288,7 @@ impl Install {
                 return Err(Failure::Misuse);
             }
         };
-        self.fall_back(context, fault)
+        self.fall_back(device, running, fault)
     }
 
     pub(super) fn done(&mut self) -> Result<(), Failure> {
@@ -279,10 +305,10 @@ impl Install {
     }
 
     /// The way in use leads nowhere.
-    pub(super) fn failed(&mut self, context: &Context<'_>, fault: ImageFault) -> Result<(), Failure> {
+    pub(super) fn failed(&mut self, device: &Device, running: &Running, fault: ImageFault) -> Result<(), Failure> {
         match self.step {
             Step::HashSource { .. } | Step::Download(_) | Step::Fill | Step::ReadBack(_) => {
-                self.fall_back(context, fault)
+                self.fall_back(device, running, fault)
             }
             Step::MarkEmpty | Step::StoreState | Step::Trial | Step::Refused => {
                 self.step = Step::Refused;
@@ -292,17 +318,17 @@ impl Install {
     }
 
     /// Goes on with the full image if it was a delta that failed, and the budget allows both.
-    fn fall_back(&mut self, context: &Context<'_>, fault: ImageFault) -> Result<(), Failure> {
+    fn fall_back(&mut self, device: &Device, running: &Running, fault: ImageFault) -> Result<(), Failure> {
         self.step = Step::Refused;
-        let road = self.other_road(context, fault)?;
+        let road = self.other_road(device, running, fault)?;
         self.road = road;
         self.fell_back = Some(FellBack { fault });
-        self.step = first_step(context, &road);
+        self.step = first_step(device, running, &road);
         Ok(())
     }
 
-    fn other_road(&self, context: &Context<'_>, fault: ImageFault) -> Result<Road, Failure> {
-        let full = Road::full(&self.plan.image, context.device.intake);
+    fn other_road(&self, device: &Device, running: &Running, fault: ImageFault) -> Result<Road, Failure> {
+        let full = Road::full(&self.planned.image, device.intake);
         let (Road::Delta { .. }, Some(road), None) = (&self.road, full, self.fell_back) else {
             return Err(Failure::Image(fault));
         };
@@ -317,10 +343,10 @@ impl Install {
             | ImageFault::Patch(_)
             | ImageFault::SlotDigest
             | ImageFault::SlotTooLong
-            | ImageFault::Unpack => self.road.file(&self.plan.image).length,
+            | ImageFault::Unpack => self.road.file(&self.planned.image).length,
         };
-        let needed_bytes = road.file(&self.plan.image).length;
-        if let Some(budget_bytes) = budget(context) {
+        let needed_bytes = road.file(&self.planned.image).length;
+        if let Some(budget_bytes) = budget(device, running) {
             let left_bytes = budget_bytes.saturating_sub(spent_bytes);
             if needed_bytes > left_bytes {
                 return Err(Failure::FallbackOverBudget {
@@ -339,12 +365,12 @@ impl Install {
                 Placed {
                     slot: self.slot,
                     image: tuffet_boot::Image {
-                        digest: self.plan.image.digest,
-                        length: self.plan.image.length,
-                        security_version: self.plan.security_version,
+                        digest: self.planned.image.digest,
+                        length: self.planned.image.length,
+                        security_version: self.planned.security_version,
                     },
                 },
-                self.plan.attempt,
+                self.planned.attempt,
             )),
             Step::HashSource { .. }
             | Step::Download(_)
@@ -358,31 +384,31 @@ impl Install {
 }
 
 /// In the factory a person stands beside the device, and no owner pays for the download.
-fn budget(context: &Context<'_>) -> Option<u32> {
-    context.running.confirmed()?;
-    context.device.data_budget_bytes
+fn budget(device: &Device, running: &Running) -> Option<u32> {
+    running.confirmed()?;
+    device.data_budget_bytes
 }
 
-fn first_step(context: &Context<'_>, road: &Road) -> Step {
+fn first_step(device: &Device, running: &Running, road: &Road) -> Step {
     match road {
         Road::Delta { source, .. } => Step::HashSource {
             source: *source,
             measured: Measured::new(),
         },
-        Road::File | Road::Whole => after_source(context),
+        Road::File | Road::Whole => after_source(device, running),
     }
 }
 
-fn after_source(context: &Context<'_>) -> Step {
-    match context.device.intake {
+fn after_source(device: &Device, running: &Running) -> Step {
+    match device.intake {
         Intake::Kept => Step::Download(Measured::new()),
-        Intake::Streamed(_) => before_slot(context),
+        Intake::Streamed(_) => before_slot(running),
     }
 }
 
 /// In the factory there is no boot record yet, and so no claim about the slot to take back.
-fn before_slot(context: &Context<'_>) -> Step {
-    if context.running.confirmed().is_some() {
+fn before_slot(running: &Running) -> Step {
+    if running.confirmed().is_some() {
         Step::MarkEmpty
     } else {
         Step::Fill

@@ -13,7 +13,7 @@ use crate::{
     read::{Flawed, Wanted, check_length, digest, feed, rejected},
     reading::{KeyIdCheck, Opening, Parts},
     state::{
-        BadState, DelegatedFacts, Pinned, TimestampFacts, TrustedState, check_layout, put_delegated, put_facts,
+        BadState, DelegatedFacts, Memory, Pinned, TimestampFacts, TrustedState, check_layout, put_delegated, put_facts,
         put_optional_facts, put_time, take_delegated, take_facts, take_optional_facts, take_time, take_version,
     },
     whose::{Error, Rejected},
@@ -24,7 +24,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 use tuffet_wire::{
     Digest, Document, Scalar, Sink,
     lenient::Tree,
-    record::{Reader, Writer},
+    record::{Output as _, Reader, Writer},
 };
 
 /// How many times the items of a device's session have room here: keys, signatures, delegations.
@@ -190,12 +190,21 @@ pub struct InMemory {
     digest: Digest,
 }
 
+/// As it was spelled, for any number of delegated roles.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spelled;
+
+impl Memory for Spelled {
+    type Listed = Listing;
+    type Delegated = ManyDelegated;
+}
+
 impl Parts for Lenient {
     type Key = <Every as Kinds>::Key;
     type List<T: Clone + Debug, const N: usize> = Roomy<T, N>;
     type Bits = ManyBits;
     type TargetName = String;
-    type Delegated = ManyDelegated;
+    type Memory = Spelled;
     type Listed = Listing;
     type DigestsDraft = HashesDraft;
     type Digests = Hashes;
@@ -317,7 +326,7 @@ const LISTING_BYTES: usize = 8 + 1 + 4 + 32 + 64;
 /// The encoded form of a state: that of a device's state, except for the first byte and for what is listed of the snapshot:
 /// version (8), flags (1; 1: length, 2: SHA-256, 4: SHA-512), length (4), SHA-256 (32), SHA-512 (64), zeros where a flag is not
 /// set.
-impl TrustedState<Lenient> {
+impl TrustedState<Spelled> {
     const BYTES: usize = 1 + 8 + 60 + (1 + 60 + LISTING_BYTES) + 61 + 61 + 141 * DELEGATED_KEPT_MAX * ROOM;
 
     /// Encodes the state.

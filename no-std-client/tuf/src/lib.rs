@@ -122,6 +122,7 @@ mod session;
 mod signatures;
 mod state;
 mod target;
+mod walk;
 mod whose;
 
 #[cfg(feature = "emit")]
@@ -141,10 +142,11 @@ pub use names::{
     DelegatedName, FileName, ROLE_NAME_BYTES_MAX, RoleName, RoleVersion, TARGET_NAME_BYTES_MAX, TargetName,
 };
 pub use reading::{Reading, Strict};
-pub use session::{Answer, ClockPolicy, Fetch, Request, Session, Step, Store};
+pub use session::{Session, Step};
 pub use signatures::Verified;
-pub use state::{BadState, DelegatedFacts, FileFacts, Pinned, SignersId, TimestampFacts, TrustedState};
+pub use state::{BadState, DelegatedFacts, Exact, FileFacts, Pinned, SignersId, TimestampFacts, Trusted, TrustedState};
 pub use target::{Custom, Resolution, VerifiedTarget};
+pub use walk::{Answer, ClockPolicy, Fetch, Request, Store, Walk};
 
 /// The edition of the TUF specification that the step numbers in these docs refer to.
 pub const SPECIFICATION: &str = "1.0.34";

@@ -11,11 +11,10 @@
 use crate::{
     algorithms::{Algorithms, Ed25519, PublicKey},
     error::Flaw,
-    limits::DELEGATED_KEPT_MAX,
     list::{Bits, List},
     names::{RoleVersion, TargetName},
     read::{Flawed, Wanted, check_length, digest, hash},
-    state::{DelegatedFacts, Pinned},
+    state::{Exact, Memory, Pinned},
     whose::{Error, Rejected},
 };
 use arrayvec::ArrayVec;
@@ -38,8 +37,8 @@ pub trait Parts: Copy + Debug + Default + Eq + 'static {
     type Bits: Bits;
     /// The name by which a target is looked up.
     type TargetName: AsRef<str> + Clone + Debug + Eq;
-    /// The delegated roles that are remembered.
-    type Delegated: AsRef<[Option<DelegatedFacts>]> + AsMut<[Option<DelegatedFacts>]> + Clone + Debug + Default + Eq;
+    /// How what was read is remembered. It is the same for all algorithms.
+    type Memory: Memory<Listed = Self::Listed>;
     /// What a file above says of another file: its version, and what of its bytes.
     type Listed: Clone + Debug + Eq;
     /// The digests of a listing while it is read.
@@ -126,7 +125,7 @@ impl<A: Algorithms> Parts for Strict<A> {
     type List<T: Clone + Debug, const N: usize> = ArrayVec<T, N>;
     type Bits = u16;
     type TargetName = TargetName;
-    type Delegated = [Option<DelegatedFacts>; DELEGATED_KEPT_MAX];
+    type Memory = Exact;
     type Listed = Pinned;
     type DigestsDraft = Option<Digest>;
     type Digests = Digest;

@@ -25,15 +25,16 @@
 //! ```
 
 use crate::{
-    algorithms::Algorithms,
+    limits::DELEGATED_KEPT_MAX,
     names::{DelegatedName, ROLE_NAME_BYTES_MAX, RoleVersion},
     read,
-    reading::{Reading, Strict},
+    reading::Parts,
     whose::{Error, Whose},
 };
+use core::fmt::Debug;
 use tuffet_wire::{
     Digest, Document, UnixSeconds,
-    record::{Reader, Writer},
+    record::{Comparer, Output, Reader, Writer},
 };
 
 /// Exactly which file: its version, its length and its bytes.
@@ -90,23 +91,33 @@ impl FileFacts {
     }
 }
 
+/// How a session remembers. Not for other crates.
+pub trait Memory: Copy + Debug + Default + Eq + 'static {
+    /// What a timestamp says of the snapshot.
+    type Listed: Clone + Debug + Eq;
+    /// Room for delegated roles.
+    type Delegated: AsRef<[Option<DelegatedFacts>]> + AsMut<[Option<DelegatedFacts>]> + Clone + Debug + Default + Eq;
+}
+
+/// In fixed room, with the exact bytes of every listed file.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exact;
+
+impl Memory for Exact {
+    type Listed = Pinned;
+    type Delegated = [Option<DelegatedFacts>; DELEGATED_KEPT_MAX];
+}
+
 /// What is remembered of the newest timestamp.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TimestampFacts<R: Reading = Strict> {
+pub struct TimestampFacts<M: Memory = Exact> {
     /// The timestamp itself.
     pub file: FileFacts,
     /// What it says of the snapshot.
-    pub snapshot: R::Listed,
+    pub snapshot: M::Listed,
 }
 
-impl<A: Algorithms> Copy for TimestampFacts<Strict<A>> {}
-
-impl<A: Algorithms> TimestampFacts<Strict<A>> {
-    const fn with_algorithms<B: Algorithms>(self) -> TimestampFacts<Strict<B>> {
-        let Self { file, snapshot } = self;
-        TimestampFacts { file, snapshot }
-    }
-}
+impl Copy for TimestampFacts {}
 
 /// What is remembered of a delegated role.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -125,24 +136,27 @@ pub struct SignersId(pub [u8; 16]);
 
 /// Everything a device has to remember of a repository.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TrustedState<R: Reading = Strict> {
+pub struct TrustedState<M: Memory = Exact> {
     /// The newest root. Its file is kept too.
     pub root: FileFacts,
     /// The newest timestamp.
-    pub timestamp: Option<TimestampFacts<R>>,
+    pub timestamp: Option<TimestampFacts<M>>,
     /// The newest snapshot. Its file is kept too: the next one is compared with it.
     pub snapshot: Option<FileFacts>,
     /// The newest top-level targets.
     pub targets: Option<FileFacts>,
     /// The delegated roles visited last.
-    pub delegated: R::Delegated,
+    pub delegated: M::Delegated,
     /// A time that has certainly passed. Only signed times raise it, never a local clock.
     pub floor: UnixSeconds,
 }
 
-impl<A: Algorithms> Copy for TrustedState<Strict<A>> {}
+impl Copy for TrustedState {}
 
-impl<R: Reading> TrustedState<R> {
+/// What a session of this reading remembers.
+pub type Trusted<R> = TrustedState<<R as Parts>::Memory>;
+
+impl<M: Memory> TrustedState<M> {
     /// What a device that trusts only this root remembers.
     pub(crate) fn of_root(root: FileFacts) -> Self {
         let floor = below(root.signed_at, &[root.expires]);
@@ -151,7 +165,7 @@ impl<R: Reading> TrustedState<R> {
             timestamp: None,
             snapshot: None,
             targets: None,
-            delegated: R::Delegated::default(),
+            delegated: M::Delegated::default(),
             floor,
         }
     }
@@ -193,77 +207,73 @@ impl TrustedState {
 
 const ENCODED_BYTES: usize = 578;
 
-impl<A: Algorithms> TrustedState<Strict<A>> {
-    /// The same facts for a session that checks signatures of other algorithms.
-    #[must_use]
-    pub fn with_algorithms<B: Algorithms>(&self) -> TrustedState<Strict<B>> {
-        let Self {
-            root,
-            timestamp,
-            snapshot,
-            targets,
-            delegated,
-            floor,
-        } = *self;
-        TrustedState {
-            root,
-            timestamp: timestamp.map(TimestampFacts::with_algorithms),
-            snapshot,
-            targets,
-            delegated,
-            floor,
-        }
-    }
-
+impl TrustedState {
     /// The encoded form, as drawn in the module's docs.
     pub fn encode(&self) -> [u8; ENCODED_BYTES] {
         let mut bytes = [0; ENCODED_BYTES];
-        let mut out = Writer::new(&mut bytes);
+        self.encode_into(&mut Writer::new(&mut bytes));
+        bytes
+    }
+
+    /// The same, field by field.
+    #[inline(never)]
+    pub fn encode_into(&self, out: &mut dyn Output) {
         out.put(&[LAYOUT]);
-        put_time(&mut out, self.floor);
-        put_facts(&mut out, &self.root);
+        put_time(out, self.floor);
+        put_facts(out, &self.root);
         match &self.timestamp {
             Some(timestamp) => {
                 out.put(&[1]);
-                put_facts(&mut out, &timestamp.file);
-                put_pinned(&mut out, &timestamp.snapshot);
+                put_facts(out, &timestamp.file);
+                put_pinned(out, &timestamp.snapshot);
             }
             None => out.skip(105),
         }
-        put_optional_facts(&mut out, self.snapshot.as_ref());
-        put_optional_facts(&mut out, self.targets.as_ref());
+        put_optional_facts(out, self.snapshot.as_ref());
+        put_optional_facts(out, self.targets.as_ref());
         for facts in &self.delegated {
-            put_delegated(&mut out, facts.as_ref());
+            put_delegated(out, facts.as_ref());
         }
-        bytes
     }
 
     /// Reads the encoded form; the inverse of [`encode`](Self::encode), and nothing else is accepted.
     pub fn decode(bytes: &[u8]) -> Result<Self, BadState> {
+        let mut state = Self::nothing();
+        state.decode_in_place(bytes)?;
+        Ok(state)
+    }
+
+    /// What trusts no root: room for a state that is read in place.
+    pub fn nothing() -> Self {
+        Self::of_root(FileFacts {
+            version: RoleVersion::FIRST,
+            length: 0,
+            digest: [0; 32],
+            expires: UnixSeconds::ZERO,
+            signed_at: UnixSeconds::ZERO,
+        })
+    }
+
+    /// [`decode`](Self::decode) for a small part, which has no room to move a state. After an error this one is of no use.
+    #[inline(never)]
+    pub fn decode_in_place(&mut self, bytes: &[u8]) -> Result<(), BadState> {
         check_layout(bytes, LAYOUT, ENCODED_BYTES)?;
         let mut input = Reader::new(bytes);
         let [_] = input.take();
-        let floor = take_time(&mut input);
-        let root = take_facts(&mut input);
+        self.floor = take_time(&mut input);
+        self.root = take_facts(&mut input);
         let is_there = input.take() == [1];
         let (file, snapshot) = (take_facts(&mut input), take_pinned(&mut input));
-        let mut state = Self {
-            root,
-            timestamp: is_there.then_some(TimestampFacts { file, snapshot }),
-            snapshot: take_optional_facts(&mut input),
-            targets: take_optional_facts(&mut input),
-            delegated: Default::default(),
-            floor,
-        };
-        for place in &mut state.delegated {
+        self.timestamp = is_there.then_some(TimestampFacts { file, snapshot });
+        self.snapshot = take_optional_facts(&mut input);
+        self.targets = take_optional_facts(&mut input);
+        for place in &mut self.delegated {
             *place = take_delegated(&mut input);
         }
         // Whatever is never written comes out as something else.
-        if state.encode() == bytes {
-            Ok(state)
-        } else {
-            Err(BadState::BadField)
-        }
+        let mut same = Comparer::new(bytes);
+        self.encode_into(&mut same);
+        if same.is_whole() { Ok(()) } else { Err(BadState::BadField) }
     }
 }
 
@@ -300,24 +310,24 @@ pub(crate) fn check_layout(bytes: &[u8], layout: u8, length: usize) -> Result<()
     }
 }
 
-pub(crate) fn put_time(out: &mut Writer<'_>, time: UnixSeconds) {
+pub(crate) fn put_time(out: &mut dyn Output, time: UnixSeconds) {
     out.put(&time.as_secs().to_be_bytes());
 }
 
-pub(crate) fn put_pinned(out: &mut Writer<'_>, pinned: &Pinned) {
+pub(crate) fn put_pinned(out: &mut dyn Output, pinned: &Pinned) {
     out.put(&pinned.version.as_u64().to_be_bytes());
     out.put(&pinned.length.to_be_bytes());
     out.put(&pinned.digest);
 }
 
 #[inline(never)]
-pub(crate) fn put_facts(out: &mut Writer<'_>, facts: &FileFacts) {
+pub(crate) fn put_facts(out: &mut dyn Output, facts: &FileFacts) {
     put_pinned(out, &facts.pinned());
     put_time(out, facts.expires);
     put_time(out, facts.signed_at);
 }
 
-pub(crate) fn put_optional_facts(out: &mut Writer<'_>, facts: Option<&FileFacts>) {
+pub(crate) fn put_optional_facts(out: &mut dyn Output, facts: Option<&FileFacts>) {
     match facts {
         Some(facts) => {
             out.put(&[1]);
@@ -327,7 +337,7 @@ pub(crate) fn put_optional_facts(out: &mut Writer<'_>, facts: Option<&FileFacts>
     }
 }
 
-pub(crate) fn put_delegated(out: &mut Writer<'_>, facts: Option<&DelegatedFacts>) {
+pub(crate) fn put_delegated(out: &mut dyn Output, facts: Option<&DelegatedFacts>) {
     let Some(facts) = facts else {
         out.skip(141);
         return;
@@ -414,7 +424,7 @@ mod tests {
     }
 
     fn full() -> TrustedState {
-        let mut state = TrustedState::<Strict>::of_root(facts(1));
+        let mut state = <TrustedState>::of_root(facts(1));
         state.timestamp = Some(TimestampFacts {
             file: facts(2),
             snapshot: facts(3).pinned(),
@@ -428,9 +438,9 @@ mod tests {
 
     #[test]
     fn encoded_state_round_trips() {
-        for state in [full(), TrustedState::<Strict>::of_root(facts(1))] {
+        for state in [full(), <TrustedState>::of_root(facts(1))] {
             let bytes = state.encode();
-            assert_eq!(TrustedState::<Strict>::decode(&bytes), Ok(state));
+            assert_eq!(<TrustedState>::decode(&bytes), Ok(state));
         }
         // The last byte of the layout is written: the drawn offsets and ENCODED_BYTES agree.
         let mut state = full();
@@ -447,17 +457,17 @@ mod tests {
         let mut newer = bytes;
         newer[0] = 1;
         assert_eq!(
-            TrustedState::<Strict>::decode(&newer),
+            <TrustedState>::decode(&newer),
             Err(BadState::UnknownLayout { found: 1 })
         );
         assert_eq!(
-            TrustedState::<Strict>::decode(&bytes[..bytes.len() - 1]),
+            <TrustedState>::decode(&bytes[..bytes.len() - 1]),
             Err(BadState::WrongLength)
         );
         for place in 0..bytes.len() {
             let mut edited = bytes;
             edited[place] ^= 0x81;
-            if let Ok(state) = TrustedState::<Strict>::decode(&edited) {
+            if let Ok(state) = <TrustedState>::decode(&edited) {
                 assert_eq!(state.encode(), edited, "byte {place} has two spellings");
             }
         }
@@ -465,7 +475,7 @@ mod tests {
 
     #[test]
     fn remembering_keeps_the_newest_and_never_a_role_twice() {
-        let mut state = TrustedState::<Strict>::of_root(facts(1));
+        let mut state = <TrustedState>::of_root(facts(1));
         for name in ["a", "b", "b", "c", "b"] {
             state.remember(&delegated(name, 7));
         }

@@ -47,29 +47,6 @@ impl<A: Algorithms> VerifiedTarget<Strict<A>> {
     pub fn digest(&self) -> &Digest {
         &self.digests
     }
-
-    /// The same target, whatever algorithms it was verified with.
-    #[must_use]
-    pub fn with_algorithms<B: Algorithms>(self) -> VerifiedTarget<Strict<B>> {
-        let Self {
-            name,
-            length,
-            digests,
-            custom,
-            role,
-            delegator,
-            signed_at,
-        } = self;
-        VerifiedTarget {
-            name,
-            length,
-            digests,
-            custom,
-            role,
-            delegator,
-            signed_at,
-        }
-    }
 }
 
 impl<R: Reading> VerifiedTarget<R> {

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 use std::{collections::BTreeMap, convert::Infallible};
 use tuffet_tuf::{
     Answer, Error, Flaw, Lenient, Limit, Limits, Rejected, Request, Resolution, RoleName, RoleVersion, Session,
-    TrustedState, VerifiedTarget, model::MetaFile,
+    Trusted, TrustedState, VerifiedTarget, model::MetaFile,
 };
 use tuffet_wire::{Document, Fault, hex::Hex};
 
@@ -709,19 +709,19 @@ fn states_round_trip_and_have_one_spelling() {
     };
     for state in [fresh, device.trusted, sha512] {
         let bytes = state.to_bytes();
-        assert_eq!(TrustedState::<Lenient>::from_bytes(&bytes), Ok(state.clone()));
+        assert_eq!(Trusted::<Lenient>::from_bytes(&bytes), Ok(state.clone()));
         for length in (0..bytes.len()).step_by(7).chain([bytes.len() - 1]) {
             assert!(
-                TrustedState::<Lenient>::from_bytes(&bytes[..length]).is_err(),
+                Trusted::<Lenient>::from_bytes(&bytes[..length]).is_err(),
                 "{length}"
             );
         }
-        assert!(TrustedState::<Lenient>::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+        assert!(Trusted::<Lenient>::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
         for place in 0..bytes.len() {
             for mask in [0x01, 0x80, 0xff] {
                 let mut edited = bytes.clone();
                 edited[place] ^= mask;
-                if let Ok(other) = TrustedState::<Lenient>::from_bytes(&edited) {
+                if let Ok(other) = Trusted::<Lenient>::from_bytes(&edited) {
                     assert!(other != state && other.to_bytes() == edited, "byte {place}");
                 }
             }
@@ -730,7 +730,7 @@ fn states_round_trip_and_have_one_spelling() {
         assert!(TrustedState::<tuffet_tuf::Strict>::decode(&bytes).is_err());
     }
     let strict = repository::Device::provisioned(&Repository::new()).trusted.encode();
-    assert!(TrustedState::<Lenient>::from_bytes(&strict).is_err());
+    assert!(Trusted::<Lenient>::from_bytes(&strict).is_err());
 }
 
 #[test]

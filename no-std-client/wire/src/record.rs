@@ -4,7 +4,7 @@
 //!   believes it only if that is the record again. Then a record has one spelling, and nothing else is ever taken for one.
 //!
 //! ```
-//! use tuffet_wire::record::{Reader, Writer};
+//! use tuffet_wire::record::{Comparer, Output, Reader, Writer};
 //!
 //! let mut record = [0; 6];
 //! let mut out = Writer::new(&mut record);
@@ -15,7 +15,26 @@
 //! assert_eq!(input.take(), [1, 2]);
 //! assert_eq!(u32::from_le_bytes(input.take()), 7);
 //! assert_eq!(input.take(), [0; 3]);
+//!
+//! let mut same = Comparer::new(&record);
+//! same.put(&[1, 2, 7]);
+//! assert!(!same.is_whole());
+//! same.skip(3);
+//! assert!(same.is_whole());
 //! ```
+
+/// Where the fields of a record go.
+pub trait Output {
+    /// Takes the next field.
+    fn put(&mut self, field: &[u8]);
+
+    /// Takes a field of so many zeros.
+    fn skip(&mut self, bytes: usize) {
+        for _ in 0..bytes {
+            self.put(&[0]);
+        }
+    }
+}
 
 /// Writes fields into a record.
 #[derive(Debug)]
@@ -26,10 +45,12 @@ impl<'a> Writer<'a> {
     pub fn new(record: &'a mut [u8]) -> Self {
         Self(record)
     }
+}
 
-    /// Writes the next field. One for which there is no room is left out; that is a mistake in the length of the record.
+/// A field for which there is no room is left out; that is a mistake in the length of the record.
+impl Output for Writer<'_> {
     #[inline(never)]
-    pub fn put(&mut self, field: &[u8]) {
+    fn put(&mut self, field: &[u8]) {
         debug_assert!(field.len() <= self.0.len(), "no room in the record");
         if let Some((place, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(field.len()) {
             for (to, from) in place.iter_mut().zip(field) {
@@ -38,10 +59,30 @@ impl<'a> Writer<'a> {
             self.0 = rest;
         }
     }
+}
 
-    /// Leaves so many bytes as they are.
-    pub fn skip(&mut self, bytes: usize) {
-        self.0 = core::mem::take(&mut self.0).get_mut(bytes..).unwrap_or_default();
+/// Holds fields against a record that is there.
+#[derive(Debug)]
+pub struct Comparer<'a> {
+    /// Nothing once a field was another one.
+    rest: Option<&'a [u8]>,
+}
+
+impl<'a> Comparer<'a> {
+    /// Begins at the start of a record.
+    pub const fn new(record: &'a [u8]) -> Self {
+        Self { rest: Some(record) }
+    }
+
+    /// Whether the fields were those of the record, and all of them.
+    pub fn is_whole(&self) -> bool {
+        self.rest.is_some_and(<[u8]>::is_empty)
+    }
+}
+
+impl Output for Comparer<'_> {
+    fn put(&mut self, field: &[u8]) {
+        self.rest = self.rest.and_then(|rest| rest.strip_prefix(field));
     }
 }
 

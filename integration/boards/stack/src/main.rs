@@ -15,7 +15,7 @@ use core::ptr::addr_of_mut;
 
 use tuffet_emulated::{gauge, host, timer};
 use tuffet_no_std_client::boot::Why;
-use tuffet_no_std_client::driver::{Checking, Installing};
+use tuffet_no_std_client::driver::{Checking, Filling};
 use tuffet_no_std_client::flash::{Map, Span, Storage, Units, Xip};
 use tuffet_no_std_client::patch::{Decoder, SmallState};
 use tuffet_no_std_client::release::{Id, Profile, Seed, WaitReason};
@@ -187,7 +187,7 @@ fn sizes() {
         ("DeviceState", size_of::<DeviceState>()),
         ("Update", size_of::<Update<'_, SmallEd25519>>()),
         ("Checking", size_of::<Checking<'_, '_, '_, Nor, Xip, SmallEd25519>>()),
-        ("Installing", size_of::<Installing<'_, '_, '_, Nor, Xip, SmallState>>()),
+        ("Filling", size_of::<Filling<'_, '_, '_, Nor, Xip, SmallState>>()),
         ("SmallState", size_of::<SmallState>()),
         ("block", size_of::<<SmallState as Decoder>::Block>()),
     ];

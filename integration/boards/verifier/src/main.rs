@@ -26,7 +26,7 @@ const CLOCK: ClockPolicy = ClockPolicy::Trusted {
 
 /// What a small part verifies with.
 type Session = tuffet_tuf::Session<Strict<SmallEd25519>>;
-type TrustedState = tuffet_tuf::TrustedState<Strict<SmallEd25519>>;
+type Trusted, Trusted, TrustedState = tuffet_tuf::Trusted<Strict<SmallEd25519>>;
 
 const WANTED: &str = "lamp_c3_stable.release";
 

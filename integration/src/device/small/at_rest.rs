@@ -23,7 +23,7 @@ pub fn files<F: NorFlash, S: Strategy>(storage: &Storage<'_, F, S>, contents: Ve
         (RUNNING_SLOT.to_owned(), slot(Slot::A)),
         (SPARE_SLOT.to_owned(), slot(Slot::B)),
     ]);
-    let Ok((_, state)) = storage.state() else {
+    let Ok(state) = storage.state() else {
         return files;
     };
     files.insert(STATE.to_owned(), state.encode().to_vec());

@@ -3,7 +3,7 @@
 use super::{
     check_version, present,
     search::{Delegator, Pending, Search, Visit},
-    targets::{Resolved, Top, Visited, end_search, read_targets},
+    targets::{Top, Visited, read_targets},
 };
 use crate::{
     keys,
@@ -15,9 +15,9 @@ use crate::{
         snapshot::{OldFiles, SnapshotBody},
     },
     reading::Reading,
-    session::{Answer, Context, Fetch, Searching},
+    walk::{Answer, Context, Fetch, Plan, Searching},
     signatures::{Proof, Unverified, Verified},
-    state::{DelegatedFacts, FileFacts, Pinned},
+    state::{DelegatedFacts, FileFacts, Pinned, Trusted},
     target::Signer,
     whose::{Error, Refusals, Refused, Rejected, Whose},
 };
@@ -41,14 +41,23 @@ enum Next<R: Reading> {
 }
 
 impl<R: Reading> ExpectDelegated<R> {
-    pub fn new(top: Top, search: Search<R>, pending: Pending) -> Self {
-        let Pending { delegator, position } = pending;
+    /// A search under these files, which has nothing to visit yet.
+    pub fn under(top: Top) -> Self {
+        let delegator = Delegator {
+            role: RoleName::Targets,
+            file: top.targets.clone(),
+        };
         Self {
             top,
-            search,
+            search: Search::default(),
             delegator,
-            next: Next::Delegation { position },
+            next: Next::Delegation { position: 0 },
         }
+    }
+
+    /// The files under which it searches.
+    pub fn top(&self) -> &Top {
+        &self.top
     }
 
     /// Whether the next step needs nothing but this file.
@@ -56,7 +65,7 @@ impl<R: Reading> ExpectDelegated<R> {
         matches!(self.next, Next::Delegation { .. }) && self.delegator.file.file().pinned() == *file
     }
 
-    pub fn fetch(&self, context: &Context<R>) -> Fetch {
+    pub fn fetch(&self, plan: &Plan<R>, trusted: &Trusted<R>) -> Fetch {
         let (role, version, pinned) = match &self.next {
             Next::Delegation { .. } => {
                 let pinned = self.delegator.file.file().pinned();
@@ -67,7 +76,7 @@ impl<R: Reading> ExpectDelegated<R> {
                 (RoleName::Snapshot, pinned.version, Some(pinned))
             }
             Next::Role(delegation, Some(listed)) => {
-                let trusted = context.trusted().delegated(&delegation.role);
+                let trusted = trusted.delegated(&delegation.role);
                 let trusted = trusted.map(|trusted| trusted.file.pinned());
                 let role = RoleName::Delegated(delegation.role);
                 (role, R::version(listed), R::kept(listed, trusted))
@@ -75,8 +84,8 @@ impl<R: Reading> ExpectDelegated<R> {
         };
         Fetch {
             role,
-            file: context.file_name(role, version),
-            bytes_max: bytes_max(&context.limits, role),
+            file: plan.file_name(role, version),
+            bytes_max: bytes_max(&plan.limits, role),
             pinned,
         }
     }
@@ -94,7 +103,7 @@ impl<R: Reading> ExpectDelegated<R> {
     #[inline(never)]
     pub fn receive<D: Document>(
         &mut self,
-        context: &mut Context<R>,
+        context: &mut Context<'_, R>,
         answer: Answer<'_, D>,
     ) -> Result<Progress<R>, Error<D::Error>> {
         let Self {
@@ -122,7 +131,7 @@ impl<R: Reading> ExpectDelegated<R> {
     #[inline(never)]
     fn receive_delegation<D: Document>(
         &mut self,
-        context: &Context<R>,
+        context: &Context<'_, R>,
         document: &mut D,
         position: u16,
     ) -> Result<Progress<R>, Error<D::Error>> {
@@ -159,11 +168,6 @@ impl<R: Reading> ExpectDelegated<R> {
         })
     }
 
-    /// How the search ended, with the last file that was visited.
-    pub fn end(&self, context: &mut Context<R>, last: Option<&Visited<R>>) -> Resolved<R> {
-        end_search(context, &self.top, last)
-    }
-
     /// The next delegation, or the end of the search.
     fn next_visit(&mut self) -> Progress<R> {
         let Some(Pending { delegator, position }) = self.search.next() else {
@@ -197,7 +201,7 @@ pub(crate) enum Progress<R: Reading> {
 /// Holds a delegated role's file against the delegation to it.
 #[inline(never)]
 fn verify_role<R: Reading, D: Document>(
-    context: &mut Context<R>,
+    context: &mut Context<'_, R>,
     document: &mut D,
     delegator: &Delegator,
     delegation: &Delegation<R>,
@@ -236,7 +240,7 @@ fn verify_role<R: Reading, D: Document>(
 /// A verified file is remembered, if it is valid.
 #[inline(never)]
 fn accept_role<R: Reading>(
-    context: &mut Context<R>,
+    context: &mut Context<'_, R>,
     delegator: &Delegator,
     delegation: &Delegation<R>,
     file: &FileFacts,
@@ -257,7 +261,7 @@ fn accept_role<R: Reading>(
 /// The top-level targets gave a role other keys than it had: what the old ones said about the time is forgotten.
 ///
 /// Only targets may do so, whose keys are offline, and only in the search that completes the cycle.
-fn notice_rotation<R: Reading>(context: &mut Context<R>, delegator: &Delegator, facts: &DelegatedFacts) {
+fn notice_rotation<R: Reading>(context: &mut Context<'_, R>, delegator: &Delegator, facts: &DelegatedFacts) {
     let before = context.trusted().delegated(&facts.role).map(|before| before.signers);
     if context.searching == Searching::First
         && delegator.role == RoleName::Targets
@@ -272,7 +276,7 @@ fn notice_rotation<R: Reading>(context: &mut Context<R>, delegator: &Delegator, 
 /// Reads one delegation: who it names, and then their keys, which stand before it in the file, into `table`.
 #[inline(never)]
 fn read_delegation<R: Reading, D: Document>(
-    context: &Context<R>,
+    context: &Context<'_, R>,
     document: &mut D,
     delegator: &Delegator,
     position: u16,
@@ -300,7 +304,7 @@ fn read_delegation<R: Reading, D: Document>(
 /// §5.6.1: what the snapshot says of a delegated role's file.
 #[inline(never)]
 fn read_listing<R: Reading, D: Document>(
-    context: &Context<R>,
+    context: &Context<'_, R>,
     document: &mut D,
     known: &FileFacts,
     delegation: &Delegation<R>,

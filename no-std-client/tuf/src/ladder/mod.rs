@@ -15,21 +15,21 @@ mod timestamp;
 
 pub(crate) use delegated::{AfterFile, ExpectDelegated, Progress};
 pub use root::first_root;
-pub(crate) use root::{AfterRoot, ExpectRoot, begin};
+pub(crate) use root::{AfterRoot, ExpectRoot, begin, first_root_in};
 pub(crate) use snapshot::ExpectSnapshot;
-pub(crate) use targets::{ExpectTargets, ExpectTargetsAgain, Resolved, Visited, begin_search};
+pub(crate) use targets::{ExpectTargets, ExpectTargetsAgain, Resolved, Visited, begin_search, end_search};
 pub(crate) use timestamp::ExpectTimestamp;
 
 use crate::{
     names::RoleVersion,
     reading::Reading,
-    session::{Answer, Context},
+    walk::{Answer, Context},
     whose::{Error, Refused, Rejected, Whose},
 };
 
 /// The file, which has to be there.
 fn present<'a, R: Reading, D, E>(
-    context: &Context<R>,
+    context: &Context<'_, R>,
     answer: Answer<'a, D>,
     role: Whose,
 ) -> Result<&'a mut D, Error<E>> {
@@ -42,7 +42,7 @@ fn present<'a, R: Reading, D, E>(
 /// §5.3.5, §5.5.4, §5.6.4: exactly the version asked for.
 #[inline(never)]
 fn check_version<R: Reading>(
-    context: &Context<R>,
+    context: &Context<'_, R>,
     role: Whose,
     expected: RoleVersion,
     offered: RoleVersion,

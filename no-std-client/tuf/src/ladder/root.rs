@@ -9,10 +9,10 @@ use crate::{
         Received, Wanted,
         root::{RootBody, RootKeys},
     },
-    reading::Reading,
-    session::{Answer, Context, Fetch},
+    reading::{Reading, Strict},
+    walk::{Answer, Context, Fetch, Plan},
     signatures::{Proof, Unverified, Verified},
-    state::{FileFacts, TrustedState, replace},
+    state::{FileFacts, Trusted, TrustedState, replace},
     whose::{Error, Refusals, Refused, Whose},
 };
 use tuffet_wire::Document;
@@ -36,7 +36,7 @@ pub(crate) enum AfterRoot {
 /// are put where they stay, and count if this says so.
 #[inline(never)]
 pub(crate) fn begin<R: Reading, D: Document>(
-    context: &mut Context<R>,
+    context: &mut Context<'_, R>,
     keys: &mut RootKeys<R>,
     document: &mut D,
 ) -> Result<AfterRoot, Error<D::Error>> {
@@ -52,7 +52,7 @@ pub(crate) fn begin<R: Reading, D: Document>(
 
 #[inline(never)]
 fn read_kept<'k, R: Reading, D: Document>(
-    context: &Context<R>,
+    context: &Context<'_, R>,
     known: &FileFacts,
     keys: &'k mut RootKeys<R>,
     document: &mut D,
@@ -75,42 +75,43 @@ fn read_kept<'k, R: Reading, D: Document>(
 /// The first root of a device, at provisioning: it has to be signed by its own keys. Its expiry is not looked at, because
 /// a device may lie in a box for long; the newer roots that it leads to count.
 ///
-/// This is for the strict reading with ed25519; [`TrustedState::of_first_root`] is for all.
+/// This is for the strict reading with ed25519; [`Session::first_root`](crate::Session::first_root) is for all.
 pub fn first_root<D: Document>(document: &mut D, limits: &Limits) -> Result<TrustedState, error::Error<D::Error>> {
-    TrustedState::of_first_root(document, limits)
+    first_root_in::<Strict, D>(document, limits)
 }
 
-impl<R: Reading> TrustedState<R> {
-    /// What a device remembers that is given its first root, as [`first_root`] says.
-    #[inline(never)]
-    pub fn of_first_root<D: Document>(document: &mut D, limits: &Limits) -> Result<Self, error::Error<D::Error>> {
-        let refusals = Refusals::default();
-        Self::read_first(document, limits, &refusals).map_err(|error| error.named(&refusals, None))
-    }
+/// The same in any reading.
+#[inline(never)]
+pub(crate) fn first_root_in<R: Reading, D: Document>(
+    document: &mut D,
+    limits: &Limits,
+) -> Result<Trusted<R>, error::Error<D::Error>> {
+    let refusals = Refusals::default();
+    read_first::<R, D>(document, limits, &refusals).map_err(|error| error.named(&refusals, None))
+}
 
-    #[inline(never)]
-    fn read_first<D: Document>(
-        document: &mut D,
-        limits: &Limits,
-        refusals: &Refusals,
-    ) -> Result<Self, Error<D::Error>> {
-        let wanted = Wanted::<R>::unlisted(refusals, Whose::Root, limits.root_bytes_max);
-        let mut received = Received::new(document, wanted);
-        let mut own = RootKeys::none();
-        let (file, ()) = received.read(RootBody::new(&mut own))?;
-        keys::check_strength(refusals, Whose::Root, own.table())?;
-        let first = Unverified {
-            received: &mut received,
-            file,
-            content: (),
-        }
-        .verify(Proof::Signatures(&[own.root()]))?;
-        Ok(Self::of_root(*first.file()))
+#[inline(never)]
+fn read_first<R: Reading, D: Document>(
+    document: &mut D,
+    limits: &Limits,
+    refusals: &Refusals,
+) -> Result<Trusted<R>, Error<D::Error>> {
+    let wanted = Wanted::<R>::unlisted(refusals, Whose::Root, limits.root_bytes_max);
+    let mut received = Received::new(document, wanted);
+    let mut own = RootKeys::none();
+    let (file, ()) = received.read(RootBody::new(&mut own))?;
+    keys::check_strength(refusals, Whose::Root, own.table())?;
+    let first = Unverified {
+        received: &mut received,
+        file,
+        content: (),
     }
+    .verify(Proof::Signatures(&[own.root()]))?;
+    Ok(TrustedState::of_root(*first.file()))
 }
 
 impl ExpectRoot {
-    pub fn fetch<R: Reading>(&self, context: &Context<R>) -> Fetch {
+    pub fn fetch<R: Reading>(&self, plan: &Plan<R>) -> Fetch {
         let role = RoleName::Root;
         let file = FileName {
             role,
@@ -119,7 +120,7 @@ impl ExpectRoot {
         Fetch {
             role,
             file,
-            bytes_max: context.limits.root_bytes_max,
+            bytes_max: plan.limits.root_bytes_max,
             pinned: None,
         }
     }
@@ -129,7 +130,7 @@ impl ExpectRoot {
     pub fn receive<R: Reading, D: Document>(
         &self,
         keys: &mut RootKeys<R>,
-        context: &mut Context<R>,
+        context: &mut Context<'_, R>,
         answer: Answer<'_, D>,
     ) -> Result<AfterRoot, Error<D::Error>> {
         match answer {
@@ -151,7 +152,7 @@ impl ExpectRoot {
         &self,
         keys: &RootKeys<R>,
         own: &'k mut RootKeys<R>,
-        context: &Context<R>,
+        context: &Context<'_, R>,
         document: &mut D,
     ) -> Result<Verified<&'k RootKeys<R>>, Error<D::Error>> {
         let role = Whose::Root;
@@ -174,7 +175,7 @@ impl ExpectRoot {
 
 /// §5.3.7, §5.3.8, §5.3.11: the new root is trusted, and what keys signed that it replaces is forgotten.
 #[inline(never)]
-fn accept<R: Reading>(context: &mut Context<R>, old: &RootKeys<R>, new: &Verified<&RootKeys<R>>) {
+fn accept<R: Reading>(context: &mut Context<'_, R>, old: &RootKeys<R>, new: &Verified<&RootKeys<R>>) {
     let (file, keys) = (*new.file(), *new.content());
     let online_replaced = !keys.timestamp().same_keys(old.timestamp()) || !keys.snapshot().same_keys(old.snapshot());
     context.remember(|trusted| {
@@ -191,7 +192,7 @@ fn accept<R: Reading>(context: &mut Context<R>, old: &RootKeys<R>, new: &Verifie
 
 /// §5.3.2: ask for one more, unless this run has walked far enough.
 fn next_root<R: Reading>(
-    context: &mut Context<R>,
+    context: &mut Context<'_, R>,
     trusted: &Verified<&RootKeys<R>>,
     files_left: u32,
 ) -> Result<AfterRoot, Refused> {
@@ -203,7 +204,7 @@ fn next_root<R: Reading>(
 }
 
 /// §5.3.10: the newest root must be valid.
-fn end_of_walk<R: Reading>(context: &mut Context<R>, keys: &RootKeys<R>) -> Result<AfterRoot, Refused> {
+fn end_of_walk<R: Reading>(context: &mut Context<'_, R>, keys: &RootKeys<R>) -> Result<AfterRoot, Refused> {
     context.check_expiry(Whose::Root, context.trusted().root.expires)?;
     // §5.3.11
     context.has_consistent_snapshot = keys.has_consistent_snapshot;

@@ -9,9 +9,9 @@ use crate::{
         snapshot::{OldFiles, Regression, SnapshotBody, SnapshotContent},
     },
     reading::Reading,
-    session::{Answer, Context, Fetch},
+    walk::{Answer, Context, Fetch, Plan},
     signatures::{Proof, Unverified, Verified},
-    state::{FileFacts, replace},
+    state::{FileFacts, Trusted, replace},
     whose::{Error, Refused, Rejected, Whose},
 };
 use tuffet_wire::Document;
@@ -36,8 +36,8 @@ enum Next {
 }
 
 impl<R: Reading> ExpectSnapshot<R> {
-    pub fn new(context: &Context<R>, listed: R::Listed) -> Self {
-        let next = match context.trusted().snapshot {
+    pub fn new(trusted: &Trusted<R>, listed: R::Listed) -> Self {
+        let next = match trusted.snapshot {
             Some(old) if R::kept(&listed, None) != Some(old.pinned()) => Next::Old { old, start: 0 },
             // Exactly the same bytes are listed, or this is the first snapshot: nothing to compare.
             _ => Next::New,
@@ -49,19 +49,19 @@ impl<R: Reading> ExpectSnapshot<R> {
         }
     }
 
-    pub fn fetch(&self, context: &Context<R>) -> Fetch {
+    pub fn fetch(&self, plan: &Plan<R>, trusted: &Trusted<R>) -> Fetch {
         let role = RoleName::Snapshot;
         let (version, pinned) = match &self.next {
             Next::Old { old, .. } => (old.version, Some(old.pinned())),
             Next::New | Next::Lower(_) => {
-                let trusted = context.trusted().snapshot.map(|trusted| trusted.pinned());
+                let trusted = trusted.snapshot.map(|trusted| trusted.pinned());
                 (R::version(&self.listed), R::kept(&self.listed, trusted))
             }
         };
         Fetch {
             role,
-            file: context.file_name(role, version),
-            bytes_max: context.limits.snapshot_bytes_max,
+            file: plan.file_name(role, version),
+            bytes_max: plan.limits.snapshot_bytes_max,
             pinned,
         }
     }
@@ -79,7 +79,7 @@ impl<R: Reading> ExpectSnapshot<R> {
     pub fn receive<D: Document>(
         &mut self,
         keys: &RootKeys<R>,
-        context: &mut Context<R>,
+        context: &mut Context<'_, R>,
         answer: Answer<'_, D>,
     ) -> Result<Option<ExpectTargets<R>>, Error<D::Error>> {
         let Self { listed, next, files } = self;
@@ -113,7 +113,7 @@ impl<R: Reading> ExpectSnapshot<R> {
 
 #[inline(never)]
 fn read_old<R: Reading, D: Document>(
-    context: &Context<R>,
+    context: &Context<'_, R>,
     document: &mut D,
     old: &FileFacts,
     files: &mut OldFiles<R>,
@@ -137,7 +137,7 @@ fn read_old<R: Reading, D: Document>(
 
 #[inline(never)]
 fn verify<R: Reading, D: Document>(
-    context: &Context<R>,
+    context: &Context<'_, R>,
     document: &mut D,
     keys: &RootKeys<R>,
     listed: &R::Listed,
@@ -185,7 +185,7 @@ fn verify<R: Reading, D: Document>(
 /// §5.5.6, §5.5.7
 #[inline(never)]
 fn accept<R: Reading>(
-    context: &mut Context<R>,
+    context: &mut Context<'_, R>,
     new: Verified<SnapshotContent<R>>,
 ) -> Result<ExpectTargets<R>, Refused> {
     context.check_expiry(Whose::Snapshot, new.file().expires)?;

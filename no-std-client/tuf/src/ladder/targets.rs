@@ -1,6 +1,6 @@
 //! §5.6: the top of the delegations, and the end of a search.
 
-use super::{ExpectDelegated, check_version, present, search::Search};
+use super::{AfterFile, ExpectDelegated, check_version, present};
 use crate::{
     names::RoleName,
     read::{
@@ -8,9 +8,9 @@ use crate::{
         targets::{RoleNamesBody, TargetsBody, TargetsContent},
     },
     reading::Reading,
-    session::{Answer, Context, Fetch, Ladder, Searching},
+    walk::{Answer, Context, Fetch, Ladder, Plan, Rung, Searching},
     signatures::{Proof, Unverified, Verified},
-    state::{FileFacts, replace},
+    state::{FileFacts, Trusted, replace},
     target::{Resolution, Signer, VerifiedTarget},
     whose::{Error, Refused, Whose},
 };
@@ -56,27 +56,22 @@ impl<R: Reading> ExpectTargets<R> {
         Self { snapshot, listed }
     }
 
-    pub fn fetch(&self, context: &Context<R>) -> Fetch {
+    pub fn fetch(&self, plan: &Plan<R>, trusted: &Trusted<R>) -> Fetch {
         let role = RoleName::Targets;
-        let trusted = context.trusted().targets.map(|trusted| trusted.pinned());
+        let trusted = trusted.targets.map(|trusted| trusted.pinned());
         Fetch {
             role,
-            file: context.file_name(role, R::version(&self.listed)),
-            bytes_max: context.limits.targets_bytes_max,
+            file: plan.file_name(role, R::version(&self.listed)),
+            bytes_max: plan.limits.targets_bytes_max,
             pinned: R::kept(&self.listed, trusted),
         }
-    }
-
-    /// The snapshot under which they were found.
-    pub fn snapshot(&self) -> &Verified<()> {
-        &self.snapshot
     }
 
     #[inline(never)]
     pub fn receive<D: Document>(
         &self,
         proof: Proof<'_, R>,
-        context: &mut Context<R>,
+        context: &mut Context<'_, R>,
         answer: Answer<'_, D>,
     ) -> Result<Visited<R>, Error<D::Error>> {
         let listed = &self.listed;
@@ -120,18 +115,13 @@ impl<R: Reading> ExpectTargets<R> {
 }
 
 impl<R: Reading> ExpectTargetsAgain<R> {
-    pub fn fetch(&self, context: &Context<R>) -> Fetch {
-        self.expected.fetch(context)
-    }
-
-    /// The snapshot under which they were found.
-    pub fn snapshot(&self) -> &Verified<()> {
-        &self.expected.snapshot
+    pub fn fetch(&self, plan: &Plan<R>, trusted: &Trusted<R>) -> Fetch {
+        self.expected.fetch(plan, trusted)
     }
 
     pub fn receive<D: Document>(
         &self,
-        context: &mut Context<R>,
+        context: &mut Context<'_, R>,
         answer: Answer<'_, D>,
     ) -> Result<Visited<R>, Error<D::Error>> {
         let proof = Proof::SameBytes(self.before.file());
@@ -145,8 +135,8 @@ impl<R: Reading> Resolved<R> {
     }
 
     #[inline(never)]
-    pub fn search(self) -> ExpectTargetsAgain<R> {
-        let Top { snapshot, targets } = self.top;
+    pub fn search(&self) -> ExpectTargetsAgain<R> {
+        let Top { snapshot, targets } = self.top.clone();
         let listed = R::exactly(targets.file().pinned());
         ExpectTargetsAgain {
             before: targets,
@@ -169,45 +159,58 @@ pub(super) fn read_targets<R: Reading, D: Document>(
     Ok((file, content))
 }
 
-/// §5.6.7: a search begins under the top-level targets.
+/// §5.6.7: a search begins under the top-level targets, which were waited for.
 #[inline(never)]
 pub(crate) fn begin_search<R: Reading>(
-    context: &mut Context<R>,
-    snapshot: Verified<()>,
+    context: &mut Context<'_, R>,
+    ladder: &mut Ladder<R>,
     visited: &Visited<R>,
-) -> Result<Ladder<R>, Refused> {
-    let top = Top {
-        snapshot,
-        targets: visited.file.clone(),
-    };
-    let mut search = Search::default();
-    if context.wanted.is_some() && visited.content.entry.is_none() {
-        search.descend(&context.refusals, visited)?;
+) -> Result<(), Refused> {
+    expect_delegated(ladder, visited);
+    if context.wanted.is_some()
+        && visited.content.entry.is_none()
+        && let Ladder::Delegated(state) = ladder
+        && state.after_file(&context.refusals, visited)? == AfterFile::Waiting
+    {
+        return Ok(());
     }
-    Ok(match search.next() {
-        Some(pending) => Ladder::Delegated(ExpectDelegated::new(top, search, pending)),
-        None => Ladder::Resolved(end_search(context, &top, Some(visited))),
-    })
+    end_search(context, ladder, Some(visited));
+    Ok(())
+}
+
+#[inline(never)]
+fn expect_delegated<R: Reading>(ladder: &mut Ladder<R>, visited: &Visited<R>) {
+    let (Ladder::Top(_, Rung::Targets(ExpectTargets { snapshot, .. }))
+    | Ladder::TargetsAgain(ExpectTargetsAgain {
+        expected: ExpectTargets { snapshot, .. },
+        ..
+    })) = ladder
+    else {
+        return;
+    };
+    let (snapshot, targets) = (snapshot.clone(), visited.file.clone());
+    *ladder = Ladder::Delegated(ExpectDelegated::under(Top { snapshot, targets }));
 }
 
 /// The end of the search: a verified file lists the name, or none does.
 #[inline(never)]
-pub(super) fn end_search<R: Reading>(context: &mut Context<R>, top: &Top, last: Option<&Visited<R>>) -> Resolved<R> {
+pub(crate) fn end_search<R: Reading>(context: &mut Context<'_, R>, ladder: &mut Ladder<R>, last: Option<&Visited<R>>) {
+    let Ladder::Delegated(state) = ladder else {
+        return;
+    };
+    let top = state.top().clone();
     let mut resolution = Resolution::NotFound;
     if let (Some(wanted), Some(last)) = (context.wanted.clone(), last)
         && let Some(entry) = last.content.entry.clone()
     {
-        complete_cycle(context, top, last.file.file());
+        complete_cycle(context, &top, last.file.file());
         resolution = Resolution::Found(VerifiedTarget::new(wanted, entry, last.signer));
     }
-    Resolved {
-        top: top.clone(),
-        resolution,
-    }
+    *ladder = Ladder::Resolved(Resolved { top, resolution });
 }
 
 /// The first search found its target, so the whole cycle is verified and its signing times have passed.
-fn complete_cycle<R: Reading>(context: &mut Context<R>, top: &Top, found_in: &FileFacts) {
+fn complete_cycle<R: Reading>(context: &mut Context<'_, R>, top: &Top, found_in: &FileFacts) {
     if context.searching != Searching::First {
         return;
     }

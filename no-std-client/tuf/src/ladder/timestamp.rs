@@ -5,7 +5,7 @@ use crate::{
     names::{FileName, RoleName},
     read::{Received, Wanted, root::RootKeys, timestamp::TimestampBody},
     reading::Reading,
-    session::{Answer, Context, Fetch},
+    walk::{Answer, Context, Fetch, Plan},
     signatures::{Proof, Unverified, Verified},
     state::{TimestampFacts, replace},
     whose::{Error, Refused, Rejected, Whose},
@@ -17,13 +17,13 @@ use tuffet_wire::Document;
 pub(crate) struct ExpectTimestamp;
 
 impl ExpectTimestamp {
-    pub fn fetch<R: Reading>(&self, context: &Context<R>) -> Fetch {
+    pub fn fetch<R: Reading>(&self, plan: &Plan<R>) -> Fetch {
         let role = RoleName::Timestamp;
         let file = FileName { role, version: None };
         Fetch {
             role,
             file,
-            bytes_max: context.limits.timestamp_bytes_max,
+            bytes_max: plan.limits.timestamp_bytes_max,
             pinned: None,
         }
     }
@@ -33,7 +33,7 @@ impl ExpectTimestamp {
     pub fn receive<R: Reading, D: Document>(
         &self,
         keys: &RootKeys<R>,
-        context: &mut Context<R>,
+        context: &mut Context<'_, R>,
         answer: Answer<'_, D>,
     ) -> Result<R::Listed, Error<D::Error>> {
         let role = Whose::Timestamp;
@@ -68,7 +68,7 @@ impl ExpectTimestamp {
 }
 
 #[inline(never)]
-fn remember<R: Reading>(context: &mut Context<R>, new: &Verified<R::Listed>) {
+fn remember<R: Reading>(context: &mut Context<'_, R>, new: &Verified<R::Listed>) {
     let new = TimestampFacts {
         file: *new.file(),
         snapshot: new.content().clone(),
@@ -78,7 +78,7 @@ fn remember<R: Reading>(context: &mut Context<R>, new: &Verified<R::Listed>) {
 
 /// §5.4.3: whether it is a newer one; never an older timestamp or snapshot than before.
 #[inline(never)]
-fn is_newer<R: Reading>(context: &Context<R>, offered: &Verified<R::Listed>) -> Result<bool, Refused> {
+fn is_newer<R: Reading>(context: &Context<'_, R>, offered: &Verified<R::Listed>) -> Result<bool, Refused> {
     let Some(old) = &context.trusted().timestamp else {
         return Ok(true);
     };

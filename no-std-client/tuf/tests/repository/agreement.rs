@@ -7,7 +7,7 @@
 
 use super::{DeviceOf, Refused, Repository};
 use tuffet_tuf::{
-    Every, Flaw, Hashes, Lenient, Limits, Listing, Pinned, Rejected, Resolution, RoleName, Strict, TrustedState,
+    Every, Flaw, Hashes, Lenient, Limits, Listing, Pinned, Rejected, Resolution, RoleName, Strict, Trusted,
 };
 use tuffet_wire::{Path, Scalar, Sink};
 
@@ -165,7 +165,7 @@ fn names_sha512(repository: &Repository) -> bool {
 }
 
 /// What a strict device trusts, as a lenient one remembers it.
-pub fn as_lenient(strict: &TrustedState<Strict<Every>>, any: &TrustedState<Lenient>) -> TrustedState<Lenient> {
+pub fn as_lenient(strict: &Trusted<Strict<Every>>, any: &Trusted<Lenient>) -> Trusted<Lenient> {
     let mut lenient = any.clone();
     lenient.root = strict.root;
     lenient.timestamp = strict.timestamp.map(|known| tuffet_tuf::TimestampFacts {

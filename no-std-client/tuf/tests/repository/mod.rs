@@ -12,7 +12,7 @@ use std::{
 };
 use tuffet_tuf::{
     Algorithms, Answer, ClockPolicy, Error, Fetch, Lenient, Limits, Reading, Rejected, Request, Resolution, RoleName,
-    Session, Store, Strict, TargetName, TrustedState, emit,
+    Session, Store, Strict, TargetName, Trusted, TrustedState, emit,
     model::{
         DelegatedRole, Delegations, Key, KeyId, MetaFile, Role, RoleKeys, Root, Signature, Snapshot, Target, Targets,
         Timestamp, TimestampMeta, TopLevelRoles,
@@ -281,7 +281,7 @@ pub type Refused = Error<Infallible>;
 pub trait Kept: Reading {
     fn wanted(name: &str) -> Self::TargetName;
     /// Writes the state down and reads it again.
-    fn reread(trusted: &TrustedState<Self>) -> TrustedState<Self>;
+    fn reread(trusted: &Trusted<Self>) -> Trusted<Self>;
 }
 
 impl<A: Algorithms> Kept for Strict<A> {
@@ -289,8 +289,8 @@ impl<A: Algorithms> Kept for Strict<A> {
         TargetName::new(name).unwrap()
     }
 
-    fn reread(trusted: &TrustedState<Self>) -> TrustedState<Self> {
-        TrustedState::<Self>::decode(&trusted.encode()).unwrap()
+    fn reread(trusted: &Trusted<Self>) -> Trusted<Self> {
+        Trusted::<Self>::decode(&trusted.encode()).unwrap()
     }
 }
 
@@ -299,8 +299,8 @@ impl Kept for Lenient {
         name.to_string()
     }
 
-    fn reread(trusted: &TrustedState<Self>) -> TrustedState<Self> {
-        TrustedState::<Self>::from_bytes(&trusted.to_bytes()).unwrap()
+    fn reread(trusted: &Trusted<Self>) -> Trusted<Self> {
+        Trusted::<Self>::from_bytes(&trusted.to_bytes()).unwrap()
     }
 }
 
@@ -314,7 +314,7 @@ pub struct DeviceOf<R: Reading> {
     pub snapshot: Vec<u8>,
     /// The newest file of every other role, by the role's name; only a large device keeps them.
     pub others: Option<BTreeMap<String, Vec<u8>>>,
-    pub trusted: TrustedState<R>,
+    pub trusted: Trusted<R>,
     pub clock: ClockPolicy,
     pub limits: Limits,
     pub piece: usize,
@@ -333,7 +333,7 @@ impl<R: Kept> DeviceOf<R> {
             root: root.to_vec(),
             snapshot: Vec::new(),
             others: None,
-            trusted: TrustedState::of_first_root(&mut &*root, limits)?,
+            trusted: Session::<R>::first_root(&mut &*root, limits)?,
             clock: ClockPolicy::Trusted { now: days(1) },
             limits: *limits,
             piece: 64,

@@ -11,7 +11,7 @@ tuffet_sizes::start_with!(run);
 
 /// What a small part verifies with.
 type Session = tuffet_tuf::Session<Strict<SmallEd25519>>;
-type TrustedState = tuffet_tuf::TrustedState<Strict<SmallEd25519>>;
+type Trusted, Trusted, TrustedState = tuffet_tuf::Trusted<Strict<SmallEd25519>>;
 
 fn run() {
     black_box(TrustedState::of_first_root(&mut tuffet_sizes::input(), &Limits::DEFAULT).is_ok());

@@ -1,4 +1,4 @@
-//! The second half: from the decision to a slot whose trial has begun.
+//! One patch, decoded into a slot.
 //!
 //! - A block is received whole into one buffer, authenticated, and decoded; then the next one.
 //! - At a checkpoint the decoder is saved. After a reset the same decoding goes on from the newest record; any other decoding
@@ -6,12 +6,12 @@
 
 use super::{Need, Stop, Work};
 use crate::failure::{Failure, ImageFault};
-use crate::flash::{Checkpoints, RegionError, StatePages, Storage, Strategy};
+use crate::flash::{Checkpoints, RegionError, Storage, Strategy};
 use crate::transport::{Ask, Opened, Path};
 use crate::update::{Installation, Request};
 use core::fmt::Write as _;
-use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
-use tuffet_boot::{Slot, State, VerifiedImage};
+use embedded_storage::nor_flash::NorFlash;
+use tuffet_boot::Slot;
 use tuffet_patch::{BlockRange, Decoder, Progress, Refusal};
 use tuffet_release::FileRef;
 use tuffet_wire::hex::Hex;
@@ -19,14 +19,10 @@ use tuffet_wire::hex::Hex;
 /// How often a patch that breaks off without a new block is asked for again at once.
 const TRIES_MAX: u8 = 3;
 
-/// Pieces in which a slot is read to be hashed: a multiple of every usual read unit.
-const PIECE_BYTES: usize = 256;
-
-/// An installation, up to the proof that the slot holds the image. `decoder` and `block` are lent by the function that drives
-/// it, so that they stand in its frame and are gone with it.
-pub struct Installing<'f, 'd, 'w, F, S, D> {
+/// The step of an installation that has a patch to decode. `decoder` and `block` are lent by the function that drives it, so that they
+/// stand in its frame and are gone with it.
+pub struct Filling<'f, 'd, 'w, F, S, D> {
     storage: Storage<'f, F, S>,
-    pages: StatePages<'f, F>,
     checkpoints: Checkpoints<'f, F>,
     installation: &'w mut Installation<'d>,
     decoder: &'w mut D,
@@ -51,23 +47,21 @@ enum Waits {
     Open,
     /// For bytes of the next block.
     Read,
-    /// The slot holds the image.
-    Proven,
+    /// For nothing more: there is no patch to decode.
+    Done,
 }
 
-impl<'f, 'd, 'w, F: NorFlash, S: Strategy, D: Decoder> Installing<'f, 'd, 'w, F, S, D> {
-    /// Begins what the decision names. The device must be one that [streams](crate::Intake::Streamed) patches of the
+impl<'f, 'd, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'd, 'w, F, S, D> {
+    /// Begins. The device must be one that [streams](crate::Intake::Streamed) patches of the
     /// decoder's profile; `block` holds a block of [`Profile::block_bytes`](tuffet_patch::Profile::block_bytes).
     pub fn begin(
         storage: Storage<'f, F, S>,
-        pages: StatePages<'f, F>,
         installation: &'w mut Installation<'d>,
         decoder: &'w mut D,
         block: &'w mut [u8],
     ) -> Self {
         Self {
             storage,
-            pages,
             checkpoints: storage.checkpoints(),
             installation,
             decoder,
@@ -82,90 +76,14 @@ impl<'f, 'd, 'w, F: NorFlash, S: Strategy, D: Decoder> Installing<'f, 'd, 'w, F,
         }
     }
 
-    /// The proof that the slot holds the image.
-    pub fn finish(self) -> Result<VerifiedImage, Failure> {
-        match self.waits {
-            Waits::Proven => self.installation.image(),
-            Waits::Machine | Waits::Open | Waits::Read => Err(Failure::Misuse),
-        }
-    }
-
-    /// Does what the machine asks for, as far as flash goes.
+    /// Begins to decode, if that is what the installation needs.
     fn turn(&mut self) -> Result<(), Stop<F::Error>> {
-        match self.installation.request() {
-            Request::HashSource { slot, offset, length } => self.read_slot(slot, offset, length)?,
-            Request::ReadBack { slot, offset, length } => {
-                let read = self.read_slot(slot, offset, length);
-                let holds_so_far = matches!(
-                    self.installation.request(),
-                    Request::ReadBack { .. } | Request::StoreState
-                );
-                // Not the image, or a place that cannot be read: what was saved on the way must not lead to the same end again.
-                let forgotten = match &read {
-                    Ok(()) if holds_so_far => Ok(()),
-                    Ok(()) | Err(_) => self.checkpoints.forget(),
-                };
-                read?;
-                forgotten?;
-            }
-            Request::MarkEmpty(slot) => {
-                // Not `?`: that would copy the records.
-                match self.storage.boot_records() {
-                    Ok(ref mut records) => records.mark_empty(slot)?,
-                    Err(error) => return Err(error.into()),
-                }
-                self.installation.done()?;
-            }
-            Request::Decode(_) => {
-                if let Err(fault) = self.begin_decoding()? {
-                    self.installation.failed(fault)?;
-                }
-            }
-            Request::StoreState => {
-                self.pages.save_twice(self.installation.state())?;
-                self.installation.done()?;
-            }
-            Request::Trial => self.waits = Waits::Proven,
-            Request::Metadata(_)
-            | Request::Store { .. }
-            | Request::Target(_)
-            | Request::Stored(_)
-            | Request::Decided
-            | Request::Download { .. }
-            | Request::Unpack { .. } => return Err(Failure::Misuse.into()),
+        if !matches!(self.installation.request(), Request::Decode(_)) {
+            self.waits = Waits::Done;
+        } else if let Err(fault) = self.begin_decoding()? {
+            self.installation.failed(fault)?;
         }
         Ok(())
-    }
-
-    /// The next piece of a slot, for the machine to hash.
-    #[inline(never)]
-    fn read_slot(&mut self, slot: Slot, offset: u32, length: u32) -> Result<(), Stop<F::Error>> {
-        let mut piece = [0; PIECE_BYTES];
-        let left = usize::try_from(length.saturating_sub(offset)).unwrap_or(PIECE_BYTES);
-        let count = left.min(PIECE_BYTES);
-        let read_bytes = count.next_multiple_of(F::READ_SIZE.max(1));
-        let target = piece.get_mut(..read_bytes).ok_or(RegionError::OutOfBounds)?;
-        self.storage.slot(slot)?.read(offset, target)?;
-        Ok(self
-            .installation
-            .receive_bytes(piece.get(..count).unwrap_or_default())?)
-    }
-
-    /// Refuses to write while the confirmed image lies elsewhere than it runs: what lies in the other slot may be the program that
-    /// runs, whose trial has failed. The next reset brings the confirmed image back.
-    #[inline(never)]
-    fn check_confirmed_runs(&self) -> Result<(), Stop<F::Error>> {
-        let (State::Confirmed { confirmed, .. } | State::Trial { confirmed, .. }) =
-            self.storage.boot_records()?.state()
-        else {
-            return Ok(());
-        };
-        let slot = confirmed.slot;
-        if S::place(&self.storage, slot)? == self.storage.map().slots.runs_at(slot) {
-            Ok(())
-        } else {
-            Err(RegionError::Unsettled.into())
-        }
     }
 
     /// Sets the decoder to this patch, at its start or at the newest checkpoint.
@@ -175,7 +93,6 @@ impl<'f, 'd, 'w, F: NorFlash, S: Strategy, D: Decoder> Installing<'f, 'd, 'w, F,
             return Err(Failure::Misuse.into());
         };
         let pinned = decoding.pinned;
-        self.check_confirmed_runs()?;
         if usize::try_from(pinned.block_bytes).map_or(true, |bytes| bytes > self.block.len()) {
             let block_bytes = pinned.block_bytes;
             return Ok(Err(ImageFault::Patch(Refusal::BlockSize { block_bytes })));
@@ -268,13 +185,13 @@ impl<'f, 'd, 'w, F: NorFlash, S: Strategy, D: Decoder> Installing<'f, 'd, 'w, F,
     }
 }
 
-impl<F: NorFlash, S: Strategy, D: Decoder> Work<F> for Installing<'_, '_, '_, F, S, D> {
+impl<F: NorFlash, S: Strategy, D: Decoder> Work<F> for Filling<'_, '_, '_, F, S, D> {
     fn need(&mut self) -> Result<Need<'_>, Stop<F::Error>> {
         while self.waits == Waits::Machine {
             self.turn()?;
         }
         Ok(match self.waits {
-            Waits::Machine | Waits::Proven => Need::Nothing,
+            Waits::Machine | Waits::Done => Need::Nothing,
             Waits::Open => {
                 let held = u32::try_from(self.held).unwrap_or(0);
                 let offset = self.range.offset.saturating_add(held);
@@ -300,7 +217,7 @@ impl<F: NorFlash, S: Strategy, D: Decoder> Work<F> for Installing<'_, '_, '_, F,
             }
             (Waits::Open, Opened::Absent) => self.give_up(ImageFault::Missing),
             (Waits::Open, Opened::NotModified) => Err(Stop::Transport),
-            (Waits::Machine | Waits::Read | Waits::Proven, _) => Err(Failure::Misuse.into()),
+            (Waits::Machine | Waits::Read | Waits::Done, _) => Err(Failure::Misuse.into()),
         }
     }
 
