@@ -8,7 +8,7 @@ use small::{Lines, NOW, at};
 use std::cell::RefCell;
 use tuffet_boot::{Slot, Why};
 use tuffet_integration::device::small::identity;
-use tuffet_integration::nor::LargeNor;
+use tuffet_integration::nor::{LargeNor, NorError};
 use tuffet_integration::simulator::Simulator;
 use tuffet_integration::simulator::keys::sha256;
 use tuffet_integration::simulator::release::{SLOT_BYTES, successor};
@@ -16,7 +16,7 @@ use tuffet_no_std_client::flash::{
     FlashFile, Map, Region, RegionError, Span, StateError, StatePages, Storage, Units, Xip,
 };
 use tuffet_no_std_client::patch::{Profile, StandardState};
-use tuffet_no_std_client::tuf::{Limits, first_root};
+use tuffet_no_std_client::tuf::{Limits, TrustedState, first_root};
 use tuffet_no_std_client::wire::{Document, UnixSeconds};
 use tuffet_no_std_client::{Client, Device, DeviceState, Intake, Outcome, Settings, Way, bootloader, release};
 
@@ -117,6 +117,12 @@ fn pages(flash: &RefCell<LargeNor>) -> Region<'_, LargeNor> {
     Region::new(flash, Span::new(0, 8 * KIB))
 }
 
+fn open(flash: &RefCell<LargeNor>) -> Result<(StatePages<'_, LargeNor>, DeviceState), StateError<NorError>> {
+    let mut state = DeviceState::new(TrustedState::nothing());
+    let pages = StatePages::open(pages(flash), &mut state)?;
+    Ok((pages, state))
+}
+
 #[test]
 fn states_fill_a_page_before_the_other_one_is_erased() {
     let repository = Simulator::healthy(NOW);
@@ -124,7 +130,7 @@ fn states_fill_a_page_before_the_other_one_is_erased() {
     let mut log = StatePages::blank(pages(&flash));
     for number in 1..=30_u64 {
         log.save(&state(&repository, number)).unwrap();
-        let (opened, read) = StatePages::open(pages(&flash)).unwrap();
+        let (opened, read) = open(&flash).unwrap();
         assert_eq!(read, state(&repository, number));
         log = opened;
     }
@@ -150,10 +156,10 @@ fn a_torn_state_uses_its_place_up_and_the_one_before_counts() {
     let mut contents = flash.borrow().contents().to_vec();
     contents[KIB as usize + 700..2 * KIB as usize].fill(0xFF);
     let flash = RefCell::new(LargeNor::with_contents(contents));
-    let (mut log, read) = StatePages::open(pages(&flash)).unwrap();
+    let (mut log, read) = open(&flash).unwrap();
     assert_eq!(read, state(&repository, 1));
     log.save(&state(&repository, 3)).unwrap();
-    let (_, read) = StatePages::open(pages(&flash)).unwrap();
+    let (_, read) = open(&flash).unwrap();
     assert_eq!(read, state(&repository, 3));
     assert_eq!(
         flash.borrow().tally().erases(),
@@ -165,7 +171,7 @@ fn a_torn_state_uses_its_place_up_and_the_one_before_counts() {
 #[test]
 fn pages_without_a_state_are_named() {
     let flash = RefCell::new(LargeNor::new(8 * KIB as usize));
-    assert!(matches!(StatePages::open(pages(&flash)), Err(StateError::Damaged)));
+    assert!(matches!(open(&flash), Err(StateError::Damaged)));
 }
 
 #[test]

@@ -242,7 +242,11 @@ impl DeviceState {
         // Whatever is never written comes out as something else.
         let mut same = Comparer::new(rest);
         self.encode_image_facts(&mut same);
-        if same.is_whole() { Ok(()) } else { Err(BadState::Content) }
+        if same.is_whole() {
+            Ok(())
+        } else {
+            Err(BadState::Content)
+        }
     }
 
     #[inline(never)]
@@ -252,7 +256,10 @@ impl DeviceState {
             *installed = take_installed(&mut input);
         }
         self.release = take_standing(&mut input);
-        self.rollout = match (input.take(), bytes.split_at_checked(IMAGE_FACTS_BYTES - RolloutExtract::ENCODED_BYTES)) {
+        self.rollout = match (
+            input.take(),
+            bytes.split_at_checked(IMAGE_FACTS_BYTES - RolloutExtract::ENCODED_BYTES),
+        ) {
             ([1], Some((_, extract))) => RolloutExtract::decode(extract),
             (_, _) => None,
         };

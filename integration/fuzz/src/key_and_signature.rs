@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tuffet_tuf::{Limits, Strict, TrustedState};
+use tuffet_tuf::{Limits, Session, Strict};
 use tuffet_wire::{emit, hex::Hex};
 
 use super::Script;

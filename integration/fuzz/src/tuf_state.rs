@@ -12,8 +12,8 @@ pub fn run(data: &[u8]) {
     let repository = REPOSITORY.get_or_init(Repository::new);
     let strict = |bytes: &[u8]| <TrustedState>::decode(bytes).ok();
     let lenient = |bytes: &[u8]| Trusted::<Lenient>::from_bytes(bytes).ok();
-    check(repository, data, strict, |state| state.encode().to_vec());
-    check(repository, data, lenient, TrustedState::to_bytes);
+    check::<Strict>(repository, data, strict, |state| state.encode().to_vec());
+    check::<Lenient>(repository, data, lenient, TrustedState::to_bytes);
 }
 
 fn check<R: Kept>(

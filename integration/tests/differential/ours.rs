@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tuffet_integration::simulator::keys::hex;
 use tuffet_tuf::{
     Answer as Answered, ClockPolicy, Error, Fetch, Lenient, Limits, Reading, Request, Resolution, Session, Step, Store,
-    Strict, TargetName, Trusted, TrustedState, VerifiedTarget,
+    Strict, TargetName, Trusted, VerifiedTarget,
 };
 use tuffet_wire::UnixSeconds;
 
@@ -180,7 +180,7 @@ impl<R: Tried> Client for Ours<R> {
             verdicts,
             roles: Vec::new(),
         };
-        match TrustedState::of_first_root(&mut case.first_root.as_slice(), &LIMITS) {
+        match Session::<R>::first_root(&mut case.first_root.as_slice(), &LIMITS) {
             Ok(trusted) => {
                 let files = [("root".to_owned(), case.first_root.clone())].into();
                 let mut kept = Kept { trusted, files };

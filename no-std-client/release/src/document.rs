@@ -7,12 +7,11 @@
 
 use crate::{
     Address, Class, Digest, FileRef, Id, Image, Malformed, Name, PatchRef, Profile, ReadError, Release, Rule,
-    STEPPING_STONES_MAX, SupportFacts, UnixSeconds, Version, Wanted, What,
+    UnixSeconds, Version, Wanted, What,
     known::{Place, Spot, Step},
     names,
     read::{FieldCounts, Meaning as _, read},
 };
-use arrayvec::ArrayVec;
 use core::cmp::Ordering;
 use tuffet_wire::{Container, Document, Path, Scalar, Segment, Sink, Text};
 
@@ -37,22 +36,27 @@ const PATCH_FIELDS: u8 = 7;
 const INTERRUPTION_FIELDS: u8 = 1;
 const SUPPORT_FIELDS: u8 = 4;
 
-/// Reads all of `document` and keeps what `reader` wants.
+/// Reads all of `document` into `release`. After an error that is of no use.
+#[inline(never)]
 pub(crate) fn read_release<D: Document>(
     document: &mut D,
-    mut reader: DocumentReader,
-) -> Result<Release, ReadError<D::Error>> {
+    wanted: Option<&Wanted>,
+    release: &mut Release,
+) -> Result<(), ReadError<D::Error>> {
+    *release = Release::nothing();
+    let mut reader = DocumentReader::new(wanted, release);
     read(document, DOCUMENT_BYTES_MAX, &mut reader)?;
     let at = document.length();
     let malformed = |what| ReadError::Malformed(Malformed { at, what });
     reader.check().map_err(malformed)?;
-    reader.release().ok_or(malformed(What::MissingField))
+    reader.fill_in().ok_or(malformed(What::MissingField))
 }
 
 /// The state of the parser: what was seen so far.
-#[derive(Default)]
-pub(crate) struct DocumentReader {
-    wanted: Option<Wanted>,
+struct DocumentReader<'r> {
+    wanted: Option<&'r Wanted>,
+    /// What is large stands where it stays; a small device has no room for it twice.
+    release: &'r mut Release,
     fields: FieldCounts,
     /// The product id that the file names begin with.
     file_product: Option<Id>,
@@ -62,30 +66,23 @@ pub(crate) struct DocumentReader {
     file: FileParts,
     /// What the patch before this one starts from, and for whom it is.
     patch_before: Option<(Source, Profile)>,
-    /// Where the image before this one stands, and the wanted one of this component.
+    /// Where the image before this one stands.
     image_before: Option<(Id, Address)>,
-    candidate: Option<Image>,
-    /// Whether an image of this component is the one that runs; and whether one of the wanted component is.
-    candidate_runs: bool,
-    runs: bool,
     component_before: Option<Id>,
+    /// Whether the wanted component was read. Until then the image of a release is that of the component at hand.
+    has_component: bool,
 
-    advised: bool,
     attempt: Option<u32>,
     class: Option<Class>,
-    found: Option<Image>,
-    install_by: Option<UnixSeconds>,
     interruption_s: Option<u32>,
     product: Option<Id>,
     released: Option<UnixSeconds>,
     rollback: Option<bool>,
     rule: Option<Rule>,
     wait_max_days: Option<u16>,
-    sbom: Option<FileRef>,
     security_version: Option<u32>,
-    stepping_stones: ArrayVec<Version, STEPPING_STONES_MAX>,
     support_end: Option<UnixSeconds>,
-    support_file: Option<FileRef>,
+    has_support_file: bool,
     version: Option<Version>,
 }
 
@@ -127,7 +124,7 @@ struct FileParts {
     clippy::wildcard_enum_match_arm,
     reason = "a place that needs nothing done, or is not one of a release document"
 )]
-impl Sink for DocumentReader {
+impl Sink for DocumentReader<'_> {
     type Refusal = What;
 
     fn open(&mut self, path: &Path<'_>, kind: Container) -> Result<(), What> {
@@ -142,8 +139,7 @@ impl Sink for DocumentReader {
             | (Place::Cves | Place::Components | Place::SteppingStones, Container::Array) => {}
             (Place::Sbom | Place::Support | Place::File, Container::Object) => self.file = FileParts::default(),
             (Place::Component, Container::Object) => {
-                self.candidate = None;
-                self.candidate_runs = false;
+                self.drop_candidate();
                 return bounded(path, COMPONENTS_MAX);
             }
             (Place::Images, Container::Array) => self.image_before = None,
@@ -214,8 +210,11 @@ impl Sink for DocumentReader {
             Place::File => self.image.file = Some(self.end_file()?),
             Place::Image => self.end_image()?,
             Place::Patch => self.end_patch()?,
-            Place::Sbom => self.sbom = Some(self.end_file()?),
-            Place::Support => self.support_file = Some(self.end_file()?),
+            Place::Sbom => self.release.sbom = Some(self.end_file()?),
+            Place::Support => {
+                self.release.support.file = self.end_file()?;
+                self.has_support_file = true;
+            }
             _ => {}
         }
         Ok(())
@@ -226,11 +225,40 @@ impl Sink for DocumentReader {
     clippy::wildcard_enum_match_arm,
     reason = "a step that a place does not name is unknown there"
 )]
-impl DocumentReader {
-    pub(crate) fn new(wanted: Option<Wanted>) -> Self {
+impl<'r> DocumentReader<'r> {
+    fn new(wanted: Option<&'r Wanted>, release: &'r mut Release) -> Self {
         Self {
             wanted,
-            ..Self::default()
+            release,
+            fields: FieldCounts::default(),
+            file_product: None,
+            image: ImageParts::default(),
+            patch: PatchParts::default(),
+            file: FileParts::default(),
+            patch_before: None,
+            image_before: None,
+            component_before: None,
+            has_component: false,
+            attempt: None,
+            class: None,
+            interruption_s: None,
+            product: None,
+            released: None,
+            rollback: None,
+            rule: None,
+            wait_max_days: None,
+            security_version: None,
+            support_end: None,
+            has_support_file: false,
+            version: None,
+        }
+    }
+
+    /// The image at hand is not of the wanted component.
+    fn drop_candidate(&mut self) {
+        if !self.has_component {
+            self.release.image = None;
+            self.release.runs_already = false;
         }
     }
 
@@ -243,7 +271,7 @@ impl DocumentReader {
             Step::Class => set(&mut self.class, Class::parse(value.text()?)),
             Step::Encryption => value.must_be("", What::EncryptionNotEmpty),
             Step::InstallBy | Step::Sbom if is_empty => Ok(()),
-            Step::InstallBy => set_time(&mut self.install_by, value),
+            Step::InstallBy => set_time(&mut self.release.install_by, value),
             Step::Layout => value.must_be("", What::LayoutNotEmpty),
             Step::Product => set_id(&mut self.product, value),
             Step::Released => set_time(&mut self.released, value),
@@ -267,7 +295,7 @@ impl DocumentReader {
         match value {
             Scalar::String(Text::Whole("")) => Err(What::BadValue),
             Scalar::String(Text::Whole(_) | Text::TooLong) => {
-                self.advised = true;
+                self.release.advised = true;
                 Ok(())
             }
             Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Negative | Scalar::Null => Err(What::BadValue),
@@ -280,10 +308,10 @@ impl DocumentReader {
         if self.component_before.replace(name).is_some_and(|before| before >= name) {
             return Err(What::OutOfOrder);
         }
-        if self.wanted.as_ref().is_some_and(|wanted| wanted.component == name) {
-            self.found = self.candidate;
-            self.runs = self.candidate_runs;
+        if self.wanted.is_some_and(|wanted| wanted.component == name) {
+            self.has_component = true;
         }
+        self.drop_candidate();
         Ok(())
     }
 
@@ -364,7 +392,7 @@ impl DocumentReader {
         let place = (*source, *profile);
         follows(self.patch_before.as_ref(), &place, What::DuplicatePatch)?;
         self.patch_before = Some(place);
-        let Some(wanted) = self.wanted.as_ref().filter(|wanted| wanted.profile == *profile) else {
+        let Some(wanted) = self.wanted.filter(|wanted| wanted.profile == *profile) else {
             return Ok(());
         };
         let kept = match source {
@@ -400,18 +428,21 @@ impl DocumentReader {
         let place = (*hardware, *address);
         follows(self.image_before.as_ref(), &place, What::DuplicateImage)?;
         self.image_before = Some(place);
-        let Some(wanted) = self.wanted.as_ref().filter(|wanted| wanted.hardware == *hardware) else {
+        let Some(wanted) = self.wanted.filter(|wanted| wanted.hardware == *hardware) else {
             return Ok(());
         };
+        if self.has_component {
+            return Ok(());
+        }
         // Linked for the other slot, it may be the one that runs.
-        self.candidate_runs |= wanted.running.as_ref() == Some(digest);
+        self.release.runs_already |= wanted.running.as_ref() == Some(digest);
         let fits = match address {
             Address::At(address) => wanted.address == Some(*address),
             // Those linked for an address stand before: one that fits is there already.
-            Address::Any => self.candidate.is_none(),
+            Address::Any => self.release.image.is_none(),
         };
         if fits {
-            self.candidate = Some(Image {
+            self.release.image = Some(Image {
                 digest: *digest,
                 length: *length,
                 file: *file,
@@ -460,23 +491,26 @@ impl DocumentReader {
 
     fn stepping_stone(&mut self, value: Scalar<'_>) -> Result<(), What> {
         let stone = value.version()?;
-        if self.stepping_stones.last().is_some_and(|last| *last >= stone) {
+        let stones = &mut self.release.stepping_stones;
+        if stones.last().is_some_and(|last| *last >= stone) {
             return Err(What::OutOfOrder);
         }
-        self.stepping_stones.try_push(stone).map_err(|_| What::TooMany)
+        stones.try_push(stone).map_err(|_| What::TooMany)
     }
 
     /// What is right or wrong about the document as a whole.
     fn check(&self) -> Result<(), What> {
-        if self.class == Some(Class::Security) && !self.advised {
+        if self.class == Some(Class::Security) && !self.release.advised {
             return Err(What::SecurityWithoutAdvisory);
         }
-        let (Some(product), Some(support)) = (&self.product, &self.support_file) else {
+        let (Some(product), true) = (&self.product, self.has_support_file) else {
             return Err(What::MissingField);
         };
+        let support = &self.release.support.file;
         let is_of_product = self.file_product == Some(*product) && support.name == names::support(product);
         if is_of_product
             && self
+                .release
                 .sbom
                 .as_ref()
                 .is_none_or(|sbom| sbom.name.as_str().ends_with(".json"))
@@ -487,29 +521,20 @@ impl DocumentReader {
         }
     }
 
-    /// What is kept of it; nothing if a field is missing.
-    fn release(self) -> Option<Release> {
-        Some(Release {
-            product: self.product?,
-            version: self.version?,
-            security_version: self.security_version?,
-            class: self.class?,
-            attempt: self.attempt?,
-            rollback: self.rollback?,
-            released: self.released?,
-            install_by: self.install_by,
-            interruption_s: self.interruption_s?,
-            rule: self.rule?,
-            stepping_stones: self.stepping_stones,
-            support: SupportFacts {
-                end: self.support_end?,
-                file: self.support_file?,
-            },
-            sbom: self.sbom,
-            advised: self.advised,
-            image: self.found,
-            runs_already: self.runs,
-        })
+    /// What was kept beside the release; nothing if a field is missing.
+    fn fill_in(self) -> Option<()> {
+        let release = self.release;
+        release.product = self.product?;
+        release.version = self.version?;
+        release.security_version = self.security_version?;
+        release.class = self.class?;
+        release.attempt = self.attempt?;
+        release.rollback = self.rollback?;
+        release.released = self.released?;
+        release.interruption_s = self.interruption_s?;
+        release.rule = self.rule?;
+        release.support.end = self.support_end?;
+        Some(())
     }
 }
 

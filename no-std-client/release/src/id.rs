@@ -107,6 +107,11 @@ impl Name {
         &self.0
     }
 
+    /// Where a name will stand.
+    pub(crate) const fn nothing() -> Self {
+        Self(ArrayString::new_const())
+    }
+
     /// A name made of ids. Invariant: callers write ids, versions and short words, together at most 95 bytes, so nothing is cut.
     pub(crate) fn of(parts: fmt::Arguments<'_>) -> Self {
         let mut name = ArrayString::new();

@@ -45,7 +45,8 @@
 //! let pointer = Pointer::parse([9; 32], "1.4.0", 3, "feature").unwrap();
 //! let now = UnixSeconds::parse("2026-11-23T00:00:00Z").unwrap();
 //! let decision = decide(&device, &pointer, &release, Gate::Missing, now);
-//! assert!(matches!(decision, Decision::Install(plan) if plan.image.delta.is_some_and(|delta| delta.file.length == 4_000)));
+//! assert_eq!(decision, Decision::Install);
+//! assert_eq!(release.plan().unwrap().image.delta.unwrap().file.length, 4_000);
 //! ```
 #![no_std]
 #![warn(

@@ -5,8 +5,7 @@
 
 use crate::{
     Address, Class, Digest, FileRef, Id, IdError, Name, Profile, ReadError, RolloutExtract, RolloutState, Rule,
-    SupportFacts, UnixSeconds, Version, Wave,
-    document::{self, DocumentReader},
+    SupportFacts, UnixSeconds, Version, Wave, document,
 };
 use alloc::{
     borrow::Cow,
@@ -173,9 +172,7 @@ impl ReleaseDocument {
     }
 
     fn check(mut bytes: &[u8]) -> Result<(), ModelError> {
-        document::read_release(&mut bytes, DocumentReader::new(None))
-            .map(|_| ())
-            .map_err(ModelError::Read)
+        document::read_release(&mut bytes, None, &mut crate::Release::nothing()).map_err(ModelError::Read)
     }
 }
 

@@ -1,9 +1,6 @@
 //! What a device keeps of a release document: a struct of fixed size.
 
-use crate::{
-    Class, Digest, Id, Name, ReadError, UnixSeconds, Version,
-    document::{self, DocumentReader},
-};
+use crate::{Class, Digest, Id, Name, ReadError, UnixSeconds, Version, document};
 use arrayvec::ArrayVec;
 use tuffet_wire::Document;
 
@@ -189,7 +186,44 @@ impl Release {
     /// Reads a release document whose digest was already compared with the signed one, all of it, and keeps what a device
     /// needs. A document without an image for `wanted` is no error here: [`decide`](crate::decide) says so.
     pub fn parse<D: Document>(document: &mut D, wanted: &Wanted) -> Result<Self, ReadError<D::Error>> {
-        document::read_release(document, DocumentReader::new(Some(*wanted)))
+        let mut release = Self::nothing();
+        release.read(document, wanted)?;
+        Ok(release)
+    }
+
+    /// [`parse`](Self::parse) for a small part, which has no room to move a release. After an error this one is of no use.
+    pub fn read<D: Document>(&mut self, document: &mut D, wanted: &Wanted) -> Result<(), ReadError<D::Error>> {
+        document::read_release(document, Some(wanted), self)
+    }
+
+    /// A release of nothing: room for one that is [read](Self::read).
+    pub fn nothing() -> Self {
+        Self {
+            product: Id::firmware(),
+            version: Version::ZERO,
+            security_version: 0,
+            class: Class::Feature,
+            attempt: 0,
+            rollback: false,
+            released: UnixSeconds::ZERO,
+            install_by: None,
+            interruption_s: 0,
+            // It installs nowhere.
+            rule: Rule::Unknown,
+            stepping_stones: ArrayVec::new(),
+            support: SupportFacts {
+                end: UnixSeconds::ZERO,
+                file: FileRef {
+                    digest: [0; 32],
+                    length: 0,
+                    name: Name::nothing(),
+                },
+            },
+            sbom: None,
+            advised: false,
+            image: None,
+            runs_already: false,
+        }
     }
 }
 

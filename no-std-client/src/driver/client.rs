@@ -417,9 +417,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
             rest = others;
         }
         fill.finish(&mut region)?;
-        self.storage
-            .blank_state()?
-            .save(&DeviceState::new(trusted))?;
+        self.storage.blank_state()?.save(&DeviceState::new(trusted))?;
         Ok(())
     }
 

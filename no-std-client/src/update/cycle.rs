@@ -315,7 +315,8 @@ fn receive_document<A: Algorithms, D: Document>(
         // Invariant: longer targets were refused before they were asked for.
         length: u32::try_from(target.length()).unwrap_or(u32::MAX),
     };
-    let release = read_release(context, &remembered, answer)?;
+    let mut release = Release::nothing();
+    read_release(context, &remembered, answer, &mut release)?;
     context.state.release = Standing::Known(remembered);
     context.state.rollout = None;
     let decided = decision(context, &pointer, &release, Gate::Missing)?;
@@ -380,25 +381,37 @@ fn receive_stored<A: Algorithms, D: Document>(
     context: &Context<'_>,
     answer: Answer<'_, D>,
 ) -> Result<(), Error<D::Error>> {
-    let Phase::Stored(Stored { remembered, opening }) = phase else {
+    let Phase::Stored(Stored { remembered, opening }) = *phase else {
         return Err(Failure::Misuse.into());
     };
-    let release = match read_release(context, remembered, answer) {
+    let (decided, release) = settle_in_place(phase).ok_or(Failure::Misuse)?;
+    match read_release(context, &remembered, answer, release) {
         // A copy that was damaged or overwritten is no news: the repository has the document.
         Err(Error::Failure(Failure::Document(fault))) if is_not_the_file(fault) => {
             return Err(Failure::StoredTooOld.into());
         }
         read => read?,
-    };
+    }
     let gate = match (opening, &context.state.rollout) {
         (Opening::Expired, _) => Gate::Expired,
         (Opening::Remembered, Some(_)) if is_rollout_role_expired(context) => Gate::Expired,
         (Opening::Remembered, Some(rollout)) => Gate::Present(rollout),
         (Opening::Missing, _) | (Opening::Remembered, None) => Gate::Missing,
     };
-    let decided = decision(context, &remembered.pointer, &release, gate)?;
-    settle(phase, decided, release);
+    *decided = decision(context, &remembered.pointer, release, gate)?;
     Ok(())
+}
+
+/// Room for a decision and its release, which are read in place; an error leaves the phase, and them.
+fn settle_in_place<A: Algorithms>(phase: &mut Phase<A>) -> Option<(&mut Decided, &mut Release)> {
+    *phase = Phase::Decided(Considered {
+        decided: Decided::NoRelease,
+        release: None,
+    });
+    match phase {
+        Phase::Decided(Considered { decided, release }) => Some((decided, release.insert(Release::nothing()))),
+        Phase::Cycle(_) | Phase::Stored(_) | Phase::Install(_) | Phase::Refused => None,
+    }
 }
 
 #[inline(never)]
@@ -425,16 +438,17 @@ fn is_rollout_role_expired(context: &Context<'_>) -> bool {
     known.is_none_or(|known| known.file.expires <= now)
 }
 
-/// Reads the release document.
+/// Reads the release document, into a release that is of no use after an error.
 #[inline(never)]
 fn read_release<D: Document>(
     context: &Context<'_>,
     remembered: &Remembered,
     answer: Answer<'_, D>,
-) -> Result<Release, Error<D::Error>> {
+    release: &mut Release,
+) -> Result<(), Error<D::Error>> {
     let (digest, length) = (&remembered.pointer.release, u64::from(remembered.length));
     let wanted = wanted_image(context);
-    read_target(digest, length, answer, |document| Release::parse(document, &wanted))
+    read_target(digest, length, answer, |document| release.read(document, &wanted))
 }
 
 fn wanted_image(context: &Context<'_>) -> Wanted {
@@ -485,12 +499,7 @@ fn read_target<'d, D: Document + 'd, T>(
 }
 
 #[inline(never)]
-fn decision(
-    context: &Context<'_>,
-    pointer: &Pointer,
-    release: &Release,
-    gate: Gate<'_>,
-) -> Result<Decided, Failure> {
+fn decision(context: &Context<'_>, pointer: &Pointer, release: &Release, gate: Gate<'_>) -> Result<Decided, Failure> {
     let (version, digest, security_version_jump_max) = match context.running.confirmed() {
         Some(confirmed) => {
             let digest = confirmed.image.digest;

@@ -273,7 +273,11 @@ impl TrustedState {
         // Whatever is never written comes out as something else.
         let mut same = Comparer::new(bytes);
         self.encode_into(&mut same);
-        if same.is_whole() { Ok(()) } else { Err(BadState::BadField) }
+        if same.is_whole() {
+            Ok(())
+        } else {
+            Err(BadState::BadField)
+        }
     }
 }
 

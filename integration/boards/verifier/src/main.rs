@@ -6,7 +6,8 @@
 #![no_main]
 
 use tuffet_tuf::{
-    Answer, ClockPolicy, Limits, Request, Resolution, RoleName, RoleVersion, SmallEd25519, Strict, TargetName,
+    Answer, ClockPolicy, Limits, Request, Resolution, RoleName, RoleVersion, Session, SmallEd25519, Strict, TargetName,
+    TrustedState,
 };
 use tuffet_verifier_board::{file, size, step};
 use tuffet_wire::UnixSeconds;
@@ -25,55 +26,52 @@ const CLOCK: ClockPolicy = ClockPolicy::Trusted {
 };
 
 /// What a small part verifies with.
-type Session = tuffet_tuf::Session<Strict<SmallEd25519>>;
-type Trusted, Trusted, TrustedState = tuffet_tuf::Trusted<Strict<SmallEd25519>>;
+type Walk = tuffet_tuf::Walk<Strict<SmallEd25519>>;
 
 const WANTED: &str = "lamp_c3_stable.release";
 
 // SAFETY: no other item of the program has this name, and the board declares it with this type.
 #[unsafe(no_mangle)]
 fn live() -> Option<()> {
-    size("Session", size_of::<Session>());
+    size("Walk", size_of::<Walk>());
     size("TrustedState", size_of::<TrustedState>());
-    // Where the session stands from here on: its bytes are in what every step takes.
-    let mut session = None;
-    begin(&mut session)?;
-    let session = session.as_mut()?;
-    while let Some(next) = Next::of(session) {
+    // Where both stand from here on: their bytes are in what every step takes.
+    let mut trusted = TrustedState::nothing();
+    let mut walk = None;
+    begin(&mut trusted, &mut walk)?;
+    let walk = walk.as_mut()?;
+    while let Some(next) = Next::of(walk, &trusted) {
         step(next.name, &mut || {
             let answer = match next.place {
-                Some(place) => session.take(Answer::Present(&mut file(place)?)),
-                None => session.take(Answer::<&[u8]>::Absent),
+                Some(place) => walk.take(&mut trusted, Answer::Present(&mut file(place)?)),
+                None => walk.take(&mut trusted, Answer::<&[u8]>::Absent),
             };
             answer.ok().map(|_| ())
         })?;
     }
-    matches!(session.resolution()?, Resolution::Found(_)).then_some(())
+    matches!(walk.resolution()?, Resolution::Found(_)).then_some(())
 }
 
-/// Not inlined: what was remembered stands in the session from here on, and needs no second place.
 #[inline(never)]
-fn begin(session: &mut Option<Session>) -> Option<()> {
-    let mut trusted = None;
+fn begin(trusted: &mut TrustedState, walk: &mut Option<Walk>) -> Option<()> {
     step("first root", &mut || {
-        trusted = Some(TrustedState::of_first_root(&mut file(ROOT_1)?, &Limits::DEFAULT).ok()?);
+        *trusted = Session::<Strict<SmallEd25519>>::first_root(&mut file(ROOT_1)?, &Limits::DEFAULT).ok()?;
         Some(())
     })?;
     step("begin", &mut || {
-        place(session, trusted?)?;
-        session.as_mut()?.open(&mut file(ROOT_1)?).ok()
+        place(trusted, walk);
+        let wanted = TargetName::new(WANTED)?;
+        walk.as_mut()?.open(trusted, Some(wanted), &mut file(ROOT_1)?).ok()
     })
 }
 
-/// Not inlined: a session is put in its place before anything is read.
+/// Not inlined: a walk is put in its place before anything is read.
 #[inline(never)]
-fn place(session: &mut Option<Session>, trusted: TrustedState) -> Option<()> {
-    let wanted = TargetName::new(WANTED)?;
-    *session = Some(Session::before_root(trusted, Some(wanted), CLOCK, &Limits::DEFAULT));
-    Some(())
+fn place(trusted: &TrustedState, walk: &mut Option<Walk>) {
+    *walk = Some(Walk::new(trusted, CLOCK, &Limits::DEFAULT));
 }
 
-/// What the session waits for.
+/// What the walk waits for.
 struct Next {
     name: &'static str,
     /// Where it is in the repository; there is no third root.
@@ -82,15 +80,15 @@ struct Next {
 
 impl Next {
     #[inline(never)]
-    fn of(session: &Session) -> Option<Self> {
-        let Request::Fetch(fetch) = session.request() else {
+    fn of(walk: &Walk, trusted: &TrustedState) -> Option<Self> {
+        let Request::Fetch(fetch) = walk.request(trusted) else {
             return None;
         };
         let (name, place) = match (fetch.role, fetch.file.version) {
             (RoleName::Root, version) if version == RoleVersion::new(2) => ("root", Some(ROOT_2)),
             (RoleName::Root, _) => ("root, no newer", None),
             (RoleName::Timestamp, _) => ("timestamp", Some(TIMESTAMP)),
-            (RoleName::Snapshot, _) if session.trusted().targets.is_some() => ("snapshot, again", Some(SNAPSHOT)),
+            (RoleName::Snapshot, _) if trusted.targets.is_some() => ("snapshot, again", Some(SNAPSHOT)),
             (RoleName::Snapshot, _) => ("snapshot", Some(SNAPSHOT)),
             (RoleName::Targets, _) => ("targets", Some(TARGETS)),
             (RoleName::Delegated(_), _) => ("product", Some(PRODUCT)),

@@ -15,10 +15,10 @@ use crate::{
         snapshot::{OldFiles, SnapshotBody},
     },
     reading::Reading,
-    walk::{Answer, Context, Fetch, Plan, Searching},
     signatures::{Proof, Unverified, Verified},
     state::{DelegatedFacts, FileFacts, Pinned, Trusted},
     target::Signer,
+    walk::{Answer, Context, Fetch, Plan, Searching},
     whose::{Error, Refusals, Refused, Rejected, Whose},
 };
 use tuffet_wire::Document;

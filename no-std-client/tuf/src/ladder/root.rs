@@ -10,9 +10,9 @@ use crate::{
         root::{RootBody, RootKeys},
     },
     reading::{Reading, Strict},
-    walk::{Answer, Context, Fetch, Plan},
     signatures::{Proof, Unverified, Verified},
     state::{FileFacts, Trusted, TrustedState, replace},
+    walk::{Answer, Context, Fetch, Plan},
     whose::{Error, Refusals, Refused, Whose},
 };
 use tuffet_wire::Document;

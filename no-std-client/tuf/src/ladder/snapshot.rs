@@ -9,9 +9,9 @@ use crate::{
         snapshot::{OldFiles, Regression, SnapshotBody, SnapshotContent},
     },
     reading::Reading,
-    walk::{Answer, Context, Fetch, Plan},
     signatures::{Proof, Unverified, Verified},
     state::{FileFacts, Trusted, replace},
+    walk::{Answer, Context, Fetch, Plan},
     whose::{Error, Refused, Rejected, Whose},
 };
 use tuffet_wire::Document;

@@ -8,10 +8,10 @@ use crate::{
         targets::{RoleNamesBody, TargetsBody, TargetsContent},
     },
     reading::Reading,
-    walk::{Answer, Context, Fetch, Ladder, Plan, Rung, Searching},
     signatures::{Proof, Unverified, Verified},
     state::{FileFacts, Trusted, replace},
     target::{Resolution, Signer, VerifiedTarget},
+    walk::{Answer, Context, Fetch, Ladder, Plan, Rung, Searching},
     whose::{Error, Refused, Whose},
 };
 use tuffet_wire::Document;

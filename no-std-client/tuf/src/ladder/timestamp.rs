@@ -5,9 +5,9 @@ use crate::{
     names::{FileName, RoleName},
     read::{Received, Wanted, root::RootKeys, timestamp::TimestampBody},
     reading::Reading,
-    walk::{Answer, Context, Fetch, Plan},
     signatures::{Proof, Unverified, Verified},
     state::{TimestampFacts, replace},
+    walk::{Answer, Context, Fetch, Plan},
     whose::{Error, Refused, Rejected, Whose},
 };
 use tuffet_wire::Document;

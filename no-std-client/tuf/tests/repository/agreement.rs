@@ -7,7 +7,8 @@
 
 use super::{DeviceOf, Refused, Repository};
 use tuffet_tuf::{
-    Every, Flaw, Hashes, Lenient, Limits, Listing, Pinned, Rejected, Resolution, RoleName, Strict, Trusted,
+    DelegatedFacts, Every, Flaw, Hashes, Lenient, Limits, Listing, Pinned, Rejected, Resolution, RoleName, Strict,
+    Trusted,
 };
 use tuffet_wire::{Path, Scalar, Sink};
 
@@ -77,8 +78,8 @@ impl Pair {
         assert_eq!(lenient.snapshot, expected.snapshot);
         assert_eq!(lenient.targets, expected.targets);
         assert_eq!(lenient.floor, expected.floor);
-        let remembered = strict.delegated.as_ref().len();
-        assert_eq!(lenient.delegated.as_ref()[..remembered], strict.delegated[..]);
+        let remembered: &[Option<DelegatedFacts>] = lenient.delegated.as_ref();
+        assert_eq!(remembered[..strict.delegated.len()], strict.delegated[..]);
     }
 
     /// Whether the lenient reading may have stumbled over something that the strict one did not come to.
@@ -175,7 +176,7 @@ pub fn as_lenient(strict: &Trusted<Strict<Every>>, any: &Trusted<Lenient>) -> Tr
     lenient.snapshot = strict.snapshot;
     lenient.targets = strict.targets;
     lenient.floor = strict.floor;
-    let places: &mut [Option<tuffet_tuf::DelegatedFacts>] = lenient.delegated.as_mut();
+    let places: &mut [Option<DelegatedFacts>] = lenient.delegated.as_mut();
     places.fill(None);
     for (place, known) in places.iter_mut().zip(strict.delegated) {
         *place = known;

@@ -12,7 +12,7 @@ use std::{
 };
 use tuffet_tuf::{
     Algorithms, Answer, ClockPolicy, Error, Fetch, Lenient, Limits, Reading, Rejected, Request, Resolution, RoleName,
-    Session, Store, Strict, TargetName, Trusted, TrustedState, emit,
+    Session, Store, Strict, TargetName, Trusted, emit,
     model::{
         DelegatedRole, Delegations, Key, KeyId, MetaFile, Role, RoleKeys, Root, Signature, Snapshot, Target, Targets,
         Timestamp, TimestampMeta, TopLevelRoles,

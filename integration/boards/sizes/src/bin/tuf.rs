@@ -4,17 +4,16 @@
 
 use core::hint::black_box;
 
-use tuffet_tuf::{Answer, ClockPolicy, Limits, Request, SmallEd25519, Strict, TargetName};
+use tuffet_tuf::{Answer, ClockPolicy, Limits, Request, SmallEd25519, Strict, TargetName, TrustedState};
 use tuffet_wire::UnixSeconds;
 
 tuffet_sizes::start_with!(run);
 
 /// What a small part verifies with.
 type Session = tuffet_tuf::Session<Strict<SmallEd25519>>;
-type Trusted, Trusted, TrustedState = tuffet_tuf::Trusted<Strict<SmallEd25519>>;
 
 fn run() {
-    black_box(TrustedState::of_first_root(&mut tuffet_sizes::input(), &Limits::DEFAULT).is_ok());
+    black_box(Session::first_root(&mut tuffet_sizes::input(), &Limits::DEFAULT).is_ok());
     let Ok(trusted) = TrustedState::decode(tuffet_sizes::input()) else {
         return;
     };
