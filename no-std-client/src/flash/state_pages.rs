@@ -80,15 +80,17 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
         Err(StateError::Damaged)
     }
 
-    /// The record with the highest sequence below that of the newest one.
+    /// The record that counts if the newest one does not: the one with the highest sequence below, or with the same one at an earlier
+    /// place, as a record that broke leaves its sequence to the next.
     fn before_newest(&mut self) -> Result<Option<(u32, u32)>, StateError<F::Error>> {
         let mut best: Option<(u32, u32)> = None;
         for place in 0..self.places() {
             let Some(sequence) = self.sequence(place)? else {
                 continue;
             };
-            let is_below = self.newest.is_none_or(|(_, newest)| sequence < newest);
-            if is_below && best.is_none_or(|(_, highest)| highest < sequence) {
+            let rank = (sequence, place);
+            let is_below = self.newest.is_none_or(|(place, sequence)| rank < (sequence, place));
+            if is_below && best.is_none_or(|(place, sequence)| (sequence, place) < rank) {
                 best = Some((place, sequence));
             }
         }
