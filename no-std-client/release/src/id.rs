@@ -112,6 +112,16 @@ impl Name {
         Self(ArrayString::new_const())
     }
 
+    /// A name made of ids and short words. Invariant: as below.
+    #[inline(never)]
+    pub(crate) fn joined(parts: &[&str]) -> Self {
+        let mut name = ArrayString::new();
+        for part in parts {
+            let _ = name.try_push_str(part);
+        }
+        Self(name)
+    }
+
     /// A name made of ids. Invariant: callers write ids, versions and short words, together at most 95 bytes, so nothing is cut.
     pub(crate) fn of(parts: fmt::Arguments<'_>) -> Self {
         let mut name = ArrayString::new();

@@ -15,22 +15,22 @@ use tuffet_wire::hex::Hex;
 
 /// The one name that a device looks up.
 pub fn pointer(product: &Id, hardware: &Id, channel: &Id) -> Name {
-    Name::of(format_args!("{product}_{hardware}_{channel}.release"))
+    Name::joined(&[product.as_str(), "_", hardware.as_str(), "_", channel.as_str(), ".release"])
 }
 
 /// The rollout of what `pointer` of the same ids names.
 pub fn rollout(product: &Id, hardware: &Id, channel: &Id) -> Name {
-    Name::of(format_args!("{product}_{hardware}_{channel}.rollout"))
+    Name::joined(&[product.as_str(), "_", hardware.as_str(), "_", channel.as_str(), ".rollout"])
 }
 
 /// The role that signs the rollouts of a product.
 pub fn rollout_role(product: &Id) -> Name {
-    Name::of(format_args!("{product}_rollout"))
+    Name::joined(&[product.as_str(), "_rollout"])
 }
 
 /// The support statement of a product.
 pub fn support(product: &Id) -> Name {
-    Name::of(format_args!("{product}_support.json"))
+    Name::joined(&[product.as_str(), "_support.json"])
 }
 
 /// The compressed full image of a release for one hardware and place.

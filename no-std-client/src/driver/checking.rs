@@ -15,10 +15,9 @@ use crate::failure::Failure;
 use crate::flash::{Fill, FlashFile, Map, RegionError, Span, StatePages, Storage};
 use crate::transport::{Ask, Etag, Opened, Path};
 use crate::update::{Considered, Installation, ListedTarget, Request, Update};
-use core::fmt::Write as _;
 use embedded_storage::nor_flash::NorFlash;
 use tuffet_tuf::{Algorithms, Answer, Ed25519, Fetch, Pinned, RoleName};
-use tuffet_wire::hex::Hex;
+use tuffet_wire::{Digest, spell};
 
 /// How often a file that breaks off is asked for again at once.
 const TRIES_MAX: u8 = 3;
@@ -127,7 +126,7 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
                     self.waits = Waits::Handover(span, length);
                     return Ok(());
                 }
-                write_target(&mut self.path, &target).ok_or(Failure::Misuse)?;
+                write_target(&mut self.path, target.digest(), target.name().as_str()).ok_or(Failure::Misuse)?;
                 self.ask(length, span, Kind::Other);
             }
             Request::Stored(remembered) => {
@@ -302,12 +301,18 @@ impl<F: NorFlash, S, A: Algorithms> Work<F> for Checking<'_, '_, '_, F, S, A> {
 
 fn write_metadata(path: &mut Path, fetch: &Fetch) -> Option<()> {
     path.clear();
-    write!(path, "metadata/{}", fetch.file).ok()
+    path.try_push_str("metadata/").ok()?;
+    fetch.file.spell(&mut |text| path.try_push_str(text).ok())
 }
 
-fn write_target(path: &mut Path, target: &ListedTarget<'_>) -> Option<()> {
+/// Where a target of consistent snapshots lies.
+#[inline(never)]
+pub fn write_target(path: &mut Path, digest: &Digest, name: &str) -> Option<()> {
     path.clear();
-    write!(path, "targets/{}.{}", Hex(target.digest()), target.name()).ok()
+    path.try_push_str("targets/").ok()?;
+    spell::bytes(&mut |text| path.try_push_str(text).ok(), digest)?;
+    path.try_push_str(".").ok()?;
+    path.try_push_str(name).ok()
 }
 
 fn short(length: u64) -> u32 {

@@ -4,17 +4,16 @@
 //! - At a checkpoint the decoder is saved. After a reset the same decoding goes on from the newest record; any other decoding
 //!   makes the records go before it erases the first unit of the slot.
 
+use super::checking::write_target;
 use super::{Need, Stop, Work};
 use crate::failure::{Failure, ImageFault};
 use crate::flash::{Checkpoints, RegionError, Storage, Strategy};
 use crate::transport::{Ask, Opened, Path};
 use crate::update::{Installation, Request};
-use core::fmt::Write as _;
 use embedded_storage::nor_flash::NorFlash;
 use tuffet_boot::Slot;
 use tuffet_patch::{BlockRange, Decoder, Progress, Refusal};
 use tuffet_release::FileRef;
-use tuffet_wire::hex::Hex;
 
 /// How often a patch that breaks off without a new block is asked for again at once.
 const TRIES_MAX: u8 = 3;
@@ -106,9 +105,8 @@ impl<'f, 'd, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'd, 'w, F, S,
         }
         self.length = pinned.length;
         self.tries_left = TRIES_MAX;
-        self.path.clear();
         let FileRef { digest, name, .. } = decoding.file;
-        write!(self.path, "targets/{}.{name}", Hex(digest)).map_err(|_| Failure::Misuse)?;
+        write_target(&mut self.path, digest, name.as_str()).ok_or(Failure::Misuse)?;
         Ok(self.next_block(Waits::Open))
     }
 

@@ -1,11 +1,8 @@
 //! Names as values of bounded size: roles, targets, versions, and the files that hold them.
 
 use arrayvec::ArrayString;
-use core::{
-    fmt::{self, Write as _},
-    num::NonZeroU64,
-};
-use tuffet_wire::hex;
+use core::{fmt, num::NonZeroU64};
+use tuffet_wire::spell::{self, Out};
 
 /// Longest name of a delegated role, in bytes.
 pub const ROLE_NAME_BYTES_MAX: usize = 64;
@@ -168,22 +165,53 @@ pub struct FileName {
     pub version: Option<RoleVersion>,
 }
 
+impl FileName {
+    /// Spells it, for who has no room for formatting.
+    #[inline(never)]
+    pub fn spell(&self, out: &mut Out<'_>) -> Option<()> {
+        if let Some(version) = self.version {
+            spell::number(out, version.as_u64())?;
+            out(".")?;
+        }
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'~');
+        let mut rest = self.role.as_str();
+        while !rest.is_empty() {
+            let end = rest.as_bytes().iter().position(|byte| !plain(byte)).unwrap_or(rest.len());
+            let (head, others) = rest.split_at_checked(end)?;
+            out(head)?;
+            let mut letters = others.chars();
+            if letters.next().is_some() {
+                let letter = others.strip_suffix(letters.as_str())?;
+                letter.bytes().try_for_each(|byte| spell_encoded(out, byte))?;
+            }
+            rest = letters.as_str();
+        }
+        out(".json")
+    }
+}
+
+/// The percent-encoding of a byte.
+fn spell_encoded(out: &mut Out<'_>, byte: u8) -> Option<()> {
+    out("%")?;
+    spell::bytes(
+        &mut |digit| {
+            out(match digit {
+                "a" => "A",
+                "b" => "B",
+                "c" => "C",
+                "d" => "D",
+                "e" => "E",
+                "f" => "F",
+                _ => digit,
+            })
+        },
+        &[byte],
+    )
+}
+
 impl fmt::Display for FileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(version) = self.version {
-            write!(f, "{version}.")?;
-        }
-        for byte in self.role.as_str().bytes() {
-            if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'~') {
-                f.write_char(char::from(byte))?;
-            } else {
-                f.write_char('%')?;
-                for digit in hex::digits(byte) {
-                    f.write_char(digit.to_ascii_uppercase())?;
-                }
-            }
-        }
-        f.write_str(".json")
+        self.spell(&mut |text| f.write_str(text).ok()).ok_or(fmt::Error)
     }
 }
 

@@ -36,6 +36,7 @@ pub mod hex;
 pub mod record;
 mod scan;
 mod scanner;
+pub mod spell;
 mod time;
 mod utf8;
 mod words;

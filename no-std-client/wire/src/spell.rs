@@ -1,0 +1,75 @@
+//! Numbers and digests in words, without the formatting of the standard library: that takes a small device three thousand bytes of
+//! flash, for what are a few digits in the path of a file.
+
+/// Where text goes, piece by piece; nothing if there is no room.
+pub type Out<'o> = dyn FnMut(&str) -> Option<()> + 'o;
+
+const DIGITS: &str = "0123456789abcdef";
+
+/// Spells a number in decimal digits.
+pub fn number(out: &mut Out<'_>, number: u64) -> Option<()> {
+    // As many as the largest number has.
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    let mut rest = number;
+    for place in digits.iter_mut().rev() {
+        (rest, *place) = divided_by_ten(rest);
+        first = first.saturating_sub(1);
+        if rest == 0 {
+            break;
+        }
+    }
+    digits.get(first..)?.iter().try_for_each(|digit| spell(out, *digit))
+}
+
+/// Spells bytes in lowercase hexadecimal digits.
+pub fn bytes(out: &mut Out<'_>, bytes: &[u8]) -> Option<()> {
+    for byte in bytes {
+        spell(out, byte >> 4)?;
+        spell(out, byte & 15)?;
+    }
+    Some(())
+}
+
+fn spell(out: &mut Out<'_>, digit: u8) -> Option<()> {
+    let at = usize::from(digit);
+    out(DIGITS.get(at..=at)?)
+}
+
+/// A tenth, and what is left: by the short division of half words, as a small processor has none of 64 bits.
+fn divided_by_ten(number: u64) -> (u64, u8) {
+    let mut rest = 0_u32;
+    let mut tenth = 0_u64;
+    for half_word in number.to_be_bytes().as_chunks::<2>().0 {
+        let part = rest << 16 | u32::from(u16::from_be_bytes(*half_word));
+        rest = part % 10;
+        tenth = tenth << 16 | u64::from(part / 10);
+    }
+    // Invariant: what is left of a division by ten is a digit.
+    (tenth, u8::try_from(rest).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::String;
+
+    #[test]
+    fn numbers_are_spelled_as_the_standard_library_does() {
+        let mut numbers: std::vec::Vec<u64> = (0..64).flat_map(|bit| [(1 << bit) - 1, 1 << bit]).collect();
+        numbers.extend((0..20).map(|power| 10_u64.pow(power)));
+        numbers.push(u64::MAX);
+        for value in numbers {
+            let mut text = String::new();
+            number(&mut |piece| Some(text.push_str(piece)), value).unwrap();
+            assert_eq!(text, std::format!("{value}"));
+        }
+    }
+
+    #[test]
+    fn bytes_are_spelled_in_two_digits_each() {
+        let mut text = String::new();
+        bytes(&mut |piece| Some(text.push_str(piece)), &[0, 0x0a, 0xff]).unwrap();
+        assert_eq!(text, "000aff");
+    }
+}
