@@ -265,10 +265,20 @@ impl<'d, A: Algorithms> Update<'d, A> {
         }
     }
 
-    /// An update for a small device, which has no room to move one: its state is read [in place](Self::state_mut), and then it
-    /// is [started](Self::start), or started [again](Self::start_again).
-    pub(crate) fn room(device: &'d Device, running: Running, clock: ClockPolicy) -> Self {
-        Self::in_state(device, running, DeviceState::new(TrustedState::nothing()), clock)
+    /// An update for a small device, which has no room to move one: [what runs](Self::running_mut) and the
+    /// [state](Self::state_mut) are read in place, and then it is [started](Self::start), or started [again](Self::start_again).
+    pub(crate) fn room(device: &'d Device, clock: ClockPolicy) -> Self {
+        Self::in_state(
+            device,
+            Running::FACTORY,
+            DeviceState::new(TrustedState::nothing()),
+            clock,
+        )
+    }
+
+    /// Where what runs is read to, before the start.
+    pub(crate) const fn running_mut(&mut self) -> &mut Running {
+        &mut self.context.running
     }
 
     /// Where the state is read to, before the start.
@@ -381,14 +391,10 @@ impl<'d, A: Algorithms> Update<'d, A> {
 
     /// The same, and nothing else is left: a small device has no room for what only the first half needs.
     #[inline(never)]
-    pub(crate) fn installation(&mut self) -> Result<Installation<'d>, Failure> {
+    pub(crate) fn installation(&self) -> Result<Installation, Failure> {
         let plan = self.considered().and_then(Considered::plan).ok_or(Failure::Misuse)?;
         let install = Install::begin(&self.context, &plan)?;
-        Ok(Installation {
-            device: self.context.device,
-            running: self.context.running.clone(),
-            install,
-        })
+        Ok(Installation { install })
     }
 
     /// Takes the next bytes of the image file, or of the slot as read back.
@@ -396,7 +402,7 @@ impl<'d, A: Algorithms> Update<'d, A> {
         let Phase::Install(install) = &mut self.phase else {
             return Err(Failure::Misuse);
         };
-        install.receive_bytes(self.context.device, &self.context.running, bytes)?;
+        install.receive_bytes(bytes)?;
         if let Some((slot, installed)) = install.installed() {
             self.context.state.put(slot, installed);
         }
@@ -418,7 +424,7 @@ impl<'d, A: Algorithms> Update<'d, A> {
         let Phase::Install(install) = &mut self.phase else {
             return Err(Failure::Misuse);
         };
-        install.failed(self.context.device, &self.context.running, fault)?;
+        install.failed(fault)?;
         Ok(self)
     }
 
@@ -450,13 +456,11 @@ impl<'d, A: Algorithms> Update<'d, A> {
 }
 
 /// The second half of an update by itself. It moves where it stands, and a refusal leaves nothing in it.
-pub struct Installation<'d> {
-    device: &'d Device,
-    running: Running,
+pub struct Installation {
     install: Install,
 }
 
-impl Installation<'_> {
+impl Installation {
     pub(crate) fn request(&self) -> Request<'_> {
         self.install.request()
     }
@@ -467,7 +471,7 @@ impl Installation<'_> {
     }
 
     pub(crate) fn receive_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.install.receive_bytes(self.device, &self.running, bytes)
+        self.install.receive_bytes(bytes)
     }
 
     pub(crate) fn done(&mut self) -> Result<(), Failure> {
@@ -475,7 +479,7 @@ impl Installation<'_> {
     }
 
     pub(crate) fn failed(&mut self, fault: ImageFault) -> Result<(), Failure> {
-        self.install.failed(self.device, &self.running, fault)
+        self.install.failed(fault)
     }
 
     pub(crate) const fn version(&self) -> Version {

@@ -15,12 +15,26 @@ use tuffet_wire::hex::Hex;
 
 /// The one name that a device looks up.
 pub fn pointer(product: &Id, hardware: &Id, channel: &Id) -> Name {
-    Name::joined(&[product.as_str(), "_", hardware.as_str(), "_", channel.as_str(), ".release"])
+    Name::joined(&[
+        product.as_str(),
+        "_",
+        hardware.as_str(),
+        "_",
+        channel.as_str(),
+        ".release",
+    ])
 }
 
 /// The rollout of what `pointer` of the same ids names.
 pub fn rollout(product: &Id, hardware: &Id, channel: &Id) -> Name {
-    Name::joined(&[product.as_str(), "_", hardware.as_str(), "_", channel.as_str(), ".rollout"])
+    Name::joined(&[
+        product.as_str(),
+        "_",
+        hardware.as_str(),
+        "_",
+        channel.as_str(),
+        ".rollout",
+    ])
 }
 
 /// The role that signs the rollouts of a product.

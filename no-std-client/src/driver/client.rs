@@ -107,13 +107,20 @@ enum Due {
     Peek(Etag),
 }
 
+/// Where the device is.
+#[derive(Copy, Clone)]
+enum Place {
+    AtWork,
+    Factory,
+}
+
 /// What an update does after its first half.
 // It is made once, and nothing here may allocate.
 #[allow(clippy::large_enum_variant)]
-enum After<'d> {
+enum After {
     Told(Outcome),
     Again,
-    Install(Installation<'d>),
+    Install(Installation),
 }
 
 impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D, A> {
@@ -159,17 +166,24 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     }
 
     /// Room for an update. It is filled where it stands.
-    fn room(&self, running: Running, now: UnixSeconds) -> Update<'c, A> {
-        Update::room(self.device, running, self.settings.clock.policy(now))
+    fn room(&self, now: UnixSeconds) -> Update<'c, A> {
+        Update::room(self.device, self.settings.clock.policy(now))
     }
 
-    fn begin(&self, update: &mut Update<'c, A>) -> Result<StatePages<'c, F>, Stop<F::Error>> {
+    #[inline(never)]
+    fn begin(&self, place: Place, update: &mut Update<'c, A>) -> Result<StatePages<'c, F>, Stop<F::Error>> {
+        *update.running_mut() = match place {
+            Place::AtWork => self.running()?,
+            Place::Factory => Running::FACTORY,
+        };
         let pages = self.storage.load_state(update.state_mut())?;
         update.start();
         Ok(pages)
     }
 
+    #[inline(never)]
     fn begin_again(&self, update: &mut Update<'c, A>) -> Result<StatePages<'c, F>, Stop<F::Error>> {
+        *update.running_mut() = self.running()?;
         let pages = self.storage.load_state(update.state_mut())?;
         update.start_again()?;
         Ok(pages)
@@ -177,7 +191,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
 
     /// Reads the decision off the first half.
     #[inline(never)]
-    fn decided(&mut self, checking: Checking<'c, 'c, '_, F, S, A>) -> Result<After<'c>, Stop<F::Error>> {
+    fn decided(&mut self, checking: Checking<'c, 'c, '_, F, S, A>) -> Result<After, Stop<F::Error>> {
         let etag = checking.etag();
         if etag.is_some() {
             self.etag = etag;
@@ -194,7 +208,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     }
 
     /// Begins the trial of an image that was proven.
-    fn try_out(&self, image: VerifiedImage, installation: &Installation<'_>) -> Result<Outcome, Stop<F::Error>> {
+    fn try_out(&self, image: VerifiedImage, installation: &Installation) -> Result<Outcome, Stop<F::Error>> {
         // Not `?`, here and below: that would copy what was opened.
         match self.storage.boot_records() {
             Ok(ref mut records) => records.begin_trial(image, self.settings.trial_attempts)?,
@@ -276,7 +290,8 @@ const fn peek(etag: &Etag) -> Ask<'_> {
 }
 
 /// Gives a half what it needs, and waits for it.
-fn pump<F: NorFlash, T: Transport>(work: &mut impl Work<F>, transport: &mut T) -> Result<(), Stop<F::Error>> {
+#[inline(never)]
+fn pump<F: NorFlash, T: Transport>(work: &mut dyn Work<F>, transport: &mut T) -> Result<(), Stop<F::Error>> {
     loop {
         let moved = match work.need()? {
             Need::Nothing => return Ok(()),
@@ -358,9 +373,8 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
 
     /// A full cycle, and the installation of what it finds.
     pub fn update<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Outcome, Stop<F::Error>> {
-        let running = self.running()?;
         for _ in 0..RUNS_MAX {
-            match self.check(transport, running.clone(), now) {
+            match self.check(transport, Place::AtWork, now) {
                 Ok(After::Told(outcome)) => return Ok(outcome),
                 Ok(After::Install(ref mut installation)) => return self.install(transport, installation),
                 Ok(After::Again) => {}
@@ -426,7 +440,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     pub fn provision<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Version, Stop<F::Error>> {
         self.check_unprovisioned()?;
         for _ in 0..RUNS_MAX {
-            match self.check(transport, Running::FACTORY, now)? {
+            match self.check(transport, Place::Factory, now)? {
                 After::Told(outcome) => return Err(Stop::NothingToProvision(outcome)),
                 After::Again => {}
                 After::Install(mut installation) => {
@@ -443,17 +457,17 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     fn check<T: Transport>(
         &mut self,
         transport: &mut T,
-        running: Running,
+        place: Place,
         now: UnixSeconds,
-    ) -> Result<After<'c>, Stop<F::Error>> {
-        let mut update = self.room(running, now);
-        let pages = self.begin(&mut update)?;
+    ) -> Result<After, Stop<F::Error>> {
+        let mut update = self.room(now);
+        let pages = self.begin(place, &mut update)?;
         self.decide(transport, pages, &mut update)
     }
 
     #[inline(never)]
-    fn check_again<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<After<'c>, Stop<F::Error>> {
-        let mut update = self.room(self.running()?, now);
+    fn check_again<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<After, Stop<F::Error>> {
+        let mut update = self.room(now);
         let pages = self.begin_again(&mut update)?;
         self.decide(transport, pages, &mut update)
     }
@@ -461,7 +475,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     fn install<T: Transport>(
         &mut self,
         transport: &mut T,
-        installation: &mut Installation<'c>,
+        installation: &mut Installation,
     ) -> Result<Outcome, Stop<F::Error>> {
         match self.prove(transport, installation) {
             Ok(image) => self.try_out(image, installation),
@@ -475,7 +489,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         transport: &mut T,
         pages: StatePages<'c, F>,
         update: &mut Update<'c, A>,
-    ) -> Result<After<'c>, Stop<F::Error>> {
+    ) -> Result<After, Stop<F::Error>> {
         let mut checking = Checking::begin(self.storage, pages, update);
         pump(&mut checking, transport)?;
         self.decided(checking)
@@ -485,7 +499,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     fn prove<T: Transport>(
         &mut self,
         transport: &mut T,
-        installation: &mut Installation<'c>,
+        installation: &mut Installation,
     ) -> Result<VerifiedImage, Stop<F::Error>> {
         while installing::go_on(&self.storage, installation)? == Next::Fill {
             self.fill(transport, installation)?;
@@ -495,11 +509,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
 
     /// Decodes a patch into the slot. The decoder stands in this frame, and is gone with it.
     #[inline(never)]
-    fn fill<T: Transport>(
-        &mut self,
-        transport: &mut T,
-        installation: &mut Installation<'c>,
-    ) -> Result<(), Stop<F::Error>> {
+    fn fill<T: Transport>(&mut self, transport: &mut T, installation: &mut Installation) -> Result<(), Stop<F::Error>> {
         let mut decoder = D::new();
         let mut block = D::block();
         pump(
@@ -552,10 +562,9 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         transport: &mut T,
         now: UnixSeconds,
     ) -> Result<Outcome, Stop<F::Error>> {
-        let running = self.running()?;
         for _ in 0..RUNS_MAX {
-            let mut update = self.room(running.clone(), now);
-            let pages = self.begin(&mut update)?;
+            let mut update = self.room(now);
+            let pages = self.begin(Place::AtWork, &mut update)?;
             let mut checking = Checking::begin(self.storage, pages, &mut update);
             pump_async(&mut checking, transport).await?;
             match self.decided(checking)? {
@@ -573,7 +582,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         transport: &mut T,
         now: UnixSeconds,
     ) -> Result<Outcome, Stop<F::Error>> {
-        let mut update = self.room(self.running()?, now);
+        let mut update = self.room(now);
         let pages = self.begin_again(&mut update)?;
         let mut checking = Checking::begin(self.storage, pages, &mut update);
         pump_async(&mut checking, transport).await?;
@@ -587,7 +596,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     async fn install_async<T: AsyncTransport>(
         &mut self,
         transport: &mut T,
-        installation: &mut Installation<'c>,
+        installation: &mut Installation,
     ) -> Result<Outcome, Stop<F::Error>> {
         let image = self.prove_async(transport, installation).await?;
         self.try_out(image, installation)
@@ -596,7 +605,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     async fn prove_async<T: AsyncTransport>(
         &mut self,
         transport: &mut T,
-        installation: &mut Installation<'c>,
+        installation: &mut Installation,
     ) -> Result<VerifiedImage, Stop<F::Error>> {
         while installing::go_on(&self.storage, installation)? == Next::Fill {
             let mut decoder = D::new();

@@ -20,10 +20,10 @@ const TRIES_MAX: u8 = 3;
 
 /// The step of an installation that has a patch to decode. `decoder` and `block` are lent by the function that drives it, so that they
 /// stand in its frame and are gone with it.
-pub struct Filling<'f, 'd, 'w, F, S, D> {
+pub struct Filling<'f, 'w, F, S, D> {
     storage: Storage<'f, F, S>,
     checkpoints: Checkpoints<'f, F>,
-    installation: &'w mut Installation<'d>,
+    installation: &'w mut Installation,
     decoder: &'w mut D,
     block: &'w mut [u8],
     /// Bytes of the patch.
@@ -50,12 +50,12 @@ enum Waits {
     Done,
 }
 
-impl<'f, 'd, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'd, 'w, F, S, D> {
+impl<'f, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'w, F, S, D> {
     /// Begins. The device must be one that [streams](crate::Intake::Streamed) patches of the
     /// decoder's profile; `block` holds a block of [`Profile::block_bytes`](tuffet_patch::Profile::block_bytes).
     pub fn begin(
         storage: Storage<'f, F, S>,
-        installation: &'w mut Installation<'d>,
+        installation: &'w mut Installation,
         decoder: &'w mut D,
         block: &'w mut [u8],
     ) -> Self {
@@ -183,7 +183,7 @@ impl<'f, 'd, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'd, 'w, F, S,
     }
 }
 
-impl<F: NorFlash, S: Strategy, D: Decoder> Work<F> for Filling<'_, '_, '_, F, S, D> {
+impl<F: NorFlash, S: Strategy, D: Decoder> Work<F> for Filling<'_, '_, F, S, D> {
     fn need(&mut self) -> Result<Need<'_>, Stop<F::Error>> {
         while self.waits == Waits::Machine {
             self.turn()?;

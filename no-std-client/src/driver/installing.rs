@@ -27,7 +27,7 @@ pub enum Next {
 #[inline(never)]
 pub fn go_on<F: NorFlash, S: Strategy>(
     storage: &Storage<'_, F, S>,
-    installation: &mut Installation<'_>,
+    installation: &mut Installation,
 ) -> Result<Next, Stop<F::Error>> {
     loop {
         match installation.request() {
@@ -82,7 +82,7 @@ fn mark_empty<F: NorFlash, S>(storage: &Storage<'_, F, S>, slot: Slot) -> Result
 #[inline(never)]
 fn save_installed<F: NorFlash, S>(
     storage: &Storage<'_, F, S>,
-    installation: &Installation<'_>,
+    installation: &Installation,
 ) -> Result<(), Stop<F::Error>> {
     let (slot, installed) = installation.installed().ok_or(Failure::Misuse)?;
     let mut state = DeviceState::new(TrustedState::nothing());
@@ -95,7 +95,7 @@ fn save_installed<F: NorFlash, S>(
 #[inline(never)]
 fn read_slot<F: NorFlash, S: Strategy>(
     storage: &Storage<'_, F, S>,
-    installation: &mut Installation<'_>,
+    installation: &mut Installation,
     slot: Slot,
     offset: u32,
     length: u32,

@@ -8,7 +8,7 @@
 //!   counts as all of it.
 
 use super::{Context, Decoding, FellBack, Request, Way};
-use crate::device::{Device, Intake, Running};
+use crate::device::Intake;
 use crate::failure::{Failure, ImageFault};
 use crate::state::Installed;
 use sha2::{Digest as _, Sha256};
@@ -20,10 +20,21 @@ use tuffet_wire::Digest;
 /// The installation of one planned image into one slot.
 pub struct Install {
     planned: Planned,
+    terms: Terms,
     slot: Slot,
     road: Road,
     fell_back: Option<FellBack>,
     step: Step,
+}
+
+/// What the device says about installations.
+#[derive(Copy, Clone)]
+struct Terms {
+    intake: Intake,
+    /// Most bytes to download. In the factory a person stands beside the device, and no owner pays for the download.
+    budget_bytes: Option<u32>,
+    /// In the factory there is no boot record yet, and so no claim about the slot to take back.
+    has_boot_record: bool,
 }
 
 /// What is left of a release.
@@ -155,10 +166,15 @@ fn shortest_road(context: &Context<'_>, image: &Image) -> Option<Road> {
 
 impl Install {
     pub(super) fn begin(context: &Context<'_>, plan: &Plan<'_>) -> Result<Self, Failure> {
-        let (device, running) = (context.device, &context.running);
+        let has_boot_record = context.running.confirmed().is_some();
+        let terms = Terms {
+            intake: context.device.intake,
+            budget_bytes: context.device.data_budget_bytes.filter(|_| has_boot_record),
+            has_boot_record,
+        };
         let road = shortest_road(context, plan.image).ok_or(Failure::Image(ImageFault::NoWay))?;
         let needed_bytes = road.file(plan.image).length;
-        if let Some(budget_bytes) = budget(device, running)
+        if let Some(budget_bytes) = terms.budget_bytes
             && needed_bytes > budget_bytes
         {
             return Err(Failure::OverBudget {
@@ -173,10 +189,11 @@ impl Install {
                 attempt: plan.attempt,
                 image: *plan.image,
             },
-            slot: running.spare(),
+            step: terms.first_step(&road),
+            terms,
+            slot: context.running.spare(),
             road,
             fell_back: None,
-            step: first_step(device, running, &road),
         })
     }
 
@@ -254,13 +271,13 @@ impl Install {
     }
 
     /// Takes the next bytes. After an error nothing goes on.
-    pub(super) fn receive_bytes(&mut self, device: &Device, running: &Running, bytes: &[u8]) -> Result<(), Failure> {
+    pub(super) fn receive_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let file = self.road.file(&self.planned.image);
         let fault = match &mut self.step {
             Step::HashSource { source, measured } => match measured.take(bytes, source.image.length) {
                 Measure::More => return Ok(()),
                 Measure::Whole(digest) if digest == source.image.digest => {
-                    self.step = after_source(device, running);
+                    self.step = self.terms.after_source();
                     return Ok(());
                 }
                 Measure::Whole(_) | Measure::TooLong => ImageFault::SourceDigest,
@@ -268,7 +285,7 @@ impl Install {
             Step::Download(measured) => match measured.take(bytes, file.length) {
                 Measure::More => return Ok(()),
                 Measure::Whole(digest) if digest == file.digest => {
-                    self.step = before_slot(running);
+                    self.step = self.terms.before_slot();
                     return Ok(());
                 }
                 Measure::Whole(_) => ImageFault::FileDigest,
@@ -288,7 +305,7 @@ impl Install {
                 return Err(Failure::Misuse);
             }
         };
-        self.fall_back(device, running, fault)
+        self.fall_back(fault)
     }
 
     pub(super) fn done(&mut self) -> Result<(), Failure> {
@@ -305,11 +322,9 @@ impl Install {
     }
 
     /// The way in use leads nowhere.
-    pub(super) fn failed(&mut self, device: &Device, running: &Running, fault: ImageFault) -> Result<(), Failure> {
+    pub(super) fn failed(&mut self, fault: ImageFault) -> Result<(), Failure> {
         match self.step {
-            Step::HashSource { .. } | Step::Download(_) | Step::Fill | Step::ReadBack(_) => {
-                self.fall_back(device, running, fault)
-            }
+            Step::HashSource { .. } | Step::Download(_) | Step::Fill | Step::ReadBack(_) => self.fall_back(fault),
             Step::MarkEmpty | Step::StoreState | Step::Trial | Step::Refused => {
                 self.step = Step::Refused;
                 Err(Failure::Misuse)
@@ -318,17 +333,17 @@ impl Install {
     }
 
     /// Goes on with the full image if it was a delta that failed, and the budget allows both.
-    fn fall_back(&mut self, device: &Device, running: &Running, fault: ImageFault) -> Result<(), Failure> {
+    fn fall_back(&mut self, fault: ImageFault) -> Result<(), Failure> {
         self.step = Step::Refused;
-        let road = self.other_road(device, running, fault)?;
+        let road = self.other_road(fault)?;
         self.road = road;
         self.fell_back = Some(FellBack { fault });
-        self.step = first_step(device, running, &road);
+        self.step = self.terms.first_step(&road);
         Ok(())
     }
 
-    fn other_road(&self, device: &Device, running: &Running, fault: ImageFault) -> Result<Road, Failure> {
-        let full = Road::full(&self.planned.image, device.intake);
+    fn other_road(&self, fault: ImageFault) -> Result<Road, Failure> {
+        let full = Road::full(&self.planned.image, self.terms.intake);
         let (Road::Delta { .. }, Some(road), None) = (&self.road, full, self.fell_back) else {
             return Err(Failure::Image(fault));
         };
@@ -346,7 +361,7 @@ impl Install {
             | ImageFault::Unpack => self.road.file(&self.planned.image).length,
         };
         let needed_bytes = road.file(&self.planned.image).length;
-        if let Some(budget_bytes) = budget(device, running) {
+        if let Some(budget_bytes) = self.terms.budget_bytes {
             let left_bytes = budget_bytes.saturating_sub(spent_bytes);
             if needed_bytes > left_bytes {
                 return Err(Failure::FallbackOverBudget {
@@ -383,35 +398,29 @@ impl Install {
     }
 }
 
-/// In the factory a person stands beside the device, and no owner pays for the download.
-fn budget(device: &Device, running: &Running) -> Option<u32> {
-    running.confirmed()?;
-    device.data_budget_bytes
-}
-
-fn first_step(device: &Device, running: &Running, road: &Road) -> Step {
-    match road {
-        Road::Delta { source, .. } => Step::HashSource {
-            source: *source,
-            measured: Measured::new(),
-        },
-        Road::File | Road::Whole => after_source(device, running),
+impl Terms {
+    fn first_step(self, road: &Road) -> Step {
+        match road {
+            Road::Delta { source, .. } => Step::HashSource {
+                source: *source,
+                measured: Measured::new(),
+            },
+            Road::File | Road::Whole => self.after_source(),
+        }
     }
-}
 
-fn after_source(device: &Device, running: &Running) -> Step {
-    match device.intake {
-        Intake::Kept => Step::Download(Measured::new()),
-        Intake::Streamed(_) => before_slot(running),
+    fn after_source(self) -> Step {
+        match self.intake {
+            Intake::Kept => Step::Download(Measured::new()),
+            Intake::Streamed(_) => self.before_slot(),
+        }
     }
-}
 
-/// In the factory there is no boot record yet, and so no claim about the slot to take back.
-fn before_slot(running: &Running) -> Step {
-    if running.confirmed().is_some() {
-        Step::MarkEmpty
-    } else {
-        Step::Fill
+    const fn before_slot(self) -> Step {
+        match self.has_boot_record {
+            true => Step::MarkEmpty,
+            false => Step::Fill,
+        }
     }
 }
 

@@ -176,7 +176,11 @@ impl FileName {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'~');
         let mut rest = self.role.as_str();
         while !rest.is_empty() {
-            let end = rest.as_bytes().iter().position(|byte| !plain(byte)).unwrap_or(rest.len());
+            let end = rest
+                .as_bytes()
+                .iter()
+                .position(|byte| !plain(byte))
+                .unwrap_or(rest.len());
             let (head, others) = rest.split_at_checked(end)?;
             out(head)?;
             let mut letters = others.chars();

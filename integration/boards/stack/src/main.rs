@@ -187,7 +187,7 @@ fn sizes() {
         ("DeviceState", size_of::<DeviceState>()),
         ("Update", size_of::<Update<'_, SmallEd25519>>()),
         ("Checking", size_of::<Checking<'_, '_, '_, Nor, Xip, SmallEd25519>>()),
-        ("Filling", size_of::<Filling<'_, '_, '_, Nor, Xip, SmallState>>()),
+        ("Filling", size_of::<Filling<'_, '_, Nor, Xip, SmallState>>()),
         ("SmallState", size_of::<SmallState>()),
         ("block", size_of::<<SmallState as Decoder>::Block>()),
     ];
