@@ -93,7 +93,7 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
     }
 
     /// What the decision says is to be installed.
-    pub fn installation(self) -> Result<Installation, Failure> {
+    pub fn installation(&self) -> Result<Installation, Failure> {
         self.update.installation()
     }
 

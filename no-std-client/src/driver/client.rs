@@ -191,7 +191,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
 
     /// Reads the decision off the first half.
     #[inline(never)]
-    fn decided(&mut self, checking: Checking<'c, 'c, '_, F, S, A>) -> Result<After, Stop<F::Error>> {
+    fn decided(&mut self, checking: &Checking<'c, 'c, '_, F, S, A>) -> Result<After, Stop<F::Error>> {
         let etag = checking.etag();
         if etag.is_some() {
             self.etag = etag;
@@ -492,7 +492,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     ) -> Result<After, Stop<F::Error>> {
         let mut checking = Checking::begin(self.storage, pages, update);
         pump(&mut checking, transport)?;
-        self.decided(checking)
+        self.decided(&checking)
     }
 
     /// Brings the image into its slot.
@@ -567,7 +567,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
             let pages = self.begin(Place::AtWork, &mut update)?;
             let mut checking = Checking::begin(self.storage, pages, &mut update);
             pump_async(&mut checking, transport).await?;
-            match self.decided(checking)? {
+            match self.decided(&checking)? {
                 After::Told(outcome) => return Ok(outcome),
                 After::Install(mut installation) => return self.install_async(transport, &mut installation).await,
                 After::Again => {}
@@ -586,7 +586,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         let pages = self.begin_again(&mut update)?;
         let mut checking = Checking::begin(self.storage, pages, &mut update);
         pump_async(&mut checking, transport).await?;
-        match self.decided(checking)? {
+        match self.decided(&checking)? {
             After::Told(outcome) => Ok(outcome),
             After::Install(mut installation) => self.install_async(transport, &mut installation).await,
             After::Again => Err(Failure::Misuse.into()),

@@ -54,22 +54,28 @@ mod tests {
     use super::*;
     use std::string::String;
 
+    fn spelled(spell: impl FnOnce(&mut Out<'_>) -> Option<()>) -> String {
+        let mut text = String::new();
+        let mut take = |piece: &str| {
+            text.push_str(piece);
+            Some(())
+        };
+        spell(&mut take).unwrap();
+        text
+    }
+
     #[test]
     fn numbers_are_spelled_as_the_standard_library_does() {
         let mut numbers: std::vec::Vec<u64> = (0..64).flat_map(|bit| [(1 << bit) - 1, 1 << bit]).collect();
         numbers.extend((0..20).map(|power| 10_u64.pow(power)));
         numbers.push(u64::MAX);
         for value in numbers {
-            let mut text = String::new();
-            number(&mut |piece| Some(text.push_str(piece)), value).unwrap();
-            assert_eq!(text, std::format!("{value}"));
+            assert_eq!(spelled(|out| number(out, value)), std::format!("{value}"));
         }
     }
 
     #[test]
     fn bytes_are_spelled_in_two_digits_each() {
-        let mut text = String::new();
-        bytes(&mut |piece| Some(text.push_str(piece)), &[0, 0x0a, 0xff]).unwrap();
-        assert_eq!(text, "000aff");
+        assert_eq!(spelled(|out| bytes(out, &[0, 0x0a, 0xff])), "000aff");
     }
 }
