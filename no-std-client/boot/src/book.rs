@@ -262,7 +262,14 @@ impl Failures {
         // Where there is no room, the oldest one goes.
         let gone = known.or((self.count == FAILED_MAX).then_some(0));
         if let Some(gone) = gone {
-            self.entries.copy_within(gone.saturating_add(1).., gone);
+            // One after another: a copy of overlapping memory is a kilobyte of code that nothing else needs.
+            let mut behind = self.entries.get_mut(gone..).unwrap_or_default();
+            while let [place, others @ ..] = behind {
+                if let [next, ..] = others {
+                    *place = *next;
+                }
+                behind = others;
+            }
             self.count = self.count.saturating_sub(1);
         }
         if let Some(place) = self.entries.get_mut(self.count) {

@@ -11,6 +11,7 @@ use crate::{
     known::{Place, Spot, Step},
     names,
     read::{FieldCounts, Meaning as _, read},
+    version::split_at,
 };
 use core::cmp::Ordering;
 use tuffet_wire::{Container, Document, Path, Scalar, Segment, Sink, Text};
@@ -359,10 +360,7 @@ impl<'r> DocumentReader<'r> {
         else {
             return Err(What::MissingField);
         };
-        let product = name
-            .as_str()
-            .split_once('_')
-            .and_then(|(product, _)| Id::parse(product).ok());
+        let product = split_at(name.as_str(), b'_').and_then(|(product, _)| Id::parse(product).ok());
         let product = product.ok_or(What::WrongFileName)?;
         if *self.file_product.get_or_insert(product) != product {
             return Err(What::WrongFileName);
