@@ -9,18 +9,20 @@
 //! record, 1 KiB:
 //! 0..4      sequence, little-endian; one more with each record, over both pages
 //! 4..8      the sequence with every bit inverted
-//! 8..904    the encoded state, which ends with its own SHA-256
-//! 904..     erased
+//! 8..906    the encoded state, which says how long it is, and ends with its own SHA-256
+//! 906..     erased
 //! ```
 //!
-//! - The record with the highest sequence counts, if its state can be believed; else the one before it.
+//! - The record with the highest sequence counts, if its digest is right; else the one before it. Where the one that counts has a
+//!   layout that is not known, the state is refused, and nothing is written: newer software wrote it, and older facts are no
+//!   replacement. It is specified, and frozen, in `docs/spec/trusted-state.md`.
 //! - A new record goes behind the newest one. A full page is left as it is, and the other one erased: what counts is never
 //!   erased.
 //! - What the device alone knows, which version stands in a slot, is written twice: a record that breaks costs nothing.
 //! - What was written is read back. A state that is already stored is not written again.
 
 use super::{Region, RegionError};
-use crate::state::DeviceState;
+use crate::state::{BadState, DeviceState};
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
 use tuffet_wire::record::Writer;
 
@@ -52,6 +54,11 @@ pub enum StateError<E> {
     NotKept,
     /// Four thousand million records were written. No flash lives as long.
     SequenceExhausted,
+    /// Newer software wrote the record that counts.
+    UnknownLayout {
+        /// The layout that it names.
+        found: u8,
+    },
 }
 
 impl<E> From<RegionError<E>> for StateError<E> {
@@ -70,7 +77,7 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
     #[inline(never)]
     pub fn open(region: Region<'f, F>) -> Result<(Self, DeviceState), StateError<F::Error>> {
         let mut pages = Self::blank(region);
-        let mut state = None;
+        let mut state = Err(StateError::Damaged);
         let mut record = BLANK;
         for place in 0..pages.places() {
             pages.read(place, &mut record)?;
@@ -80,15 +87,15 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
             if pages.newest.is_some_and(|(_, newest)| newest >= sequence) {
                 continue;
             }
-            if let Ok(decoded) = DeviceState::decode(encoded) {
-                pages.newest = Some((place, sequence));
-                state = Some(decoded);
+            match DeviceState::decode(encoded) {
+                Ok(decoded) => state = Ok(decoded),
+                // Its digest is right.
+                Err(BadState::Layout { found }) => state = Err(StateError::UnknownLayout { found }),
+                Err(BadState::Content | BadState::Digest | BadState::Length | BadState::Magic) => continue,
             }
+            pages.newest = Some((place, sequence));
         }
-        match state {
-            Some(state) => Ok((pages, state)),
-            None => Err(StateError::Damaged),
-        }
+        Ok((pages, state?))
     }
 
     /// Pages whose content does not matter: the factory's.
@@ -185,6 +192,6 @@ fn taken_apart(record: &Record) -> Option<(u32, &[u8])> {
     let (sequence, rest) = record.split_first_chunk()?;
     let (inverted, rest) = rest.split_first_chunk()?;
     let (sequence, inverted) = (u32::from_le_bytes(*sequence), u32::from_le_bytes(*inverted));
-    let encoded = rest.get(..DeviceState::ENCODED_BYTES)?;
+    let encoded = DeviceState::cut_out(rest)?;
     (sequence == !inverted).then_some((sequence, encoded))
 }
