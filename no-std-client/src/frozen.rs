@@ -17,6 +17,7 @@ mod flash {
     include!("../boot/tests/support/flash.rs");
 }
 
+mod journal;
 mod state;
 
 use std::{path::Path, vec::Vec};
