@@ -50,7 +50,7 @@ fn bytes(text: &str) -> Vec<u8> {
 }
 
 /// The bytes as lines of hexadecimal digits.
-fn lines(bytes: &[u8]) -> String {
+pub fn lines(bytes: &[u8]) -> String {
     let lines = bytes
         .chunks(48)
         .map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n");
