@@ -80,7 +80,7 @@ fn a_quiet_year() {
     .map(|region| (region, 0));
     let of_metadata = [
         // Three or four records a day, in one of two pages.
-        ("trusted state", 1_800),
+        ("trusted state", 1_720),
         ("root A", 2_000),
         ("root B", 2_000),
         ("snapshot A", 1_200),
