@@ -2,7 +2,7 @@
 
 use super::NOW;
 use crate::device::Small;
-use crate::device::small::{Network, identity};
+use crate::device::small::identity;
 use crate::nor::{NorError, SmallNor};
 use crate::simulator::Simulator;
 use std::cell::RefCell;
@@ -107,7 +107,7 @@ impl Part {
     }
 
     /// A full cycle, with as many runs as it takes, and the installation of what it finds.
-    pub fn cycle(&self, network: &mut Network) -> Result<Outcome, Stop<NorError>> {
+    pub fn cycle<T: Transport>(&self, network: &mut T) -> Result<Outcome, Stop<NorError>> {
         let settings = Settings {
             clock: self.clock,
             ..Settings::DEFAULT
@@ -119,7 +119,7 @@ impl Part {
     }
 
     /// One run: the first half of a cycle, up to its decision. Says whether there are more roots than one run walks.
-    pub fn run(&self, network: &mut Network) -> Result<bool, Stop<NorError>> {
+    pub fn run<T: Transport>(&self, network: &mut T) -> Result<bool, Stop<NorError>> {
         let storage = self.storage();
         let (pages, state) = storage.state()?;
         let running = Running::of(&storage.boot_records()?)?;
@@ -133,11 +133,11 @@ impl Part {
             match checking.need()? {
                 Need::Nothing => break,
                 Need::Open(ask) => {
-                    let opened = network.open(&ask).map_err(|()| Stop::Transport)?;
+                    let opened = network.open(&ask).map_err(|_| Stop::Transport)?;
                     checking.opened(opened)?;
                 }
                 Need::Read(space) => {
-                    let count = network.read(space).map_err(|()| Stop::Transport)?;
+                    let count = network.read(space).map_err(|_| Stop::Transport)?;
                     checking.filled(count)?;
                 }
             }
