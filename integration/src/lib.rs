@@ -7,6 +7,8 @@
 //! - [`attacks`] is the attack table; [`device`]s are what its rows run on.
 //! - [`nor`] is a flash whose power can be cut, anywhere in an update; [`life`] is the life of a device on it, with what must
 //!   hold at every moment.
+//! - [`endurance`] is what many updates, quiet days and roots wear of such a flash.
+//! - [`gateway`] is who stands between such a device and its repository, and lies.
 //! - [`flash_device`] is the program `tuffet-flash-device`: a small device on such a flash in a file, over HTTP.
 //! - [`board`] is an emulated board with the real firmware of small devices.
 //! - [`emulated_board`] is the program `tuffet-emulated-board`: such a board, to be watched.
@@ -19,7 +21,9 @@ pub mod attacks;
 pub mod board;
 pub mod device;
 pub mod emulated_board;
+pub mod endurance;
 pub mod flash_device;
+pub mod gateway;
 pub mod lab;
 pub mod life;
 pub mod nor;

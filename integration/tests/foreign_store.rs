@@ -249,7 +249,7 @@ fn state_of_other_layouts_and_readings_is_refused() {
     let kept = site.kept();
     let strict = repository::Device::provisioned(&Repository::new()).trusted.encode();
     let mut newer = kept[STATE][32..].to_vec();
-    newer[0] = 0x81;
+    newer[0] = 0x82;
     for state in [strict.to_vec(), newer, Vec::new()] {
         let record = [&Sha256::digest(&state)[..], &state].concat();
         site.keep(&with(&kept, STATE, Some(record)));

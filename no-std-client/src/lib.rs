@@ -45,6 +45,8 @@ pub mod transport;
 
 mod device;
 mod failure;
+#[cfg(test)]
+mod frozen;
 mod hashed;
 mod state;
 mod update;

@@ -1,11 +1,11 @@
 //! What a device must remember between two cycles, in one checksummed record.
 //!
 //! ```text
-//! byte 0          8        9               9 + T            99 + T       153 + T      286 + T           318 + T
-//!      +----------+--------+---------------+----------------+------------+------------+-----------------+
-//!      | magic    | layout | trusted state | slots A and B  | release    | rollout    | SHA-256 of all  |
-//!      | TUFSTATE | (0)    | (T bytes)     | (45 bytes each)| (54 bytes) | (133 bytes)| bytes before it |
-//!      +----------+--------+---------------+----------------+------------+------------+-----------------+
+//! byte 0          8        9        11          11 + T          101 + T      155 + T      288 + T           320 + T
+//!      +----------+--------+--------+-----------+---------------+------------+------------+-----------------+
+//!      | magic    | layout | length | trusted   | slots A and B | release    | rollout    | SHA-256 of all  |
+//!      | TUFSTATE | (1)    | (u16)  | (T bytes) | (45 bytes ea.)| (54 bytes) | (133 bytes)| bytes before it |
+//!      +----------+--------+--------+-----------+---------------+------------+------------+-----------------+
 //!
 //! A slot's 45 bytes: whether it is known (0 or 1), digest of the image (32), version (3 × u32). The release's 54: whether
 //! one is known (0 unknown, 1 known, 2 there is none), digest (32) and length (u32) of its document, and what its pointer said: version (3 × u32),
@@ -15,6 +15,9 @@
 //!
 //! - The digest is against torn writes and accidents. Who can write here owns the device; see the threat table.
 //! - An unknown layout, a wrong length or a wrong digest is [`BadState`]: it is never guessed at.
+//! - Magic number, layout, length and digest stand there in every layout. So a record of a layout that is not known is told from a
+//!   torn one.
+//! - It is specified, and frozen, in `docs/spec/trusted-state.md`.
 
 use sha2::{Digest as _, Sha256};
 use tuffet_boot::Slot;
@@ -28,8 +31,10 @@ use tuffet_wire::{
 /// The magic number at the start of the record.
 const MAGIC: &[u8; 8] = b"TUFSTATE";
 /// The layout that this crate writes, and the only one it reads.
-const LAYOUT: u8 = 0;
+const LAYOUT: u8 = 1;
 const DIGEST_BYTES: usize = 32;
+/// Magic number, layout, and the length of the whole record.
+const HEAD_BYTES: usize = MAGIC.len() + 1 + 2;
 /// Whether the slot's entry is used (1), the image's digest, and its version.
 const INSTALLED_BYTES: usize = 1 + DIGEST_BYTES + 3 * 4;
 
@@ -127,7 +132,7 @@ pub enum BadState {
 
 impl DeviceState {
     /// The bytes of an encoded state.
-    pub const ENCODED_BYTES: usize = MAGIC.len() + 1 + TrustedState::ENCODED_BYTES + IMAGE_FACTS_BYTES + DIGEST_BYTES;
+    pub const ENCODED_BYTES: usize = HEAD_BYTES + TrustedState::ENCODED_BYTES + IMAGE_FACTS_BYTES + DIGEST_BYTES;
 
     /// The state of a device that trusts this much and holds nothing in its slots.
     #[must_use]
@@ -187,6 +192,8 @@ impl DeviceState {
         let mut out = Writer::new(content);
         out.put(MAGIC);
         out.put(&[LAYOUT]);
+        // Invariant: no flash page holds more than 16 bits count.
+        out.put(&u16::try_from(Self::ENCODED_BYTES).unwrap_or(0).to_le_bytes());
         self.trusted.encode_into(&mut out);
         self.encode_image_facts(&mut out);
         *digest = Sha256::digest(&*content).into();
@@ -206,6 +213,13 @@ impl DeviceState {
             }
             None => out.skip(1 + RolloutExtract::ENCODED_BYTES),
         }
+    }
+
+    /// The record at the start of these bytes, as long as it says. That does not say that it is one.
+    #[must_use]
+    pub fn cut_out(bytes: &[u8]) -> Option<&[u8]> {
+        let (_, length) = bytes.get(..HEAD_BYTES)?.split_last_chunk()?;
+        bytes.get(..usize::from(u16::from_le_bytes(*length)))
     }
 
     /// Reads a record. The inverse of [`Self::encode`].
@@ -229,6 +243,10 @@ impl DeviceState {
         let (&[layout], rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
         if layout != LAYOUT {
             return Err(BadState::Layout { found: layout });
+        }
+        let (length, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
+        if usize::from(u16::from_le_bytes(*length)) != record.len() {
+            return Err(BadState::Length);
         }
         let (trusted, rest) = rest
             .split_at_checked(TrustedState::ENCODED_BYTES)
@@ -468,11 +486,11 @@ mod tests {
     #[test]
     fn another_layout_is_named_and_not_guessed_at() {
         let mut record = state().encode();
-        record[8] = 1;
+        record[8] = 2;
         let end = record.len() - DIGEST_BYTES;
         let digest: Digest = Sha256::digest(&record[..end]).into();
         record[end..].copy_from_slice(&digest);
-        assert_eq!(DeviceState::decode(&record), Err(BadState::Layout { found: 1 }));
+        assert_eq!(DeviceState::decode(&record), Err(BadState::Layout { found: 2 }));
         assert_eq!(DeviceState::decode(b"not a state"), Err(BadState::Length));
     }
 
@@ -480,7 +498,7 @@ mod tests {
     fn nothing_has_two_spellings() {
         let record = state().encode();
         let end = record.len() - DIGEST_BYTES;
-        for place in 9..end {
+        for place in 11..end {
             for change in [1, 0x81] {
                 let mut edited = record;
                 edited[place] ^= change;

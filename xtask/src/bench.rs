@@ -8,6 +8,7 @@ mod measure;
 mod stack;
 mod verify;
 mod verify_small;
+mod wear;
 
 use std::path::Path;
 
@@ -39,6 +40,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Flash, RAM and instructions of the metadata verifier alone, on an emulated microcontroller.
     VerifySmall(verify_small::Arguments),
+    /// Erases of each page of a small device's flash, by updates, quiet days and years of roots.
+    Wear(wear::Arguments),
 }
 
 /// Runs one of the benchmarks.
@@ -51,6 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Stack(arguments) => stack::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::VerifySmall(arguments) => verify_small::run(arguments),
+        Command::Wear(arguments) => wear::run(arguments),
     }
 }
 

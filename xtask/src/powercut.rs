@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         return conclude(verdict, arguments.json.then_some(report));
     }
     let root = workspace::root()?;
-    let program = built(&root, &workspace::target_dir(&root))?;
+    let program = built(PROGRAM, &root, &workspace::target_dir(&root))?;
     let mut tool = Tool::new(program).limit(LIMIT);
     if arguments.deep {
         tool = tool.arg("--deep");
@@ -64,19 +64,19 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// The program, and what it is built from.
 const PROGRAM: &str = "tuffet-powercut";
 
-/// Builds the program in a tree, into a target folder, and answers where it is.
-fn built(root: &Path, target: &Path) -> Result<PathBuf, Failure> {
+/// Builds a program of the simulators in a tree, into a target folder, and answers where it is.
+pub fn built(program: &str, root: &Path, target: &Path) -> Result<PathBuf, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let build = Tool::new(cargo)
-        .args(["build", "--quiet", "--package", "tuffet-integration", "--bin", PROGRAM])
+        .args(["build", "--quiet", "--package", "tuffet-integration", "--bin", program])
         .arg("--target-dir")
         .arg(target)
         .folder(root)
         .limit(LIMIT);
     if build.show()? {
-        Ok(target.join("debug").join(PROGRAM))
+        Ok(target.join("debug").join(program))
     } else {
-        Err(Failure::refused(format!("`{PROGRAM}` does not build; see above")))
+        Err(Failure::refused(format!("`{program}` does not build; see above")))
     }
 }
 

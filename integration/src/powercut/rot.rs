@@ -76,7 +76,7 @@ impl Aged<Xip> {
         let mut records: Vec<(u32, usize, DeviceState)> = places
             .filter_map(|place| {
                 let record = &contents[place..place + STATE_RECORD_BYTES];
-                let state = DeviceState::decode(&record[8..8 + DeviceState::ENCODED_BYTES]).ok()?;
+                let state = DeviceState::decode(DeviceState::cut_out(&record[8..])?).ok()?;
                 let sequence = record.first_chunk().copied().map(u32::from_le_bytes)?;
                 Some((sequence, place, state))
             })

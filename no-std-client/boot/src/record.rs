@@ -1,10 +1,11 @@
-//! The record: 64 bytes, written in one flash write, little-endian, layout version 0.
+//! The record: 64 bytes, written in one flash write, little-endian, layout version 1. It is specified, and frozen, in
+//! `docs/spec/boot-record.md`.
 //!
 //! ```text
 //!        0   1   2        3      4 5 6 7    8 .. 11   12 .. 15  16 .. 19          20 .. 23
 //!      +---+---+--------+------+----------+---------+---------+-----------------+---------+
 //!    0 |'T'|'b'| layout | kind | sequence | counter | length  | security        | attempt |
-//!      |   |   | = 0    |      |          |         | (bytes) | version         |         |
+//!      |   |   | = 1    |      |          |         | (bytes) | version         |         |
 //!      +---+---+--------+------+----------+---------+---------+-----------------+---------+
 //!        24     25       26         27              28 .. 59                      60 .. 63
 //!      +------+--------+----------+---------------+-----------------------------+---------+
@@ -37,7 +38,7 @@ pub const RECORD_BYTES: usize = 64;
 
 const BODY_BYTES: usize = 60;
 const MAGIC: [u8; 2] = *b"Tb";
-const LAYOUT_VERSION: u8 = 0;
+const LAYOUT_VERSION: u8 = 1;
 const NO_SLOT: u8 = 0xFF;
 const ERASED: u8 = 0xFF;
 
@@ -156,7 +157,7 @@ impl Record {
             attempts_left,
             digest: rest.take()?,
         };
-        let (origin, entry) = (Origin::from_code(origin)?, fields.entry()?);
+        let (entry, origin) = (fields.entry()?, Origin::from_code(origin)?);
         let record = Self {
             sequence,
             counter,

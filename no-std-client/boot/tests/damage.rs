@@ -130,9 +130,10 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 #[test]
 fn foreign_records_are_ignored_with_their_reason() {
-    let cases: [(&str, usize, u8, BadRecord); 12] = [
+    let cases: [(&str, usize, u8, BadRecord); 13] = [
         ("magic", 0, b'X', BadRecord::Magic),
-        ("layout", 2, 1, BadRecord::LayoutVersion(1)),
+        ("older layout", 2, 0, BadRecord::LayoutVersion(0)),
+        ("newer layout", 2, 2, BadRecord::LayoutVersion(2)),
         ("kind zero", 3, 0, BadRecord::UnknownKind(0)),
         ("kind of later software", 3, 8, BadRecord::UnknownKind(8)),
         ("sequence of the first record", 4, 1, BadRecord::OutOfOrder),

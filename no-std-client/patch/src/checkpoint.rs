@@ -1,15 +1,16 @@
-//! A checkpoint: the complete state of a decoder as a record of fixed size.
+//! A checkpoint: the complete state of a decoder as a record of fixed size. It is specified, and frozen, in
+//! `docs/spec/checkpoint.md`.
 //!
 //! ```text
 //! field                        bytes
 //! magic "TUFC"                 4
-//! layout version, profile      2       0; as in the header
+//! layout version, profile      2       1; as in the header
 //! head, block size, length     40      of the patch, as they were pinned
 //! header of the patch          204     filled up with zeros; names source and result
 //! block at hand                40      its hash, its index, how much of it was taken
 //! position                     4       in the result: a multiple of the buffer
-//! range decoder                50      range, code, padding, bytes carried, how many
 //! copy                         5       0 none, 1 old, 2 new; offset
+//! range decoder                50      range, code, padding, how many bytes are carried, these
 //! history                      51      as the model declares it
 //! unit                         7       bytes that are sure, which, bytes that come apart, whether one was missed
 //! tables and weights           by profile
@@ -44,7 +45,7 @@ use crate::{
 use sha2::{Digest as _, Sha256};
 
 const MAGIC: [u8; 4] = *b"TUFC";
-const VERSION: u8 = 0;
+const VERSION: u8 = 1;
 
 /// Everything but tables and weights.
 const FIXED_BYTES: usize =

@@ -263,7 +263,7 @@ fn damaged_record() {
         let refused = case.resume(&damaged).map(drop).unwrap_err();
         match at {
             0..4 => assert_eq!(refused, BadCheckpoint::WrongMagic),
-            4 => assert_eq!(refused, BadCheckpoint::UnknownVersion { version: 0x10 }),
+            4 => assert_eq!(refused, BadCheckpoint::UnknownVersion { version: 0x11 }),
             _ => assert_eq!(refused, BadCheckpoint::Checksum),
         }
     }

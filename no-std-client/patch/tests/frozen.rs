@@ -4,18 +4,28 @@
 //!   of other versions are refused as such.
 //! - `TUFFET_FREEZE=1 cargo test -p tuffet-patch --test frozen` writes those of the version at hand that are missing. None is written
 //!   again: if one fails, the code is wrong.
+//! - What decoders save at checkpoints of these patches is a format of its own, with a version of its own: some records are kept as
+//!   `frozen/NAME_vVERSION.txt`, all by their digests. They are written today, and taken up, to the end of time. Places in them are those of
+//!   `docs/spec/checkpoint.md`, by number.
 //! - The encoder may choose better one day, so what it makes today is held against digests, and these may change.
 
+#[path = "../../tests/support/frozen.rs"]
+mod files;
 mod support;
 
-use std::{env, fs, path::PathBuf};
+use files::lines;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 use support::{
     elf,
     program::{BASE, Machine, Program},
     *,
 };
 use tuffet_patch::{
-    ApplyError, Architecture, Bases, Codec, Encoded, Layout, Options, Pinned, Profile, Refusal, apply, encode_with,
+    ApplyError, Architecture, BadCheckpoint, Bases, Codec, Encoded, LargeState, Layout, Options, Pinned, Profile,
+    Refusal, SmallState, StandardState, State, apply, encode_with,
 };
 
 /// A pair of images, and how its patch is made.
@@ -88,6 +98,44 @@ fn full() -> Pair {
     }
 }
 
+/// A delta whose checkpoints stand in all kinds of places: one in the middle of an address, one between two copies.
+fn saved() -> Pair {
+    let program = Program::new(200, 14);
+    let data = firmware(3_000, 14);
+    let next_data = next_version(&data, 14 ^ 2);
+    Pair {
+        name: "small_saved",
+        old: Some([program.link(), data].concat()),
+        new: [program.next(14 ^ 5).link(), next_data].concat(),
+        options: saved_options(),
+        made: "926c730697bd50a1",
+    }
+}
+
+/// The same from nothing: its copies are of the result.
+fn saved_full() -> Pair {
+    Pair {
+        name: "small_saved_full",
+        old: None,
+        new: firmware(6_000, 1),
+        options: saved_options(),
+        made: "c475259e7f8da3cc",
+    }
+}
+
+fn saved_options() -> Options {
+    Options {
+        block_bytes: 256,
+        checkpoint_unit: 1_024,
+        checkpoint_distance: 1_024,
+        layout: Some(Layout {
+            architecture: Architecture::Thumb,
+            bases: Some(Bases::whole(BASE, BASE)),
+        }),
+        ..Options::of(Profile::Small)
+    }
+}
+
 fn pairs() -> Vec<Pair> {
     use Profile::{Large, Small, Standard};
     vec![
@@ -142,6 +190,8 @@ fn pairs() -> Vec<Pair> {
         ),
         file(),
         full(),
+        saved(),
+        saved_full(),
         bulk(),
         bulk_backward(),
     ]
@@ -219,21 +269,19 @@ impl Pair {
             version.strip_suffix(".txt")?.parse().ok()
         });
         versions
-            .map(|version| (version, bytes(&fs::read_to_string(self.path(version)).unwrap())))
+            .map(|version| (version, files::read(&self.path(version))))
             .collect()
     }
 
     fn path(&self, version: u8) -> PathBuf {
-        folder().join(format!("{}_v{version}.txt", self.name))
+        files::path(&folder(), self.name, version)
     }
 
     fn check(&self) {
         let name = self.name;
         let encoded = self.encoded();
         let at_hand = version(&encoded.bytes);
-        if env::var_os("TUFFET_FREEZE").is_some() && !self.path(at_hand).exists() {
-            fs::write(self.path(at_hand), lines(&encoded.bytes)).unwrap();
-        }
+        files::freeze(&self.path(at_hand), &encoded.bytes);
         let files = self.files();
         assert!(
             files.iter().any(|(named, _)| *named == at_hand),
@@ -253,7 +301,7 @@ impl Pair {
 }
 
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/frozen")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/frozen")
 }
 
 fn version(patch: &[u8]) -> u8 {
@@ -268,22 +316,6 @@ fn pinned(patch: &[u8], encoded: &Encoded) -> Pinned {
         head: sha256(&patch[..patch.len().min(block_bytes as usize)]),
         block_bytes,
     }
-}
-
-fn bytes(text: &str) -> Vec<u8> {
-    let digits: String = text.split_whitespace().collect();
-    let pairs = (0..digits.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap());
-    pairs.collect()
-}
-
-/// The bytes as lines of hexadecimal digits, for the file.
-fn lines(bytes: &[u8]) -> String {
-    let lines = bytes
-        .chunks(48)
-        .map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n");
-    lines.collect()
 }
 
 #[test]
@@ -316,4 +348,225 @@ fn decoded_in_a_slot_of_flash() {
         image(&pair.new),
     );
     assert_eq!(decoded, Ok(pair.new));
+}
+
+/// What decoders save at the checkpoints of frozen patches: how many records, and the first bytes of the digest of all.
+const RECORDS: [(&str, usize, &str); 9] = [
+    ("small_thumb", 6, "a073f867e0886831"),
+    ("small_xtensa", 6, "73dad08fa17ca5d3"),
+    ("standard_thumb", 6, "d8af17ec1edf6934"),
+    ("standard_riscv", 7, "4dc5445150d6e881"),
+    ("large_thumb", 1, "476bc468d6a57f37"),
+    ("large_aarch64", 3, "386c305fc17c5ddc"),
+    ("large_x86_64", 2, "ec8efa8d99eaa7b6"),
+    ("small_saved", 8, "0b14711fef775610"),
+    ("small_saved_full", 4, "5daf53e4f27825ea"),
+];
+
+/// Records that are kept as they are: of a patch, at a position.
+const KEPT: [(&str, &str, u32); 4] = [
+    ("saved_in_a_unit", "small_saved", 6_144),
+    ("saved_between_copies", "small_saved", 9_216),
+    ("saved_in_the_result", "small_saved_full", 3_072),
+    ("saved_standard", "standard_riscv", 7_168),
+];
+
+/// The version of records at hand.
+const RECORD_VERSION: u8 = 1;
+
+/// A decoder of any profile, with what the test needs of it.
+trait Saves {
+    /// What it saves on the way through a patch.
+    fn saved(pair: &Pair, patch: &[u8], pinned: Pinned) -> Vec<(u32, Vec<u8>)>;
+    /// Takes a record up, and decodes to the end.
+    fn finished(
+        pair: &Pair,
+        patch: &[u8],
+        pinned: Pinned,
+        record: &[u8],
+    ) -> Result<Vec<u8>, BadCheckpoint<OutOfRecord>>;
+}
+
+impl<const H: usize, const B: usize, const U: usize, const P: usize, const S: usize> Saves for State<H, B, U, P, S> {
+    fn saved(pair: &Pair, patch: &[u8], pinned: Pinned) -> Vec<(u32, Vec<u8>)> {
+        let mut device = Device::new(pair.old(), pair.slot_bytes(), patch);
+        let mut state = Box::new(Self::new());
+        state.begin(pinned, image(pair.old()), image(&pair.new)).unwrap();
+        device.finish(&mut *state).unwrap();
+        device.saved
+    }
+
+    fn finished(
+        pair: &Pair,
+        patch: &[u8],
+        pinned: Pinned,
+        record: &[u8],
+    ) -> Result<Vec<u8>, BadCheckpoint<OutOfRecord>> {
+        let mut device = Device::new(pair.old(), pair.slot_bytes(), patch);
+        let mut state = Box::new(Self::new());
+        resume(&mut *state, record, pinned, image(pair.old()), image(&pair.new))?;
+        // What stands in front of the position was written before.
+        let position = state.position() as usize;
+        device.new.bytes[..position].copy_from_slice(&pair.new[..position]);
+        device.finish(&mut *state).unwrap();
+        device.new.bytes.truncate(pair.new.len());
+        Ok(device.new.bytes)
+    }
+}
+
+impl Pair {
+    fn old(&self) -> &[u8] {
+        self.old.as_deref().unwrap_or_default()
+    }
+
+    fn slot_bytes(&self) -> usize {
+        self.new.len().next_multiple_of(4_096)
+    }
+
+    /// Its patch of the version at hand, as it was frozen.
+    fn frozen(&self) -> (Vec<u8>, Pinned) {
+        let encoded = self.encoded();
+        let patch = files::read(&self.path(version(&encoded.bytes)));
+        let pinned = pinned(&patch, &encoded);
+        (patch, pinned)
+    }
+
+    fn saved(&self) -> Vec<(u32, Vec<u8>)> {
+        let (patch, pinned) = self.frozen();
+        match self.options.profile {
+            Profile::Small => SmallState::saved(self, &patch, pinned),
+            Profile::Standard => StandardState::saved(self, &patch, pinned),
+            Profile::Large => LargeState::saved(self, &patch, pinned),
+        }
+    }
+
+    fn finished(&self, record: &[u8]) -> Result<Vec<u8>, BadCheckpoint<OutOfRecord>> {
+        let (patch, pinned) = self.frozen();
+        match self.options.profile {
+            Profile::Small => SmallState::finished(self, &patch, pinned, record),
+            Profile::Standard => StandardState::finished(self, &patch, pinned, record),
+            Profile::Large => LargeState::finished(self, &patch, pinned, record),
+        }
+    }
+}
+
+/// The records that are kept, with the pair that each is of.
+fn kept() -> [(Pair, Vec<u8>); 4] {
+    KEPT.map(|(name, of, position)| {
+        let pair = pairs().into_iter().find(|pair| pair.name == of).unwrap();
+        let (_, record) = pair.saved().into_iter().find(|(at, _)| *at == position).unwrap();
+        let record = files::held(&files::path(&folder(), name, RECORD_VERSION), &record);
+        (pair, record)
+    })
+}
+
+/// With the digest made to fit again.
+fn edited(record: &[u8], place: usize, value: u8) -> Vec<u8> {
+    let mut record = record.to_vec();
+    record[place] = value;
+    let (content, digest) = record.split_last_chunk_mut::<32>().unwrap();
+    *digest = sha256(content);
+    record
+}
+
+#[test]
+fn frozen_records_are_written_and_taken_up() {
+    for (pair, record) in kept() {
+        assert!(pair.finished(&record).unwrap() == pair.new, "{}", pair.name);
+    }
+}
+
+/// Every record of every patch, by its digest: those of the large profile are too long to keep.
+#[test]
+fn records_are_saved_byte_by_byte() {
+    let mixed = pairs()
+        .into_iter()
+        .filter(|pair| pair.options.codec != Some(Codec::Bulk));
+    let mut saved = Vec::new();
+    for pair in mixed {
+        let records = pair.saved();
+        for (position, record) in &records {
+            assert!(
+                pair.finished(record).unwrap() == pair.new,
+                "{} at {position}",
+                pair.name
+            );
+        }
+        let all: Vec<u8> = records.iter().flat_map(|(_, record)| record).copied().collect();
+        if !records.is_empty() {
+            saved.push((pair.name, records.len(), lines(&sha256(&all)[..8]).trim().to_owned()));
+        }
+    }
+    let known = RECORDS.map(|(name, count, digest)| (name, count, digest.to_owned()));
+    assert!(saved == known, "saved now: {saved:#?}");
+}
+
+/// Fields that name something, where the paper draws them.
+#[test]
+fn fields_of_a_record_stand_where_the_paper_draws_them() {
+    let [(pair, unit), (_, between), (_, result), (_, standard)] = kept();
+    let (patch, pinned) = pair.frozen();
+    let number = |record: &[u8], place: usize| u32::from_le_bytes(record[place..place + 4].try_into().unwrap());
+    assert_eq!([&unit, &standard].map(Vec::len), [7_552, 31_680]);
+    // Magic, version, profile.
+    assert_eq!(
+        (&unit[..6], &standard[..6]),
+        (&b"TUFC\x01\x00"[..], &b"TUFC\x01\x01"[..])
+    );
+    // The patch, as it is pinned; its header, filled up with zeros.
+    assert_eq!(
+        (&unit[6..38], number(&unit, 38), number(&unit, 42)),
+        (&pinned.head[..], 256, pinned.length)
+    );
+    let header_bytes = 83 + 2 * usize::from(patch[82]) + 9;
+    assert_eq!(unit[46..46 + header_bytes], patch[..header_bytes]);
+    assert_eq!(unit[46 + header_bytes..250], vec![0; 204 - header_bytes]);
+    // The block at hand: its hash, its index, what of it was taken.
+    let (index, taken) = (number(&unit, 282) as usize, number(&unit, 286));
+    let block = &patch[256 * index..patch.len().min(256 * (index + 1))];
+    assert_eq!(unit[250..282], sha256(block));
+    assert!(taken as usize <= block.len());
+    // The position, and the copy at hand: of the source, none, of the result.
+    assert_eq!(
+        (number(&unit, 290), unit[294], between[294], result[294]),
+        (6_144, 1, 0, 2)
+    );
+    assert_eq!(between[295..299], [0; 4]);
+    // Range, as it is between two decisions.
+    assert!(number(&unit, 299) >= 1 << 24 && number(&unit, 303) < number(&unit, 299));
+    // The last four bytes of the result, newest lowest.
+    let last: [u8; 4] = pair.new[6_140..6_144].try_into().unwrap();
+    assert_eq!(number(&unit, 349), u32::from_be_bytes(last));
+    // In the unit: two bytes are sure, and these are what comes.
+    assert_eq!((unit[400], &unit[401..403], unit[405]), (2, &pair.new[6_144..6_146], 0));
+    // The field that the unit is: two of its four bytes came.
+    let field = 407 + 2 * 800 + 4 * 190 + 2 * 1_498 + 4 * 98 + 2 * 64 + 4 * 64 + 4 + 8 * 48 + 16 + 8 * 64 + 18;
+    assert_eq!((unit[field], unit[field + 18], unit[field + 19]), (0, 2, 4));
+    assert_eq!(unit[field + 14..field + 16], pair.new[6_142..6_144]);
+    // The digest of all before.
+    for record in [&unit, &standard] {
+        let (content, digest) = record.split_last_chunk::<32>().unwrap();
+        assert_eq!(*digest, sha256(content));
+    }
+}
+
+#[test]
+fn records_of_other_versions_are_named_and_not_taken_up() {
+    for (pair, record) in kept() {
+        for version in [0, 2, u8::MAX] {
+            let refused = BadCheckpoint::UnknownVersion { version };
+            assert_eq!(pair.finished(&edited(&record, 4, version)), Err(refused));
+        }
+        for other in 0..=3 {
+            if other != record[5] {
+                assert_eq!(
+                    pair.finished(&edited(&record, 5, other)),
+                    Err(BadCheckpoint::OtherProfile)
+                );
+            }
+        }
+        let mut torn = record.clone();
+        torn[record.len() - 33] ^= 1;
+        assert_eq!(pair.finished(&torn), Err(BadCheckpoint::Checksum));
+    }
 }

@@ -221,21 +221,21 @@ impl fmt::Display for WaitReason {
     }
 }
 
-/// The extract at rest, so that a device need not keep the file. Little-endian, layout version 0; whoever stores it adds a
-/// checksum.
+/// The extract at rest, so that a device need not keep the file. Little-endian, layout version 1; whoever stores it adds a
+/// checksum. It is specified with the record that has it, in `docs/spec/trusted-state.md`.
 ///
 /// ```text
 ///     0         1       2        3     4 .. 35          36 + 12 i .. 39 + 12 i    40 + 12 i .. 47 + 12 i
 /// +--------+---------+-------+------+----------------+------------------------+------------------------+
 /// | layout | state   | waves | zero | release digest | share of wave i (ppm)  | start of wave i (s)    |
-/// | = 0    | 1 2     | 0..=8 |      |                | zero behind the last   | zero behind the last   |
+/// | = 1    | 1 2     | 0..=8 |      |                | zero behind the last   | zero behind the last   |
 /// +--------+---------+-------+------+----------------+------------------------+------------------------+
 /// ```
 impl RolloutExtract {
     /// Length of the encoded extract in bytes.
     pub const ENCODED_BYTES: usize = 132;
 
-    const LAYOUT_VERSION: u8 = 0;
+    const LAYOUT_VERSION: u8 = 1;
 
     /// A wave in it: its share and its start.
     const WAVE_BYTES: usize = 12;

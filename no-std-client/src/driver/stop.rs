@@ -67,7 +67,10 @@ impl<E> From<StateError<E>> for Stop<E> {
     fn from(error: StateError<E>) -> Self {
         match error {
             StateError::Flash(error) => Self::Flash(error),
-            StateError::Damaged | StateError::NotKept | StateError::SequenceExhausted => Self::State(error),
+            StateError::Damaged
+            | StateError::NotKept
+            | StateError::SequenceExhausted
+            | StateError::UnknownLayout { .. } => Self::State(error),
         }
     }
 }

@@ -296,6 +296,13 @@ impl<S> Map<S> {
             }
             rest = others;
         }
+        // An odd number of units leaves a page that ends in the middle of one.
+        if !self.boot_record.bytes.is_multiple_of(page_bytes) {
+            return Err(MapError::NotErasable(Part::BootRecord));
+        }
+        if !self.state.bytes.is_multiple_of(page_bytes) {
+            return Err(MapError::NotErasable(Part::State));
+        }
         Ok(())
     }
 }
@@ -365,6 +372,14 @@ mod tests {
         assert_eq!(
             check(&|map| map.boot_record.start = 12 * KIB + 4),
             Err(MapError::NotErasable(Part::BootRecord))
+        );
+        assert_eq!(
+            check(&|map| (map.boot_record.start, map.boot_record.bytes) = (9 * KIB, 5 * KIB)),
+            Err(MapError::NotErasable(Part::BootRecord))
+        );
+        assert_eq!(
+            check(&|map| (map.state.start, map.state.bytes) = (0, 3 * KIB)),
+            Err(MapError::NotErasable(Part::State))
         );
         assert_eq!(
             check(&|map| map.slots.slots[1].start = 162 * KIB),

@@ -9,18 +9,20 @@
 //! record, 1 KiB:
 //! 0..4      sequence, little-endian; one more with each record, over both pages
 //! 4..8      the sequence with every bit inverted
-//! 8..904    the encoded state, which ends with its own SHA-256
-//! 904..     erased
+//! 8..906    the encoded state, which says how long it is, and ends with its own SHA-256
+//! 906..     erased
 //! ```
 //!
-//! - The record with the highest sequence counts, if its state can be believed; else the one before it.
+//! - The record with the highest sequence counts, if its digest is right; else the one before it. Where the one that counts has a
+//!   layout that is not known, the state is refused, and nothing is written: newer software wrote it, and older facts are no
+//!   replacement. It is specified, and frozen, in `docs/spec/trusted-state.md`.
 //! - A new record goes behind the newest one. A full page is left as it is, and the other one erased: what counts is never
 //!   erased.
 //! - What the device alone knows, which version stands in a slot, is written twice: a record that breaks costs nothing.
 //! - What was written is read back. A state that is already stored is not written again.
 
 use super::{Region, RegionError};
-use crate::state::DeviceState;
+use crate::state::{BadState, DeviceState};
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
 use tuffet_wire::record::{Output as _, Reader, Writer};
 
@@ -52,6 +54,11 @@ pub enum StateError<E> {
     NotKept,
     /// Four thousand million records were written. No flash lives as long.
     SequenceExhausted,
+    /// Newer software wrote the record that counts.
+    UnknownLayout {
+        /// The layout that it names.
+        found: u8,
+    },
 }
 
 impl<E> From<RegionError<E>> for StateError<E> {
@@ -73,8 +80,11 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
         let mut pages = Self::blank(region);
         while let Some((place, sequence)) = pages.before_newest()? {
             pages.newest = Some((place, sequence));
-            if pages.holds_state(place, state)? {
-                return Ok(pages);
+            match pages.read_state(place, state)? {
+                Ok(()) => return Ok(pages),
+                // Its digest is right.
+                Err(BadState::Layout { found }) => return Err(StateError::UnknownLayout { found }),
+                Err(BadState::Content | BadState::Digest | BadState::Length | BadState::Magic) => {}
             }
         }
         Err(StateError::Damaged)
@@ -97,13 +107,17 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
         Ok(best)
     }
 
-    /// Whether a whole record stands there; then the state is the one in it.
+    /// Reads the record that stands there. Its state counts if nothing is wrong with it.
     #[inline(never)]
-    fn holds_state(&mut self, place: u32, state: &mut DeviceState) -> Result<bool, StateError<F::Error>> {
+    fn read_state(
+        &mut self,
+        place: u32,
+        state: &mut DeviceState,
+    ) -> Result<Result<(), BadState>, StateError<F::Error>> {
         let mut record = [0; USED_BYTES];
         self.region.read(offset(place), &mut record)?;
-        let encoded = record.get(HEAD_BYTES..HEAD_BYTES + DeviceState::ENCODED_BYTES);
-        Ok(encoded.is_some_and(|encoded| state.decode_in_place(encoded).is_ok()))
+        let encoded = record.get(HEAD_BYTES..).and_then(DeviceState::cut_out);
+        Ok(encoded.map_or(Err(BadState::Length), |encoded| state.decode_in_place(encoded)))
     }
 
     /// Pages whose content does not matter: the factory's.

@@ -51,7 +51,7 @@ impl<'f, F: NorFlash, S> Storage<'f, F, S> {
     }
 
     /// The same in place, with the pages to write the next one into. After an error the state is of no use.
-    pub(crate) fn load_state(&self, state: &mut DeviceState) -> Result<StatePages<'f, F>, StateError<F::Error>> {
+    pub fn load_state(&self, state: &mut DeviceState) -> Result<StatePages<'f, F>, StateError<F::Error>> {
         StatePages::open(self.region(self.map.state), state)
     }
 

@@ -317,8 +317,8 @@ impl Parts for Lenient {
     }
 }
 
-/// The first byte of an encoded state: of this reading, layout version 0.
-const LAYOUT: u8 = 0x80;
+/// The first byte of an encoded state: of this reading, layout version 1.
+const LAYOUT: u8 = 0x81;
 
 /// Longest encoded listing in bytes: version, flags, length and both digests.
 const LISTING_BYTES: usize = 8 + 1 + 4 + 32 + 64;
@@ -384,9 +384,9 @@ impl TrustedState<Spelled> {
 fn put_listing(out: &mut Writer<'_>, listing: &Listing) {
     let Hashes { sha256, sha512 } = &listing.hashes;
     let flags = u8::from(listing.length.is_some()) | u8::from(sha256.is_some()) << 1 | u8::from(sha512.is_some()) << 2;
-    out.put(&listing.version.as_u64().to_be_bytes());
+    out.put(&listing.version.as_u64().to_le_bytes());
     out.put(&[flags]);
-    out.put(&listing.length.unwrap_or_default().to_be_bytes());
+    out.put(&listing.length.unwrap_or_default().to_le_bytes());
     out.put(&sha256.unwrap_or_default());
     out.put(sha512.as_deref().unwrap_or(&[0; 64]));
 }
@@ -394,7 +394,7 @@ fn put_listing(out: &mut Writer<'_>, listing: &Listing) {
 fn take_listing(input: &mut Reader<'_>) -> Listing {
     let version = take_version(input);
     let [flags] = input.take();
-    let length = u32::from_be_bytes(input.take());
+    let length = u32::from_le_bytes(input.take());
     let (sha256, sha512) = (input.take(), Box::new(input.take()));
     Listing {
         version,

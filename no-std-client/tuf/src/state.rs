@@ -2,13 +2,14 @@
 //!
 //! - Versions only go up, except where a root rotates keys and the fast-forward that a thief signed is forgotten.
 //! - Facts are remembered, not files: a kept file is used again only while its digest is the one remembered here.
-//! - The encoded form has no checksum; the caller's record around it has one.
+//! - The encoded form has no checksum; the caller's record around it has one. It is specified with that record, in
+//!   `docs/spec/trusted-state.md`.
 //!
-//! Layout version 0, all numbers big-endian:
+//! Layout version 1, all numbers little-endian:
 //!
 //! ```text
 //! offset  bytes  field
-//!      0      1  layout version, 0
+//!      0      1  layout version, 1
 //!      1      8  floor, seconds since 1970
 //!      9     60  root facts
 //!     69      1  1 if timestamp and its pinned snapshot follow, else 0 and 104 zero bytes
@@ -303,7 +304,7 @@ pub enum BadState {
     WrongLength,
 }
 
-const LAYOUT: u8 = 0;
+const LAYOUT: u8 = 1;
 
 /// Whether a record has this layout and its length.
 pub(crate) fn check_layout(bytes: &[u8], layout: u8, length: usize) -> Result<(), BadState> {
@@ -315,12 +316,12 @@ pub(crate) fn check_layout(bytes: &[u8], layout: u8, length: usize) -> Result<()
 }
 
 pub(crate) fn put_time(out: &mut dyn Output, time: UnixSeconds) {
-    out.put(&time.as_secs().to_be_bytes());
+    out.put(&time.as_secs().to_le_bytes());
 }
 
 pub(crate) fn put_pinned(out: &mut dyn Output, pinned: &Pinned) {
-    out.put(&pinned.version.as_u64().to_be_bytes());
-    out.put(&pinned.length.to_be_bytes());
+    out.put(&pinned.version.as_u64().to_le_bytes());
+    out.put(&pinned.length.to_le_bytes());
     out.put(&pinned.digest);
 }
 
@@ -356,18 +357,18 @@ pub(crate) fn put_delegated(out: &mut dyn Output, facts: Option<&DelegatedFacts>
 }
 
 pub(crate) fn take_time(input: &mut Reader<'_>) -> UnixSeconds {
-    UnixSeconds::new(u64::from_be_bytes(input.take()))
+    UnixSeconds::new(u64::from_le_bytes(input.take()))
 }
 
 /// A version of zero, which is never written, reads as the first one.
 pub(crate) fn take_version(input: &mut Reader<'_>) -> RoleVersion {
-    RoleVersion::new(u64::from_be_bytes(input.take())).unwrap_or(RoleVersion::FIRST)
+    RoleVersion::new(u64::from_le_bytes(input.take())).unwrap_or(RoleVersion::FIRST)
 }
 
 pub(crate) fn take_pinned(input: &mut Reader<'_>) -> Pinned {
     Pinned {
         version: take_version(input),
-        length: u32::from_be_bytes(input.take()),
+        length: u32::from_le_bytes(input.take()),
         digest: input.take(),
     }
 }
@@ -459,10 +460,10 @@ mod tests {
     fn damaged_state_is_refused_or_reads_as_written() {
         let bytes = full().encode();
         let mut newer = bytes;
-        newer[0] = 1;
+        newer[0] = 2;
         assert_eq!(
             <TrustedState>::decode(&newer),
-            Err(BadState::UnknownLayout { found: 1 })
+            Err(BadState::UnknownLayout { found: 2 })
         );
         assert_eq!(
             <TrustedState>::decode(&bytes[..bytes.len() - 1]),

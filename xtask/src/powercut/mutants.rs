@@ -260,7 +260,7 @@ fn build() -> Result<std::path::PathBuf, Failure> {
     for (folder, first) in [(BOOT, "mod book;\n"), (CLIENT, "pub mod bootloader;\n")] {
         tree.edit(&format!("{folder}/lib.rs"), &[(first, &format!("{SUPPORT}{first}"))])?;
     }
-    super::built(tree.folder(), &target.join("mutants-build"))
+    super::built(super::PROGRAM, tree.folder(), &target.join("mutants-build"))
 }
 
 impl Told {

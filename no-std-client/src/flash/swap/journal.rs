@@ -12,9 +12,12 @@
 //!  0..2   sequence                                   0..16  zero
 //!  2..4   units that are exchanged
 //!  4..6   steps that were done before this area
-//!  6..8   the slot that leaves: 0 is A, 1 is B
+//!  6      the slot that leaves: 0 is A, 1 is B
+//!  7      version of the layout, 1
 //!  8..16  bytes 0 to 7 with every bit inverted
 //! ```
+//!
+//! It is specified, and frozen, in `docs/spec/swap-journal.md`.
 //!
 //! - An exchange has an area of its own. The area with the newer sequence counts; of two neighbours that is plain also
 //!   where the sequence begins again at 0. So which slot lies at the running place is never erased: the other area is.
@@ -39,6 +42,8 @@ use tuffet_boot::Slot;
 
 /// Bytes of a Begin and of a mark.
 const WORD_BYTES: usize = 16;
+/// The layout that is written, and the only one that is read.
+const LAYOUT_VERSION: u32 = 1;
 /// The longest write unit.
 const STRIDE_MAX: usize = 64;
 /// Places before the first mark.
@@ -390,7 +395,7 @@ impl Begin {
             Slot::B => 1,
         };
         let first = u32::from(self.sequence) | u32::from(self.exchange.units) << 16;
-        let second = (self.done & 0xFFFF) | leaves << 16;
+        let second = (self.done & 0xFFFF) | leaves << 16 | LAYOUT_VERSION << 24;
         [first, second, !first, !second]
     }
 
@@ -400,7 +405,7 @@ impl Begin {
         let begin = Self {
             sequence: u16::from_le_bytes([s0, s1]),
             exchange: Exchange {
-                leaves: if second >> 16 == 0 { Slot::A } else { Slot::B },
+                leaves: if second >> 16 & 0xFF == 0 { Slot::A } else { Slot::B },
                 units: u16::from_le_bytes([u0, u1]),
             },
             done: second & 0xFFFF,
@@ -448,7 +453,7 @@ mod tests {
 
     #[test]
     fn the_layout_is_what_is_drawn() {
-        let bytes = [2, 1, 90, 0, 3, 0, 1, 0, 0xFD, 0xFE, 0xA5, 0xFF, 0xFC, 0xFF, 0xFE, 0xFF];
+        let bytes = [2, 1, 90, 0, 3, 0, 1, 1, 0xFD, 0xFE, 0xA5, 0xFF, 0xFC, 0xFF, 0xFE, 0xFE];
         let word = BEGIN.encode();
         assert_eq!(word.map(u32::to_le_bytes).as_flattened(), bytes);
         assert!(Begin::decode(&word).is_some_and(|begin| begin == BEGIN));
