@@ -186,7 +186,15 @@ fn region(flash: &RefCell<Flash>) -> Region<'_, Flash> {
 
 fn opened(pages: &[u8]) -> Result<DeviceState, StateError<super::flash::PowerIsOff>> {
     let flash = RefCell::new(Flash::with(pages.to_vec()));
-    StatePages::open(region(&flash)).map(|(_, state)| state)
+    both(&flash).map(|(_, state)| state)
+}
+
+type Both<'f> = Result<(StatePages<'f, Flash>, DeviceState), StateError<super::flash::PowerIsOff>>;
+
+fn both(flash: &RefCell<Flash>) -> Both<'_> {
+    let mut state = DeviceState::new(TrustedState::nothing());
+    let pages = StatePages::open(region(flash), &mut state)?;
+    Ok((pages, state))
 }
 
 fn saved_twice(name: &str, state: &DeviceState) -> Vec<u8> {
@@ -315,7 +323,7 @@ fn a_sequence_has_an_end() {
     bytes[1_024..1_028].copy_from_slice(&u32::MAX.to_le_bytes());
     bytes[1_028..1_032].copy_from_slice(&0_u32.to_le_bytes());
     let flash = RefCell::new(Flash::with(bytes));
-    let (mut pages, state) = StatePages::open(region(&flash)).unwrap();
+    let (mut pages, state) = both(&flash).unwrap();
     assert_eq!(state, fresh());
     assert_eq!(pages.save(&full()), Err(StateError::SequenceExhausted));
 }
