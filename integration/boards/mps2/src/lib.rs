@@ -27,4 +27,4 @@ pub use lan9118::Lan9118;
 pub use nor::Nor;
 pub use port::Port;
 pub use serial::Line;
-pub use tuffet_program::Stack;
+pub use tuffet_program::{Stack, report};
