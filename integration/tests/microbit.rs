@@ -1,11 +1,18 @@
 //! The board `microbit`: the real bootloader and the real application on a Cortex-M0, over a serial line to a gateway.
 
-use std::time::Duration;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 use tuffet_board_layout::image::Behaviour;
 use tuffet_board_layout::microbit::ERASE_BYTES;
 use tuffet_boot::Slot;
 use tuffet_integration::microbit::gdb::Stop;
 use tuffet_integration::microbit::{Board, Firmware, Product, firmware, span};
+use tuffet_integration::program::program;
+use tuffet_integration::server::Server;
+use tuffet_integration::site::Fault;
 use tuffet_no_std_client::link::How;
 
 const NOW: u64 = 1_800_000_000;
@@ -113,6 +120,106 @@ fn update_goes_on_where_the_gateway_died() {
         .iter()
         .find(|file| file.path.ends_with(".patch") && file.offset > 0);
     assert!(resumed.is_some_and(|file| file.how == How::Whole), "{forwarded:?}");
+}
+
+/// `cargo xtask gateway`, and the lines that it prints.
+struct Program {
+    child: Child,
+    lines: Receiver<String>,
+    said: Vec<String>,
+}
+
+impl Program {
+    fn start(repository: &str, line: &Path) -> Self {
+        let mut child = Command::new(program("tuffet-xtask", "tuffet-xtask"))
+            .args(["gateway", "--repository", repository, "--serial"])
+            .arg(line)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            output
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
+        });
+        let said = Vec::new();
+        Self { child, lines, said }
+    }
+
+    fn wait_for(&mut self, words: &str) {
+        let deadline = Instant::now() + 2 * PATIENCE;
+        while !self.said.last().is_some_and(|line| line.starts_with(words)) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.lines.recv_timeout(left);
+            self.said
+                .push(line.unwrap_or_else(|_| panic!("not `{words}`: {:#?}", self.said)));
+        }
+    }
+
+    /// It dies as it stands.
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may be dead.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program itself, between the board and a web server; it is killed in the middle of a full image.
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn program_forwards_from_a_web_server_and_may_be_killed() {
+    let mut product = Product::new(NOW);
+    let server = Server::start(product.repository.site.clone()).unwrap();
+    let mut board = product.board();
+    let line = board.power_on_with_free_line();
+    let mut gateway = Program::start(&server.url(), &line);
+    // Whatever the board says before the program listens is lost.
+    std::thread::sleep(Duration::from_secs(1));
+    board.go();
+    gateway.wait_for("device: tuffet app version=1.0.0 slot=A");
+    gateway.wait_for("device: tuffet update outcome=up-to-date");
+    product.release_from("2.0.0", Slot::B, Behaviour::Good, None);
+    // Slowly, so that there is a middle.
+    let mut site = product.repository.site.clone();
+    let patch = site.paths().find(|path| path.ends_with("2.0.0_c3_small_whole.patch"));
+    let patch = patch.unwrap().to_owned();
+    let drip = Fault::SlowDrip {
+        bytes: 1_000,
+        pause_ms: 50,
+    };
+    site.fault_once(&patch, drip);
+    server.serve(site);
+    let deadline = Instant::now() + PATIENCE;
+    while !server.requests().iter().any(|request| request.path.ends_with(&patch)) {
+        assert!(
+            Instant::now() < deadline,
+            "the image is not asked for: {:#?}",
+            gateway.said
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // More than what is between two checkpoints has come by then.
+    std::thread::sleep(Duration::from_secs(2));
+    gateway.kill();
+
+    let mut gateway = Program::start(&server.url(), &line);
+    gateway.wait_for("device: tuffet update outcome=installed version=2.0.0 way=whole");
+    gateway.wait_for("device: tuffet confirmed");
+    let resumed = gateway.said.iter().find(|line| line.contains(".patch from "));
+    println!("{}", resumed.unwrap_or_else(|| panic!("{:#?}", gateway.said)));
+    // It ends in good order with the line.
+    board.power_off();
+    assert!(gateway.child.wait().unwrap().success());
 }
 
 /// The functions by which a rig sees and cuts the operations of the flash are where it looks for them, and nothing goes past them.

@@ -32,7 +32,8 @@ pub struct Board {
 struct Running {
     child: Child,
     gdb: Gdb,
-    line: SerialLine,
+    /// `None`: it is somebody else's.
+    line: Option<SerialLine>,
 }
 
 impl Board {
@@ -63,6 +64,17 @@ impl Board {
     ///
     /// When it is on, or the emulator cannot be started.
     pub fn power_on_and_wait(&mut self) {
+        let line = self.power_on_with_free_line();
+        let line = SerialLine::over(connect(&line).expect("the emulator has a serial line"));
+        self.running.as_mut().expect("the power is on").line = Some(line);
+    }
+
+    /// The same for a line that a program takes: answers its socket. Nothing is heard here of what the board says.
+    ///
+    /// # Panics
+    ///
+    /// As [`power_on_and_wait`](Self::power_on_and_wait).
+    pub fn power_on_with_free_line(&mut self) -> PathBuf {
         assert!(self.running.is_none(), "the power is on");
         self.said.push("(power on)".to_owned());
         let [gdb, line] = ["gdb", "line"].map(|name| self.folder.path().join(name));
@@ -76,13 +88,13 @@ impl Board {
             .stderr(Stdio::inherit())
             .spawn()
             .expect("qemu-system-arm can be started");
-        let line = SerialLine::over(connect(&line).expect("the emulator has a serial line"));
         let mut gdb = Gdb::connect(&gdb).expect("the emulator has a debugger");
         // The emulator's flash begins as zeros. The bootloader is loaded by the emulator, at each reset; nothing else is.
         let from = BOOTLOADER_BYTES_MAX as usize;
         gdb.write_memory(BOOTLOADER_BYTES_MAX, &self.flash[from..])
             .expect("the flash can be filled");
-        self.running = Some(Running { child, gdb, line });
+        self.running = Some(Running { child, gdb, line: None });
+        line
     }
 
     /// Lets the processor run.
@@ -138,7 +150,7 @@ impl Board {
         // It may have ended by itself; then there is nothing to end.
         let _ = running.child.kill();
         let _ = running.child.wait();
-        self.said.extend(running.line.texts.iter());
+        self.said.extend(running.line.iter().flat_map(|line| line.texts.iter()));
         self.said.push("(power off)".to_owned());
     }
 
@@ -169,9 +181,10 @@ impl Board {
     ///
     /// # Panics
     ///
-    /// When the board is off.
+    /// When the board is off, or the line is somebody else's.
     pub fn line(&mut self) -> &mut SerialLine {
-        &mut self.running.as_mut().expect("the power is on").line
+        let running = self.running.as_mut().expect("the power is on");
+        running.line.as_mut().expect("the line is ours")
     }
 
     /// What the flash holds.
