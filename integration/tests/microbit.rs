@@ -56,6 +56,10 @@ fn board_updates_by_delta_over_its_serial_line() {
     let slot = &board.flash()[span(Slot::B).start as usize..][..image.len()];
     assert!(slot == image, "the slot does not hold the image");
 
+    let said = board.said();
+    let figures = said.lines().filter(|line| line.starts_with("tuffet memory"));
+    println!("{}", figures.last().unwrap());
+
     // The flash outlives the power.
     board.power_on();
     board.expect("boot slot=B why=confirmed");
