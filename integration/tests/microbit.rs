@@ -6,10 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use tuffet_board_layout::image::Behaviour;
-use tuffet_board_layout::microbit::ERASE_BYTES;
+use tuffet_board_layout::microbit::{ERASE_BYTES, FORWARD_WORD};
 use tuffet_boot::Slot;
-use tuffet_integration::microbit::gdb::Stop;
-use tuffet_integration::microbit::{Board, Firmware, Product, firmware, span};
+use tuffet_integration::microbit::gdb::{Gdb, Stop};
+use tuffet_integration::microbit::{Board, Firmware, Product, address, firmware, span};
 use tuffet_integration::program::program;
 use tuffet_integration::server::Server;
 use tuffet_integration::site::Fault;
@@ -57,8 +57,8 @@ fn board_updates_by_delta_over_its_serial_line() {
     assert!(slot == image, "the slot does not hold the image");
 
     let said = board.said();
-    let figures = said.lines().filter(|line| line.starts_with("tuffet memory"));
-    println!("{}", figures.last().unwrap());
+    let figures = said.lines().rfind(|line| line.starts_with("tuffet memory"));
+    println!("{}", figures.unwrap());
 
     // The flash outlives the power.
     board.power_on();
@@ -280,6 +280,37 @@ fn every_flash_operation_goes_through_two_functions() {
     board.go();
     board.wait_for("update outcome=installed version=2.0.0 way=delta");
     board.wait_for("confirmed");
+}
+
+/// The processor enters the bootloader's table, and comes to the function that the application's table names.
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn interrupts_are_forwarded_to_the_program_that_runs() {
+    /// The vector of the clock's interrupt, behind the 16 of the processor.
+    const CLOCK: u32 = 16 + 8;
+    let forward = firmware::address_of(&Firmware::built().bootloader, "forward").unwrap();
+    let mut board = Product::new(NOW).board();
+    board.power_on_and_wait();
+    let gdb = board.gdb();
+    let word = |gdb: &mut Gdb, address| {
+        let bytes = gdb.read_memory(address, 4).unwrap();
+        u32::from_le_bytes(bytes.try_into().unwrap())
+    };
+    assert_eq!(word(gdb, 4 * CLOCK) & !1, forward);
+    let table = address(Slot::A);
+    let tick = word(gdb, table + 4 * CLOCK);
+    for (place, runs) in [(forward, "the bootloader"), (tick & !1, "the application")] {
+        gdb.set_breakpoint(place).unwrap();
+        assert_eq!(
+            gdb.resume_until_stop(PATIENCE).unwrap(),
+            Some(Stop::Signal(5)),
+            "{runs}"
+        );
+        assert_eq!(gdb.registers().unwrap().program_counter(), place, "{runs}");
+        assert_eq!(word(gdb, FORWARD_WORD), table, "{runs}");
+        gdb.clear_breakpoint(place).unwrap();
+    }
+    board.power_off_standing();
 }
 
 /// This processor has no register for the place of its vectors: firmware that touches it would work on another one only.
