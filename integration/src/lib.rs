@@ -11,6 +11,7 @@
 //! - [`gateway`] is who stands between such a device and its repository, and lies.
 //! - [`flash_device`] is the program `tuffet-flash-device`: a small device on such a flash in a file, over HTTP.
 //! - [`board`] is an emulated board with the real firmware of small devices.
+//! - [`microbit`] is another one, a smaller part behind a gateway, with a debugger at it.
 //! - [`emulated_board`] is the program `tuffet-emulated-board`: such a board, to be watched.
 //! - [`lab`] is the program `tuffet-lab`: it puts a release on a board, real or emulated, and proves it there.
 //! - [`vendor`] is the other side: the real programs that publish and serve.
@@ -26,6 +27,7 @@ pub mod flash_device;
 pub mod gateway;
 pub mod lab;
 pub mod life;
+pub mod microbit;
 pub mod nor;
 pub mod powercut;
 pub mod program;

@@ -8,7 +8,7 @@
 //!   read back becomes a [`boot::VerifiedImage`].
 //! - [`Poll`](poll::Poll) says when to ask.
 //! - [`Client`] is the machine on a small device: over one NOR flash ([`flash`]) and a [`transport`], blocking or async.
-//! - [`http`] is such a transport over any stream of bytes.
+//! - [`http`] is such a transport over any stream of bytes, and [`link`] one over a serial line to a gateway.
 //! - [`bootloader`] says what runs, and [`recovery`] brings back what should. With [`mcuboot`], MCUboot does.
 #![no_std]
 #![warn(
@@ -38,6 +38,7 @@ pub mod bootloader;
 pub mod driver;
 pub mod flash;
 pub mod http;
+pub mod link;
 pub mod mcuboot;
 pub mod poll;
 pub mod recovery;
@@ -45,6 +46,7 @@ pub mod transport;
 
 mod device;
 mod failure;
+mod frame;
 #[cfg(test)]
 mod frozen;
 mod hashed;

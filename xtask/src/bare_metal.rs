@@ -90,6 +90,10 @@ const MEASURED: &[Measured] = &[
     },
     Measured {
         package: "tuffet-no-std-client",
+        program: "link",
+    },
+    Measured {
+        package: "tuffet-no-std-client",
         program: "mcuboot",
     },
     Measured {

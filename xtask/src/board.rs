@@ -1,7 +1,7 @@
-//! `cargo xtask board`: the firmware of the emulated board `mps2-an385`, as tests and the demo want it.
+//! `cargo xtask board`: the firmware of the emulated boards `mps2-an385` and `microbit`, as tests and the demo want it.
 //!
-//! - It is built for a Cortex-M3 in the boards' workspace, and put into `target/boards`: the bootloaders as programs that the
-//!   emulator loads, the application as it stands in each slot.
+//! - It is built for a Cortex-M3 and a Cortex-M0 in the boards' workspace, and put into `target/boards`: the bootloaders as programs
+//!   that the emulator loads, the application as it stands in each slot, and for `microbit` as a program too, with its symbols.
 //! - The emulator is installed where it is missing and we may.
 
 use std::path::{Path, PathBuf};
@@ -35,7 +35,12 @@ const APPLICATION_FILES: [&str; 5] = [
     "application-resident-swap.bin",
 ];
 
-/// Build the firmware of the emulated board.
+/// The programs of the board `microbit`, as cargo names them; the files are called like them without the first word.
+pub const MICROBIT_BOOTLOADER: &str = "tuffet-microbit-bootloader";
+/// The application of that board, for each slot.
+pub const MICROBIT_APPLICATIONS: [&str; 2] = ["tuffet-microbit-application-a", "tuffet-microbit-application-b"];
+
+/// Build the firmware of the emulated boards.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Which compiler to use; without it, the first that this machine has or can get.
@@ -48,8 +53,10 @@ pub struct Arguments {
 
 /// The firmware that was built.
 pub struct Built {
-    /// Where cargo left the programs.
+    /// Where cargo left the programs of the board `mps2-an385`.
     pub programs: PathBuf,
+    /// And those of the board `microbit`.
+    pub microbit_programs: PathBuf,
     /// The folder for tests.
     pub folder: PathBuf,
 }
@@ -72,7 +79,8 @@ pub fn build(toolchain: Option<Source>) -> Result<Built, Failure> {
 /// What is needed beside the source: the emulator, and a compiler. A failure is the machine's, and not the firmware's.
 pub fn find_tools(toolchain: Option<Source>) -> Result<Toolchain, Failure> {
     emulator::is_there()?;
-    bare_metal::chosen_for(toolchain, bare_metal::CORTEX_M3)
+    bare_metal::chosen_for(toolchain, bare_metal::CORTEX_M3)?;
+    bare_metal::chosen(toolchain)
 }
 
 /// Builds with this compiler.
@@ -87,7 +95,17 @@ pub fn build_with(toolchain: &Toolchain) -> Result<Built, Failure> {
     for (program, file) in APPLICATIONS.into_iter().zip(APPLICATION_FILES) {
         place(&folder.join(file), &elf::in_flash(&programs.join(program))?)?;
     }
-    Ok(Built { programs, folder })
+    let microbit_programs = bare_metal::build_boards(toolchain, ["--package", "tuffet-microbit"])?;
+    for program in [MICROBIT_BOOTLOADER].iter().chain(&MICROBIT_APPLICATIONS) {
+        let (path, file) = (microbit_programs.join(program), program.trim_start_matches("tuffet-"));
+        place(&folder.join(format!("{file}.elf")), &read(&path)?)?;
+        place(&folder.join(format!("{file}.bin")), &elf::in_flash(&path)?)?;
+    }
+    Ok(Built {
+        programs,
+        microbit_programs,
+        folder,
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

@@ -13,9 +13,11 @@ mod delta;
 mod demo;
 mod failure;
 mod fuzz;
+mod gateway;
 mod lab;
 mod memory;
 mod packages;
+mod port;
 mod powercut;
 mod process;
 mod product;
@@ -62,6 +64,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Look for bytes that break a core.
     Fuzz(fuzz::Arguments),
+    /// Forward files of a repository to a device without a network, over a serial line.
+    Gateway(gateway::Arguments),
     /// Prove a release on a board: flash it, update it, cut its power, attack it.
     Lab(lab::Arguments),
     /// Cut the power of simulated devices at every flash operation, and say what held.
@@ -117,6 +121,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Delta(arguments) => delta::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Gateway(arguments) => gateway::run(&arguments),
         Command::Lab(arguments) => lab::run(&arguments),
         Command::Powercut(arguments) => powercut::run(&arguments),
         Command::Product(arguments) => product::run(&arguments),

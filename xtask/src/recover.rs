@@ -5,8 +5,6 @@
 //! - The port is a serial device, a pseudo terminal, or a Unix socket, such as an emulator has.
 //! - Without `--image` it says what the device wants.
 
-mod port;
-
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -14,7 +12,7 @@ use tuffet_no_std_client::recovery::{Offer, RecoveryNak, SendError, Unwilling, a
 use tuffet_no_std_client::wire::hex::Hex;
 
 use crate::failure::{Blame, Failure, conclude};
-use crate::recover::port::{Port, PortError};
+use crate::port::{Port, PortError};
 
 /// Bring a device that boots nothing its image again.
 #[derive(Debug, clap::Args)]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::bare_metal::elf::{self, Sections};
 use crate::bare_metal::toolchain::Source;
 use crate::bench::emulator;
-use crate::board::{self, APPLICATIONS, BOOTLOADERS};
+use crate::board::{self, APPLICATIONS, BOOTLOADERS, MICROBIT_BOOTLOADER};
 use crate::failure::{Failure, conclude};
 use crate::table::{Align, Table};
 
@@ -18,6 +18,8 @@ const KIB: u64 = 1024;
 
 /// Flash of the bootloader.
 const BOOTLOADER_BYTES_MAX: u64 = 16 * KIB;
+/// Flash of the bootloader of the board `microbit`.
+const MICROBIT_BOOTLOADER_BYTES_MAX: u64 = 12 * KIB;
 /// Flash of the application, network stack included.
 const APPLICATION_BYTES_MAX: u64 = 128 * KIB;
 /// RAM that the board has for the application, and how much of it must not have been used: a stack that went through the statics
@@ -69,8 +71,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let [application, ..] = APPLICATIONS;
     let [xip, swap] = BOOTLOADERS.map(|program| elf::sections(&built.programs.join(program)));
     let application = elf::sections(&built.programs.join(application))?;
+    let microbit = elf::sections(&built.microbit_programs.join(MICROBIT_BOOTLOADER))?;
     let update = emulator::print_with(MEASURED_BY, &[("TUFFET_BOARDS", built.folder.as_os_str())])?;
-    let budgets = budgets([xip?, swap?], application, &update);
+    let budgets = budgets([xip?, swap?, microbit], application, &update);
     print!("{}", table(&budgets));
     println!("One update by delta, its trial and its confirmation under the emulator: {update}");
     let over: Vec<&Budget> = budgets.iter().filter(|budget| budget.is_over()).collect();
@@ -103,14 +106,15 @@ impl Budget {
     }
 }
 
-fn budgets(bootloaders: [Sections; 2], application: Sections, update: &Value) -> Vec<Budget> {
+fn budgets(bootloaders: [Sections; 3], application: Sections, update: &Value) -> Vec<Budget> {
     // A figure that is missing is over every budget.
     let figure = |value: &Value| value.as_u64().unwrap_or(u64::MAX);
-    let [xip, swap] = bootloaders.map(|sections| sections.flash());
+    let [xip, swap, microbit] = bootloaders.map(|sections| sections.flash());
     let ram = application.statics().saturating_add(figure(&update["stack"]));
     let mut budgets = vec![
         Budget::bytes("bootloader, xip, flash", xip, BOOTLOADER_BYTES_MAX),
         Budget::bytes("bootloader, swap, flash", swap, BOOTLOADER_BYTES_MAX),
+        Budget::bytes("microbit, bootloader, flash", microbit, MICROBIT_BOOTLOADER_BYTES_MAX),
         Budget::bytes("application, flash", application.flash(), APPLICATION_BYTES_MAX),
         Budget::bytes("application, RAM", ram, RAM_BYTES_MAX),
     ];
@@ -163,8 +167,12 @@ mod tests {
             code,
             ..Sections::default()
         };
-        let over = |bootloader, application, update: Value| {
-            let budgets = budgets([sections(bootloader); 2], sections(application), &update);
+        let over = |bootloader, microbit, application, update: Value| {
+            let budgets = budgets(
+                [bootloader, bootloader, microbit].map(sections),
+                sections(application),
+                &update,
+            );
             budgets.iter().map(Budget::is_over).collect::<Vec<_>>()
         };
         let erases = json!({
@@ -173,7 +181,7 @@ mod tests {
             "revert": {"running": 1, "staged": 1},
         });
         let most = json!({"stack": RAM_BYTES_MAX, "erases_of_a_page": erases});
-        assert_eq!(over(16 * KIB, 128 * KIB, most), [false; 14]);
-        assert_eq!(over(16 * KIB + 1, 128 * KIB + 1, json!({})), [true; 14]);
+        assert_eq!(over(16 * KIB, 12 * KIB, 128 * KIB, most), [false; 15]);
+        assert_eq!(over(16 * KIB + 1, 12 * KIB + 1, 128 * KIB + 1, json!({})), [true; 15]);
     }
 }

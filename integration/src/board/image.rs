@@ -16,11 +16,21 @@ const UNIT_BYTES: usize = 16;
 #[must_use]
 pub fn image(firmware: &Firmware, slot: Slot, version: &str, behaviour: Behaviour) -> Vec<u8> {
     let [a, b] = &firmware.applications;
-    let mut image = match slot {
+    let application = match slot {
         Slot::A => a,
         Slot::B => b,
-    }
-    .clone();
+    };
+    of(application, version, behaviour)
+}
+
+/// An application of any board, as this version, behaving so.
+///
+/// # Panics
+///
+/// As [`image`].
+#[must_use]
+pub fn of(application: &[u8], version: &str, behaviour: Behaviour) -> Vec<u8> {
+    let mut image = application.to_vec();
     image.resize(image.len().next_multiple_of(UNIT_BYTES), 0xFF);
     let place = image.windows(MAGIC.len()).position(|window| window == MAGIC);
     let block = &mut image[place.expect("the application has a block")..][..BLOCK_BYTES];

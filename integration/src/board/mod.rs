@@ -8,7 +8,7 @@
 //! The emulator is `qemu-system-arm`, which the command `cargo xtask board` finds or installs.
 
 pub mod factory;
-mod firmware;
+pub(crate) mod firmware;
 pub mod image;
 mod line;
 mod memory;
@@ -21,6 +21,7 @@ pub use factory::{BoardNor, range};
 pub use firmware::{Built, Emulator, Firmware};
 pub use line::Line;
 pub use memory::{Cut, Memory, Operation};
+pub(crate) use power::bound_to_this_process;
 pub use power::{Board, PATIENCE, PowerOff, emulator_command};
 pub use product::{Product, address, settings};
 pub use serial::Serial;

@@ -306,7 +306,7 @@ pub fn emulator_command(emulator: Emulator, memory: &Memory) -> Command {
 
 /// A program that does not outlive the thread which starts it, where the system has a way: a run that is killed leaves no board
 /// running. It is the same process, so whoever ends it by its number ends the program.
-fn bound_to_this_process(program: &str) -> Command {
+pub(crate) fn bound_to_this_process(program: &str) -> Command {
     static CAN_BE_BOUND: OnceLock<bool> = OnceLock::new();
     let can_be_bound = *CAN_BE_BOUND.get_or_init(|| {
         let tried = Command::new(BINDER[0]).args(&BINDER[1..]).arg("true").output();

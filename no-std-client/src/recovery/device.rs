@@ -1,10 +1,10 @@
 //! The end of the line that is the device.
 
-use super::RecoveryNak;
-use super::frame::{ACK, BYE, Buffer, DATA, DONE, Frame, HELLO, NAK, OFFER, Receiver, encode};
+use super::{ACK, BYE, DATA, DONE, HELLO, NAK, OFFER, RecoveryNak};
 use crate::bootloader::holds_at;
 use crate::driver::Stop;
 use crate::flash::{Fill, Region, RegionError, Span, Storage, Strategy};
+use crate::frame::{Buffer, Frame, Receiver, encode};
 use core::ops::ControlFlow;
 use embedded_io::{Read, Write};
 use embedded_storage::nor_flash::NorFlash;

@@ -1,9 +1,7 @@
 //! The end of the line that is not the device: it brings the image.
 
-use super::RecoveryNak;
-use super::frame::{
-    ACK, BUFFER_BYTES, BYE, Buffer, DATA, DONE, Frame, HELLO, NAK, OFFER, PAYLOAD_BYTES_MAX, Receiver, encode,
-};
+use super::{ACK, BYE, DATA, DONE, HELLO, NAK, OFFER, RecoveryNak};
+use crate::frame::{BUFFER_BYTES, Buffer, Frame, PAYLOAD_BYTES_MAX, Receiver, encode};
 use embedded_io::{Error as _, ErrorKind, Read, Write};
 use sha2::{Digest as _, Sha256};
 use tuffet_wire::Digest;

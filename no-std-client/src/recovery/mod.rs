@@ -40,12 +40,19 @@
 //!   times, and again for whatever comes, until Bye or until the line is silent. Then the bootloader resets.
 
 mod device;
-mod frame;
 mod host;
 
+pub use crate::frame::{BUFFER_BYTES, Buffer, PAYLOAD_BYTES_MAX};
 pub use device::{Recovered, Reply, Session, recover};
-pub use frame::{BUFFER_BYTES, Buffer, PAYLOAD_BYTES_MAX};
 pub use host::{Offer, SendError, Unwilling, ask, send};
+
+const HELLO: u8 = 0x01;
+const DATA: u8 = 0x02;
+const BYE: u8 = 0x03;
+const OFFER: u8 = 0x81;
+const ACK: u8 = 0x82;
+const NAK: u8 = 0x83;
+const DONE: u8 = 0x84;
 
 /// Why a device does not take a frame. The codes follow those of [`HttpError`](crate::http::HttpError): 600 to 699 are the
 /// recovery's.

@@ -61,7 +61,7 @@
 //! let mut trusted = first_root(&mut &root[..], &limits)?;
 //! let wanted = TargetName::new("hello.txt").ok_or("no name")?;
 //! let clock = ClockPolicy::Trusted { now: signed_at.saturating_add_days(1) };
-//! let mut session = Session::begin(&mut &root[..], trusted, wanted, clock, &limits)?;
+//! let mut session: Session = Session::begin(&mut &root[..], trusted, wanted, clock, &limits)?;
 //! while let Request::Fetch(fetch) = session.request() {
 //!     let step = match served.get(fetch.file.to_string().as_str()) {
 //!         Some(file) => session.receive(Answer::Present(&mut &file[..]))?,

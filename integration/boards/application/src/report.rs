@@ -3,9 +3,10 @@
 use core::convert::Infallible;
 
 use tuffet_board_layout::flash::Mapped;
+use tuffet_mps2::serial::Uart;
 use tuffet_mps2::start::own_address;
-use tuffet_mps2::{Line, Nor, Stack};
-use tuffet_no_std_client::{Outcome, Stop, Way};
+use tuffet_mps2::{Line, Nor, Stack, report};
+use tuffet_no_std_client::{Outcome, Stop};
 
 /// It started.
 pub fn started<S: Mapped>(version: &str) {
@@ -21,42 +22,7 @@ pub fn started<S: Mapped>(version: &str) {
 
 /// What an update came to.
 pub fn update(outcome: &Result<Outcome, Stop<Infallible>>) {
-    let line = Line::of("update");
-    match outcome {
-        Ok(outcome) => told(line, outcome),
-        Err(stop) => drop(line.with_number("error", stop.code()).with("name", stop.name())),
-    }
-}
-
-fn told(line: Line, outcome: &Outcome) {
-    match outcome {
-        Outcome::Installed {
-            version,
-            way,
-            fell_back,
-        } => {
-            let line = line
-                .with("outcome", "installed")
-                .with_version("version", [version.major, version.minor, version.patch])
-                .with("way", name(*way));
-            if let Some(fell_back) = fell_back {
-                line.with("fell_back", fell_back.fault.name());
-            }
-        }
-        Outcome::MoreRoots => drop(line.with("outcome", "more-roots")),
-        Outcome::NoRelease => drop(line.with("outcome", "no-release")),
-        Outcome::Refused(refusal) => drop(line.with("outcome", "refused").with("name", refusal.name())),
-        Outcome::UpToDate => drop(line.with("outcome", "up-to-date")),
-        Outcome::Waiting(reason) => drop(line.with("outcome", "waiting").with("name", reason.name())),
-    }
-}
-
-const fn name(way: Way) -> &'static str {
-    match way {
-        Way::Delta => "delta",
-        Way::File => "file",
-        Way::Whole => "whole",
-    }
+    report::update::<Uart, _>(outcome);
 }
 
 /// What it cost so far.
@@ -66,10 +32,7 @@ pub fn cost(flash: &Nor, stack: &Stack) {
         .with_number("erases", done.erases)
         .with_number("writes", done.writes)
         .with_number("bytes", done.bytes);
-    Line::of("memory")
-        .with_number("statics", stack.statics())
-        .with_number("stack", stack.deepest())
-        .with_number("left", stack.left());
+    report::memory::<Uart>(stack);
 }
 
 /// How long it took, and how much of that the network had to be waited for.

@@ -9,9 +9,10 @@ use core::cell::RefCell;
 use core::ops::ControlFlow;
 
 use tuffet_board_layout::flash::Mapped;
+use tuffet_mps2::serial::Uart;
 use tuffet_mps2::start::{leave, restart, wait_for_reset};
-use tuffet_mps2::{Control, Line, Nor, Port, serial, shorten_panics, small_memory, watchdog};
-use tuffet_no_std_client::boot::{Recovery, Run, Slot, Why};
+use tuffet_mps2::{Control, Line, Nor, Port, report, serial, shorten_panics, small_memory, watchdog};
+use tuffet_no_std_client::boot::{Recovery, Run, Slot};
 use tuffet_no_std_client::bootloader::choose_slot;
 use tuffet_no_std_client::flash::Storage;
 use tuffet_no_std_client::recovery::{BUFFER_BYTES, Recovered, recover};
@@ -39,13 +40,7 @@ pub fn boot<S: Mapped>() -> ! {
 }
 
 fn start<S: Mapped>(run: &Run) -> ! {
-    let line = Line::of("boot").with("slot", name(run.placed.slot));
-    match run.why {
-        Why::Confirmed => drop(line.with("why", "confirmed")),
-        Why::FellBack => drop(line.with("why", "fell-back")),
-        Why::Reverted { .. } => drop(line.with("why", "reverted")),
-        Why::Trial { attempts_left } => drop(line.with("why", "trial").with_number("attempts_left", attempts_left)),
-    }
+    report::boot::<Uart>(run);
     let [a, b] = S::MAP.slots.addresses();
     leave(match run.placed.slot {
         Slot::A => a,
@@ -55,13 +50,7 @@ fn start<S: Mapped>(run: &Run) -> ! {
 
 /// Says why nothing is started, and takes the image of whoever helps.
 fn mend<S: Mapped>(storage: &Storage<'_, Nor, S>, why: Recovery) -> ! {
-    let line = Line::of("recovery");
-    match why {
-        Recovery::Mismatch { slot } => drop(line.with("why", "mismatch").with("slot", name(slot))),
-        Recovery::BelowCounter { .. } => drop(line.with("why", "below-counter")),
-        Recovery::Unprovisioned => drop(line.with("why", "unprovisioned")),
-        _ => drop(line.with("why", "damaged")),
-    }
+    report::recovery::<Uart>(why);
     let mut buffer = [0; BUFFER_BYTES];
     let mut wait = |silences| {
         watchdog::pet();
@@ -85,11 +74,4 @@ fn mend<S: Mapped>(storage: &Storage<'_, Nor, S>, why: Recovery) -> ! {
         Line::of("recovered");
     }
     restart()
-}
-
-const fn name(slot: Slot) -> &'static str {
-    match slot {
-        Slot::A => "A",
-        Slot::B => "B",
-    }
 }

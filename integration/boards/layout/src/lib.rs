@@ -1,7 +1,8 @@
-//! What the firmware of the board `mps2-an385` and its host agree on. Nothing here is said a second time anywhere.
+//! What the firmware of the boards `mps2-an385` and `microbit` and its host agree on. Nothing here is said a second time anywhere.
 //!
-//! - [`memory`]: what the processor sees where, and what the programs may take of it.
-//! - [`flash`]: the maps of the flash, checked when this crate is built.
+//! - [`memory`]: what the processor of `mps2-an385` sees where, and what the programs may take of it.
+//! - [`flash`]: the maps of its flash, checked when this crate is built.
+//! - [`microbit`]: both of them for the other board.
 //! - [`Settings`]: the page of flash that makes a device of one product out of a board.
 //! - [`image`]: the block in an image by which the host makes another version, or a bad one, of the same program.
 //! - [`control`]: a block of memory beside the flash, for what the emulator does not have: a battery clock, a power supply
@@ -9,7 +10,7 @@
 //!
 //! # Serial lines
 //!
-//! What firmware says on the serial line is a contract with its host. A line is `tuffet EVENT NAME=VALUE ...`; there are no
+//! What firmware says on the serial line is a contract with its host. The board `microbit` says the same, with what its paper names. A line is `tuffet EVENT NAME=VALUE ...`; there are no
 //! spaces in a value. More names may come, and what is here keeps its meaning.
 //!
 //! | line | who | what it says |
@@ -40,6 +41,7 @@ pub mod control;
 pub mod flash;
 pub mod image;
 pub mod memory;
+pub mod microbit;
 mod settings;
 
 pub use settings::{BadSettings, Settings};

@@ -12,8 +12,9 @@
 //! 164   SHA-256 of all that (32)
 //! ```
 
-use crate::flash::{Mapped, SLOT_BYTES};
+use crate::flash::Mapped;
 use sha2::{Digest as _, Sha256};
+use tuffet_no_std_client::flash::{Map, Strategy};
 use tuffet_no_std_client::release::{Id, Profile, Seed};
 use tuffet_no_std_client::tuf::Limits;
 use tuffet_no_std_client::{Device, Intake};
@@ -78,15 +79,21 @@ impl Settings {
     /// The device that a board with these settings and slots of this strategy is.
     #[must_use]
     pub fn device<S: Mapped>(&self) -> Device {
+        self.device_over(S::MAP)
+    }
+
+    /// The same for a board with this map.
+    #[must_use]
+    pub fn device_over<S: Strategy>(&self, map: &Map<S>) -> Device {
         Device {
             product: self.product,
             hardware: self.hardware,
             channel: self.channel,
             component: self.component,
-            slot_bytes: SLOT_BYTES,
+            slot_bytes: map.slots.slot_bytes(),
             seed: Seed::new(self.seed),
             limits: Limits::DEFAULT,
-            slot_addresses: Some(S::MAP.slots.addresses()),
+            slot_addresses: Some(map.slots.addresses()),
             intake: Intake::Streamed(Profile::Small),
             data_budget_bytes: self.data_budget_bytes,
         }

@@ -1,8 +1,8 @@
 //! What time it is: a timer since the start of the program, and the battery clock of the control block.
 
 use crate::Control;
-use crate::register::Register;
 use core::cell::Cell;
+use tuffet_program::Register;
 
 /// A timer of the CMSDK, which counts down.
 const TIMER: usize = 0x4000_0000;

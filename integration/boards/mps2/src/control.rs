@@ -1,8 +1,8 @@
 //! The control block, as `tuffet_board_layout::control` draws it: without one there is no clock, no cut and no trace.
 
-use crate::register::Register;
 use tuffet_board_layout::control::{self, SelfTest, Tear, word};
 use tuffet_board_layout::memory::{CONTROL_OFFSET, PSRAM_ADDRESS, TRACE_OFFSET};
+use tuffet_program::Register;
 
 /// The block. Every value of this type is the same one.
 #[derive(Copy, Clone)]

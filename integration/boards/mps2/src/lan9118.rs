@@ -2,9 +2,9 @@
 //!
 //! A frame that comes or goes stands in a buffer of this driver, so no frame of any function is as long as one.
 
-use crate::register::Register;
 use smoltcp::phy::{self, ChecksumCapabilities, Device, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
+use tuffet_program::Register;
 
 const CHIP: usize = 0x4020_0000;
 

@@ -6,7 +6,6 @@
 //! - Each call that writes is one operation, each unit of an erase is one: the same as in the model of the host.
 //! - At the operation that the control block names the power goes: what the tear leaves of it is done, and the machine stops.
 
-use crate::register::Register;
 use crate::serial::Line;
 use crate::start::own_address;
 use crate::tear::Torn;
@@ -17,6 +16,7 @@ use tuffet_board_layout::control::{ERASE, WRITE};
 use tuffet_board_layout::flash::{CAPACITY, ERASE_BYTES, SLOT_BYTES, WRITE_BYTES};
 use tuffet_board_layout::memory::PSRAM_ADDRESS;
 use tuffet_emulated::host;
+use tuffet_program::Register;
 
 const ERASED: u32 = u32::MAX;
 

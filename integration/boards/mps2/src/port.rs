@@ -1,9 +1,9 @@
 //! The serial port as a stream of bytes, for whoever speaks to the device in more than lines.
 
-use crate::register::Register;
 use crate::serial;
 use core::convert::Infallible;
 use embedded_io::{ErrorType, Read, Write};
+use tuffet_program::Register;
 
 /// The second timer of the CMSDK, which counts down; the first one is the clock's.
 const TIMER: usize = 0x4000_1000;

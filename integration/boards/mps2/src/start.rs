@@ -1,12 +1,12 @@
 //! Where a program begins, and how it hands over to another one.
 
 use crate::serial::{self, Line};
-use crate::stack::Callers;
 use core::arch::{asm, global_asm};
 use tuffet_board_layout::flash::{may_begin, may_hold_vectors};
 use tuffet_emulated::host;
+use tuffet_program::Callers;
 
-use crate::register::Register;
+use tuffet_program::Register;
 
 /// Where the processor begins. It stands at the start of a program, and has as many entries as the processor knows without
 /// the board's interrupts, which stay off.

@@ -3,7 +3,7 @@
 //! It counts down twice. The first time it calls the interrupt that cannot be masked, from which nobody comes back here; the
 //! second time it resets. So a program has one countdown, and the reset comes after two.
 
-use crate::register::Register;
+use tuffet_program::Register;
 
 const WATCHDOG: usize = 0x4000_8000;
 // SAFETY: the registers of the watchdog.

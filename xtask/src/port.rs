@@ -9,6 +9,7 @@ use std::path::Path;
 
 use embedded_io::{ErrorKind, ErrorType, Read, Write};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::termios::{self, OptionalActions};
 
 /// How long a read waits.
@@ -16,6 +17,9 @@ const SILENCE: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 500_000_000,
 };
+
+/// Why a line fails whose other end is gone.
+const CLOSED: &str = "its other end was closed";
 
 /// An open line.
 pub struct Port(File);
@@ -41,6 +45,19 @@ impl Port {
             termios::tcsetattr(&file, OptionalActions::Flush, &settings)?;
         }
         Ok(Self(file))
+    }
+
+    /// The line at this end of a socket.
+    #[cfg(test)]
+    pub fn of(socket: UnixStream) -> Self {
+        Self(File::from(OwnedFd::from(socket)))
+    }
+}
+
+impl PortError {
+    /// Whether the other end was closed: nothing is wrong with the line.
+    pub fn is_closed(&self) -> bool {
+        self.reason == CLOSED
     }
 }
 
@@ -69,12 +86,15 @@ impl ErrorType for Port {
 impl Read for Port {
     fn read(&mut self, space: &mut [u8]) -> Result<usize, PortError> {
         let mut waited = [PollFd::from_borrowed_fd(self.0.as_fd(), PollFlags::IN)];
-        if poll(&mut waited, Some(&SILENCE)).map_err(|error| failed(error.into()))? == 0 {
-            return Err(PortError { reason: String::new() });
+        match poll(&mut waited, Some(&SILENCE)) {
+            // A signal ends a wait too; whoever waits looks why.
+            Ok(0) | Err(Errno::INTR) => return Err(PortError { reason: String::new() }),
+            Ok(_) => {}
+            Err(error) => return Err(failed(error.into())),
         }
         match self.0.read(space).map_err(failed)? {
             0 => Err(PortError {
-                reason: "its other end was closed".to_owned(),
+                reason: CLOSED.to_owned(),
             }),
             count => Ok(count),
         }

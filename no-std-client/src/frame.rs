@@ -1,8 +1,8 @@
-//! A frame on the line, and finding one in whatever comes.
+//! A frame on a serial line, and finding one in whatever comes: the same for the recovery and for the link to a gateway.
 
 use tuffet_boot::crc32;
 
-/// Most bytes of an image in one frame.
+/// Most bytes of payload in one frame.
 pub const PAYLOAD_BYTES_MAX: usize = 256;
 /// Bytes of the longest frame: what either end needs to find one.
 pub const BUFFER_BYTES: usize = HEADER_BYTES + PAYLOAD_BYTES_MAX + CHECKSUM_BYTES;
@@ -15,32 +15,32 @@ const CHECKSUM_BYTES: usize = 4;
 const MAGIC: [u8; 2] = *b"Tr";
 const VERSION: u8 = 0;
 
-pub(super) const HELLO: u8 = 0x01;
-pub(super) const DATA: u8 = 0x02;
-pub(super) const BYE: u8 = 0x03;
-pub(super) const OFFER: u8 = 0x81;
-pub(super) const ACK: u8 = 0x82;
-pub(super) const NAK: u8 = 0x83;
-pub(super) const DONE: u8 = 0x84;
-
 /// A frame whose checksum holds.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) struct Frame<'a> {
+pub(crate) struct Frame<'a> {
     pub kind: u8,
     pub offset: u32,
     pub payload: &'a [u8],
 }
 
 /// Writes a frame to the start of a buffer that is long enough, and answers its bytes.
-pub(super) fn encode<'b>(buffer: &'b mut [u8], frame: &Frame<'_>) -> &'b [u8] {
-    let length = u16::try_from(frame.payload.len()).unwrap_or(u16::MAX);
-    let [l0, l1] = length.to_le_bytes();
-    let [o0, o1, o2, o3] = frame.offset.to_le_bytes();
-    let [m0, m1] = MAGIC;
-    let header = [m0, m1, frame.kind, VERSION, o0, o1, o2, o3, l0, l1];
-    let body_bytes = HEADER_BYTES.saturating_add(frame.payload.len());
-    fill(buffer, 0, &header);
+pub(crate) fn encode<'b>(buffer: &'b mut [u8], frame: &Frame<'_>) -> &'b [u8] {
     fill(buffer, HEADER_BYTES, frame.payload);
+    seal(buffer, frame.kind, frame.offset, frame.payload.len())
+}
+
+/// Where the payload of a frame stands in a buffer, for whoever writes it there.
+pub(crate) fn payload(buffer: &mut [u8]) -> &mut [u8] {
+    buffer.get_mut(HEADER_BYTES..).unwrap_or_default()
+}
+
+/// Makes a frame of the payload that stands in the buffer already.
+pub(crate) fn seal(buffer: &mut [u8], kind: u8, offset: u32, length: usize) -> &[u8] {
+    let [l0, l1] = u16::try_from(length).unwrap_or(u16::MAX).to_le_bytes();
+    let [o0, o1, o2, o3] = offset.to_le_bytes();
+    let [m0, m1] = MAGIC;
+    let body_bytes = HEADER_BYTES.saturating_add(length);
+    fill(buffer, 0, &[m0, m1, kind, VERSION, o0, o1, o2, o3, l0, l1]);
     let checksum = crc32(buffer.get(..body_bytes).unwrap_or_default()).to_le_bytes();
     fill(buffer, body_bytes, &checksum);
     let bytes = body_bytes.saturating_add(CHECKSUM_BYTES);
@@ -66,7 +66,7 @@ enum Begins {
 }
 
 /// Finds frames in what comes, byte by byte.
-pub(super) struct Receiver<'b> {
+pub(crate) struct Receiver<'b> {
     buffer: &'b mut Buffer,
     held: usize,
     /// Bytes at the start of the buffer that are done with.
@@ -98,16 +98,36 @@ impl<'b> Receiver<'b> {
         }
     }
 
+    /// Nothing came: the buffer may be used for something else.
+    pub const fn clear(&mut self) -> &mut Buffer {
+        (self.held, self.done) = (0, 0);
+        self.buffer
+    }
+
     /// The next frame in what came. Behind noise it looks from its second byte on: a frame may begin anywhere.
     pub fn next(&mut self) -> Option<Frame<'_>> {
+        self.next_past(&mut |_| ())
+    }
+
+    /// The payload of the frame that was answered last, until the next one is looked for.
+    pub fn payload(&self) -> &[u8] {
+        let end = self.done.saturating_sub(CHECKSUM_BYTES);
+        self.buffer.get(HEADER_BYTES..end).unwrap_or_default()
+    }
+
+    /// The next frame; `passed` is told of each byte in front of it that belongs to none.
+    pub fn next_past(&mut self, passed: &mut impl FnMut(u8)) -> Option<Frame<'_>> {
+        let mut is_noise = false;
         let (kind, offset, length) = loop {
             let done = core::mem::take(&mut self.done).min(self.held);
+            if let (true, Some(byte)) = (is_noise, self.buffer.first()) {
+                passed(*byte);
+            }
             self.buffer.copy_within(done..self.held, 0);
             self.held = self.held.saturating_sub(done);
             match begins(self.buffer.get(..self.held)?) {
-                Begins::Noise => self.done = 1,
-                Begins::Part if self.is_silent && self.held > 0 => self.done = 1,
-                Begins::Part => return None,
+                Begins::Part if !self.is_silent || self.held == 0 => return None,
+                Begins::Noise | Begins::Part => (self.done, is_noise) = (1, true),
                 Begins::Frame(kind, offset, length) => break (kind, offset, length),
             }
         };
@@ -153,6 +173,9 @@ fn begins(held: &[u8]) -> Begins {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const HELLO: u8 = 0x01;
+    const DATA: u8 = 0x02;
     use proptest::prelude::*;
     use std::vec::Vec;
 
