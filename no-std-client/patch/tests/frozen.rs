@@ -10,8 +10,8 @@ mod support;
 
 use std::{env, fs, path::PathBuf};
 use support::{
-    elf,
-    program::{BASE, Machine, Program},
+    pairs::{self, BLOCK_BYTES},
+    program::{BASE, Machine},
     *,
 };
 use tuffet_patch::{
@@ -30,7 +30,6 @@ struct Pair {
     made: &'static str,
 }
 
-/// Data, some of it new, and a program whose addresses moved.
 fn program(
     name: &'static str,
     profile: Profile,
@@ -38,16 +37,13 @@ fn program(
     architecture: Architecture,
     made: &'static str,
 ) -> Pair {
-    let program = Program::new(60, 4);
-    let data = firmware(2_000, 1);
-    let mut next_data = next_version(&data, 2);
-    next_data.splice(700..700, Random(3).bytes(200));
+    let (old, new) = pairs::moved(machine);
     Pair {
         name,
-        old: Some([program.link_for(machine), data].concat()),
-        new: [program.next(5).link_for(machine), next_data].concat(),
+        old: Some(old),
+        new,
         options: Options {
-            block_bytes: 256,
+            block_bytes: BLOCK_BYTES,
             checkpoint_unit: 1_024,
             checkpoint_distance: 1_024,
             layout: Some(Layout {
@@ -60,15 +56,14 @@ fn program(
     }
 }
 
-/// A file of the format ELF, whose parts lie at several addresses.
 fn file() -> Pair {
-    let program = elf::Program::new(40, 3);
+    let (old, new) = pairs::ranges();
     Pair {
         name: "large_ranges",
-        old: Some(program.link()),
-        new: program.next(5).link(),
+        old: Some(old),
+        new,
         options: Options {
-            block_bytes: 256,
+            block_bytes: BLOCK_BYTES,
             ..Options::of(Profile::Large)
         },
         made: "df62655d674bea46",
@@ -79,16 +74,16 @@ fn full() -> Pair {
     Pair {
         name: "small_full",
         old: None,
-        new: Program::new(20, 4).link(),
+        new: pairs::full(),
         options: Options {
-            block_bytes: 256,
+            block_bytes: BLOCK_BYTES,
             ..Options::of(Profile::Small)
         },
         made: "f1ebf7d7f39c4ed4",
     }
 }
 
-fn pairs() -> Vec<Pair> {
+fn all() -> Vec<Pair> {
     use Profile::{Large, Small, Standard};
     vec![
         program(
@@ -147,32 +142,14 @@ fn pairs() -> Vec<Pair> {
     ]
 }
 
-/// A program that moved, with calls, addresses, pointers and distances; words that became others in it; data as it was, data that
-/// changed, new data, and the same once more.
 fn bulk() -> Pair {
-    let program = elf::Program::new(40, 3);
-    let data = firmware(6_000, 1);
-    let news = Random(7).bytes(300);
-    let mut next_program = program.next(5).link();
-    // A move between registers that became another one.
-    let mut became = 0;
-    for word in next_program.as_chunks_mut::<4>().0 {
-        if *word == 0xAA00_03E5_u32.to_le_bytes() {
-            *word = 0xAA13_03E5_u32.to_le_bytes();
-            became += 1;
-        }
-    }
-    assert!(became > 5, "{became}");
-    let mut changed = data.clone();
-    for at in (3_000..4_000).step_by(60) {
-        changed[at] ^= 0x55;
-    }
+    let (old, new) = pairs::bulk();
     Pair {
         name: "bulk",
-        old: Some([&data[..], &program.link()].concat()),
-        new: [&changed[..], &news, &next_program, b"one more file", &news].concat(),
+        old: Some(old),
+        new,
         options: Options {
-            block_bytes: 256,
+            block_bytes: BLOCK_BYTES,
             codec: Some(Codec::Bulk),
             ..Options::of(Profile::Large)
         },
@@ -288,7 +265,7 @@ fn lines(bytes: &[u8]) -> String {
 
 #[test]
 fn frozen_patches_are_decoded() {
-    for pair in pairs() {
+    for pair in all() {
         pair.check();
     }
 }
@@ -296,7 +273,7 @@ fn frozen_patches_are_decoded() {
 /// The same on every target.
 #[test]
 fn made_again_byte_by_byte() {
-    let made = pairs().into_iter().map(|pair| {
+    let made = all().into_iter().map(|pair| {
         let digest = lines(&sha256(&pair.encoded().bytes)[..8]);
         (pair.name, digest.trim().to_owned(), pair.made)
     });
