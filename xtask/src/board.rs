@@ -35,6 +35,10 @@ const APPLICATION_FILES: [&str; 5] = [
     "application-resident-swap.bin",
 ];
 
+/// The board with a chip for its staging area, which runs the same instructions: a program, and where it is put.
+const EXTERNAL_BOOTLOADER: (&str, &str) = ("tuffet-ast1030-bootloader", "ast1030-bootloader.elf");
+const EXTERNAL_APPLICATION: (&str, &str) = ("tuffet-ast1030-application", "ast1030-application.bin");
+
 /// Build the firmware of the emulated board.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -77,7 +81,8 @@ pub fn find_tools(toolchain: Option<Source>) -> Result<Toolchain, Failure> {
 
 /// Builds with this compiler.
 pub fn build_with(toolchain: &Toolchain) -> Result<Built, Failure> {
-    let packages = ["--package", "tuffet-bootloader", "--package", "tuffet-application"];
+    let packages = ["tuffet-bootloader", "tuffet-application", "tuffet-ast1030"];
+    let packages = packages.iter().flat_map(|package| ["--package", package]);
     let programs = bare_metal::build_boards_for(toolchain, bare_metal::CORTEX_M3, packages)?;
     let folder = workspace::target_dir(&workspace::root()?).join("boards");
     std::fs::create_dir_all(&folder).map_err(|error| Failure::file("cannot make", &folder, &error))?;
@@ -87,6 +92,10 @@ pub fn build_with(toolchain: &Toolchain) -> Result<Built, Failure> {
     for (program, file) in APPLICATIONS.into_iter().zip(APPLICATION_FILES) {
         place(&folder.join(file), &elf::in_flash(&programs.join(program))?)?;
     }
+    let (program, file) = EXTERNAL_BOOTLOADER;
+    place(&folder.join(file), &read(&programs.join(program))?)?;
+    let (program, file) = EXTERNAL_APPLICATION;
+    place(&folder.join(file), &elf::in_flash(&programs.join(program))?)?;
     Ok(Built { programs, folder })
 }
 

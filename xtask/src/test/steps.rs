@@ -215,7 +215,15 @@ fn with_programs(bench: &Bench, arguments: impl FnOnce(Tool) -> Tool) -> Result<
 }
 
 /// The files of the integration tests in which some need an emulated board.
-const BOARD_TESTS: &[&str] = &["attacks", "board", "board_power", "board_recovery", "board_swap", "lab"];
+const BOARD_TESTS: &[&str] = &[
+    "attacks",
+    "board",
+    "board_external",
+    "board_power",
+    "board_recovery",
+    "board_swap",
+    "lab",
+];
 /// Those of them which do more if they are asked to.
 const BOARD_TESTS_DEEP: &[&str] = &["attacks", "board_power"];
 
