@@ -316,7 +316,7 @@ impl World {
                     assert_eq!(placed.image.length as usize, image.len());
                 }
             }
-            state => panic!("{state:?}"),
+            state @ (State::Damaged | State::Unprovisioned) => panic!("{state:?}"),
         }
         let (_, state) = storage.state().unwrap();
         self.check_trust(&state);
