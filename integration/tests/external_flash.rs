@@ -202,8 +202,8 @@ struct World {
     start: Contents,
     /// After an update that broke off behind a checkpoint.
     broken_off: Contents,
-    /// The timestamp of another repository that has the same keys.
-    other_timestamp: [u8; 32],
+    /// Timestamps that the repository does not serve: the one from the factory, and that of another one with the same keys.
+    other_timestamps: [[u8; 32]; 2],
     /// The chip of another device, whose repository offers something else by the same keys.
     others: Vec<u8>,
 }
@@ -290,9 +290,9 @@ impl World {
             left
         };
         let new = repository.release.image.clone();
-        let other_timestamp = other.site.file("metadata/timestamp.json").unwrap();
+        let timestamp = |of: &Simulator| Sha256::digest(of.site.file("metadata/timestamp.json").unwrap()).into();
         Self {
-            other_timestamp: Sha256::digest(other_timestamp).into(),
+            other_timestamps: [timestamp(&first), timestamp(&other)],
             images: [old, new].map(|image| (Sha256::digest(&image).into(), image)).into(),
             documents: [&first, &repository].map(document_digest).into(),
             repository,
@@ -334,7 +334,7 @@ impl World {
             .paths()
             .map(|path| Sha256::digest(self.repository.site.file(path).unwrap()).into())
             // It passes through the chip, so another one that was signed may come in its place: one file, and no mixture.
-            .chain([self.other_timestamp])
+            .chain(self.other_timestamps)
             .collect();
         let timestamp = trusted.timestamp.as_ref().map(|timestamp| timestamp.file);
         let files = [Some(trusted.root), timestamp, trusted.snapshot, trusted.targets];
