@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::bare_metal::elf::Sections;
-use crate::bare_metal::toolchain::Toolchain;
+use crate::bare_metal::toolchain::{Library, Toolchain};
 use crate::failure::{Failure, conclude};
 use crate::table::{Align, Table};
 use crate::workspace;
@@ -29,6 +29,9 @@ pub const CORTEX_M3: &str = "thumbv7m-none-eabi";
 
 /// Cortex-M4, without its unit for floating point: nothing here has a use for that.
 pub const CORTEX_M4: &str = "thumbv7em-none-eabi";
+
+/// RISC-V with atomic operations: what several parts with a radio have, and the board `virt`.
+pub const RISCV32: &str = "riscv32imac-unknown-none-elf";
 
 /// How a device builds: the profile of this name stands in the root and in `integration/boards`.
 const PROFILE: &str = "bare-metal";
@@ -146,6 +149,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let toolchain = chosen(arguments.toolchain)?;
     build(
         &toolchain,
+        Library::Core,
         CORTEX_M0,
         &root,
         &target_dir(&root),
@@ -200,10 +204,20 @@ pub fn build_boards_for<'a>(
     target: &str,
     what: impl IntoIterator<Item = &'a str>,
 ) -> Result<PathBuf, Failure> {
+    build_boards_with(toolchain, Library::Core, target, what)
+}
+
+/// The same with more of the library.
+pub fn build_boards_with<'a>(
+    toolchain: &Toolchain,
+    library: Library,
+    target: &str,
+    what: impl IntoIterator<Item = &'a str>,
+) -> Result<PathBuf, Failure> {
     let root = workspace::root()?;
     let (boards, target_dir) = (root.join("integration/boards"), target_dir(&root));
     workspace::use_root_lock(&root, &boards)?;
-    build(toolchain, target, &boards, &target_dir, what)?;
+    build(toolchain, library, target, &boards, &target_dir, what)?;
     Ok(target_dir.join(target).join(PROFILE))
 }
 
@@ -213,6 +227,7 @@ fn target_dir(root: &Path) -> PathBuf {
 
 fn build<'a>(
     toolchain: &Toolchain,
+    library: Library,
     target: &str,
     folder: &Path,
     target_dir: &Path,
@@ -222,7 +237,7 @@ fn build<'a>(
         .cargo()
         .arg("build")
         .args(["--profile", PROFILE, "--target", target]);
-    let cargo = cargo.args(toolchain.arguments()).args(what).folder(folder);
+    let cargo = cargo.args(toolchain.arguments(library)).args(what).folder(folder);
     let cargo = cargo
         .env("CARGO_TARGET_DIR", target_dir)
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags()?);

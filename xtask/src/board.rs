@@ -40,6 +40,10 @@ pub const MICROBIT_BOOTLOADER: &str = "tuffet-microbit-bootloader";
 /// The application of that board, for each slot.
 pub const MICROBIT_APPLICATIONS: [&str; 2] = ["tuffet-microbit-application-a", "tuffet-microbit-application-b"];
 
+/// The board with a chip for its staging area, which runs the same instructions: a program, and where it is put.
+const EXTERNAL_BOOTLOADER: (&str, &str) = ("tuffet-ast1030-bootloader", "ast1030-bootloader.elf");
+const EXTERNAL_APPLICATION: (&str, &str) = ("tuffet-ast1030-application", "ast1030-application.bin");
+
 /// Build the firmware of the emulated boards.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -85,7 +89,8 @@ pub fn find_tools(toolchain: Option<Source>) -> Result<Toolchain, Failure> {
 
 /// Builds with this compiler.
 pub fn build_with(toolchain: &Toolchain) -> Result<Built, Failure> {
-    let packages = ["--package", "tuffet-bootloader", "--package", "tuffet-application"];
+    let packages = ["tuffet-bootloader", "tuffet-application", "tuffet-ast1030"];
+    let packages = packages.iter().flat_map(|package| ["--package", package]);
     let programs = bare_metal::build_boards_for(toolchain, bare_metal::CORTEX_M3, packages)?;
     let folder = workspace::target_dir(&workspace::root()?).join("boards");
     std::fs::create_dir_all(&folder).map_err(|error| Failure::file("cannot make", &folder, &error))?;
@@ -95,6 +100,10 @@ pub fn build_with(toolchain: &Toolchain) -> Result<Built, Failure> {
     for (program, file) in APPLICATIONS.into_iter().zip(APPLICATION_FILES) {
         place(&folder.join(file), &elf::in_flash(&programs.join(program))?)?;
     }
+    let (program, file) = EXTERNAL_BOOTLOADER;
+    place(&folder.join(file), &read(&programs.join(program))?)?;
+    let (program, file) = EXTERNAL_APPLICATION;
+    place(&folder.join(file), &elf::in_flash(&programs.join(program))?)?;
     let microbit_programs = bare_metal::build_boards(toolchain, ["--package", "tuffet-microbit"])?;
     for program in [MICROBIT_BOOTLOADER].iter().chain(&MICROBIT_APPLICATIONS) {
         let (path, file) = (microbit_programs.join(program), program.trim_start_matches("tuffet-"));

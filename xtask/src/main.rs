@@ -8,6 +8,7 @@
 mod bare_metal;
 mod bench;
 mod board;
+mod core_tests;
 mod corpus;
 mod delta;
 mod demo;
@@ -56,6 +57,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Build the firmware of the emulated board, and see that there is an emulator.
     Board(board::Arguments),
+    /// Run the tests of the cores on emulated parts, RISC-V and Arm.
+    CoreTests(core_tests::Arguments),
     /// Fetch pairs of real firmware releases into a folder.
     Corpus(corpus::Arguments),
     /// Make a patch, apply one, or say what one holds.
@@ -117,6 +120,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::BareMetal(arguments) => bare_metal::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Board(arguments) => board::run(&arguments),
+        Command::CoreTests(arguments) => core_tests::run(&arguments),
         Command::Corpus(arguments) => corpus::run(&arguments),
         Command::Delta(arguments) => delta::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),

@@ -296,6 +296,7 @@ fn debian_package(program: &str) -> Option<&'static str> {
         "npm" => "npm",
         "python3" => "python3-venv and python3-pip",
         "qemu-system-arm" => "qemu-system-arm",
+        "qemu-system-riscv32" => "qemu-system-misc",
         _ => return None,
     })
 }

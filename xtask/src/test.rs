@@ -4,7 +4,7 @@
 //! - All steps run, also after one has failed: one run tells everything that is wrong.
 //! - A step that cannot run here says why. With `CI=true`, what this machine lacks and could have is a failure.
 
-mod counts;
+pub mod counts;
 mod steps;
 
 use std::fmt;

@@ -91,7 +91,7 @@ impl Firmware {
     }
 
     fn of<S: Built>() -> Self {
-        let folder = folder();
+        let folder = firmware_folder();
         Self::in_folder::<S>(folder).unwrap_or_else(|error| panic!("no firmware in {}: {error}", folder.display()))
     }
 
@@ -114,8 +114,13 @@ impl Firmware {
     }
 }
 
-/// The folder of the firmware of all boards.
-pub(crate) fn folder() -> &'static Path {
+/// The folder of the firmware of all emulated boards, as [`Firmware::built`] says.
+///
+/// # Panics
+///
+/// As there.
+#[must_use]
+pub fn firmware_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| std::env::var_os(READY).map_or_else(build, PathBuf::from))
 }

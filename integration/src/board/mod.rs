@@ -18,7 +18,7 @@ mod serial;
 mod wear;
 
 pub use factory::{BoardNor, range};
-pub use firmware::{Built, Emulator, Firmware};
+pub use firmware::{Built, Emulator, Firmware, firmware_folder};
 pub use line::Line;
 pub use memory::{Cut, Memory, Operation};
 pub(crate) use power::bound_to_this_process;

@@ -193,6 +193,8 @@ fn swap_sentence(error: MapError) -> String {
 
 fn sentence(error: MapError) -> String {
     match error {
+        // A lab's board is one part.
+        MapError::Across(part) | MapError::Exposed(part) => format!("`{}` is in the wrong part", key(part)),
         MapError::NotErasable(part) => format!("`{}` must begin and end with erase units", key(part)),
         MapError::OutOfBounds(part) => format!("`{}` reaches past `bytes`", key(part)),
         MapError::Overlap(part) => format!("`{}` shares bytes with another part", key(part)),

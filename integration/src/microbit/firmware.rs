@@ -1,6 +1,6 @@
 //! What runs on the board.
 
-use crate::board::firmware::folder;
+use crate::board::firmware_folder;
 use object::{Object as _, ObjectSymbol as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -32,7 +32,7 @@ impl Firmware {
     pub fn built() -> &'static Self {
         static BUILT: OnceLock<Firmware> = OnceLock::new();
         BUILT.get_or_init(|| {
-            let folder = folder();
+            let folder = firmware_folder();
             Self::in_folder(folder).unwrap_or_else(|error| panic!("no firmware in {}: {error}", folder.display()))
         })
     }

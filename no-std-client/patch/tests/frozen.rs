@@ -19,8 +19,8 @@ use std::{
     path::{Path, PathBuf},
 };
 use support::{
-    elf,
-    program::{BASE, Machine, Program},
+    pairs::{self, BLOCK_BYTES},
+    program::{BASE, Machine},
     *,
 };
 use tuffet_patch::{
@@ -40,7 +40,6 @@ struct Pair {
     made: &'static str,
 }
 
-/// Data, some of it new, and a program whose addresses moved.
 fn program(
     name: &'static str,
     profile: Profile,
@@ -48,16 +47,13 @@ fn program(
     architecture: Architecture,
     made: &'static str,
 ) -> Pair {
-    let program = Program::new(60, 4);
-    let data = firmware(2_000, 1);
-    let mut next_data = next_version(&data, 2);
-    next_data.splice(700..700, Random(3).bytes(200));
+    let (old, new) = pairs::moved(machine);
     Pair {
         name,
-        old: Some([program.link_for(machine), data].concat()),
-        new: [program.next(5).link_for(machine), next_data].concat(),
+        old: Some(old),
+        new,
         options: Options {
-            block_bytes: 256,
+            block_bytes: BLOCK_BYTES,
             checkpoint_unit: 1_024,
             checkpoint_distance: 1_024,
             layout: Some(Layout {
@@ -70,15 +66,14 @@ fn program(
     }
 }
 
-/// A file of the format ELF, whose parts lie at several addresses.
 fn file() -> Pair {
-    let program = elf::Program::new(40, 3);
+    let (old, new) = pairs::ranges();
     Pair {
         name: "large_ranges",
-        old: Some(program.link()),
-        new: program.next(5).link(),
+        old: Some(old),
+        new,
         options: Options {
-            block_bytes: 256,
+            block_bytes: BLOCK_BYTES,
             ..Options::of(Profile::Large)
         },
         made: "df62655d674bea46",
@@ -89,9 +84,9 @@ fn full() -> Pair {
     Pair {
         name: "small_full",
         old: None,
-        new: Program::new(20, 4).link(),
+        new: pairs::full(),
         options: Options {
-            block_bytes: 256,
+            block_bytes: BLOCK_BYTES,
             ..Options::of(Profile::Small)
         },
         made: "f1ebf7d7f39c4ed4",
@@ -100,13 +95,11 @@ fn full() -> Pair {
 
 /// A delta whose checkpoints stand in all kinds of places: one in the middle of an address, one between two copies.
 fn saved() -> Pair {
-    let program = Program::new(200, 14);
-    let data = firmware(3_000, 14);
-    let next_data = next_version(&data, 14 ^ 2);
+    let (old, new) = pairs::saved();
     Pair {
         name: "small_saved",
-        old: Some([program.link(), data].concat()),
-        new: [program.next(14 ^ 5).link(), next_data].concat(),
+        old: Some(old),
+        new,
         options: saved_options(),
         made: "926c730697bd50a1",
     }
@@ -117,7 +110,7 @@ fn saved_full() -> Pair {
     Pair {
         name: "small_saved_full",
         old: None,
-        new: firmware(6_000, 1),
+        new: pairs::saved_full(),
         options: saved_options(),
         made: "c475259e7f8da3cc",
     }
@@ -136,7 +129,7 @@ fn saved_options() -> Options {
     }
 }
 
-fn pairs() -> Vec<Pair> {
+fn all() -> Vec<Pair> {
     use Profile::{Large, Small, Standard};
     vec![
         program(
@@ -197,32 +190,14 @@ fn pairs() -> Vec<Pair> {
     ]
 }
 
-/// A program that moved, with calls, addresses, pointers and distances; words that became others in it; data as it was, data that
-/// changed, new data, and the same once more.
 fn bulk() -> Pair {
-    let program = elf::Program::new(40, 3);
-    let data = firmware(6_000, 1);
-    let news = Random(7).bytes(300);
-    let mut next_program = program.next(5).link();
-    // A move between registers that became another one.
-    let mut became = 0;
-    for word in next_program.as_chunks_mut::<4>().0 {
-        if *word == 0xAA00_03E5_u32.to_le_bytes() {
-            *word = 0xAA13_03E5_u32.to_le_bytes();
-            became += 1;
-        }
-    }
-    assert!(became > 5, "{became}");
-    let mut changed = data.clone();
-    for at in (3_000..4_000).step_by(60) {
-        changed[at] ^= 0x55;
-    }
+    let (old, new) = pairs::bulk();
     Pair {
         name: "bulk",
-        old: Some([&data[..], &program.link()].concat()),
-        new: [&changed[..], &news, &next_program, b"one more file", &news].concat(),
+        old: Some(old),
+        new,
         options: Options {
-            block_bytes: 256,
+            block_bytes: BLOCK_BYTES,
             codec: Some(Codec::Bulk),
             ..Options::of(Profile::Large)
         },
@@ -320,7 +295,7 @@ fn pinned(patch: &[u8], encoded: &Encoded) -> Pinned {
 
 #[test]
 fn frozen_patches_are_decoded() {
-    for pair in pairs() {
+    for pair in all() {
         pair.check();
     }
 }
@@ -328,7 +303,7 @@ fn frozen_patches_are_decoded() {
 /// The same on every target.
 #[test]
 fn made_again_byte_by_byte() {
-    let made = pairs().into_iter().map(|pair| {
+    let made = all().into_iter().map(|pair| {
         let digest = lines(&sha256(&pair.encoded().bytes)[..8]);
         (pair.name, digest.trim().to_owned(), pair.made)
     });
@@ -453,7 +428,7 @@ impl Pair {
 /// The records that are kept, with the pair that each is of.
 fn kept() -> [(Pair, Vec<u8>); 4] {
     KEPT.map(|(name, of, position)| {
-        let pair = pairs().into_iter().find(|pair| pair.name == of).unwrap();
+        let pair = all().into_iter().find(|pair| pair.name == of).unwrap();
         let (_, record) = pair.saved().into_iter().find(|(at, _)| *at == position).unwrap();
         let record = files::held(&files::path(&folder(), name, RECORD_VERSION), &record);
         (pair, record)
@@ -479,9 +454,7 @@ fn frozen_records_are_written_and_taken_up() {
 /// Every record of every patch, by its digest: those of the large profile are too long to keep.
 #[test]
 fn records_are_saved_byte_by_byte() {
-    let mixed = pairs()
-        .into_iter()
-        .filter(|pair| pair.options.codec != Some(Codec::Bulk));
+    let mixed = all().into_iter().filter(|pair| pair.options.codec != Some(Codec::Bulk));
     let mut saved = Vec::new();
     for pair in mixed {
         let records = pair.saved();

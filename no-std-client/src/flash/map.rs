@@ -134,6 +134,10 @@ pub enum Part {
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MapError {
+    /// It reaches from the internal part of two into the external one.
+    Across(Part),
+    /// It counts without being verified again, and lies in an external part.
+    Exposed(Part),
     /// It does not begin and end with erase units.
     NotErasable(Part),
     /// It reaches past the end of the flash.

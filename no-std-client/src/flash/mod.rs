@@ -18,6 +18,7 @@
 mod checkpoints;
 mod file;
 mod fill;
+mod joined;
 mod map;
 #[cfg(feature = "async-flash")]
 mod polled;
@@ -30,6 +31,7 @@ mod swap;
 pub use checkpoints::Checkpoints;
 pub use file::FlashFile;
 pub(crate) use fill::Fill;
+pub use joined::{Joined, JoinedError};
 pub use map::{Map, MapError, Part, Span, Units};
 #[cfg(feature = "async-flash")]
 pub use polled::Polled;

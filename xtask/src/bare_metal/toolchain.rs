@@ -32,6 +32,15 @@ pub enum Toolchain {
     },
 }
 
+/// What of the library a program may use.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Library {
+    /// No heap: a core that reaches for one does not build.
+    Core,
+    /// A heap too, which the program brings with it: for tests.
+    CoreAndAlloc,
+}
+
 /// Debian's compiler, its cargo, and the source of `core`.
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 
@@ -88,6 +97,7 @@ impl Toolchain {
                 .env("RUSTC", DEBIAN_RUSTC)
                 // -Zbuild-std is a nightly option; this is the switch that the compiler's own build uses for it.
                 .env("RUSTC_BOOTSTRAP", "1")
+                .env("CARGO_TARGET_RISCV32IMAC_UNKNOWN_NONE_ELF_LINKER", linker)
                 .env("CARGO_TARGET_THUMBV6M_NONE_EABI_LINKER", linker)
                 .env("CARGO_TARGET_THUMBV7EM_NONE_EABI_LINKER", linker)
                 .env("CARGO_TARGET_THUMBV7M_NONE_EABI_LINKER", linker),
@@ -97,11 +107,11 @@ impl Toolchain {
     }
 
     /// What `cargo build` needs besides the target.
-    pub fn arguments(&self) -> &'static [&'static str] {
-        match self {
-            Toolchain::Rustup => &[],
-            // Not `alloc`: a core that reaches for it does not build.
-            Toolchain::Debian { .. } => &["-Zbuild-std=core"],
+    pub fn arguments(&self, library: Library) -> &'static [&'static str] {
+        match (self, library) {
+            (Toolchain::Rustup, _) => &[],
+            (Toolchain::Debian { .. }, Library::Core) => &["-Zbuild-std=core"],
+            (Toolchain::Debian { .. }, Library::CoreAndAlloc) => &["-Zbuild-std=core,alloc"],
         }
     }
 

@@ -12,7 +12,7 @@ use crate::process::{Tool, is_on_path};
 use crate::workspace;
 
 /// The program, and the Debian package that has it.
-const EMULATOR: &str = "qemu-system-arm";
+pub const EMULATOR: &str = "qemu-system-arm";
 
 /// No device but the program, and a clock of one nanosecond for each instruction.
 const PROGRAM_ONLY: [&str; 10] = [
@@ -36,10 +36,15 @@ const BUILD_LIMIT: Duration = Duration::from_secs(1_800);
 
 /// Looks for the emulator, and installs it where we may: done before the builds, which take longer.
 pub fn is_there() -> Result<(), Failure> {
-    if !is_on_path(EMULATOR) {
-        packages::install(&[EMULATOR])?;
+    is_there_as(EMULATOR, EMULATOR)
+}
+
+/// The same for another emulator, and the Debian package that has it.
+pub fn is_there_as(program: &str, package: &str) -> Result<(), Failure> {
+    if !is_on_path(program) {
+        packages::install(&[package])?;
     }
-    Tool::new(EMULATOR).arg("--version").read()?;
+    Tool::new(program).arg("--version").read()?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::process::{Tool, ToolFailure, is_on_path};
 use crate::test::counts::Counts;
 use crate::test::{Outcome, Reason};
-use crate::{bare_metal, board, fuzz, tidy, workspace};
+use crate::{bare_metal, board, core_tests, fuzz, tidy, workspace};
 
 /// Where the steps run.
 pub struct Bench {
@@ -76,6 +76,11 @@ pub const STEPS: &[Step] = &[
     step("bare-metal", "the cores build and link without a heap", |_| {
         in_process(bare_metal::check())
     }),
+    step(
+        "core-tests",
+        "the tests of the cores on emulated parts, RISC-V and Arm",
+        core_tests,
+    ),
     step(
         "board",
         "the real bootloader and application on an emulated board, over Ethernet",
@@ -213,6 +218,7 @@ fn with_programs(bench: &Bench, arguments: impl FnOnce(Tool) -> Tool) -> Result<
 const BOARD_TESTS: &[&str] = &[
     "attacks",
     "board",
+    "board_external",
     "board_power",
     "board_recovery",
     "board_swap",
@@ -248,6 +254,19 @@ fn on_board(bench: &Bench, tests: &[&str], adjusted: impl FnOnce(Tool) -> Tool) 
         adjusted(cargo.env("TUFFET_BOARDS", firmware))
     });
     tests.map_or_else(|failure| failed(&failure.to_string()), counted)
+}
+
+/// As on the board: what is missing is the machine's, and what does not build is the cores'.
+fn core_tests(_: &Bench) -> Outcome {
+    let tools = match core_tests::find_tools(None) {
+        Ok(tools) => tools,
+        Err(failure) => return lacking(&failure.to_string()),
+    };
+    match core_tests::run_with(&tools) {
+        Ok((true, counts)) => Outcome::Passed(counts),
+        Ok((false, counts)) => Outcome::Failed(counts),
+        Err(failure) => failed(&failure.to_string()),
+    }
 }
 
 fn doc_tests(bench: &Bench) -> Outcome {

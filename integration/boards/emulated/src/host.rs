@@ -7,12 +7,15 @@ use core::fmt;
 const OPEN: usize = 0x01;
 const CLOSE: usize = 0x02;
 const WRITE_TEXT: usize = 0x04;
+const WRITE: usize = 0x05;
 const READ: usize = 0x06;
 const SEEK: usize = 0x0A;
 const EXIT: usize = 0x18;
 
 /// The mode `rb` of the call that opens.
 const READ_BYTES: usize = 1;
+/// The mode `r+b`.
+const EDIT_BYTES: usize = 3;
 /// An end as it should be, and one that is not.
 const EXIT_WELL: usize = 0x2_0026;
 const EXIT_BADLY: usize = 0x2_0023;
@@ -41,13 +44,29 @@ pub struct File(usize);
 impl File {
     /// Opens a file, from this offset on; `None` if there is none.
     pub fn open(path: &CStr, offset: u32) -> Option<Self> {
-        let path_bytes = path.count_bytes();
-        let handle = call_with(OPEN, [path.as_ptr() as usize, READ_BYTES, path_bytes]);
-        if handle == usize::MAX {
-            return None;
-        }
-        call_with(SEEK, [handle, offset as usize]);
-        Some(Self(handle))
+        let mut file = Self::open_as(path, READ_BYTES)?;
+        file.seek(offset);
+        Some(file)
+    }
+
+    /// Opens a file to be read and written; `None` if there is none.
+    pub fn edit(path: &CStr) -> Option<Self> {
+        Self::open_as(path, EDIT_BYTES)
+    }
+
+    fn open_as(path: &CStr, mode: usize) -> Option<Self> {
+        let handle = call_with(OPEN, [path.as_ptr() as usize, mode, path.count_bytes()]);
+        (handle != usize::MAX).then_some(Self(handle))
+    }
+
+    /// Goes on at this offset.
+    pub fn seek(&mut self, offset: u32) {
+        call_with(SEEK, [self.0, offset as usize]);
+    }
+
+    /// Writes, and says whether all went.
+    pub fn write(&mut self, bytes: &[u8]) -> bool {
+        call_with(WRITE, [self.0, bytes.as_ptr() as usize, bytes.len()]) == 0
     }
 
     /// Reads, and says how many bytes there were.

@@ -37,6 +37,7 @@
 //! | `tuffet fault` | any | a fault of the processor; the watchdog resets the board |
 #![no_std]
 
+pub mod ast1030;
 pub mod control;
 pub mod flash;
 pub mod image;

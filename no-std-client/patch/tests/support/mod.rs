@@ -3,10 +3,13 @@
 
 pub mod elf;
 pub mod flash;
+pub mod pairs;
 pub mod program;
 pub mod random;
 
 use flash::Slot;
+#[allow(unused_imports, reason = "each test file uses its own part")]
+pub use pairs::{firmware, next_version};
 pub use random::Random;
 use sha2::{Digest as _, Sha256};
 use std::convert::Infallible;
@@ -26,38 +29,6 @@ pub fn image(bytes: &[u8]) -> Image {
             digest: sha256(bytes),
         },
     }
-}
-
-/// Something like firmware: words that repeat with changes, a table, a run of zeros, some text.
-pub fn firmware(length: usize, seed: u64) -> Vec<u8> {
-    let mut random = Random(seed);
-    let mut image: Vec<u8> = Vec::with_capacity(length + 64);
-    let vocabulary: Vec<Vec<u8>> = (0..40).map(|_| random.bytes(4)).collect();
-    while image.len() < length {
-        match random.below(20) {
-            0 => image.extend(vec![0; random.below(200)]),
-            1 => image.extend_from_slice(b"error: the flash did not answer in time"),
-            2 => image.extend((0_u32..8).flat_map(|word| (0x0800_0000 + word * 16).to_le_bytes())),
-            _ => image.extend_from_slice(&vocabulary[random.below(vocabulary.len())]),
-        }
-    }
-    image.truncate(length);
-    image
-}
-
-/// The next version: some words moved on, something inserted, something gone.
-pub fn next_version(old: &[u8], seed: u64) -> Vec<u8> {
-    let mut random = Random(seed);
-    let mut new = old.to_vec();
-    for _ in 0..old.len() / 300 {
-        let at = random.below(new.len());
-        new[at] = new[at].wrapping_add(16);
-    }
-    let at = random.below(new.len());
-    new.splice(at..at, firmware(old.len() / 20, seed ^ 77));
-    let at = random.below(new.len() / 2);
-    new.drain(at..at + old.len() / 40);
-    new
 }
 
 /// A device in the middle of an update.
