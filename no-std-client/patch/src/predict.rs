@@ -29,39 +29,40 @@ pub(crate) use architecture::Instruction;
 pub(crate) use architecture::Names;
 pub(crate) use field::{Field, Kind, Place, Source};
 pub use layout::{Bases, Layout, RANGES_MAX, Range, Ranges};
-pub(crate) use learned::{Learned, RECENT};
+pub(crate) use learned::{Learned, Pair, RECENT};
 pub(crate) use map::{Map, Piece, shift_in};
 pub(crate) use pairs::{HELD, Search};
 
 use crate::model::{Copy, Origin};
 use pairs::Registers;
 
-/// What is known of addresses.
+/// What is known of addresses. What is short and often used stands in front, where an instruction of two bytes reaches it.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Addresses<const PLACES: usize> {
-    pub(crate) layout: Layout,
+    /// The field at hand: none, if it has no bytes.
+    field: Field,
+    /// Bytes of the copy at hand.
+    pub(crate) run: u32,
     /// Bytes of the old image.
     pub(crate) source_bytes: u32,
-    pub(crate) map: Map<PLACES>,
-    pub(crate) learned: Learned<PLACES>,
-    /// The last address that stood in a word.
-    pub(crate) last_pointer: Piece,
-    /// The last address that two instructions made.
-    pub(crate) last_sum: Piece,
-    /// Upper parts of addresses, in registers.
-    pub(crate) registers: Registers,
+    /// Where the next instruction of it begins, if instructions begin anywhere.
+    pub(crate) instruction: u32,
     /// The last bytes of the copy, as the old image has them, newest lowest. Only for hosts.
     pub(crate) before: u32,
     /// The one at hand. It is said again before each byte.
     old_byte: u32,
     /// The register that the instruction at hand writes, if it does. It is said again before each byte.
     written: Option<u8>,
-    /// The field at hand: none, if it has no bytes.
-    field: Field,
-    /// Bytes of the copy at hand.
-    pub(crate) run: u32,
-    /// Where the next instruction of it begins, if instructions begin anywhere.
-    pub(crate) instruction: u32,
+    /// The last address that stood in a word.
+    pub(crate) last_pointer: Piece,
+    /// The last address that two instructions made.
+    pub(crate) last_sum: Piece,
+    /// Upper parts of addresses, in registers.
+    pub(crate) registers: Registers,
+    pub(crate) layout: Layout,
+    pub(crate) map: Map<PLACES>,
+    pub(crate) learned: Learned<PLACES>,
 }
 
 /// A copy is worth a place in the map when it has this many bytes.
