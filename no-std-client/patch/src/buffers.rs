@@ -58,7 +58,7 @@ impl<const BYTES: usize> Window<BYTES> {
         }
         let bytes = self.bytes.get(usize::try_from(inside).ok()?..)?.first_chunk()?;
         let [a, b, c, d, e, f, g, h] = *bytes;
-        Some([[a, b, c, d], [e, f, g, h]].map(u32::from_le_bytes))
+        Some([u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])])
     }
 
     fn at(&self, offset: u32) -> Option<u8> {

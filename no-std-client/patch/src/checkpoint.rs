@@ -646,7 +646,7 @@ impl<
         self.copy = copy;
         self.at_position(position);
         self.intake
-            .take_up(pinned, preface.block_index, &preface.block_digest, preface.taken);
+            .stand(pinned, preface.block_index, &preface.block_digest, preface.taken);
         Some(())
     }
 }

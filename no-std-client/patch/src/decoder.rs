@@ -222,7 +222,7 @@ impl<
         let read = read.map_err(|refusal| work.refuse(refusal))?;
         (work.source_bytes, work.result_bytes) = (read.source_bytes, read.result_bytes);
         if read.is_first {
-            self.model.begin(self.model.addresses.layout, work.source_bytes);
+            self.model.begin(work.source_bytes);
         }
         work.slots.check(&Needs {
             source_bytes: work.source_bytes,

@@ -364,7 +364,9 @@ impl Header<()> {
 
     /// Reads the size of blocks, and where the decoder can be saved. `code` is that of the architecture.
     fn read_units(&mut self, fields: &mut Fields<'_>, code: u8) -> Option<()> {
-        let (block_log2, unit_log2, count) = (fields.byte()?, fields.byte()?, fields.byte()?);
+        let mut bytes = [0; 3];
+        fields.fill(&mut bytes)?;
+        let [block_log2, unit_log2, count] = bytes;
         let block_bytes = 1_u32.checked_shl(u32::from(block_log2)).unwrap_or(0);
         if !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&block_bytes) {
             return fields.refuse(Refusal::BlockSize { block_bytes });
@@ -380,7 +382,9 @@ impl Header<()> {
         let checkpoints = &mut self.checkpoints;
         (checkpoints.unit_log2, checkpoints.count) = (unit_log2, count);
         for unit in checkpoints.positions.iter_mut().take(usize::from(count)) {
-            *unit = u16::from_le_bytes([fields.byte()?, fields.byte()?]);
+            let mut bytes = [0; 2];
+            fields.fill(&mut bytes)?;
+            *unit = u16::from_le_bytes(bytes);
         }
         Some(())
     }

@@ -95,14 +95,11 @@ impl Intake {
     pub(crate) fn begin(&mut self, pinned: &Pinned, [source, result]: [&Image; 2]) -> Result<(), Refusal> {
         self.end();
         pinned.check()?;
-        self.chain = Some(Chain::at(pinned, 0, &pinned.head));
         self.container = Container::Awaited {
             source: *source,
             result: *result,
         };
-        self.hand = Hand::Empty { taken: 0 };
-        self.digest = pinned.head;
-        self.phase = Phase::Running;
+        self.stand(pinned, 0, &pinned.head, 0);
         Ok(())
     }
 
@@ -267,8 +264,9 @@ impl Intake {
         }
     }
 
-    /// Goes on from where a decoder stood: in front of the block with this index and hash, of which so much was taken.
-    pub(crate) fn take_up(&mut self, pinned: &Pinned, index: u32, digest: &Digest, taken: u32) {
+    /// Goes on in front of the block with this index and hash, of which so much was taken.
+    #[inline(never)]
+    pub(crate) fn stand(&mut self, pinned: &Pinned, index: u32, digest: &Digest, taken: u32) {
         self.chain = Some(Chain::at(pinned, index, digest));
         self.hand = Hand::Empty { taken };
         self.digest = *digest;

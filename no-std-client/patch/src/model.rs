@@ -16,7 +16,7 @@ use crate::{
     counter,
     matcher::Matcher,
     mixer::{Mixer, Rates, hash},
-    predict::{Addresses, Layout, Piece, Place},
+    predict::{Addresses, Piece, Place},
     range_decoder::BitCoder,
 };
 
@@ -200,7 +200,7 @@ const KIND_NEW: u32 = 2;
 const KIND_NEW_AGAIN: u32 = 3;
 
 impl History {
-    pub(crate) const START: Self = Self {
+    const ZERO: Self = Self {
         recent: 0,
         misses: 0,
         hits_in_row: 0,
@@ -208,12 +208,7 @@ impl History {
         changes: [0; CHANGES],
         change: 0,
         diagonals: [0; 2],
-        distance: 1,
-    };
-
-    const ZERO: Self = Self {
         distance: 0,
-        ..Self::START
     };
 
     /// Where a copy along the old image would be at `position`, if it went on.
@@ -254,14 +249,17 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         self.bytes.reset(WEIGHT_START);
         counter::refresh(&mut self.rare);
         counter::refresh(self.classes.as_flattened_mut());
-        self.history = History::START;
+        self.history = History::ZERO;
+        self.history.distance = 1;
         self.in_unit = InUnit::NONE;
-        self.begin(Layout::UNKNOWN, 0);
+        self.addresses.layout.forget();
+        self.begin(0);
     }
 
-    /// What is known of the images before the first byte.
-    pub(crate) fn begin(&mut self, layout: Layout, source_bytes: u32) {
-        self.addresses.reset(layout, source_bytes);
+    /// What is known of the images before the first byte; the layout was put where it belongs.
+    #[inline(never)]
+    pub(crate) fn begin(&mut self, source_bytes: u32) {
+        self.addresses.reset(source_bytes);
         self.matcher
             .reset(if Matcher::<SLOTS>::IS_PRIMED { 0 } else { source_bytes });
         self.guess = None;
