@@ -45,7 +45,7 @@ impl Pinned {
     /// Refuses a block size that is out of range and an empty file.
     pub(crate) fn check(&self) -> Result<(), Refusal> {
         let block_bytes = self.block_bytes;
-        if !block_bytes.is_power_of_two() || !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&block_bytes) {
+        if !block_bytes.is_power_of_two() || !matches!(block_bytes, BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX) {
             return Err(Refusal::BlockSize { block_bytes });
         }
         if self.length == 0 {

@@ -369,7 +369,7 @@ fn walk_field(field: &mut Field, record: &mut Record<'_>) -> bool {
         return false;
     };
     (field.kind, field.source) = (kind, source);
-    let is_at_hand = field.phase < field.length && (3..=4).contains(&field.length);
+    let is_at_hand = field.phase < field.length && matches!(field.length, 3..=4);
     is_at_hand || *field == Field::NONE
 }
 

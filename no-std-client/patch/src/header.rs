@@ -109,7 +109,7 @@ impl Checkpoints {
             last = position.unwrap_or(u32::MAX);
             last < result_length
         };
-        (UNIT_LOG2_MIN..=UNIT_LOG2_MAX).contains(&self.unit_log2) && self.units().iter().all(ascends)
+        matches!(self.unit_log2, UNIT_LOG2_MIN..=UNIT_LOG2_MAX) && self.units().iter().all(ascends)
     }
 
     /// The positions, ascending, in bytes of the result.
@@ -230,19 +230,19 @@ impl<L> Header<L> {
     #[inline(never)]
     pub(crate) fn emit_with(&self, layout: &Layout, put: &mut dyn FnMut(u8)) {
         let has_bases = if layout.bases.is_some() { HAS_BASES } else { 0 };
+        let architecture = layout.architecture.code() | has_bases;
         put_all(put, &MAGIC);
-        put(VERSION);
-        put(self.codec.code());
-        put(self.profile.code());
-        put(layout.architecture.code() | has_bases);
+        put_all(put, &[VERSION, self.codec.code(), self.profile.code(), architecture]);
         for image in [&self.source, &self.result] {
             put_word(put, image.length);
             put_all(put, &image.digest);
         }
-        // Invariant: an exponent of a 32-bit number is below 256.
-        put(u8::try_from(self.block_bytes.trailing_zeros()).unwrap_or(0));
-        put(self.checkpoints.unit_log2);
-        put(self.checkpoints.count);
+        // By hand, since a part that cannot count zeros has a table for it.
+        let mut block_log2 = 0_u8;
+        while block_log2 < 32 && self.block_bytes.wrapping_shr(u32::from(block_log2)) & 1 == 0 {
+            block_log2 = block_log2.wrapping_add(1);
+        }
+        put_all(put, &[block_log2, self.checkpoints.unit_log2, self.checkpoints.count]);
         for unit in self.checkpoints.units() {
             put_all(put, &unit.to_le_bytes());
         }
@@ -368,7 +368,7 @@ impl Header<()> {
         fields.fill(&mut bytes)?;
         let [block_log2, unit_log2, count] = bytes;
         let block_bytes = 1_u32.checked_shl(u32::from(block_log2)).unwrap_or(0);
-        if !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&block_bytes) {
+        if !matches!(block_bytes, BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX) {
             return fields.refuse(Refusal::BlockSize { block_bytes });
         }
         // Bulk says in its plan what lies where.
