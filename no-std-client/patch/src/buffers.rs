@@ -1,6 +1,9 @@
 //! Buffers between the decoder, which goes byte by byte, and flash, which does not.
 
-use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
+use crate::{
+    model::Origin,
+    slots::{Slots, Stopped},
+};
 
 /// A piece of an image as read from flash.
 #[derive(Clone, Debug)]
@@ -24,32 +27,38 @@ impl<const BYTES: usize> Window<BYTES> {
         self.length = 0;
     }
 
-    /// The byte at `offset`, which is below `end`. Nothing at or behind `end` is read, but for what the read unit adds.
-    pub(crate) fn byte<F: ReadNorFlash>(&mut self, flash: &mut F, offset: u32, end: u32) -> Result<u8, F::Error> {
+    /// The byte of an image at `offset`, which is below `end`. Nothing at or behind `end` is read, but for what the read unit adds.
+    pub(crate) fn byte(&mut self, slots: &mut dyn Slots, origin: Origin, offset: u32, end: u32) -> Result<u8, Stopped> {
         if let Some(byte) = self.at(offset) {
             return Ok(byte);
         }
+        self.read(slots, origin, offset, end)?;
+        // Invariant: `offset` is inside of what was read.
+        Ok(self.at(offset).unwrap_or(0))
+    }
+
+    /// Reads the piece that has this byte. Not inlined: it is rare.
+    #[inline(never)]
+    fn read(&mut self, slots: &mut dyn Slots, origin: Origin, offset: u32, end: u32) -> Result<(), Stopped> {
         let bytes = u32::try_from(BYTES).unwrap_or(u32::MAX);
         let start = offset.wrapping_sub(offset.checked_rem(bytes).unwrap_or(0));
         let length = end.saturating_sub(start).min(bytes);
         self.length = 0;
-        let read_bytes = usize::try_from(length).unwrap_or(BYTES).next_multiple_of(F::READ_SIZE);
-        if let Some(target) = self.bytes.get_mut(..read_bytes) {
-            flash.read(start, target)?;
-            self.start = start;
-            self.length = length;
-        }
-        // Invariant: the read unit divides BYTES (checked before), so there was a target, and `offset` is inside.
-        Ok(self.at(offset).unwrap_or(0))
+        slots.read(origin, start, &mut self.bytes, length)?;
+        self.start = start;
+        self.length = length;
+        Ok(())
     }
 
-    /// Eight bytes from `offset` on, if all of them are here.
-    pub(crate) fn eight(&self, offset: u32) -> Option<[u8; 8]> {
+    /// Eight bytes from `offset` on, the first one lowest, if all of them are here.
+    pub(crate) fn eight(&self, offset: u32) -> Option<[u32; 2]> {
         let inside = offset.checked_sub(self.start)?;
         if self.length.checked_sub(inside)? < 8 {
             return None;
         }
-        self.bytes.get(usize::try_from(inside).ok()?..)?.first_chunk().copied()
+        let bytes = self.bytes.get(usize::try_from(inside).ok()?..)?.first_chunk()?;
+        let [a, b, c, d, e, f, g, h] = *bytes;
+        Some([u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])])
     }
 
     fn at(&self, offset: u32) -> Option<u8> {
@@ -109,17 +118,13 @@ impl<const BYTES: usize> Output<BYTES> {
     }
 
     /// Writes what is there, filled up with erased bytes to a whole write unit.
-    pub(crate) fn write<F: NorFlash>(&mut self, flash: &mut F) -> Result<(), F::Error> {
+    pub(crate) fn write(&mut self, slots: &mut dyn Slots) -> Result<(), Stopped> {
         let count = usize::try_from(self.count).unwrap_or(BYTES);
-        let write_bytes = count.next_multiple_of(F::WRITE_SIZE);
         for byte in self.bytes.iter_mut().skip(count) {
             *byte = 0xFF;
         }
-        // Invariant: the write unit divides BYTES (checked before), so there is such a piece.
-        if let Some(bytes) = self.bytes.get(..write_bytes) {
-            flash.write(self.written, bytes)?;
-        }
-        self.written = self.written.wrapping_add(self.count);
+        slots.write(self.written, &self.bytes, self.count)?;
+        self.written = self.position();
         self.count = 0;
         Ok(())
     }

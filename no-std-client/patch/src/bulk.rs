@@ -26,7 +26,9 @@ pub(crate) mod words;
 
 use crate::{
     Authenticated, BlockRange, Chain, Codec, Error, Geometry, Header, Image, Layout, Pinned, Profile, Progress,
-    Refusal, intake::Intake, range_decoder::Input,
+    Refusal,
+    intake::{Intake, Read},
+    range_decoder::Input,
 };
 use core::convert::Infallible;
 use decoder::{Decoder, Fault, Pause};
@@ -104,7 +106,7 @@ impl<'m> BulkState<'m> {
             self.decoder.restart();
         }
         self.erased_to = 0;
-        self.intake.begin(pinned, source, result)
+        self.intake.begin(&pinned, [&source, &result])
     }
 
     /// The block to fetch when [`Progress::NeedsBlock`] says so, and after [`begin`](Self::begin).
@@ -142,21 +144,21 @@ impl<'m> BulkState<'m> {
         let mut input = self.intake.offer(block)?;
         // No field is followed by a layout here: segments say where things lie.
         let mut layout = Layout::UNKNOWN;
-        let (header, is_first) = self
+        let read = self
             .intake
             .read_header(&mut input, Self::PROFILE, Codec::Bulk, &mut layout)?;
-        if is_first {
-            check_slots(&header, old, new)?;
-            self.decoder.begin(header.source.length, header.result.length);
+        if read.is_first {
+            check_slots(&read, old, new)?;
+            self.decoder.begin(read.source_bytes, read.result_bytes);
         }
-        let progress = self.advance(&header, &mut input, old, new)?;
+        let progress = self.advance(read.result_bytes, &mut input, old, new)?;
         self.intake.keep(block, &input, progress);
         Ok(progress)
     }
 
     fn advance<O: ReadNorFlash, N: NorFlash>(
         &mut self,
-        header: &Header<()>,
+        result_bytes: u32,
         input: &mut Input<'_>,
         old: &mut O,
         new: &mut N,
@@ -185,7 +187,7 @@ impl<'m> BulkState<'m> {
             if !output.is_empty() {
                 output.write(new).map_err(Error::New)?;
             }
-            if output.written == header.result.length {
+            if output.written == result_bytes {
                 return match self.decoder.range.is_at_end(input) {
                     true => Ok(Progress::Done),
                     false => Err(Refusal::ExtraBytes.into()),
@@ -195,7 +197,7 @@ impl<'m> BulkState<'m> {
     }
 }
 
-fn check_slots<O: ReadNorFlash, N: NorFlash>(header: &Header<()>, old: &O, new: &N) -> Result<(), Geometry> {
+fn check_slots<O: ReadNorFlash, N: NorFlash>(read: &Read, old: &O, new: &N) -> Result<(), Geometry> {
     if N::READ_SIZE != 1 || N::WRITE_SIZE != 1 || N::ERASE_SIZE == 0 {
         return Err(Geometry::NewUnits {
             read_bytes: N::READ_SIZE,
@@ -203,11 +205,11 @@ fn check_slots<O: ReadNorFlash, N: NorFlash>(header: &Header<()>, old: &O, new: 
             erase_bytes: N::ERASE_SIZE,
         });
     }
-    let needed = usize::try_from(header.result.length).ok();
+    let needed = usize::try_from(read.result_bytes).ok();
     let needed = needed.and_then(|bytes| bytes.checked_next_multiple_of(N::ERASE_SIZE));
     if needed.is_none_or(|bytes| bytes > new.capacity()) {
         return Err(Geometry::ResultTooLong {
-            result_bytes: header.result.length,
+            result_bytes: read.result_bytes,
             slot_bytes: new.capacity(),
         });
     }
@@ -216,9 +218,9 @@ fn check_slots<O: ReadNorFlash, N: NorFlash>(header: &Header<()>, old: &O, new: 
             read_bytes: O::READ_SIZE,
         });
     }
-    if usize::try_from(header.source.length).is_ok_and(|bytes| bytes > old.capacity()) {
+    if usize::try_from(read.source_bytes).is_ok_and(|bytes| bytes > old.capacity()) {
         return Err(Geometry::SourceTooLong {
-            source_bytes: header.source.length,
+            source_bytes: read.source_bytes,
             slot_bytes: old.capacity(),
         });
     }

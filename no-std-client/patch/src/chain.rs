@@ -41,6 +41,46 @@ pub struct Pinned {
     pub length: u32,
 }
 
+impl Pinned {
+    /// Refuses a block size that is out of range and an empty file.
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        let block_bytes = self.block_bytes;
+        if !block_bytes.is_power_of_two() || !matches!(block_bytes, BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX) {
+            return Err(Refusal::BlockSize { block_bytes });
+        }
+        if self.length == 0 {
+            return Err(Refusal::TooShort { length: 0 });
+        }
+        Ok(())
+    }
+
+    /// Whether a chain can stand in front of the block with this index and hash, of whose payload so much was taken.
+    pub(crate) fn can_stand(&self, index: u32, next: &Digest, taken: u32) -> bool {
+        if self.check().is_err() {
+            return false;
+        }
+        // Invariant: a block of the file begins inside of it.
+        let left = self.length.wrapping_sub(index.wrapping_mul(self.block_bytes));
+        let payload_bytes = match left > self.block_bytes {
+            true => self.block_bytes.saturating_sub(LINK_BYTES),
+            false => left,
+        };
+        index < self.blocks() && taken <= payload_bytes && (index > 0 || *next == self.head)
+    }
+
+    /// Number of blocks in the file. By hand, since a part without a divider has no other use for a division. Only of what was
+    /// checked.
+    const fn blocks(&self) -> u32 {
+        let mut last = self.length.wrapping_sub(1);
+        let mut block_bytes = self.block_bytes;
+        while block_bytes > 1 {
+            last = last.wrapping_shr(1);
+            block_bytes = block_bytes.wrapping_shr(1);
+        }
+        last.wrapping_add(1)
+    }
+}
+
 /// Where a block stands in the file.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct BlockRange {
@@ -94,25 +134,17 @@ pub struct Chain {
 impl Chain {
     /// The start of a chain. Refuses a block size that is out of range and an empty file.
     pub fn new(pinned: Pinned) -> Result<Self, Refusal> {
-        let block_bytes = pinned.block_bytes;
-        if !block_bytes.is_power_of_two() || !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&block_bytes) {
-            return Err(Refusal::BlockSize { block_bytes });
-        }
-        if pinned.length == 0 {
-            return Err(Refusal::TooShort { length: 0 });
-        }
-        Ok(Self {
-            pinned,
-            index: 0,
-            next: pinned.head,
-        })
+        pinned.check()?;
+        Ok(Self::at(&pinned, 0, &pinned.head))
     }
 
-    /// A place in the middle, as a checkpoint kept it.
-    pub(crate) fn at(pinned: Pinned, index: u32, next: Digest) -> Option<Self> {
-        let start = Self::new(pinned).ok()?;
-        let inside = index < start.blocks() && (index > 0 || next == pinned.head);
-        inside.then_some(Self { index, next, ..start })
+    /// A place in the middle, as a checkpoint kept it, if it [can stand there](Pinned::can_stand).
+    pub(crate) const fn at(pinned: &Pinned, index: u32, next: &Digest) -> Self {
+        Self {
+            pinned: *pinned,
+            index,
+            next: *next,
+        }
     }
 
     /// What was given from outside.
@@ -127,7 +159,7 @@ impl Chain {
 
     /// Number of blocks in the file.
     pub const fn blocks(&self) -> u32 {
-        self.pinned.length.div_ceil(self.pinned.block_bytes)
+        self.pinned.blocks()
     }
 
     /// Index of the next block, or the number of blocks.
@@ -137,10 +169,11 @@ impl Chain {
 
     /// The block that must come next.
     pub fn next_block(&self) -> Option<BlockRange> {
-        let offset = self.index.checked_mul(self.pinned.block_bytes)?;
-        let left = self.pinned.length.checked_sub(offset)?;
+        // Invariant: a block of the file begins inside of it, so nothing wraps.
+        let offset = self.index.wrapping_mul(self.pinned.block_bytes);
+        let left = self.pinned.length.wrapping_sub(offset);
         let length = left.min(self.pinned.block_bytes);
-        (length > 0).then_some(BlockRange { offset, length })
+        (self.index < self.blocks()).then_some(BlockRange { offset, length })
     }
 
     /// Hashes a block. If it is the one that must come next, its bytes may be used and the chain moves on; else nothing changes.
@@ -182,7 +215,8 @@ impl Chain {
     }
 
     /// Bytes of payload in a block that is not the last.
-    pub(crate) const fn payload_bytes(block_bytes: u32) -> u32 {
+    #[cfg(feature = "encode")]
+    pub(crate) fn payload_bytes(block_bytes: u32) -> u32 {
         block_bytes.saturating_sub(LINK_BYTES)
     }
 }

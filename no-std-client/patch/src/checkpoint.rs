@@ -30,18 +30,18 @@
 //! - The caller is told to erase every unit behind the position again, and none in front of it.
 
 use crate::{
-    Chain, Digest, HEADER_BYTES_MAX, Header, Image, Pinned,
+    Digest, HEADER_BYTES_MAX, Header, Image, Pinned, Refusal,
     decoder::{State, check_copy},
-    intake::Standing,
     matcher::{HELD_MAX, Matcher},
     mixer::{Mixer, WEIGHT_MAX},
     model::{
         BYTE_INPUTS, BYTE_SETS, CHANGES, CLASS_CELLS, Copy, HIT_INPUTS, HIT_SETS, History, InUnit, Model, Origin,
         RARE_CELLS, UNIT_BYTES_MAX,
     },
-    predict::{Addresses, Field, HELD, Kind, RECENT, Source},
+    predict::{Addresses, Field, HELD, Kind, Pair, Piece, RECENT, Source},
     range_decoder::{EVENT_BYTES_MAX, RangeDecoder},
 };
+use core::slice;
 use sha2::{Digest as _, Sha256};
 
 const MAGIC: [u8; 4] = *b"TUFC";
@@ -98,111 +98,165 @@ pub enum BadCheckpoint<E> {
     WrongMagic,
 }
 
-/// One walk over the fields for both directions, so that they cannot differ.
-trait Record {
+/// What of a record can have come about.
+struct Possible {
+    header: bool,
+    tables: bool,
+}
+
+/// The same without the caller's error.
+enum Fault {
+    Checksum,
+    Impossible,
+    OtherPatch,
+    OtherProfile,
+    OtherResult,
+    OtherSource,
+    UnknownVersion { version: u8 },
+    WrongMagic,
+}
+
+impl Fault {
+    fn named<E>(self) -> BadCheckpoint<E> {
+        match self {
+            Self::Checksum => BadCheckpoint::Checksum,
+            Self::Impossible => BadCheckpoint::Impossible,
+            Self::OtherPatch => BadCheckpoint::OtherPatch,
+            Self::OtherProfile => BadCheckpoint::OtherProfile,
+            Self::OtherResult => BadCheckpoint::OtherResult,
+            Self::OtherSource => BadCheckpoint::OtherSource,
+            Self::UnknownVersion { version } => BadCheckpoint::UnknownVersion { version },
+            Self::WrongMagic => BadCheckpoint::WrongMagic,
+        }
+    }
+}
+
+/// One walk over the fields for both directions, so that they cannot differ. Pieces are hashed whole, all but the last one, which
+/// ends with the hash.
+struct Record<'r> {
+    way: Way,
+    /// Writes a piece, or reads it. False: it could not.
+    pass: &'r mut dyn FnMut(&mut [u8; PIECE_BYTES]) -> bool,
+    /// Whether every piece was passed. After one that was not, there are no others.
+    is_well: bool,
+    hasher: Sha256,
+    piece: [u8; PIECE_BYTES],
+    /// Bytes of the piece that were taken or put.
+    at: usize,
+}
+
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Way {
+    Read,
+    Write,
+}
+
+impl<'r> Record<'r> {
+    fn new(way: Way, pass: &'r mut dyn FnMut(&mut [u8; PIECE_BYTES]) -> bool) -> Self {
+        Self {
+            way,
+            pass,
+            is_well: true,
+            hasher: Sha256::new(),
+            piece: [0; PIECE_BYTES],
+            at: 0,
+        }
+    }
+
     /// Writes the field, or replaces it by what stands here.
-    fn field(&mut self, field: &mut [u8]);
-}
-
-fn byte(record: &mut dyn Record, value: &mut u8) {
-    record.field(core::slice::from_mut(value));
-}
-
-#[inline(never)]
-fn half(record: &mut dyn Record, value: &mut u16) {
-    let mut bytes = value.to_le_bytes();
-    record.field(&mut bytes);
-    *value = u16::from_le_bytes(bytes);
-}
-
-#[inline(never)]
-fn word(record: &mut dyn Record, value: &mut u32) {
-    let mut bytes = value.to_le_bytes();
-    record.field(&mut bytes);
-    *value = u32::from_le_bytes(bytes);
-}
-
-#[inline(never)]
-fn weight(record: &mut dyn Record, value: &mut i32) {
-    let mut bytes = value.to_le_bytes();
-    record.field(&mut bytes);
-    *value = i32::from_le_bytes(bytes);
-}
-
-/// Writes fields piece by piece, and hashes them. After an error it goes on, and says so at the end.
-struct Writer<W, E> {
-    write: W,
-    hasher: Sha256,
-    piece: [u8; PIECE_BYTES],
-    filled: usize,
-    outcome: Result<(), E>,
-}
-
-impl<W: FnMut(&[u8; PIECE_BYTES]) -> Result<(), E>, E> Writer<W, E> {
-    fn put(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            if let Some(place) = self.piece.get_mut(self.filled) {
-                *place = *byte;
+    #[inline(never)]
+    fn field(&mut self, field: &mut [u8]) {
+        for byte in field {
+            if self.at == 0 && self.way == Way::Read {
+                self.pass();
             }
-            self.filled = self.filled.wrapping_add(1);
-            if self.filled >= PIECE_BYTES {
-                self.filled = 0;
-                if self.outcome.is_ok() {
-                    self.outcome = (self.write)(&self.piece);
+            if let Some(place) = self.piece.get_mut(self.at) {
+                match self.way {
+                    Way::Read => *byte = *place,
+                    Way::Write => *place = *byte,
+                }
+            }
+            self.at = self.at.wrapping_add(1);
+            if self.at >= PIECE_BYTES {
+                self.at = 0;
+                self.hasher.update(self.piece.as_slice());
+                if self.way == Way::Write {
+                    self.pass();
                 }
             }
         }
     }
-}
 
-impl<W: FnMut(&[u8; PIECE_BYTES]) -> Result<(), E>, E> Record for Writer<W, E> {
-    fn field(&mut self, field: &mut [u8]) {
-        self.hasher.update(&*field);
-        self.put(field);
+    fn pass(&mut self) {
+        self.is_well = self.is_well && (self.pass)(&mut self.piece);
     }
-}
 
-/// Reads fields piece by piece, and hashes them. After an error they are zeros, and it says so at the end.
-struct Reader<R, E> {
-    read: R,
-    hasher: Sha256,
-    piece: [u8; PIECE_BYTES],
-    taken: usize,
-    outcome: Result<(), E>,
-}
-
-impl<R: FnMut(&mut [u8; PIECE_BYTES]) -> Result<(), E>, E> Reader<R, E> {
-    fn take(&mut self, bytes: &mut [u8]) {
-        for byte in bytes {
-            if self.taken >= PIECE_BYTES {
-                self.taken = 0;
-                if self.outcome.is_ok() {
-                    self.outcome = (self.read)(&mut self.piece);
+    /// Ends the record with the hash of all before, or says whether that stands there. The last piece has room for it, and for no more.
+    #[inline(never)]
+    fn end(&mut self) -> bool {
+        self.hasher.update(self.piece.get(..self.at).unwrap_or_default());
+        let digest = core::mem::take(&mut self.hasher).finalize();
+        let place = self.piece.get_mut(self.at..).unwrap_or_default();
+        match self.way {
+            Way::Read => digest.as_slice() == place,
+            Way::Write => {
+                for (place, byte) in place.iter_mut().zip(digest) {
+                    *place = byte;
                 }
+                self.is_well && (self.pass)(&mut self.piece)
             }
-            *byte = match (&self.outcome, self.piece.get(self.taken)) {
-                (Ok(()), Some(byte)) => *byte,
-                (_, _) => 0,
-            };
-            self.taken = self.taken.wrapping_add(1);
+        }
+    }
+
+    fn byte(&mut self, value: &mut u8) {
+        self.field(slice::from_mut(value));
+    }
+
+    /// So many bytes that mean nothing.
+    fn fill(&mut self, count: usize) {
+        for _ in 0..count {
+            self.byte(&mut 0);
+        }
+    }
+
+    #[inline(never)]
+    fn word(&mut self, value: &mut u32) {
+        let mut bytes = value.to_le_bytes();
+        self.field(&mut bytes);
+        *value = u32::from_le_bytes(bytes);
+    }
+
+    #[inline(never)]
+    fn two(&mut self, one: &mut u32, other: &mut u32) {
+        self.word(one);
+        self.word(other);
+    }
+
+    #[inline(never)]
+    fn halves(&mut self, values: &mut [u16]) {
+        for value in values {
+            let mut bytes = value.to_le_bytes();
+            self.field(&mut bytes);
+            *value = u16::from_le_bytes(bytes);
+        }
+    }
+
+    #[inline(never)]
+    fn weights(&mut self, values: &mut [i32]) {
+        for value in values {
+            let mut bytes = value.to_le_bytes();
+            self.field(&mut bytes);
+            *value = i32::from_le_bytes(bytes);
         }
     }
 }
 
-impl<R: FnMut(&mut [u8; PIECE_BYTES]) -> Result<(), E>, E> Record for Reader<R, E> {
-    fn field(&mut self, field: &mut [u8]) {
-        self.take(field);
-        self.hasher.update(&*field);
-    }
-}
-
-/// The fields in front of the tables.
+/// The fields in front of the tables, but for the header of the patch.
 struct Preface {
     magic: [u8; 4],
     version: u8,
     profile: u8,
     pinned: Pinned,
-    header: [u8; HEADER_BYTES_MAX],
     block_digest: Digest,
     block_index: u32,
     taken: u32,
@@ -221,7 +275,6 @@ impl Preface {
             block_bytes: 0,
             length: 0,
         },
-        header: [0; HEADER_BYTES_MAX],
         block_digest: [0; 32],
         block_index: 0,
         taken: 0,
@@ -230,20 +283,26 @@ impl Preface {
         from: 0,
     };
 
-    fn walk(&mut self, record: &mut dyn Record) {
+    /// Those in front of the header.
+    #[inline(never)]
+    fn walk(&mut self, record: &mut Record<'_>) {
         record.field(&mut self.magic);
-        byte(record, &mut self.version);
-        byte(record, &mut self.profile);
+        record.byte(&mut self.version);
+        record.byte(&mut self.profile);
         record.field(&mut self.pinned.head);
-        word(record, &mut self.pinned.block_bytes);
-        word(record, &mut self.pinned.length);
-        record.field(&mut self.header);
+        record.word(&mut self.pinned.block_bytes);
+        record.word(&mut self.pinned.length);
+    }
+
+    /// Those behind it.
+    #[inline(never)]
+    fn walk_on(&mut self, record: &mut Record<'_>) {
         record.field(&mut self.block_digest);
-        word(record, &mut self.block_index);
-        word(record, &mut self.taken);
-        word(record, &mut self.position);
-        byte(record, &mut self.copy);
-        word(record, &mut self.from);
+        record.word(&mut self.block_index);
+        record.word(&mut self.taken);
+        record.word(&mut self.position);
+        record.byte(&mut self.copy);
+        record.word(&mut self.from);
     }
 
     fn copy(&self) -> Option<Option<Copy>> {
@@ -263,137 +322,118 @@ impl Preface {
     }
 }
 
-fn walk_range(range: &mut RangeDecoder, record: &mut dyn Record) {
-    word(record, &mut range.range);
-    word(record, &mut range.code);
-    byte(record, &mut range.padding);
-    byte(record, &mut range.carried_bytes);
+#[inline(never)]
+fn walk_range(range: &mut RangeDecoder, record: &mut Record<'_>) {
+    record.word(&mut range.range);
+    record.word(&mut range.code);
+    record.byte(&mut range.padding);
+    record.byte(&mut range.carried_bytes);
     record.field(&mut range.carried);
 }
 
-fn walk_history(history: &mut History, record: &mut dyn Record) {
-    word(record, &mut history.recent);
-    word(record, &mut history.misses);
-    byte(record, &mut history.hits_in_row);
-    byte(record, &mut history.literals_in_row);
+#[inline(never)]
+fn walk_history(history: &mut History, record: &mut Record<'_>) {
+    record.word(&mut history.recent);
+    record.word(&mut history.misses);
+    record.byte(&mut history.hits_in_row);
+    record.byte(&mut history.literals_in_row);
     record.field(&mut history.changes);
-    byte(record, &mut history.change);
+    record.byte(&mut history.change);
     for diagonal in &mut history.diagonals {
-        word(record, diagonal);
+        record.word(diagonal);
     }
-    word(record, &mut history.distance);
+    record.word(&mut history.distance);
 }
 
 /// Whether a decoder can stand there is said after it was read.
-fn walk_unit(unit: &mut InUnit, record: &mut dyn Record) -> bool {
-    byte(record, &mut unit.sure);
-    word(record, &mut unit.bytes);
-    byte(record, &mut unit.apart);
-    byte(record, &mut unit.is_missed);
+#[inline(never)]
+fn walk_unit(unit: &mut InUnit, record: &mut Record<'_>) -> bool {
+    record.byte(&mut unit.sure);
+    record.word(&mut unit.bytes);
+    record.byte(&mut unit.apart);
+    record.byte(&mut unit.is_missed);
     let left = unit.sure.max(unit.apart);
     left <= UNIT_BYTES_MAX && (unit.sure == 0 || unit.apart == 0) && unit.is_missed <= 1
 }
 
 /// Whether the field can be at hand is said after it was read.
-fn walk_field(field: &mut Field, record: &mut dyn Record) -> bool {
-    let mut kind = match field.kind {
-        Kind::Branch => 0,
-        Kind::Lower => 3,
-        Kind::Pointer => 1,
-        Kind::Upper => 4,
-        Kind::Word => 2,
-    };
-    let mut source = match field.source {
-        Source::Learned => 0,
-        Source::Moved => 1,
-        Source::Nothing => 2,
-    };
-    byte(record, &mut kind);
-    byte(record, &mut source);
-    for value in [
-        &mut field.target,
-        &mut field.expected,
-        &mut field.bytes,
-        &mut field.came,
-    ] {
-        word(record, value);
-    }
-    byte(record, &mut field.phase);
-    byte(record, &mut field.length);
-    let kinds = [Kind::Branch, Kind::Pointer, Kind::Word, Kind::Lower, Kind::Upper];
-    let sources = [Source::Learned, Source::Moved, Source::Nothing];
-    let known = kinds.get(usize::from(kind)).zip(sources.get(usize::from(source)));
-    let Some((kind, source)) = known else {
+#[inline(never)]
+fn walk_field(field: &mut Field, record: &mut Record<'_>) -> bool {
+    let (mut kind, mut source) = (field.kind.code(), field.source.code());
+    record.byte(&mut kind);
+    record.byte(&mut source);
+    record.two(&mut field.target, &mut field.expected);
+    record.two(&mut field.bytes, &mut field.came);
+    record.byte(&mut field.phase);
+    record.byte(&mut field.length);
+    let Some((kind, source)) = Kind::from_code(kind).zip(Source::from_code(source)) else {
         return false;
     };
-    (field.kind, field.source) = (*kind, *source);
-    let is_at_hand = field.phase < field.length && (3..=4).contains(&field.length);
+    (field.kind, field.source) = (kind, source);
+    let is_at_hand = field.phase < field.length && matches!(field.length, 3..=4);
     is_at_hand || *field == Field::NONE
 }
 
+#[inline(never)]
+fn walk_pieces(pieces: &mut [Piece], record: &mut Record<'_>) {
+    for piece in pieces {
+        record.two(&mut piece.old, &mut piece.shift);
+    }
+}
+
+#[inline(never)]
+fn walk_pairs(pairs: &mut [Pair], record: &mut Record<'_>) {
+    for pair in pairs {
+        record.two(&mut pair.old, &mut pair.new);
+    }
+}
+
 /// Whether every field has a value that a decoder reaches is said after it was read.
-fn walk_addresses<const PLACES: usize>(addresses: &mut Addresses<PLACES>, record: &mut dyn Record) -> bool {
-    word(record, &mut addresses.map.count);
-    let last = [&mut addresses.last_pointer, &mut addresses.last_sum];
-    for piece in addresses.map.pieces.iter_mut().chain(last) {
-        word(record, &mut piece.old);
-        word(record, &mut piece.shift);
-    }
-    for pair in addresses.learned.pairs.iter_mut().chain(&mut addresses.learned.recent) {
-        word(record, &mut pair.old);
-        word(record, &mut pair.new);
-    }
+fn walk_addresses<const PLACES: usize>(addresses: &mut Addresses<PLACES>, record: &mut Record<'_>) -> bool {
+    record.word(&mut addresses.map.count);
+    walk_pieces(&mut addresses.map.pieces, record);
+    walk_pieces(slice::from_mut(&mut addresses.last_pointer), record);
+    walk_pieces(slice::from_mut(&mut addresses.last_sum), record);
+    walk_pairs(&mut addresses.learned.pairs, record);
+    walk_pairs(&mut addresses.learned.recent, record);
     for held in &mut addresses.registers.held {
-        byte(record, &mut held.register);
-        word(record, &mut held.old);
-        word(record, &mut held.new);
+        record.byte(&mut held.register);
+        record.two(&mut held.old, &mut held.new);
     }
     let field = walk_field(addresses.field_mut(), record);
-    word(record, &mut addresses.run);
-    word(record, &mut addresses.before);
-    word(record, &mut addresses.instruction);
+    record.word(&mut addresses.run);
+    record.word(&mut addresses.before);
+    record.word(&mut addresses.instruction);
     field && addresses.map.is_possible() && addresses.registers.are_possible()
 }
 
-fn walk_matcher<const SLOTS: usize>(matcher: &mut Matcher<SLOTS>, record: &mut dyn Record) -> bool {
+fn walk_matcher<const SLOTS: usize>(matcher: &mut Matcher<SLOTS>, record: &mut Record<'_>) -> bool {
     if !Matcher::<SLOTS>::IS_PRIMED {
-        matcher.slots.iter_mut().for_each(|slot| word(record, slot));
+        matcher.slots.iter_mut().for_each(|slot| record.word(slot));
     }
-    word(record, &mut matcher.place);
-    word(record, &mut matcher.held);
+    record.word(&mut matcher.place);
+    record.word(&mut matcher.held);
     matcher.held <= HELD_MAX
 }
 
 fn walk_mixer<const INPUTS: usize, const CELLS: usize, const SETS: usize>(
     mixer: &mut Mixer<INPUTS, CELLS, SETS>,
-    record: &mut dyn Record,
+    record: &mut Record<'_>,
 ) {
-    mixer
-        .cells
-        .as_flattened_mut()
-        .iter_mut()
-        .for_each(|cell| half(record, cell));
-    mixer
-        .weights
-        .as_flattened_mut()
-        .iter_mut()
-        .for_each(|value| weight(record, value));
+    record.halves(mixer.cells.as_flattened_mut());
+    record.weights(mixer.weights.as_flattened_mut());
 }
 
 fn walk_model<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const SLOTS: usize>(
     model: &mut Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>,
-    record: &mut dyn Record,
+    record: &mut Record<'_>,
 ) -> bool {
     walk_history(&mut model.history, record);
     let unit = walk_unit(&mut model.in_unit, record);
     walk_mixer(&mut model.hits, record);
     walk_mixer(&mut model.bytes, record);
-    model.rare.iter_mut().for_each(|cell| half(record, cell));
-    model
-        .classes
-        .as_flattened_mut()
-        .iter_mut()
-        .for_each(|cell| half(record, cell));
+    record.halves(&mut model.rare);
+    record.halves(model.classes.as_flattened_mut());
     let addresses = walk_addresses(&mut model.addresses, record);
     let matcher = walk_matcher(&mut model.matcher, record);
     unit && addresses && matcher
@@ -416,167 +456,204 @@ impl<
     /// Bytes of a record: a multiple of [`PIECE_BYTES`].
     pub const SNAPSHOT_BYTES: usize = Self::FIELD_BYTES.next_multiple_of(PIECE_BYTES);
 
-    const FILLING: [u8; PIECE_BYTES] = [0; PIECE_BYTES];
-
     /// Writes a record of the state, right after [`Progress::Checkpoint`](crate::Progress::Checkpoint): `write` is called with
     /// one piece after the other, and stands for a place that no other record shares.
     pub fn snapshot<E>(
         &mut self,
-        write: impl FnMut(&[u8; PIECE_BYTES]) -> Result<(), E>,
+        mut write: impl FnMut(&[u8; PIECE_BYTES]) -> Result<(), E>,
     ) -> Result<(), SnapshotError<E>> {
-        let standing = self.intake.standing().ok_or(SnapshotError::NotAtCheckpoint)?;
-        let (copy, from) = match self.copy {
-            None => (0, 0),
-            Some(Copy {
-                origin: Origin::Old,
-                from,
-            }) => (1, from),
-            Some(Copy {
-                origin: Origin::New,
-                from,
-            }) => (2, from),
+        let mut outcome = Ok(());
+        let is_at_checkpoint = self.write(&mut |piece| {
+            outcome = write(piece);
+            outcome.is_ok()
+        });
+        match is_at_checkpoint {
+            true => outcome.map_err(SnapshotError::Storage),
+            false => Err(SnapshotError::NotAtCheckpoint),
+        }
+    }
+
+    /// The same for any place. False: the decoder does not stand at a checkpoint.
+    #[inline(never)]
+    fn write(&mut self, write: &mut dyn FnMut(&mut [u8; PIECE_BYTES]) -> bool) -> bool {
+        let Some(standing) = self.intake.standing() else {
+            return false;
         };
+        let mut record = Record::new(Way::Write, write);
         let mut preface = Preface {
             magic: MAGIC,
             version: VERSION,
             profile: Self::PROFILE.code(),
-            pinned: standing.pinned,
-            block_digest: standing.digest,
+            pinned: *standing.pinned,
+            block_digest: *standing.digest,
             block_index: standing.index,
             taken: standing.taken,
             position: self.output.position(),
-            copy,
-            from,
             ..Preface::BLANK
         };
-        let header = standing.header.with_layout(self.model.addresses.layout);
-        header.emit(&mut preface.header);
-        let mut writer = Writer {
-            write,
-            hasher: Sha256::new(),
-            piece: [0; PIECE_BYTES],
-            filled: 0,
-            outcome: Ok(()),
-        };
+        if let Some(copy) = self.copy {
+            preface.from = copy.from;
+            preface.copy = match copy.origin {
+                Origin::Old => 1,
+                Origin::New => 2,
+            };
+        }
+        preface.walk(&mut record);
+        let mut left = HEADER_BYTES_MAX;
+        standing
+            .header
+            .emit_with(&self.model.addresses.layout, &mut |mut byte| {
+                left = left.wrapping_sub(1);
+                record.byte(&mut byte);
+            });
+        record.fill(left);
+        preface.walk_on(&mut record);
         // What is written is possible.
-        let _ = self.walk(&mut preface, &mut writer);
-        let digest: Digest = writer.hasher.clone().finalize().into();
-        writer.put(&digest);
-        writer.outcome.map_err(SnapshotError::Storage)
+        let _ = self.walk(&mut record);
+        record.end();
+        true
     }
 
     /// Takes a record up, in place of [`begin`](Self::begin), with the same arguments: `read` is called for one piece after the
     /// other. What the record names must be the same; after a refusal nothing can be decoded before `begin`.
     pub fn resume<E>(
         &mut self,
-        read: impl FnMut(&mut [u8; PIECE_BYTES]) -> Result<(), E>,
+        mut read: impl FnMut(&mut [u8; PIECE_BYTES]) -> Result<(), E>,
         pinned: Pinned,
         source: Image,
         result: Image,
     ) -> Result<(), BadCheckpoint<E>> {
+        let mut outcome = Ok(());
+        let read = &mut |piece: &mut [u8; PIECE_BYTES]| {
+            outcome = read(piece);
+            outcome.is_ok()
+        };
+        let resumed = self.read(read, &pinned, [&source, &result]);
+        if resumed.is_err() {
+            self.intake.forget_header();
+        }
+        outcome.map_err(BadCheckpoint::Storage)?;
+        resumed.map_err(Fault::named)
+    }
+
+    /// The same for any place. What it answers is worth nothing if that could not be read.
+    #[inline(never)]
+    fn read(
+        &mut self,
+        read: &mut dyn FnMut(&mut [u8; PIECE_BYTES]) -> bool,
+        pinned: &Pinned,
+        [source, result]: [&Image; 2],
+    ) -> Result<(), Fault> {
         self.intake.end();
         let mut preface = Preface::BLANK;
-        let mut reader = Reader {
-            read,
-            hasher: Sha256::new(),
-            piece: [0; PIECE_BYTES],
-            taken: PIECE_BYTES,
-            outcome: Ok(()),
+        let possible = self.read_fields(read, &mut preface)?;
+        if preface.profile != Self::PROFILE.code() {
+            return Err(Fault::OtherProfile);
+        }
+        if preface.pinned != *pinned {
+            return Err(Fault::OtherPatch);
+        }
+        let Some(header) = self.intake.header().filter(|_| possible.header) else {
+            return Err(Fault::Impossible);
         };
-        let is_possible = self.walk(&mut preface, &mut reader);
-        let mut checksum: Digest = [0; 32];
-        reader.take(&mut checksum);
-        reader.outcome.map_err(BadCheckpoint::Storage)?;
-        if preface.magic != MAGIC {
-            return Err(BadCheckpoint::WrongMagic);
+        if header.source != *source {
+            return Err(Fault::OtherSource);
+        }
+        if header.result != *result {
+            return Err(Fault::OtherResult);
+        }
+        match possible.tables && self.take_up(&preface).is_some() {
+            true => Ok(()),
+            false => Err(Fault::Impossible),
+        }
+    }
+
+    /// Reads all fields, and says whether they are possible. Not inlined: a record needs much of the stack, and what comes later does,
+    /// too.
+    #[inline(never)]
+    fn read_fields(
+        &mut self,
+        read: &mut dyn FnMut(&mut [u8; PIECE_BYTES]) -> bool,
+        preface: &mut Preface,
+    ) -> Result<Possible, Fault> {
+        let mut record = Record::new(Way::Read, read);
+        preface.walk(&mut record);
+        let mut left = HEADER_BYTES_MAX;
+        let fill = &mut |field: &mut [u8]| {
+            left = left.wrapping_sub(field.len());
+            record.field(field);
+            true
+        };
+        // Invariant: no header is longer than that.
+        let layout = &mut self.model.addresses.layout;
+        let is_header = |header: &mut Header<()>| header.read_from(fill, Refusal::WrongMagic, layout).is_ok();
+        let is_header = self.intake.blank_header().is_some_and(is_header);
+        record.fill(left);
+        preface.walk_on(&mut record);
+        let possible = Possible {
+            header: is_header,
+            tables: self.walk(&mut record),
+        };
+        if !record.is_well || preface.magic != MAGIC {
+            return Err(Fault::WrongMagic);
         }
         if preface.version != VERSION {
-            return Err(BadCheckpoint::UnknownVersion {
+            return Err(Fault::UnknownVersion {
                 version: preface.version,
             });
         }
-        if reader.hasher.finalize().as_slice() != checksum {
-            return Err(BadCheckpoint::Checksum);
+        match record.end() {
+            true => Ok(possible),
+            false => Err(Fault::Checksum),
         }
-        if preface.profile != Self::PROFILE.code() {
-            return Err(BadCheckpoint::OtherProfile);
-        }
-        if preface.pinned != pinned {
-            return Err(BadCheckpoint::OtherPatch);
-        }
-        let (header, _) = Header::parse(&preface.header).map_err(|_| BadCheckpoint::Impossible)?;
-        if header.source != source {
-            return Err(BadCheckpoint::OtherSource);
-        }
-        if header.result != result {
-            return Err(BadCheckpoint::OtherResult);
-        }
-        if !is_possible {
-            return Err(BadCheckpoint::Impossible);
-        }
-        self.take_up(&preface, header).ok_or(BadCheckpoint::Impossible)
     }
 
-    /// All fields in their order, but for the checksum; and whether those of tables are possible. Not inlined: it is long, and there
+    /// All fields behind the preface in their order, but for the checksum; and whether they are possible. Not inlined: it is long, and there
     /// are two directions.
     #[inline(never)]
-    fn walk(&mut self, preface: &mut Preface, record: &mut dyn Record) -> bool {
-        preface.walk(record);
+    fn walk(&mut self, record: &mut Record<'_>) -> bool {
         walk_range(&mut self.range, record);
         let is_possible = walk_model(&mut self.model, record);
-        let filling = Self::SNAPSHOT_BYTES.wrapping_sub(Self::FIELD_BYTES);
-        let mut zeros = Self::FILLING;
-        if let Some(zeros) = zeros.get_mut(..filling) {
-            record.field(zeros);
-        }
+        record.fill(Self::SNAPSHOT_BYTES.wrapping_sub(Self::FIELD_BYTES));
         is_possible
     }
 
     /// Checks every field, and runs when all are possible.
-    fn take_up(&mut self, preface: &Preface, header: Header) -> Option<()> {
-        let pinned = preface.pinned;
-        let chain = Chain::at(pinned, preface.block_index, preface.block_digest)?;
-        let fits = chain.next_block()?.length;
-        let fits = match preface.block_index.checked_add(1)? < chain.blocks() {
-            true => Chain::payload_bytes(fits),
-            false => fits,
-        };
+    #[inline(never)]
+    fn take_up(&mut self, preface: &Preface) -> Option<()> {
+        let header = self.intake.header()?;
+        let pinned = &preface.pinned;
         let position = preface.position;
         let buffer = u32::try_from(BUFFER_BYTES).ok()?;
         let copy = preface.copy()?;
         let inside = copy.is_none_or(|copy| check_copy(copy, position, header.source.length).is_ok());
-        let weights = (self.model.hits.weights.as_flattened().iter()).chain(self.model.bytes.weights.as_flattened());
         let possible = inside
             && (copy.is_some() || self.model.in_unit.is_none())
             && header.profile == Self::PROFILE
             && header.block_bytes == pinned.block_bytes
-            && header.checkpoints.positions().any(|listed| listed == position)
+            && header.checkpoints.has(position)
             && position.is_multiple_of(buffer)
-            && preface.taken <= fits
+            && pinned.can_stand(preface.block_index, &preface.block_digest, preface.taken)
             && self.range.is_possible()
-            && weights
-                .copied()
-                .all(|weight| (-WEIGHT_MAX..=WEIGHT_MAX).contains(&weight));
+            && are_weights(self.model.hits.weights.as_flattened())
+            && are_weights(self.model.bytes.weights.as_flattened());
         if !possible {
             return None;
         }
-        let seen = header.source.length.wrapping_add(position);
-        self.model.addresses.layout = header.layout;
-        self.model.addresses.source_bytes = header.source.length;
-        self.model.matcher.seen = seen;
+        let source_bytes = header.source.length;
+        self.model.addresses.source_bytes = source_bytes;
+        self.model.matcher.seen = source_bytes.wrapping_add(position);
         self.model.guess = None;
         self.copy = copy;
         self.at_position(position);
-        let standing = Standing {
-            pinned,
-            header: header.with_layout(()),
-            digest: preface.block_digest,
-            index: preface.block_index,
-            taken: preface.taken,
-        };
-        self.intake.take_up(chain, &standing);
+        self.intake
+            .stand(pinned, preface.block_index, &preface.block_digest, preface.taken);
         Some(())
     }
+}
+
+fn are_weights(weights: &[i32]) -> bool {
+    weights.iter().all(|weight| (-WEIGHT_MAX..=WEIGHT_MAX).contains(weight))
 }
 
 impl RangeDecoder {

@@ -11,6 +11,12 @@ const RATES: [u16; 16] = [
     10922, 6553, 4681, 3641, 2979, 2520, 2184, 1927, 1724, 1560, 1365, 1170, 963, 819, 682, 546,
 ];
 
+/// Lets all of them forget what they saw.
+#[inline(never)]
+pub(crate) fn refresh(counters: &mut [u16]) {
+    counters.fill(FRESH);
+}
+
 /// The probability of a 1, of 4096.
 pub(crate) const fn probability(counter: u16) -> u16 {
     counter.wrapping_shr(4)

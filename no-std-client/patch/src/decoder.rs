@@ -1,13 +1,14 @@
 //! The decoder: blocks in, flash writes out.
 
 use crate::{
-    Authenticated, BlockRange, Chain, Codec, Error, Geometry, Header, Image, Pinned, Profile, Refusal,
+    Authenticated, BlockRange, Chain, Codec, Error, Header, Image, Pinned, Profile, Refusal,
     buffers::{Output, Window},
     intake::Intake,
     matcher::Matcher,
     model::{Copy, Expected, Model, Origin, Start, appended},
     predict::Piece,
     range_decoder::{Input, RangeDecoder, Reader},
+    slots::{Drivers, Needs, Slots, Stopped},
 };
 use core::convert::Infallible;
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
@@ -44,7 +45,10 @@ pub enum Progress {
 /// - `old` and `new` are the slots: offset 0 is the first byte of the image. A patch from nothing never reads `old`.
 /// - `old` is read only below the length of the source, `new` only below what was written, both rounded up to the read unit.
 /// - `new` is written front to back, each unit once, in pieces of the buffer size, the last one filled up to a write unit.
+///
+/// What is short and often used stands in front, where an instruction of two bytes reaches it.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct State<
     const HIT_CELLS: usize,
     const BYTE_CELLS: usize,
@@ -52,16 +56,7 @@ pub struct State<
     const PLACES: usize,
     const SLOTS: usize,
 > {
-    pub(crate) intake: Intake,
-    pub(crate) range: RangeDecoder,
     pub(crate) copy: Option<Copy>,
-    pub(crate) model: Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>,
-    pub(crate) old_window: Window<BUFFER_BYTES>,
-    pub(crate) new_window: Window<BUFFER_BYTES>,
-    /// What guesses are read from, and of which image.
-    pub(crate) guess_window: Window<GUESS_BYTES>,
-    pub(crate) guess_origin: Origin,
-    pub(crate) output: Output<BUFFER_BYTES>,
     /// Everything in front of this was erased.
     pub(crate) erased_to: u32,
     /// The last checkpoint that was reported.
@@ -70,6 +65,15 @@ pub struct State<
     pub(crate) pieces_left: u32,
     /// Whether the matcher knows what came before, if it is to.
     pub(crate) is_primed: bool,
+    pub(crate) guess_origin: Origin,
+    pub(crate) range: RangeDecoder,
+    pub(crate) output: Output<BUFFER_BYTES>,
+    pub(crate) intake: Intake,
+    pub(crate) model: Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>,
+    pub(crate) old_window: Window<BUFFER_BYTES>,
+    pub(crate) new_window: Window<BUFFER_BYTES>,
+    /// What guesses are read from, and of which image.
+    pub(crate) guess_window: Window<GUESS_BYTES>,
 }
 
 /// Bytes that are read for a guess: the next ones are likely to be guesses, too.
@@ -128,7 +132,12 @@ impl<
     /// Starts a patch. `pinned` is what a signed document says about the file; `source` is what the caller found in the running
     /// slot when it hashed it, [`Image::NOTHING`] for a full image; `result` is the image that the signed document wants.
     pub fn begin(&mut self, pinned: Pinned, source: Image, result: Image) -> Result<(), Refusal> {
-        self.intake.begin(pinned, source, result)?;
+        self.start_over(&pinned, [&source, &result])
+    }
+
+    #[inline(never)]
+    fn start_over(&mut self, pinned: &Pinned, images: [&Image; 2]) -> Result<(), Refusal> {
+        self.intake.begin(pinned, images)?;
         self.range = RangeDecoder::new();
         self.copy = None;
         self.model.reset();
@@ -183,62 +192,82 @@ impl<
         old: &mut O,
         new: &mut N,
     ) -> Result<Progress, Failed<O, N>> {
-        let mut input = self.intake.offer(block)?;
-        let progress = self.advance(&mut input, old, new)?;
-        self.intake.keep(block, &input, progress);
+        let mut slots = Drivers::new(old, new);
+        let progress = self.decode(block, &mut slots);
+        slots.outcome(progress)
+    }
+
+    /// The same for any drivers.
+    #[inline(never)]
+    fn decode(&mut self, block: &Authenticated<'_>, slots: &mut dyn Slots) -> Result<Progress, Stopped> {
+        let input = self.intake.offer(block).map_err(|misuse| slots.stop(misuse.into()))?;
+        let mut work = Work {
+            input,
+            slots,
+            source_bytes: 0,
+            result_bytes: 0,
+        };
+        self.begin_block(&mut work)?;
+        let progress = self.advance(&mut work)?;
+        self.intake.keep(block, &work.input, progress);
         Ok(progress)
     }
 
-    fn advance<O: ReadNorFlash, N: NorFlash>(
-        &mut self,
-        input: &mut Input<'_>,
-        old: &mut O,
-        new: &mut N,
-    ) -> Result<Progress, Failed<O, N>> {
+    /// Reads the header, if it was not read yet, and looks at the slots.
+    fn begin_block(&mut self, work: &mut Work<'_, '_>) -> Result<(), Stopped> {
         let layout = &mut self.model.addresses.layout;
-        let (header, is_first) = self.intake.read_header(input, Self::PROFILE, Codec::Mixing, layout)?;
-        if is_first {
-            self.model.begin(self.model.addresses.layout, header.source.length);
+        let read = self
+            .intake
+            .read_header(&mut work.input, Self::PROFILE, Codec::Mixing, layout);
+        let read = read.map_err(|refusal| work.refuse(refusal))?;
+        (work.source_bytes, work.result_bytes) = (read.source_bytes, read.result_bytes);
+        if read.is_first {
+            self.model.begin(work.source_bytes);
         }
-        self.check_slots(&header, old, new)?;
+        work.slots.check(&Needs {
+            source_bytes: work.source_bytes,
+            result_bytes: work.result_bytes,
+            erased_to: self.erased_to,
+            buffer_bytes: BUFFER_BYTES,
+            guess_bytes: if SLOTS == 0 { 0 } else { GUESS_BYTES },
+        })?;
         if !self.is_primed {
-            self.prime(&header, old, new)?;
+            self.prime(work)?;
         }
+        Ok(())
+    }
+
+    fn advance(&mut self, work: &mut Work<'_, '_>) -> Result<Progress, Stopped> {
         loop {
-            let complete = self.position() == header.result.length;
+            let complete = self.position() == work.result_bytes;
             if self.output.is_full() || (complete && !self.output.is_empty()) {
-                if let Some(erase) = self.erase_before_write::<N>() {
+                if let Some(erase) = self.erase_before_write(work.slots) {
                     return Ok(erase);
                 }
-                self.output.write(new).map_err(Error::New)?;
+                self.output.write(work.slots)?;
             }
             if complete {
-                return match self.range.is_at_end(input) {
+                return match self.range.is_at_end(&work.input) {
                     true => Ok(Progress::Done),
-                    false => Err(Refusal::ExtraBytes.into()),
+                    false => Err(work.refuse(Refusal::ExtraBytes)),
                 };
             }
-            if let Some(checkpoint) = self.checkpoint::<N>(&header) {
+            if let Some(checkpoint) = self.checkpoint(work.slots) {
                 return Ok(checkpoint);
             }
-            if !self.range.is_ready(input) {
-                self.range.carry(input);
+            if !self.range.is_ready(&work.input) {
+                self.range.carry(&mut work.input);
                 return Ok(Progress::NeedsBlock);
             }
-            self.event(&header, input, old, new)?;
+            self.event(work)?;
             if self.range.is_overdrawn() {
-                return Err(Refusal::Truncated.into());
+                return Err(work.refuse(Refusal::Truncated));
             }
         }
     }
 
     /// Reads again what came before `position`, where there is room for what all of the old image teaches.
-    fn prime<O: ReadNorFlash, N: NorFlash>(
-        &mut self,
-        header: &Header<()>,
-        old: &mut O,
-        new: &mut N,
-    ) -> Result<(), Failed<O, N>> {
+    fn prime(&mut self, work: &mut Work<'_, '_>) -> Result<(), Stopped> {
         self.is_primed = true;
         if !Matcher::<SLOTS>::IS_PRIMED {
             return Ok(());
@@ -246,157 +275,123 @@ impl<
         let matcher = &mut self.model.matcher;
         let (place, held) = (matcher.place, matcher.held);
         matcher.reset(0);
-        let source_bytes = header.source.length;
-        let mut recent = 0;
-        for offset in 0..source_bytes {
-            let byte = self.old_window.byte(old, offset, source_bytes).map_err(Error::Old)?;
-            recent = appended(recent, byte);
-            matcher.prime(recent);
-        }
-        let position = self.output.position();
-        let mut recent = 0;
-        for offset in 0..position {
-            let byte = self.new_window.byte(new, offset, position).map_err(Error::New)?;
-            recent = appended(recent, byte);
-            matcher.prime(recent);
+        let ends = [
+            (Origin::Old, work.source_bytes, &mut self.old_window),
+            (Origin::New, self.output.position(), &mut self.new_window),
+        ];
+        for (origin, end, window) in ends {
+            let mut recent = 0;
+            for offset in 0..end {
+                let byte = window.byte(work.slots, origin, offset, end)?;
+                recent = appended(recent, byte);
+                matcher.prime(recent);
+            }
         }
         (matcher.place, matcher.held) = (place, held);
         Ok(())
     }
 
-    fn check_slots<O: ReadNorFlash, N: NorFlash>(&self, header: &Header<()>, old: &O, new: &N) -> Result<(), Geometry> {
-        let divides = |unit: usize| unit != 0 && BUFFER_BYTES.is_multiple_of(unit);
-        let reads = |unit: usize| unit != 0 && (GUESS_BYTES.is_multiple_of(unit) || SLOTS == 0) && divides(unit);
-        if !reads(N::READ_SIZE) || !divides(N::WRITE_SIZE) || N::ERASE_SIZE == 0 {
-            return Err(Geometry::NewUnits {
-                read_bytes: N::READ_SIZE,
-                write_bytes: N::WRITE_SIZE,
-                erase_bytes: N::ERASE_SIZE,
-            });
-        }
-        // A multiple of the erase unit at any time, unless it came with a checkpoint.
-        if !usize::try_from(self.erased_to).is_ok_and(|bytes| bytes.is_multiple_of(N::ERASE_SIZE)) {
-            return Err(Geometry::CheckpointNotErasable {
-                position: self.erased_to,
-                erase_bytes: N::ERASE_SIZE,
-            });
-        }
-        let needed = usize::try_from(header.result.length).ok();
-        let needed = needed.and_then(|bytes| bytes.checked_next_multiple_of(N::ERASE_SIZE));
-        if needed.is_none_or(|bytes| bytes > new.capacity()) {
-            return Err(Geometry::ResultTooLong {
-                result_bytes: header.result.length,
-                slot_bytes: new.capacity(),
-            });
-        }
-        if header.source.length == 0 {
-            return Ok(());
-        }
-        if !reads(O::READ_SIZE) {
-            return Err(Geometry::OldUnits {
-                read_bytes: O::READ_SIZE,
-            });
-        }
-        let needed = usize::try_from(header.source.length).ok();
-        let needed = needed.and_then(|bytes| bytes.checked_next_multiple_of(O::READ_SIZE));
-        if needed.is_none_or(|bytes| bytes > old.capacity()) {
-            return Err(Geometry::SourceTooLong {
-                source_bytes: header.source.length,
-                slot_bytes: old.capacity(),
-            });
-        }
-        Ok(())
-    }
-
     /// What must be erased before the buffer is written, said once.
-    fn erase_before_write<N: NorFlash>(&mut self) -> Option<Progress> {
+    fn erase_before_write(&mut self, slots: &dyn Slots) -> Option<Progress> {
         let end = self.position();
         if end <= self.erased_to {
             return None;
         }
         let from = self.erased_to;
         // Invariant: the rounded length of the result fits the slot (checked), whose offsets have 32 bits.
-        let unit = u32::try_from(N::ERASE_SIZE).ok()?;
-        let to = end.checked_next_multiple_of(unit)?;
+        let to = slots.erase_end(end)?;
         self.erased_to = to;
         Some(Progress::NeedsErase { from, to })
     }
 
     /// A checkpoint, if one is here: everything is written, and the rest begins with an erase unit.
-    fn checkpoint<N: NorFlash>(&mut self, header: &Header<()>) -> Option<Progress> {
+    fn checkpoint(&mut self, slots: &dyn Slots) -> Option<Progress> {
         let position = self.position();
         if !self.output.is_empty() || position == self.reported {
             return None;
         }
-        let listed = header.checkpoints.positions().any(|listed| listed == position);
-        let erasable = usize::try_from(position).is_ok_and(|bytes| bytes.is_multiple_of(N::ERASE_SIZE));
-        (listed && erasable).then(|| {
+        let is_listed = self.header().is_some_and(|header| header.checkpoints.has(position));
+        let is_erasable = slots.erase_end(position) == Some(position);
+        (is_listed && is_erasable).then(|| {
             self.reported = position;
             Progress::Checkpoint { position }
         })
     }
 
     /// Decodes a piece of the map, a literal, a byte of a copy, the start of a copy with its first byte, or the end of one.
-    fn event<O: ReadNorFlash, N: NorFlash>(
-        &mut self,
-        header: &Header<()>,
-        input: &mut Input<'_>,
-        old: &mut O,
-        new: &mut N,
-    ) -> Result<(), Failed<O, N>> {
-        let position = self.position();
-        let source_bytes = header.source.length;
-        if self.range.range == 0 {
-            self.range.fill(input);
-            let mut reader = Reader {
-                decoder: &mut self.range,
-                input,
-            };
-            let pieces = self.model.pieces(&mut reader, 0);
-            self.pieces_left = check_pieces(pieces, Self::PIECES_MAX)?;
-            return Ok(());
+    fn event(&mut self, work: &mut Work<'_, '_>) -> Result<(), Stopped> {
+        if self.range.range == 0 || self.pieces_left > 0 {
+            return self.piece(work);
         }
-        if let Some(left) = self.pieces_left.checked_sub(1) {
-            let mut reader = Reader {
-                decoder: &mut self.range,
-                input,
-            };
-            self.model.piece(&mut reader, Piece::ZERO);
-            self.pieces_left = left;
-            return Ok(());
+        // Without a table there is nothing to guess, and firmware has no code for it.
+        if SLOTS > 0 {
+            self.model.guess = self.guess(work)?;
         }
-        self.model.guess = self.guess(source_bytes, old, new)?;
-        if let Some(copy) = self.copy {
-            self.unit(copy, source_bytes, input, old, new)?;
-            if self.model.in_unit.sure > 0 {
-                return self.sure(header, old, new);
-            }
-            let expected = self.expected(copy, source_bytes, old, new)?;
-            let mut reader = Reader {
-                decoder: &mut self.range,
-                input,
-            };
-            match self.model.copied(&mut reader, position, expected, None) {
-                Some(byte) => self.copied(copy, source_bytes, byte),
-                None => self.copy = None,
-            }
-            return Ok(());
+        match self.copy {
+            Some(copy) => self.copied_event(copy, work),
+            None => self.start(work),
+        }
+    }
+
+    /// Decodes how many pieces of the map there are, or one of them. Not inlined: they are in front of everything else.
+    #[inline(never)]
+    fn piece(&mut self, work: &mut Work<'_, '_>) -> Result<(), Stopped> {
+        let is_count = self.range.range == 0;
+        if is_count {
+            self.range.fill(&mut work.input);
         }
         let mut reader = Reader {
             decoder: &mut self.range,
-            input,
+            input: &mut work.input,
+        };
+        if !is_count {
+            self.model.piece(&mut reader, Piece::ZERO);
+            self.pieces_left = self.pieces_left.wrapping_sub(1);
+            return Ok(());
+        }
+        let pieces = self.model.pieces(&mut reader, 0);
+        self.pieces_left = check_pieces(pieces, Self::PIECES_MAX).map_err(|refusal| work.refuse(refusal))?;
+        Ok(())
+    }
+
+    /// Decodes a byte of a copy, or more of them, or its end.
+    fn copied_event(&mut self, copy: Copy, work: &mut Work<'_, '_>) -> Result<(), Stopped> {
+        self.unit(copy, work)?;
+        if self.model.in_unit.sure > 0 {
+            return self.sure(work);
+        }
+        let expected = self.expected(copy, work)?;
+        let position = self.position();
+        let mut reader = Reader {
+            decoder: &mut self.range,
+            input: &mut work.input,
+        };
+        match self.model.copied(&mut reader, position, expected, None) {
+            Some(byte) => self.copied(copy, work.source_bytes, byte),
+            None => self.copy = None,
+        }
+        Ok(())
+    }
+
+    /// Decodes the start of a copy with its first byte, or a literal.
+    fn start(&mut self, work: &mut Work<'_, '_>) -> Result<(), Stopped> {
+        let position = self.position();
+        let source_bytes = work.source_bytes;
+        let mut reader = Reader {
+            decoder: &mut self.range,
+            input: &mut work.input,
         };
         match self.model.start(&mut reader, position, Start::Literal) {
             Start::Copy(copy) => {
-                check_copy(copy, position, source_bytes)?;
-                let expected = self.expected(copy, source_bytes, old, new)?;
+                check_copy(copy, position, source_bytes).map_err(|refusal| work.refuse(refusal))?;
+                let expected = self.expected(copy, work)?;
                 self.model.first_of_copy(position, expected);
                 self.copied(copy, source_bytes, expected.byte);
             }
             Start::Literal => {
                 let beside = self.model.history.beside(position);
                 let beside = match beside < source_bytes {
-                    true => self.old_window.byte(old, beside, source_bytes).map_err(Error::Old)?,
+                    true => self.old_window.byte(work.slots, Origin::Old, beside, source_bytes)?,
                     false => 0,
                 };
                 let byte = self.model.literal(&mut reader, position, beside, 0);
@@ -407,22 +402,16 @@ impl<
     }
 
     /// Takes the bytes that are known to be as expected, as far as there is room for them.
-    fn sure<O: ReadNorFlash, N: NorFlash>(
-        &mut self,
-        header: &Header<()>,
-        old: &mut O,
-        new: &mut N,
-    ) -> Result<(), Failed<O, N>> {
-        let source_bytes = header.source.length;
+    fn sure(&mut self, work: &mut Work<'_, '_>) -> Result<(), Stopped> {
         while let Some(copy) = self.copy
             && let Some(byte) = self.model.sure(self.position(), copy)
         {
-            self.copied(copy, source_bytes, byte);
-            if self.output.is_full() || self.position() == header.result.length {
+            self.copied(copy, work.source_bytes, byte);
+            if self.output.is_full() || self.position() == work.result_bytes {
                 break;
             }
-            if self.model.in_unit.sure > 0 {
-                self.model.guess = self.guess(source_bytes, old, new)?;
+            if SLOTS > 0 && self.model.in_unit.sure > 0 {
+                self.model.guess = self.guess(work)?;
             }
         }
         Ok(())
@@ -436,39 +425,26 @@ impl<
         self.copy = (!ends).then_some(Copy { from, ..copy });
     }
 
-    fn expected<O: ReadNorFlash, N: NorFlash>(
-        &mut self,
-        copy: Copy,
-        source_bytes: u32,
-        old: &mut O,
-        new: &mut N,
-    ) -> Result<Expected, Failed<O, N>> {
-        let ([bytes, _], known) = self.ahead(copy, source_bytes, old, new)?;
-        let sum = self.sum(copy, bytes, source_bytes, old, new)?;
+    fn expected(&mut self, copy: Copy, work: &mut Work<'_, '_>) -> Result<Expected, Stopped> {
+        let ([bytes, _], known) = self.ahead(copy, work)?;
+        let sum = self.sum(copy, bytes, work)?;
         Ok(self.model.expect(self.position(), copy, bytes, known, sum))
     }
 
     /// Begins a unit, if one can begin here: whether all of it is as expected.
-    fn unit<O: ReadNorFlash, N: NorFlash>(
-        &mut self,
-        copy: Copy,
-        source_bytes: u32,
-        input: &mut Input<'_>,
-        old: &mut O,
-        new: &mut N,
-    ) -> Result<(), Failed<O, N>> {
+    fn unit(&mut self, copy: Copy, work: &mut Work<'_, '_>) -> Result<(), Stopped> {
         if !self.model.can_begin_unit() {
             return Ok(());
         }
-        let (bytes, known) = self.ahead(copy, source_bytes, old, new)?;
+        let (bytes, known) = self.ahead(copy, work)?;
         if known == 8 {
             let position = self.position();
             let [low, _] = bytes;
-            let sum = self.sum(copy, low, source_bytes, old, new)?;
+            let sum = self.sum(copy, low, work)?;
             let unit = self.model.expect_unit(position, copy, bytes, sum);
             let mut reader = Reader {
                 decoder: &mut self.range,
-                input,
+                input: &mut work.input,
             };
             self.model.unit(&mut reader, position, unit, false);
         }
@@ -477,77 +453,61 @@ impl<
 
     /// The next eight bytes where a copy is, the first one lowest, and how many of them there are.
     #[inline(never)]
-    fn ahead<O: ReadNorFlash, N: NorFlash>(
-        &mut self,
-        copy: Copy,
-        source_bytes: u32,
-        old: &mut O,
-        new: &mut N,
-    ) -> Result<([u32; 2], u32), Failed<O, N>> {
+    fn ahead(&mut self, copy: Copy, work: &mut Work<'_, '_>) -> Result<([u32; 2], u32), Stopped> {
         let end = match copy.origin {
             Origin::New => self.position(),
-            Origin::Old => source_bytes,
+            Origin::Old => work.source_bytes,
         };
-        let at_hand = match copy.origin {
-            Origin::New => None,
-            Origin::Old => self.old_window.eight(copy.from),
-        };
-        let mut bytes = at_hand.unwrap_or([0; 8]);
-        if at_hand.is_none() {
-            for (byte, offset) in bytes.iter_mut().zip(copy.from..end) {
-                *byte = match copy.origin {
-                    Origin::New => self.result_byte(offset, new)?,
-                    Origin::Old => self.old_window.byte(old, offset, end).map_err(Error::Old)?,
-                };
-            }
-        }
         let known = end.saturating_sub(copy.from).min(8);
-        let [a, b, c, d, e, f, g, h] = bytes;
-        Ok(([[a, b, c, d], [e, f, g, h]].map(u32::from_le_bytes), known))
+        if copy.origin == Origin::Old
+            && let Some(bytes) = self.old_window.eight(copy.from)
+        {
+            return Ok((bytes, known));
+        }
+        let [mut low, mut high] = [0_u32; 2];
+        for at in (0..known).rev() {
+            let offset = copy.from.wrapping_add(at);
+            let byte = match copy.origin {
+                Origin::New => self.result_byte(offset, work.slots)?,
+                Origin::Old => self.old_window.byte(work.slots, Origin::Old, offset, end)?,
+            };
+            high = high.wrapping_shl(8) | low.wrapping_shr(24);
+            low = low.wrapping_shl(8) | u32::from(byte);
+        }
+        Ok(([low, high], known))
     }
 
     /// What a search finds for an instruction at a copy, if it is one that another one adds to.
-    fn sum<O: ReadNorFlash, N: NorFlash>(
-        &mut self,
-        copy: Copy,
-        bytes: u32,
-        source_bytes: u32,
-        old: &mut O,
-        new: &mut N,
-    ) -> Result<Option<u32>, Failed<O, N>> {
+    fn sum(&mut self, copy: Copy, bytes: u32, work: &mut Work<'_, '_>) -> Result<Option<u32>, Stopped> {
         let Some(mut search) = self.model.addresses.search(self.position(), copy, bytes) else {
             return Ok(None);
         };
         while let Some(from) = search.next() {
-            let ([bytes, _], _) = self.ahead(Copy { from, ..copy }, source_bytes, old, new)?;
+            let ([bytes, _], _) = self.ahead(Copy { from, ..copy }, work)?;
             self.model.addresses.saw(&mut search, bytes);
         }
         Ok(search.sum())
     }
 
     /// The byte that followed what came last, when that came before.
-    fn guess<O: ReadNorFlash, N: NorFlash>(
-        &mut self,
-        source_bytes: u32,
-        old: &mut O,
-        new: &mut N,
-    ) -> Result<Option<u8>, Failed<O, N>> {
-        // Without a table there is nothing to guess, and firmware has no code for it.
-        if SLOTS == 0 {
-            return Ok(None);
-        }
+    fn guess(&mut self, work: &mut Work<'_, '_>) -> Result<Option<u8>, Stopped> {
         let Some(place) = self.model.matcher.next() else {
             return Ok(None);
         };
-        let (origin, offset) = match place.checked_sub(source_bytes) {
+        let (origin, offset) = match place.checked_sub(work.source_bytes) {
             None => (Origin::Old, place),
             Some(offset) => (Origin::New, offset),
+        };
+        let written = self.output.written();
+        let end = match origin {
+            Origin::Old => work.source_bytes,
+            Origin::New => written,
         };
         if origin == Origin::New {
             if let Some(byte) = self.output.held(offset) {
                 return Ok(Some(byte));
             }
-            if offset >= self.output.written() {
+            if offset >= written {
                 return Ok(None);
             }
         }
@@ -555,23 +515,16 @@ impl<
             self.guess_window.forget();
             self.guess_origin = origin;
         }
-        let byte = match origin {
-            Origin::Old => self.guess_window.byte(old, offset, source_bytes).map_err(Error::Old)?,
-            Origin::New => {
-                let written = self.output.written();
-                self.guess_window.byte(new, offset, written).map_err(Error::New)?
-            }
-        };
-        Ok(Some(byte))
+        self.guess_window.byte(work.slots, origin, offset, end).map(Some)
     }
 
     /// A byte of the result that is known: from the buffer, or from flash.
-    fn result_byte<O, N: NorFlash>(&mut self, offset: u32, new: &mut N) -> Result<u8, Error<O, N::Error>> {
+    fn result_byte(&mut self, offset: u32, slots: &mut dyn Slots) -> Result<u8, Stopped> {
         match self.output.held(offset) {
             Some(byte) => Ok(byte),
             None => {
                 let written = self.output.written();
-                self.new_window.byte(new, offset, written).map_err(Error::New)
+                self.new_window.byte(slots, Origin::New, offset, written)
             }
         }
     }
@@ -587,6 +540,22 @@ impl<
 {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// What one call of the decoder works with.
+struct Work<'w, 'b> {
+    input: Input<'b>,
+    slots: &'w mut dyn Slots,
+    source_bytes: u32,
+    result_bytes: u32,
+}
+
+impl Work<'_, '_> {
+    /// Stops since the patch is not what it must be. Not inlined: it is rare, and there are many reasons.
+    #[inline(never)]
+    fn refuse(&mut self, refusal: Refusal) -> Stopped {
+        self.slots.stop(refusal.into())
     }
 }
 

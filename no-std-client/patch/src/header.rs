@@ -60,18 +60,9 @@ impl Image {
         digest: [0; 32],
     };
 
-    const fn check(&self) -> Result<(), Refusal> {
-        let mut zero = true;
-        let mut rest: &[u8] = &self.digest;
-        while let Some((byte, others)) = rest.split_first() {
-            zero = zero && *byte == 0;
-            rest = others;
-        }
-        if zero == (self.length == 0) {
-            Ok(())
-        } else {
-            Err(Refusal::ImageWithoutMeaning)
-        }
+    /// Whether it has a digest if and only if it has bytes.
+    fn has_meaning(&self) -> bool {
+        (self.length == 0) == self.digest.iter().all(|byte| *byte == 0)
     }
 }
 
@@ -85,42 +76,62 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
+    const NONE: Self = Self {
+        unit_log2: 0,
+        count: 0,
+        positions: [0; CHECKPOINTS_MAX],
+    };
+
     /// At most [`CHECKPOINTS_MAX`] positions in units of `1 << unit_log2` bytes.
     pub fn new(unit_log2: u8, units: &[u16], result_length: u32) -> Result<Self, Refusal> {
-        let mut positions = [0; CHECKPOINTS_MAX];
-        positions
+        let mut checkpoints = Self {
+            unit_log2,
+            count: u8::try_from(units.len()).map_err(|_| Refusal::Checkpoints)?,
+            ..Self::NONE
+        };
+        checkpoints
+            .positions
             .get_mut(..units.len())
             .ok_or(Refusal::Checkpoints)?
             .copy_from_slice(units);
-        let count = u8::try_from(units.len()).map_err(|_| Refusal::Checkpoints)?;
-        let checkpoints = Self {
-            unit_log2,
-            count,
-            positions,
-        };
-        let known = (UNIT_LOG2_MIN..=UNIT_LOG2_MAX).contains(&unit_log2);
-        let mut last = 0_u64;
-        let ascending = units.iter().all(|unit| {
-            let position = checkpoints.bytes(*unit);
-            let ascends = last < position && position < u64::from(result_length);
-            last = position;
-            ascends
-        });
-        if known && ascending {
+        if checkpoints.are_inside(result_length) {
             Ok(checkpoints)
         } else {
             Err(Refusal::Checkpoints)
         }
     }
 
-    /// The positions, ascending, in bytes of the result.
-    pub fn positions(&self) -> impl Iterator<Item = u32> + '_ {
-        let units = self.positions.iter().take(usize::from(self.count));
-        units.filter_map(|unit| u32::try_from(self.bytes(*unit)).ok())
+    /// Whether they are strictly ascending inside the result, in a unit that there is.
+    fn are_inside(&self, result_length: u32) -> bool {
+        let mut last = 0;
+        let ascends = |unit: &u16| {
+            let position = self.bytes(*unit).filter(|position| last < *position);
+            last = position.unwrap_or(u32::MAX);
+            last < result_length
+        };
+        matches!(self.unit_log2, UNIT_LOG2_MIN..=UNIT_LOG2_MAX) && self.units().iter().all(ascends)
     }
 
-    fn bytes(&self, unit: u16) -> u64 {
-        u64::from(unit).wrapping_shl(u32::from(self.unit_log2))
+    /// The positions, ascending, in bytes of the result.
+    pub fn positions(&self) -> impl Iterator<Item = u32> + '_ {
+        self.units().iter().filter_map(|unit| self.bytes(*unit))
+    }
+
+    /// Whether this is one.
+    pub(crate) fn has(&self, position: u32) -> bool {
+        self.units().iter().any(|unit| self.bytes(*unit) == Some(position))
+    }
+
+    /// The positions in units.
+    fn units(&self) -> &[u16] {
+        self.positions.get(..usize::from(self.count)).unwrap_or_default()
+    }
+
+    /// A position in bytes, if 32 bits tell it.
+    fn bytes(&self, unit: u16) -> Option<u32> {
+        let (unit, log2) = (u32::from(unit), u32::from(self.unit_log2));
+        let bytes = unit.wrapping_shl(log2);
+        (bytes.wrapping_shr(log2) == unit).then_some(bytes)
     }
 }
 
@@ -190,74 +201,9 @@ impl<L> Header<L> {
 impl Header {
     /// Reads a header. Returns it with the bytes behind it.
     pub fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), Refusal> {
-        let mut layout = Layout::UNKNOWN;
-        let (header, rest) = Self::parts(bytes, &mut layout)?;
+        let (mut header, mut layout, mut rest) = (Header::BLANK, Layout::UNKNOWN, bytes);
+        header.read(&mut rest, &mut layout)?;
         Ok((header.with_layout(layout), rest))
-    }
-
-    /// The same, with the layout apart, which is worth nothing if this is refused.
-    pub(crate) fn parts<'b>(bytes: &'b [u8], layout: &mut Layout) -> Result<(Header<()>, &'b [u8]), Refusal> {
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let mut fields = Fields(bytes);
-        let short = Refusal::TooShort { length };
-        if fields.take().ok_or(short)? != MAGIC {
-            return Err(Refusal::WrongMagic);
-        }
-        let [version, codec, profile, code] = fields.take().ok_or(short)?;
-        if version != VERSION {
-            return Err(Refusal::UnknownVersion { version });
-        }
-        let unknown = Refusal::UnknownArchitecture { architecture: code };
-        let architecture = Architecture::from_code(code & !HAS_BASES).ok_or(unknown)?;
-        let profile = Profile::from_code(profile).ok_or(Refusal::UnknownProfile { profile })?;
-        let codec = Codec::from_code(codec, profile).ok_or(Refusal::UnknownCodec { codec })?;
-        let source = fields.image().ok_or(short)?;
-        source.check()?;
-        let result = fields.image().ok_or(short)?;
-        result.check()?;
-        let [block_log2, unit_log2, count] = fields.take().ok_or(short)?;
-        let block_bytes = 1_u32.checked_shl(u32::from(block_log2)).unwrap_or(0);
-        if !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&block_bytes) {
-            return Err(Refusal::BlockSize { block_bytes });
-        }
-        // Bulk says in its plan what lies where.
-        if codec == Codec::Bulk && code != 0 {
-            return Err(unknown);
-        }
-        if codec == Codec::Bulk && count != 0 {
-            return Err(Refusal::Checkpoints);
-        }
-        let mut units = [0; CHECKPOINTS_MAX];
-        let count = usize::from(count);
-        let listed = units.get_mut(..count).ok_or(Refusal::Checkpoints)?;
-        if count > profile.checkpoints_max() {
-            return Err(Refusal::Checkpoints);
-        }
-        for unit in listed.iter_mut() {
-            *unit = u16::from_le_bytes(fields.take().ok_or(short)?);
-        }
-        layout.architecture = architecture;
-        layout.bases = None;
-        if code & HAS_BASES != 0 {
-            let bases = layout.bases.insert(Bases::whole(0, 0));
-            fields.bases(bases).ok_or(short)?;
-            if !bases.old.are_inside(source.length) || !bases.new.are_inside(result.length) {
-                return Err(Refusal::Ranges);
-            }
-        }
-        if !profile.follows(architecture) {
-            return Err(Refusal::ArchitectureOfHosts { architecture, profile });
-        }
-        let header = Header {
-            codec,
-            profile,
-            source,
-            result,
-            block_bytes,
-            checkpoints: Checkpoints::new(unit_log2, listed, result.length)?,
-            layout: (),
-        };
-        Ok((header, fields.0))
     }
 
     /// Bytes that [`emit`](Self::emit) writes.
@@ -270,68 +216,221 @@ impl Header {
     /// Writes the header and says how long it is.
     pub fn emit(&self, bytes: &mut [u8; HEADER_BYTES_MAX]) -> usize {
         let mut target = bytes.iter_mut();
-        let mut put = |field: &[u8]| {
-            for (value, byte) in field.iter().zip(target.by_ref()) {
-                *byte = *value;
+        self.emit_with(&self.layout, &mut |byte| {
+            if let Some(place) = target.next() {
+                *place = byte;
             }
-        };
-        put(&MAGIC);
-        let has_bases = if self.layout.bases.is_some() { HAS_BASES } else { 0 };
-        let architecture = self.layout.architecture.code() | has_bases;
-        put(&[VERSION, self.codec.code(), self.profile.code(), architecture]);
-        for image in [self.source, self.result] {
-            put(&image.length.to_le_bytes());
-            put(&image.digest);
-        }
-        // Invariant: an exponent of a 32-bit number is below 256.
-        put(&[u8::try_from(self.block_bytes.trailing_zeros()).unwrap_or(0)]);
-        put(&[self.checkpoints.unit_log2, self.checkpoints.count]);
-        for unit in self
-            .checkpoints
-            .positions
-            .iter()
-            .take(usize::from(self.checkpoints.count))
-        {
-            put(&unit.to_le_bytes());
-        }
-        if let Some(bases) = self.layout.bases {
-            let others = [&bases.old, &bases.new].map(|ranges| ranges.count().wrapping_sub(1));
-            let [old, new] = others;
-            put(&[old | new.wrapping_shl(4)]);
-            for range in bases.old.known().iter().chain(bases.new.known()) {
-                if range.start > 0 {
-                    put(&range.start.to_le_bytes());
-                }
-                put(&range.base.to_le_bytes());
-            }
-        }
+        });
         self.bytes()
     }
 }
 
-struct Fields<'a>(&'a [u8]);
+impl<L> Header<L> {
+    /// Writes the header byte by byte, with a layout that is kept elsewhere.
+    #[inline(never)]
+    pub(crate) fn emit_with(&self, layout: &Layout, put: &mut dyn FnMut(u8)) {
+        let has_bases = if layout.bases.is_some() { HAS_BASES } else { 0 };
+        let architecture = layout.architecture.code() | has_bases;
+        put_all(put, &MAGIC);
+        put_all(put, &[VERSION, self.codec.code(), self.profile.code(), architecture]);
+        for image in [&self.source, &self.result] {
+            put_word(put, image.length);
+            put_all(put, &image.digest);
+        }
+        // By hand, since a part that cannot count zeros has a table for it.
+        let mut block_log2 = 0_u8;
+        while block_log2 < 32 && self.block_bytes.wrapping_shr(u32::from(block_log2)) & 1 == 0 {
+            block_log2 = block_log2.wrapping_add(1);
+        }
+        put_all(put, &[block_log2, self.checkpoints.unit_log2, self.checkpoints.count]);
+        for unit in self.checkpoints.units() {
+            put_all(put, &unit.to_le_bytes());
+        }
+        if let Some(bases) = &layout.bases {
+            let [old, new] = [&bases.old, &bases.new].map(|ranges| ranges.count().wrapping_sub(1));
+            put(old | new.wrapping_shl(4));
+            for ranges in [&bases.old, &bases.new] {
+                for range in ranges.known() {
+                    if range.start > 0 {
+                        put_word(put, range.start);
+                    }
+                    put_word(put, range.base);
+                }
+            }
+        }
+    }
+}
 
-impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (field, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*field)
+#[inline(never)]
+fn put_all(put: &mut dyn FnMut(u8), bytes: &[u8]) {
+    for byte in bytes {
+        put(*byte);
+    }
+}
+
+#[inline(never)]
+fn put_word(put: &mut dyn FnMut(u8), word: u32) {
+    put_all(put, &word.to_le_bytes());
+}
+
+impl Header<()> {
+    /// Nothing, which [`read`](Self::read) makes a header of.
+    pub(crate) const BLANK: Self = Self {
+        codec: Codec::Mixing,
+        profile: Profile::Small,
+        source: Image::NOTHING,
+        result: Image::NOTHING,
+        block_bytes: 0,
+        checkpoints: Checkpoints::NONE,
+        layout: (),
+    };
+
+    /// Reads the header that the bytes begin with, in place, with the layout apart; both are worth nothing if it is refused. Else
+    /// what is behind it is left.
+    pub(crate) fn read(&mut self, bytes: &mut &[u8], layout: &mut Layout) -> Result<(), Refusal> {
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let fill = &mut |field: &mut [u8]| {
+            let parts = bytes.split_at_checked(field.len());
+            if let Some((here, rest)) = parts {
+                field.copy_from_slice(here);
+                *bytes = rest;
+            }
+            parts.is_some()
+        };
+        self.read_from(fill, Refusal::TooShort { length }, layout)
     }
 
-    fn image(&mut self) -> Option<Image> {
-        Some(Image {
-            length: u32::from_le_bytes(self.take()?),
-            digest: self.take()?,
-        })
+    /// The same from anywhere: `fill` fills a field, and says whether there was enough for it. If not, that is the refusal.
+    #[inline(never)]
+    pub(crate) fn read_from(
+        &mut self,
+        fill: &mut dyn FnMut(&mut [u8]) -> bool,
+        too_short: Refusal,
+        layout: &mut Layout,
+    ) -> Result<(), Refusal> {
+        let mut fields = Fields {
+            fill,
+            refusal: too_short,
+        };
+        match self.read_fields(&mut fields, layout) {
+            Some(()) => Ok(()),
+            None => Err(fields.refusal),
+        }
+    }
+
+    /// The same. None if it is refused.
+    fn read_fields(&mut self, fields: &mut Fields<'_>, layout: &mut Layout) -> Option<()> {
+        if fields.word()? != u32::from_le_bytes(MAGIC) {
+            return fields.refuse(Refusal::WrongMagic);
+        }
+        let [version, codec, profile, code] = fields.word()?.to_le_bytes();
+        if version != VERSION {
+            return fields.refuse(Refusal::UnknownVersion { version });
+        }
+        let Some(architecture) = Architecture::from_code(code & !HAS_BASES) else {
+            return fields.refuse(Refusal::UnknownArchitecture { architecture: code });
+        };
+        let Some(profile) = Profile::from_code(profile) else {
+            return fields.refuse(Refusal::UnknownProfile { profile });
+        };
+        let Some(codec) = Codec::from_code(codec, profile) else {
+            return fields.refuse(Refusal::UnknownCodec { codec });
+        };
+        (self.codec, self.profile, layout.architecture) = (codec, profile, architecture);
+        for image in [&mut self.source, &mut self.result] {
+            image.length = fields.word()?;
+            fields.fill(&mut image.digest)?;
+            if !image.has_meaning() {
+                return fields.refuse(Refusal::ImageWithoutMeaning);
+            }
+        }
+        self.read_units(fields, code)?;
+        layout.bases = None;
+        if code & HAS_BASES != 0 {
+            let bases = layout.bases.insert(Bases::whole(0, 0));
+            fields.bases(bases)?;
+            if !bases.old.are_inside(self.source.length) || !bases.new.are_inside(self.result.length) {
+                return fields.refuse(Refusal::Ranges);
+            }
+        }
+        if !profile.follows(architecture) {
+            return fields.refuse(Refusal::ArchitectureOfHosts { architecture, profile });
+        }
+        if !self.checkpoints.are_inside(self.result.length) {
+            return fields.refuse(Refusal::Checkpoints);
+        }
+        Some(())
+    }
+
+    /// Reads the size of blocks, and where the decoder can be saved. `code` is that of the architecture.
+    fn read_units(&mut self, fields: &mut Fields<'_>, code: u8) -> Option<()> {
+        let mut bytes = [0; 3];
+        fields.fill(&mut bytes)?;
+        let [block_log2, unit_log2, count] = bytes;
+        let block_bytes = 1_u32.checked_shl(u32::from(block_log2)).unwrap_or(0);
+        if !matches!(block_bytes, BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX) {
+            return fields.refuse(Refusal::BlockSize { block_bytes });
+        }
+        // Bulk says in its plan what lies where.
+        if self.codec == Codec::Bulk && code != 0 {
+            return fields.refuse(Refusal::UnknownArchitecture { architecture: code });
+        }
+        if (self.codec == Codec::Bulk && count != 0) || usize::from(count) > self.profile.checkpoints_max() {
+            return fields.refuse(Refusal::Checkpoints);
+        }
+        self.block_bytes = block_bytes;
+        let checkpoints = &mut self.checkpoints;
+        (checkpoints.unit_log2, checkpoints.count) = (unit_log2, count);
+        for unit in checkpoints.positions.iter_mut().take(usize::from(count)) {
+            let mut bytes = [0; 2];
+            fields.fill(&mut bytes)?;
+            *unit = u16::from_le_bytes(bytes);
+        }
+        Some(())
+    }
+}
+
+/// Where fields come from, and why they are refused if they are.
+struct Fields<'a> {
+    /// Fills a field, if there is enough for it.
+    fill: &'a mut dyn FnMut(&mut [u8]) -> bool,
+    /// That there is no more, until something else is wrong.
+    refusal: Refusal,
+}
+
+impl Fields<'_> {
+    /// Refuses what was read. Answers None.
+    #[inline(never)]
+    fn refuse(&mut self, refusal: Refusal) -> Option<()> {
+        self.refusal = refusal;
+        None
+    }
+
+    fn fill(&mut self, field: &mut [u8]) -> Option<()> {
+        (self.fill)(field).then_some(())
+    }
+
+    #[inline(never)]
+    fn byte(&mut self) -> Option<u8> {
+        let mut byte = 0;
+        self.fill(core::slice::from_mut(&mut byte))?;
+        Some(byte)
+    }
+
+    #[inline(never)]
+    fn word(&mut self) -> Option<u32> {
+        let mut bytes = [0; 4];
+        self.fill(&mut bytes)?;
+        Some(u32::from_le_bytes(bytes))
     }
 
     /// The ranges of both images.
     fn bases(&mut self, bases: &mut Bases) -> Option<()> {
-        let [counts] = self.take()?;
+        let counts = self.byte()?;
         let count = |others: u8| NonZeroU8::MIN.saturating_add(others);
         let counts = [count(counts & 15), count(counts.wrapping_shr(4))];
         for (ranges, count) in [&mut bases.old, &mut bases.new].into_iter().zip(counts) {
-            ranges.read(count, || self.take().map(u32::from_le_bytes))?;
+            ranges.read(count, || self.word())?;
         }
         Some(())
     }

@@ -36,6 +36,13 @@ enum Container {
     Read(Header<()>),
 }
 
+impl Container {
+    const NONE: Self = Self::Awaited {
+        source: Image::NOTHING,
+        result: Image::NOTHING,
+    };
+}
+
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 enum Hand {
     /// The next block is needed; its first bytes were taken before a checkpoint.
@@ -44,13 +51,32 @@ enum Hand {
     Holds { index: u32, taken: u32 },
 }
 
+/// How long the images are.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Read {
+    pub(crate) source_bytes: u32,
+    pub(crate) result_bytes: u32,
+    /// Whether the header was read just now.
+    pub(crate) is_first: bool,
+}
+
+impl Read {
+    const fn of(header: &Header<()>, is_first: bool) -> Self {
+        Self {
+            source_bytes: header.source.length,
+            result_bytes: header.result.length,
+            is_first,
+        }
+    }
+}
+
 /// Where a decoder stands that is saved.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Standing {
-    pub(crate) pinned: Pinned,
-    pub(crate) header: Header<()>,
+pub(crate) struct Standing<'i> {
+    pub(crate) pinned: &'i Pinned,
+    pub(crate) header: &'i Header<()>,
     /// Hash and index of the block at hand, and how much of it was taken.
-    pub(crate) digest: Digest,
+    pub(crate) digest: &'i Digest,
     pub(crate) index: u32,
     pub(crate) taken: u32,
 }
@@ -60,22 +86,20 @@ impl Intake {
         Self {
             phase: Phase::Ended,
             chain: None,
-            container: Container::Awaited {
-                source: Image::NOTHING,
-                result: Image::NOTHING,
-            },
+            container: Container::NONE,
             hand: Hand::Empty { taken: 0 },
             digest: [0; 32],
         }
     }
 
-    pub(crate) fn begin(&mut self, pinned: Pinned, source: Image, result: Image) -> Result<(), Refusal> {
+    pub(crate) fn begin(&mut self, pinned: &Pinned, [source, result]: [&Image; 2]) -> Result<(), Refusal> {
         self.end();
-        self.chain = Some(Chain::new(pinned)?);
-        self.container = Container::Awaited { source, result };
-        self.hand = Hand::Empty { taken: 0 };
-        self.digest = pinned.head;
-        self.phase = Phase::Running;
+        pinned.check()?;
+        self.container = Container::Awaited {
+            source: *source,
+            result: *result,
+        };
+        self.stand(pinned, 0, &pinned.head, 0);
         Ok(())
     }
 
@@ -149,6 +173,7 @@ impl Intake {
     }
 
     /// The decoder goes on as `progress` says; what is left of the block at hand is offered again.
+    #[inline(never)]
     pub(crate) fn keep(&mut self, block: &Authenticated<'_>, input: &Input<'_>, progress: Progress) {
         let taken = block.payload().len().saturating_sub(input.block.len());
         self.hand = Hand::Holds {
@@ -167,19 +192,20 @@ impl Intake {
         };
     }
 
-    /// The header, and whether it was just read, with the layout: that is so in the first block.
+    /// What the header says, which is read in the first block, with the layout.
     pub(crate) fn read_header(
         &mut self,
         input: &mut Input<'_>,
         profile: Profile,
         codec: Codec,
         layout: &mut Layout,
-    ) -> Result<(Header<()>, bool), Refusal> {
-        let (source, result) = match self.container {
-            Container::Read(header) => return Ok((header, false)),
+    ) -> Result<Read, Refusal> {
+        let (source, result) = match &self.container {
+            Container::Read(header) => return Ok(Read::of(header, false)),
             Container::Awaited { source, result } => (source, result),
         };
-        let (header, rest) = Header::parts(input.block, layout)?;
+        let mut header = Header::BLANK;
+        header.read(&mut input.block, layout)?;
         let pinned = self.chain.as_ref().map_or(0, |chain| chain.pinned().block_bytes);
         if header.block_bytes != pinned {
             return Err(Refusal::BlockSizeMismatch {
@@ -197,39 +223,53 @@ impl Intake {
             let codec = header.codec.code();
             return Err(Refusal::UnknownCodec { codec });
         }
-        if header.source != source {
+        if header.source != *source {
             return Err(Refusal::WrongSource);
         }
-        if header.result != result {
+        if header.result != *result {
             return Err(Refusal::WrongResult);
         }
-        input.block = rest;
         self.container = Container::Read(header);
-        Ok((header, true))
+        Ok(Read::of(&header, true))
     }
 
     /// Where the decoder stands, if that is a checkpoint.
-    pub(crate) fn standing(&self) -> Option<Standing> {
+    pub(crate) fn standing(&self) -> Option<Standing<'_>> {
         let (Phase::AtCheckpoint, Some(chain), Container::Read(header), Hand::Holds { index, taken }) =
             (self.phase, &self.chain, &self.container, self.hand)
         else {
             return None;
         };
         Some(Standing {
-            pinned: *chain.pinned(),
-            header: *header,
-            digest: self.digest,
+            pinned: chain.pinned(),
+            header,
+            digest: &self.digest,
             index,
             taken,
         })
     }
 
-    /// Goes on from where a decoder stood, with the chain as it was there.
-    pub(crate) fn take_up(&mut self, chain: Chain, standing: &Standing) {
-        self.chain = Some(chain);
-        self.container = Container::Read(standing.header);
-        self.hand = Hand::Empty { taken: standing.taken };
-        self.digest = standing.digest;
+    /// What was read again is not the patch that was begun: there is no header.
+    #[inline(never)]
+    pub(crate) fn forget_header(&mut self) {
+        self.container = Container::NONE;
+    }
+
+    /// A header for whoever reads it again.
+    pub(crate) fn blank_header(&mut self) -> Option<&mut Header<()>> {
+        self.container = Container::Read(Header::BLANK);
+        match &mut self.container {
+            Container::Read(header) => Some(header),
+            Container::Awaited { .. } => None,
+        }
+    }
+
+    /// Goes on in front of the block with this index and hash, of which so much was taken.
+    #[inline(never)]
+    pub(crate) fn stand(&mut self, pinned: &Pinned, index: u32, digest: &Digest, taken: u32) {
+        self.chain = Some(Chain::at(pinned, index, digest));
+        self.hand = Hand::Empty { taken };
+        self.digest = *digest;
         self.phase = Phase::Running;
     }
 }

@@ -86,6 +86,7 @@ mod model;
 mod predict;
 mod profile;
 mod range_decoder;
+mod slots;
 mod words;
 
 pub use bulk::{BULK_BYTES, BULK_BYTES_ABOVE, BULK_IMAGE_BYTES, BulkState, bulk_bytes};

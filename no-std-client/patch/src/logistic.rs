@@ -4,7 +4,7 @@
 //! come from one table of 33 knots, so that every target computes the same bits.
 
 /// 4096 / (1 + e^-x) at x = -8.0, -7.5 .. 8.0.
-const KNOTS: [i32; 33] = [
+const KNOTS: [i16; 33] = [
     1, 2, 3, 6, 10, 16, 27, 45, 73, 120, 194, 310, 488, 747, 1101, 1546, 2047, 2549, 2994, 3348, 3607, 3785, 3901,
     3975, 4022, 4050, 4068, 4079, 4085, 4089, 4092, 4093, 4094,
 ];
@@ -34,7 +34,7 @@ pub(crate) const fn squash(stretched: i32) -> i32 {
 const fn knots(index: i32) -> (i32, i32) {
     // Invariant: masked to 0..=31, and there are 33 knots.
     let index = (index & 31) as usize;
-    (KNOTS[index], KNOTS[index.wrapping_add(1)])
+    (KNOTS[index] as i32, KNOTS[index.wrapping_add(1)] as i32)
 }
 
 /// Steps of the table for probabilities below one half: each of the first 256, then every eighth.
@@ -91,6 +91,53 @@ const fn whole_table() -> [i16; 4096] {
     table
 }
 
+/// Entries that stand by themselves; from there on a byte tells how far one is above the first of its group.
+const ALONE: usize = 32;
+const GROUP_LOG2: u32 = 4;
+const GROUPED: usize = STRETCH_ENTRIES - ALONE;
+const GROUPS: usize = GROUPED >> GROUP_LOG2;
+
+/// The table as it stands in flash: half as long as with two bytes for each entry.
+struct Table {
+    alone: [i16; ALONE],
+    firsts: [i16; GROUPS],
+    above: [u8; GROUPED],
+}
+
+#[allow(
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::panic,
+    reason = "evaluated by the compiler"
+)]
+const fn short_table() -> Table {
+    let mut table = Table {
+        alone: [0; ALONE],
+        firsts: [0; GROUPS],
+        above: [0; GROUPED],
+    };
+    let mut entry = 0_usize;
+    while entry < STRETCH_ENTRIES {
+        if entry < ALONE {
+            table.alone[entry] = STRETCH[entry];
+        } else {
+            let place = entry.wrapping_sub(ALONE);
+            let group = place.wrapping_shr(GROUP_LOG2);
+            if place == group.wrapping_shl(GROUP_LOG2) {
+                table.firsts[group] = STRETCH[entry];
+            }
+            let above = STRETCH[entry].wrapping_sub(table.firsts[group]);
+            assert!(
+                above >= 0 && above <= 0xFF,
+                "an entry is too far above the first of its group"
+            );
+            table.above[place] = above as u8;
+        }
+        entry = entry.wrapping_add(1);
+    }
+    table
+}
+
 #[allow(
     clippy::indexing_slicing,
     clippy::as_conversions,
@@ -98,7 +145,7 @@ const fn whole_table() -> [i16; 4096] {
 )]
 const fn stretched(probability: u16) -> i32 {
     // In flash, and not copied.
-    const TABLE: &[i16; STRETCH_ENTRIES] = &STRETCH;
+    const TABLE: &Table = &short_table();
     let upper = probability >= 2048;
     let low = if upper {
         4095_u16.wrapping_sub(probability)
@@ -112,7 +159,13 @@ const fn stretched(probability: u16) -> i32 {
     } else {
         low.wrapping_sub(FINE).wrapping_shr(3).wrapping_add(FINE)
     };
-    let stretched = TABLE[entry] as i32;
+    let stretched = if entry < ALONE {
+        TABLE.alone[entry] as i32
+    } else {
+        let place = entry.wrapping_sub(ALONE);
+        let first = TABLE.firsts[place.wrapping_shr(GROUP_LOG2)] as i32;
+        first.wrapping_add(TABLE.above[place] as i32)
+    };
     if upper { stretched.wrapping_neg() } else { stretched }
 }
 

@@ -46,12 +46,8 @@ impl<const INPUTS: usize, const CELLS: usize, const SETS: usize> Mixer<INPUTS, C
 
     /// Forgets everything, in place.
     pub(crate) fn reset(&mut self, weight: i32) {
-        for table in &mut self.cells {
-            table.fill(counter::FRESH);
-        }
-        for set in &mut self.weights {
-            set.fill(weight);
-        }
+        counter::refresh(self.cells.as_flattened_mut());
+        self.weights.as_flattened_mut().fill(weight);
     }
 
     /// Codes a bit with one context for each input, or for the first few, each with `node` added, and learns it. `sets` says which one

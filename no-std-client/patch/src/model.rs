@@ -16,7 +16,7 @@ use crate::{
     counter,
     matcher::Matcher,
     mixer::{Mixer, Rates, hash},
-    predict::{Addresses, Layout, Piece, Place},
+    predict::{Addresses, Piece, Place},
     range_decoder::BitCoder,
 };
 
@@ -165,19 +165,20 @@ pub(crate) struct History {
     pub(crate) distance: u32,
 }
 
-/// The tables of a profile.
+/// The tables of a profile. What is short and often used stands in front, where an instruction of two bytes reaches it.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Model<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const SLOTS: usize> {
-    pub(crate) hits: Mixer<HIT_INPUTS, HIT_CELLS, HIT_SETS>,
-    pub(crate) bytes: Mixer<BYTE_INPUTS, BYTE_CELLS, BYTE_SETS>,
-    pub(crate) rare: [u16; RARE_CELLS],
-    pub(crate) classes: [[u16; CLASS_CELLS]; 2],
-    pub(crate) history: History,
     pub(crate) in_unit: InUnit,
-    pub(crate) addresses: Addresses<PLACES>,
-    pub(crate) matcher: Matcher<SLOTS>,
     /// The byte that the matcher names, which the caller reads before each event.
     pub(crate) guess: Option<u8>,
+    pub(crate) history: History,
+    pub(crate) addresses: Addresses<PLACES>,
+    pub(crate) rare: [u16; RARE_CELLS],
+    pub(crate) classes: [[u16; CLASS_CELLS]; 2],
+    pub(crate) hits: Mixer<HIT_INPUTS, HIT_CELLS, HIT_SETS>,
+    pub(crate) bytes: Mixer<BYTE_INPUTS, BYTE_CELLS, BYTE_SETS>,
+    pub(crate) matcher: Matcher<SLOTS>,
 }
 
 /// Where each rare decision has its counters.
@@ -199,7 +200,7 @@ const KIND_NEW: u32 = 2;
 const KIND_NEW_AGAIN: u32 = 3;
 
 impl History {
-    pub(crate) const START: Self = Self {
+    const ZERO: Self = Self {
         recent: 0,
         misses: 0,
         hits_in_row: 0,
@@ -207,12 +208,7 @@ impl History {
         changes: [0; CHANGES],
         change: 0,
         diagonals: [0; 2],
-        distance: 1,
-    };
-
-    const ZERO: Self = Self {
         distance: 0,
-        ..Self::START
     };
 
     /// Where a copy along the old image would be at `position`, if it went on.
@@ -251,18 +247,19 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     pub(crate) fn reset(&mut self) {
         self.hits.reset(WEIGHT_START);
         self.bytes.reset(WEIGHT_START);
-        self.rare.fill(counter::FRESH);
-        for table in &mut self.classes {
-            table.fill(counter::FRESH);
-        }
-        self.history = History::START;
+        counter::refresh(&mut self.rare);
+        counter::refresh(self.classes.as_flattened_mut());
+        self.history = History::ZERO;
+        self.history.distance = 1;
         self.in_unit = InUnit::NONE;
-        self.begin(Layout::UNKNOWN, 0);
+        self.addresses.layout.forget();
+        self.begin(0);
     }
 
-    /// What is known of the images before the first byte.
-    pub(crate) fn begin(&mut self, layout: Layout, source_bytes: u32) {
-        self.addresses.reset(layout, source_bytes);
+    /// What is known of the images before the first byte; the layout was put where it belongs.
+    #[inline(never)]
+    pub(crate) fn begin(&mut self, source_bytes: u32) {
+        self.addresses.reset(source_bytes);
         self.matcher
             .reset(if Matcher::<SLOTS>::IS_PRIMED { 0 } else { source_bytes });
         self.guess = None;
@@ -271,7 +268,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     /// The next byte is known.
     fn push(&mut self, byte: u8) {
         self.history.push(byte);
-        self.matcher.came(self.history.recent, self.guess);
+        self.matcher.came(self.history.recent, self.guessed());
     }
 
     /// Codes how many pieces of the map stand in front.
@@ -381,6 +378,19 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         _ => MATCHED_INPUT + 1,
     };
 
+    /// Where the next byte may be found, for tables that have a use for it.
+    const fn guessed(&self) -> Option<u8> {
+        if SLOTS == 0 { None } else { self.guess }
+    }
+
+    /// The hash of an input of bytes that only the largest tables use.
+    fn hash_of_larger(a: u32, b: u32, c: u32) -> u32 {
+        match Self::BYTE_INPUTS_USED {
+            BYTE_INPUTS => hash(a, b, c),
+            _ => 0,
+        }
+    }
+
     /// The second set of weights for bytes is left out there, too: it would save a third of a percent.
     fn used_sets(sets: &[usize; 2]) -> &[usize] {
         match (SLOTS, sets.as_slice()) {
@@ -413,7 +423,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
     pub(crate) fn unit(&mut self, coder: &mut impl BitCoder, position: u32, unit: Unit, wanted: bool) -> bool {
         let contexts = self.unit_contexts(position, unit);
         let sets = self.hit_sets(unit.copy.origin, unit.place);
-        let is_hit = self.hits.code(coder, (&contexts, 0), &sets, HIT_RATES, wanted);
+        let is_hit = self.is_hit(coder, &contexts, sets, wanted);
         let bytes = unit.bytes;
         self.in_unit = match is_hit {
             true => InUnit {
@@ -430,6 +440,19 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             self.history.misses = self.history.misses.wrapping_shl(1);
         }
         is_hit
+    }
+
+    /// Codes whether what comes is as expected.
+    #[inline(never)]
+    fn is_hit(
+        &mut self,
+        coder: &mut impl BitCoder,
+        contexts: &[u32; HIT_INPUTS],
+        sets: [usize; 2],
+        wanted: bool,
+    ) -> bool {
+        let contexts = contexts.get(..Self::HIT_INPUTS_USED).unwrap_or(contexts);
+        self.hits.code(coder, (contexts, 0), &sets, HIT_RATES, wanted)
     }
 
     /// The next byte of a copy, if it is known to be as expected.
@@ -455,7 +478,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         [set, run.wrapping_add(HIT_SETS_OF_RUNS)]
     }
 
-    fn unit_contexts(&self, position: u32, unit: Unit) -> [u32; UNIT_INPUTS] {
+    fn unit_contexts(&self, position: u32, unit: Unit) -> [u32; HIT_INPUTS] {
         let history = &self.history;
         let length = u32::from(unit.length);
         let align = position & 3 | length.wrapping_mul(4);
@@ -464,7 +487,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         let word = unit.bytes & u32::MAX.wrapping_shr(32_u32.wrapping_sub(length.wrapping_mul(8)));
         let held = self.matcher.held.wrapping_mul(2).wrapping_add(2);
         let matched = self
-            .guess
+            .guessed()
             .map_or(0, |guess| held | u32::from(u32::from(guess) == unit.bytes & 0xFF));
         let misses = history.misses;
         let row = u32::from(history.hits_in_row);
@@ -477,6 +500,8 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
                 history.byte_back(0) | length.wrapping_mul(256),
             ),
             hash(34 | field, matched, misses & 3),
+            // Where all inputs are used, there are no units.
+            0,
         ]
     }
 
@@ -503,15 +528,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         };
         // One of a unit is not as expected: the last one, if no other was.
         let is_last_chance = apart == 1 && is_missed == 0;
-        if !is_last_chance
-            && self.hits.code(
-                coder,
-                (contexts.get(..Self::HIT_INPUTS_USED).unwrap_or(&contexts), 0),
-                &sets,
-                HIT_RATES,
-                is_hit,
-            )
-        {
+        if !is_last_chance && self.is_hit(coder, &contexts, sets, is_hit) {
             self.history.misses = self.history.misses.wrapping_shl(1);
             self.hit(expected.byte);
             self.addresses.came(position, expected.copy, expected.byte);
@@ -549,11 +566,11 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             hash(2, three, 0),
             hash(3, u32::from(beside), one),
             0,
-            hash(5, one, 0),
-            hash(6, two, 0),
-            hash(7, history.byte_back(1), align & 1),
+            Self::hash_of_larger(5, one, 0),
+            Self::hash_of_larger(6, two, 0),
+            Self::hash_of_larger(7, history.byte_back(1), align & 1),
         ];
-        let guess = self.guess;
+        let guess = self.guessed();
         let byte = self.byte(coder, salts, u32::from(beside), guess, LITERAL_SET, wanted);
         self.history.literals_in_row = self.history.literals_in_row.saturating_add(1);
         self.push(byte);
@@ -576,11 +593,11 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             hash(12 | field, byte, align & 1),
             hash(13 | field, next, align & 1),
             0,
-            hash(15 | field, u32::from(at_place), align),
-            hash(16 | field, u32::from(history.change), next.wrapping_shr(3)),
-            hash(17 | field, byte | expected.ahead.wrapping_shl(8), align),
+            Self::hash_of_larger(15 | field, u32::from(at_place), align),
+            Self::hash_of_larger(16 | field, u32::from(history.change), next.wrapping_shr(3)),
+            Self::hash_of_larger(17 | field, byte | expected.ahead.wrapping_shl(8), align),
         ];
-        let guess = self.guess.map(|guess| guess.wrapping_sub(expected.byte));
+        let guess = self.guessed().map(|guess| guess.wrapping_sub(expected.byte));
         let change = self.byte(
             coder,
             salts,
@@ -648,7 +665,9 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
         let origin = u32::from(expected.copy.origin == Origin::New);
         let field = u32::from(expected.place.number()).wrapping_shl(8);
         let held = self.matcher.held.wrapping_mul(2).wrapping_add(2);
-        let matched = self.guess.map_or(0, |guess| held | u32::from(guess == expected.byte));
+        let matched = self
+            .guessed()
+            .map_or(0, |guess| held | u32::from(guess == expected.byte));
         let byte = u32::from(expected.byte);
         let next = expected.ahead & 0xFF;
         let misses = history.misses;
@@ -662,7 +681,10 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
             hash(22 | field, row.min(40), align | origin.wrapping_mul(4)),
             hash(23 | field, history.byte_back(0).wrapping_mul(256) | byte, misses & 1),
             hash(24 | field, matched, misses & 3),
-            hash(25 | field, next.wrapping_mul(256) | history.byte_back(0), align & 1),
+            match Self::HIT_INPUTS_USED {
+                HIT_INPUTS => hash(25 | field, next.wrapping_mul(256) | history.byte_back(0), align & 1),
+                _ => 0,
+            },
         ]
     }
 

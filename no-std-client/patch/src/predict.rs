@@ -29,39 +29,40 @@ pub(crate) use architecture::Instruction;
 pub(crate) use architecture::Names;
 pub(crate) use field::{Field, Kind, Place, Source};
 pub use layout::{Bases, Layout, RANGES_MAX, Range, Ranges};
-pub(crate) use learned::{Learned, RECENT};
+pub(crate) use learned::{Learned, Pair, RECENT};
 pub(crate) use map::{Map, Piece, shift_in};
 pub(crate) use pairs::{HELD, Search};
 
 use crate::model::{Copy, Origin};
 use pairs::Registers;
 
-/// What is known of addresses.
+/// What is known of addresses. What is short and often used stands in front, where an instruction of two bytes reaches it.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Addresses<const PLACES: usize> {
-    pub(crate) layout: Layout,
+    /// The field at hand: none, if it has no bytes.
+    field: Field,
+    /// Bytes of the copy at hand.
+    pub(crate) run: u32,
     /// Bytes of the old image.
     pub(crate) source_bytes: u32,
-    pub(crate) map: Map<PLACES>,
-    pub(crate) learned: Learned<PLACES>,
-    /// The last address that stood in a word.
-    pub(crate) last_pointer: Piece,
-    /// The last address that two instructions made.
-    pub(crate) last_sum: Piece,
-    /// Upper parts of addresses, in registers.
-    pub(crate) registers: Registers,
+    /// Where the next instruction of it begins, if instructions begin anywhere.
+    pub(crate) instruction: u32,
     /// The last bytes of the copy, as the old image has them, newest lowest. Only for hosts.
     pub(crate) before: u32,
     /// The one at hand. It is said again before each byte.
     old_byte: u32,
     /// The register that the instruction at hand writes, if it does. It is said again before each byte.
     written: Option<u8>,
-    /// The field at hand: none, if it has no bytes.
-    field: Field,
-    /// Bytes of the copy at hand.
-    pub(crate) run: u32,
-    /// Where the next instruction of it begins, if instructions begin anywhere.
-    pub(crate) instruction: u32,
+    /// The last address that stood in a word.
+    pub(crate) last_pointer: Piece,
+    /// The last address that two instructions made.
+    pub(crate) last_sum: Piece,
+    /// Upper parts of addresses, in registers.
+    pub(crate) registers: Registers,
+    pub(crate) layout: Layout,
+    pub(crate) map: Map<PLACES>,
+    pub(crate) learned: Learned<PLACES>,
 }
 
 /// A copy is worth a place in the map when it has this many bytes.
@@ -91,9 +92,8 @@ impl<const PLACES: usize> Addresses<PLACES> {
         instruction: 0,
     };
 
-    /// Forgets everything, in place.
-    pub(crate) fn reset(&mut self, layout: Layout, source_bytes: u32) {
-        self.layout = layout;
+    /// Forgets everything but the layout, in place.
+    pub(crate) fn reset(&mut self, source_bytes: u32) {
         self.source_bytes = source_bytes;
         self.map.clear();
         self.learned.clear();
@@ -198,13 +198,10 @@ impl<const PLACES: usize> Addresses<PLACES> {
         let is_instruction = self.is_instruction(position, copy.from, bytes);
         // A word of which nothing is known gives way to an instruction in its second half.
         if known >= 4 && self.field().is_none_or(|field| field.source == Source::Nothing) {
-            let field = match is_instruction {
-                true => self.instruction(position, copy.from, bytes, sum),
-                false => None,
-            };
-            self.field = field
-                .or_else(|| self.data(position, copy.from, bytes, sum))
-                .unwrap_or(self.field);
+            let is_named = is_instruction && self.instruction(position, copy.from, bytes, sum);
+            if !is_named {
+                self.data(position, copy.from, bytes, sum);
+            }
         }
         let Some(field) = self.field() else {
             return (bytes, Place::NONE);
@@ -255,11 +252,50 @@ impl<const PLACES: usize> Addresses<PLACES> {
         }
     }
 
-    /// The field of an instruction that begins with these four bytes. `sum` is what a search found.
-    fn instruction(&mut self, position: u32, from: u32, bytes: u32, sum: Option<u32>) -> Option<Field> {
+    /// Takes the field of an instruction that begins with these four bytes, if it has one. `sum` is what a search found.
+    fn instruction(&mut self, position: u32, from: u32, bytes: u32, sum: Option<u32>) -> bool {
         let here = position.wrapping_sub(from);
         let address = self.layout.new_address(position);
-        let field = |kind, source, target, expected, bytes| Field {
+        let (kind, target, (expected, source), value) =
+            match self.read(bytes, self.before, self.layout.old_address(from)) {
+                Instruction::Place(target) => {
+                    let target = self.layout.old_offset(target);
+                    // What leads out of the image goes to where nothing moves, or is no instruction.
+                    if target >= self.source_bytes {
+                        return false;
+                    }
+                    let moved = self.place(target, here);
+                    (Kind::Branch, target, moved, self.layout.new_address(moved.0))
+                }
+                Instruction::Lower { .. } | Instruction::Upper { .. } if !Self::PAIRS => return false,
+                Instruction::Upper { register, value } => {
+                    let Some(sum) = sum else {
+                        self.written = Some(register);
+                        return false;
+                    };
+                    let moved = self.sum(sum, here);
+                    (Kind::Upper, value, moved, moved.0)
+                }
+                Instruction::Lower {
+                    register,
+                    value,
+                    written,
+                } => {
+                    let Some(held) = self.registers.held(register) else {
+                        self.written = written;
+                        return false;
+                    };
+                    let sum = held.old.wrapping_add(value);
+                    let moved = self.sum(sum, here);
+                    (Kind::Lower, sum, moved, moved.0.wrapping_sub(held.new))
+                }
+                Instruction::Other { written } => {
+                    self.written = written;
+                    return false;
+                }
+            };
+        let bytes = self.with(bytes, address, value);
+        self.field = Field {
             kind,
             source,
             target,
@@ -268,52 +304,13 @@ impl<const PLACES: usize> Addresses<PLACES> {
             length: self.layout.architecture.field_bytes(),
             ..Field::NONE
         };
-        match self.read(bytes, self.before, self.layout.old_address(from)) {
-            Instruction::Place(target) => {
-                let target = self.layout.old_offset(target);
-                // What leads out of the image goes to where nothing moves, or is no instruction.
-                if target >= self.source_bytes {
-                    return None;
-                }
-                let (expected, source) = self.place(target, here);
-                let moved = self.with(bytes, address, self.layout.new_address(expected));
-                Some(field(Kind::Branch, source, target, expected, moved))
-            }
-            Instruction::Lower { .. } | Instruction::Upper { .. } if !Self::PAIRS => None,
-            Instruction::Upper { register, value } => {
-                let Some(sum) = sum else {
-                    self.written = Some(register);
-                    return None;
-                };
-                let (expected, source) = self.sum(sum, here);
-                let moved = self.with(bytes, address, expected);
-                Some(field(Kind::Upper, source, value, expected, moved))
-            }
-            Instruction::Lower {
-                register,
-                value,
-                written,
-            } => {
-                let Some(held) = self.registers.held(register) else {
-                    self.written = written;
-                    return None;
-                };
-                let sum = held.old.wrapping_add(value);
-                let (expected, source) = self.sum(sum, here);
-                let moved = self.with(bytes, address, expected.wrapping_sub(held.new));
-                Some(field(Kind::Lower, source, sum, expected, moved))
-            }
-            Instruction::Other { written } => {
-                self.written = written;
-                None
-            }
-        }
+        true
     }
 
-    /// The field of a word of data.
-    fn data(&self, position: u32, from: u32, bytes: u32, sum: Option<u32>) -> Option<Field> {
-        if from & 3 != 0 || position & 3 != 0 {
-            return None;
+    /// Takes the field of a word of data, if one is here.
+    fn data(&mut self, position: u32, from: u32, bytes: u32, sum: Option<u32>) {
+        if (from | position) & 3 != 0 {
+            return;
         }
         let here = position.wrapping_sub(from);
         let architecture = self.layout.architecture;
@@ -334,7 +331,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
                 (Kind::Word, word, (expected, source), expected)
             }
         };
-        Some(Field {
+        self.field = Field {
             kind,
             source,
             target,
@@ -342,7 +339,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
             bytes: architecture.word(moved),
             length: 4,
             ..Field::NONE
-        })
+        };
     }
 
     /// Whether an instruction can begin here. It is asked for each byte of a copy.
@@ -449,6 +446,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
         }
         match self.read_new(position, field) {
             Instruction::Place(target) => Some(self.layout.new_offset(target)),
+            Instruction::Lower { .. } | Instruction::Upper { .. } if !Self::PAIRS => None,
             Instruction::Upper { value, .. } => Some(value),
             Instruction::Lower { register, value, .. } => {
                 let held = self.registers.held(register)?;
@@ -494,18 +492,18 @@ impl<const PLACES: usize> Addresses<PLACES> {
             }
             Kind::Branch | Kind::Lower | Kind::Upper | Kind::Word => {}
         }
-        match self.read_new(position, &field) {
-            // The place is known once the rest is.
-            Instruction::Upper { register, value } if Self::PAIRS && field.kind == Kind::Upper => {
-                return self.registers.hold(register, old, value);
+        if Self::PAIRS {
+            match self.read_new(position, &field) {
+                // The place is known once the rest is.
+                Instruction::Upper { register, value } if field.kind == Kind::Upper => {
+                    return self.registers.hold(register, old, value);
+                }
+                Instruction::Lower { written, .. } if field.kind == Kind::Lower => self.registers.forget(written),
+                Instruction::Lower { .. }
+                | Instruction::Other { .. }
+                | Instruction::Place(_)
+                | Instruction::Upper { .. } => {}
             }
-            Instruction::Lower { written, .. } if Self::PAIRS && field.kind == Kind::Lower => {
-                self.registers.forget(written)
-            }
-            Instruction::Lower { .. }
-            | Instruction::Other { .. }
-            | Instruction::Place(_)
-            | Instruction::Upper { .. } => {}
         }
         if is_miss {
             self.learned.add(old, new, is_word);

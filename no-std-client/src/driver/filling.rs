@@ -88,18 +88,20 @@ impl<'f, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'w, F, S, D> {
     /// Sets the decoder to this patch, at its start or at the newest checkpoint.
     #[inline(never)]
     fn begin_decoding(&mut self) -> Result<Result<(), ImageFault>, Stop<F::Error>> {
-        let Request::Decode(decoding) = self.installation.request() else {
+        // By reference: it is long, and one of it is enough.
+        let request = self.installation.request();
+        let Request::Decode(decoding) = &request else {
             return Err(Failure::Misuse.into());
         };
-        let pinned = decoding.pinned;
+        let pinned = &decoding.pinned;
         if usize::try_from(pinned.block_bytes).map_or(true, |bytes| bytes > self.block.len()) {
             let block_bytes = pinned.block_bytes;
             return Ok(Err(ImageFault::Patch(Refusal::BlockSize { block_bytes })));
         }
         // Records of another decoding stay until this one writes over the slot that they are about.
-        self.forgets = !self.checkpoints.resume(self.decoder, &decoding)?;
+        self.forgets = !self.checkpoints.resume(self.decoder, decoding)?;
         if self.forgets
-            && let Err(refusal) = self.decoder.begin(pinned, decoding.source, decoding.result)
+            && let Err(refusal) = self.decoder.begin(*pinned, decoding.source, decoding.result)
         {
             return Ok(Err(ImageFault::Patch(refusal)));
         }

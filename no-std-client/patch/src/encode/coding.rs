@@ -87,7 +87,8 @@ impl<
     pub(crate) fn code(images: &Images<'_>, copies: &[Segment], pieces: &[Piece]) -> Coded {
         let mut model: Box<Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>> = Box::new(Model::ZERO);
         model.reset();
-        model.begin(images.layout, images.old.len() as u32);
+        model.addresses.layout = images.layout;
+        model.begin(images.old.len() as u32);
         if Matcher::<SLOTS>::IS_PRIMED {
             images.old.iter().fold(0, |recent, byte| {
                 let recent = appended(recent, *byte);

@@ -1,29 +1,65 @@
 //! A field that holds an address, or a part of one.
 
-/// A kind of field.
+/// A kind of field, by its number in a checkpoint.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub(crate) enum Kind {
     /// An instruction that names a place.
-    Branch,
+    Branch = 0,
     /// An instruction that adds the lower part of an address.
-    Lower,
+    Lower = 3,
     /// An address inside the image, in a word.
-    Pointer,
+    Pointer = 1,
     /// An instruction that puts the upper part of an address into a register.
-    Upper,
+    Upper = 4,
     /// Any other word.
-    Word,
+    Word = 2,
 }
 
-/// How it is known what a field will be. The model learns for each how far it can be trusted.
+impl Kind {
+    #[allow(clippy::as_conversions, reason = "the numbers are said above")]
+    pub(crate) const fn code(self) -> u8 {
+        self as u8
+    }
+
+    pub(crate) const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Branch),
+            1 => Some(Self::Pointer),
+            2 => Some(Self::Word),
+            3 => Some(Self::Lower),
+            4 => Some(Self::Upper),
+            _ => None,
+        }
+    }
+}
+
+/// How it is known what a field will be, by its number in a checkpoint. The model learns for each how far it can be trusted.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub(crate) enum Source {
     /// It was so when the same address came before.
-    Learned,
+    Learned = 0,
     /// By the map, or by an address near it.
-    Moved,
+    Moved = 1,
     /// Not at all: it stays as it was.
-    Nothing,
+    Nothing = 2,
+}
+
+impl Source {
+    #[allow(clippy::as_conversions, reason = "the numbers are said above")]
+    pub(crate) const fn code(self) -> u8 {
+        self as u8
+    }
+
+    pub(crate) const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Learned),
+            1 => Some(Self::Moved),
+            2 => Some(Self::Nothing),
+            _ => None,
+        }
+    }
 }
 
 /// A field in the copy at hand.

@@ -155,6 +155,12 @@ impl Layout {
         bases: None,
     };
 
+    /// Becomes [`UNKNOWN`](Self::UNKNOWN), in place.
+    pub(crate) fn forget(&mut self) {
+        self.architecture = Architecture::Unknown;
+        self.bases = None;
+    }
+
     /// Bytes that a header has for it, beside those that every header has.
     pub(crate) fn header_bytes(&self) -> usize {
         self.bases.map_or(0, |bases| {

@@ -51,9 +51,8 @@ impl<const PIECES: usize> Map<PIECES> {
 
     /// How far the byte at `old` moved, as far as anybody knows.
     pub(crate) fn shift(&self, old: u32) -> Option<u32> {
-        let known = self.known();
-        let behind = known.partition_point(|piece| piece.old <= old);
-        known.get(behind.checked_sub(1)?).map(|piece| piece.shift)
+        let (before, _) = split(self.known(), old);
+        before.last().map(|piece| piece.shift)
     }
 
     /// The piece that begins at `old` went to `new`. It is added to a neighbour that moved as far.
@@ -62,24 +61,16 @@ impl<const PIECES: usize> Map<PIECES> {
             old,
             shift: new.wrapping_sub(old),
         };
-        let known = self.known();
-        let behind = known.partition_point(|piece| piece.old <= old);
-        let before = behind.checked_sub(1);
-        let same = before
-            .and_then(|at| known.get(at))
-            .is_some_and(|piece| piece.shift == added.shift);
-        if same {
-            return;
-        }
-        let from_there = |piece: &Piece| piece.old == old;
-        let replaced = match (before, known.get(behind)) {
-            (Some(at), _) if known.get(at).is_some_and(from_there) => Some(at),
-            (_, Some(next)) if next.shift == added.shift => Some(behind),
-            (_, _) => None,
+        let (before, behind) = split(self.known(), old);
+        let at = before.len();
+        let replaced = match (before.last(), behind.first()) {
+            (Some(piece), _) if piece.shift == added.shift => return,
+            (Some(piece), _) if piece.old == old => at.wrapping_sub(1),
+            (_, Some(next)) if next.shift == added.shift => at,
+            (_, _) => return self.insert(at, added),
         };
-        match replaced.and_then(|at| self.pieces.get_mut(at)) {
-            Some(piece) => *piece = added,
-            None => self.insert(behind, added),
+        if let Some(piece) = self.pieces.get_mut(replaced) {
+            *piece = added;
         }
     }
 
@@ -88,19 +79,24 @@ impl<const PIECES: usize> Map<PIECES> {
         let known = self.known();
         let distance = |piece: Option<&Piece>| piece.map_or(0, |piece| piece.old.abs_diff(added.old));
         let (count, first, last) = (known.len(), distance(known.first()), distance(known.last()));
-        if count >= PIECES && first > last {
-            let (moved, _) = self.pieces.split_at_mut(at.min(PIECES));
-            shift_in(moved.iter_mut().rev(), added);
-            return;
-        }
         if count < PIECES {
             self.count = self.count.wrapping_add(1);
+        } else if first > last {
+            shift_in(self.pieces.iter_mut().take(at).rev(), added);
+            return;
         }
         // With the last one there is no place behind it.
         let at = at.min(PIECES.saturating_sub(1));
-        let end = count.saturating_add(1).min(PIECES);
-        shift_in(self.pieces.iter_mut().take(end).skip(at), added);
+        let moved = self.pieces.get_mut(at..count.saturating_add(1).min(PIECES));
+        shift_in(moved.unwrap_or_default().iter_mut(), added);
     }
+}
+
+/// The pieces that begin up to `old`, and the others.
+#[inline(never)]
+fn split(pieces: &[Piece], old: u32) -> (&[Piece], &[Piece]) {
+    let behind = pieces.partition_point(|piece| piece.old <= old);
+    pieces.split_at_checked(behind).unwrap_or((pieces, &[]))
 }
 
 /// Puts a value in the first place, what was there in the next, and so on; the last one is gone. By hand, since the library's rotation
