@@ -102,8 +102,7 @@ impl Part {
     /// When that cannot be read.
     #[must_use]
     pub fn state(&self) -> DeviceState {
-        let state = self.storage().state().expect("the trusted state can be read");
-        state
+        self.storage().state().expect("the trusted state can be read")
     }
 
     /// A full cycle, with as many runs as it takes, and the installation of what it finds.
