@@ -153,7 +153,9 @@ fn a_torn_state_uses_its_place_up_and_the_one_before_counts() {
     for number in 1..=2 {
         log.save(&state(&repository, number)).unwrap();
     }
+    let place = KIB as usize..2 * KIB as usize;
     let mut contents = flash.borrow().contents().to_vec();
+    let second = contents[place.clone()].to_vec();
     contents[KIB as usize + 700..2 * KIB as usize].fill(0xFF);
     let flash = RefCell::new(LargeNor::with_contents(contents));
     let (mut log, read) = open(&flash).unwrap();
@@ -166,6 +168,12 @@ fn a_torn_state_uses_its_place_up_and_the_one_before_counts() {
         [0, 0],
         "there was room behind the torn one"
     );
+
+    // Its sequence is not used again: what reads well one day is not the newest then.
+    let mut contents = flash.borrow().contents().to_vec();
+    contents[place].copy_from_slice(&second);
+    let flash = RefCell::new(LargeNor::with_contents(contents));
+    assert_eq!(open(&flash).unwrap().1, state(&repository, 3));
 }
 
 #[test]

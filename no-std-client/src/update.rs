@@ -1,7 +1,7 @@
 //! The update cycle: what to fetch, what to check, what to do, in the one order there is.
 //!
 //! - The order: stored root, root chain, timestamp, snapshot, targets, product pointer, release document, the rollout
-//!   file if the release asks for one, decision; then hash the running slot (for a delta), download, mark the slot empty,
+//!   file if the release asks for one and then the document again as it was kept, decision; then hash the running slot (for a delta), download, mark the slot empty,
 //!   unpack or decode, read back, trial. A device without room for a file decodes while the download comes.
 //! - [`Update::again`] decides about what is stored, without the repository.
 //! - The caller answers [`Request`]s. A file it already holds may answer instead of a download when it has the pinned
@@ -389,7 +389,7 @@ impl<'d, A: Algorithms> Update<'d, A> {
         Ok(self)
     }
 
-    /// The same, and nothing else is left: a small device has no room for what only the first half needs.
+    /// The same, apart from all that only the first half needs: a small device has no room for both.
     #[inline(never)]
     pub(crate) fn installation(&self) -> Result<Installation, Failure> {
         let plan = self.considered().and_then(Considered::plan).ok_or(Failure::Misuse)?;
@@ -455,7 +455,8 @@ impl<'d, A: Algorithms> Update<'d, A> {
     }
 }
 
-/// The second half of an update by itself. It moves where it stands, and a refusal leaves nothing in it.
+/// The second half of an update by itself. It moves where it stands, and a refusal leaves nothing in it. Drive it with
+/// [`go_on`](crate::driver::go_on) and, whenever that says so, with a [`Filling`](crate::driver::Filling).
 pub struct Installation {
     install: Install,
 }
@@ -495,7 +496,7 @@ impl Installation {
     }
 
     /// The proof that the slot holds the release's image.
-    pub(crate) fn image(&self) -> Result<VerifiedImage, Failure> {
+    pub fn image(&self) -> Result<VerifiedImage, Failure> {
         self.install.image()
     }
 }

@@ -208,7 +208,8 @@ impl Gdb {
             {
                 let text = String::from_utf8_lossy(&self.rest[start + 1..end]).into_owned();
                 self.rest.drain(..end + 3);
-                self.socket.write_all(b"+")?;
+                // Who is gone needs no thanks; that it is gone is seen by reading.
+                let _thanked = self.socket.write_all(b"+");
                 return Ok(text);
             }
             if Instant::now() > deadline {

@@ -23,7 +23,7 @@ pub enum Next {
     Trial,
 }
 
-/// Does what an installation asks for, as far as flash goes.
+/// Does what an installation asks for, as far as flash goes: hashes slots, marks, reads back, and saves.
 #[inline(never)]
 pub fn go_on<F: NorFlash, S: Strategy>(
     storage: &Storage<'_, F, S>,

@@ -17,6 +17,7 @@ mod stop;
 pub use checking::Checking;
 pub use client::{Client, DeviceClock, Outcome, Settings};
 pub use filling::Filling;
+pub use installing::{Next, go_on};
 pub use stop::Stop;
 
 use crate::transport::{Ask, Opened};

@@ -23,6 +23,7 @@
 
 use super::{Region, RegionError};
 use crate::state::{BadState, DeviceState};
+use core::cmp::Reverse;
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
 use tuffet_wire::record::{Output as _, Reader, Writer};
 
@@ -40,6 +41,8 @@ pub struct StatePages<'f, F> {
     region: Region<'f, F>,
     /// Place and sequence of the newest record that is believed.
     newest: Option<(u32, u32)>,
+    /// The highest sequence that was seen, also of a record that broke.
+    highest: u32,
 }
 
 /// Why the state was not read or written.
@@ -72,6 +75,10 @@ type Record = [u8; USED_BYTES];
 /// Bytes that are read at once to look at a record: as many as the read unit of any part.
 const LOOK_BYTES: usize = 64;
 const LOOK_STEP: u32 = 64;
+/// Of a place, as far as a record is written.
+const USED_STEP: u32 = 960;
+
+const _: () = assert!(USED_BYTES == 960 && LOOK_BYTES == 64);
 
 impl<'f, F: NorFlash> StatePages<'f, F> {
     /// Reads the state at rest into its place; answers the pages to write the next one into. After an error the state is of no use.
@@ -79,6 +86,7 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
     pub fn open(region: Region<'f, F>, state: &mut DeviceState) -> Result<Self, StateError<F::Error>> {
         let mut pages = Self::blank(region);
         while let Some((place, sequence)) = pages.before_newest()? {
+            pages.highest = pages.highest.max(sequence);
             pages.newest = Some((place, sequence));
             match pages.read_state(place, state)? {
                 Ok(()) => return Ok(pages),
@@ -90,17 +98,17 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
         Err(StateError::Damaged)
     }
 
-    /// The record that counts if the newest one does not: the one with the highest sequence below, or with the same one at an earlier
-    /// place, as a record that broke leaves its sequence to the next.
+    /// The record that counts if the newest one does not: the one with the highest sequence below, or with the same one behind it. Of
+    /// several with one sequence the first counts.
     fn before_newest(&mut self) -> Result<Option<(u32, u32)>, StateError<F::Error>> {
         let mut best: Option<(u32, u32)> = None;
         for place in 0..self.places() {
             let Some(sequence) = self.sequence(place)? else {
                 continue;
             };
-            let rank = (sequence, place);
-            let is_below = self.newest.is_none_or(|(place, sequence)| rank < (sequence, place));
-            if is_below && best.is_none_or(|(place, sequence)| (sequence, place) < rank) {
+            let rank = |place: u32, sequence: u32| (sequence, Reverse(place));
+            let is_below = |(other, newest)| rank(place, sequence) < rank(other, newest);
+            if self.newest.is_none_or(is_below) && !best.is_some_and(is_below) {
                 best = Some((place, sequence));
             }
         }
@@ -122,7 +130,11 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
 
     /// Pages whose content does not matter: the factory's.
     pub const fn blank(region: Region<'f, F>) -> Self {
-        Self { region, newest: None }
+        Self {
+            region,
+            newest: None,
+            highest: 0,
+        }
     }
 
     /// Writes the state, unless it is the one that counts already.
@@ -154,10 +166,7 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
 
     #[inline(never)]
     fn append(&mut self, record: &mut Record) -> Result<(), StateError<F::Error>> {
-        let sequence = match self.newest {
-            None => 1,
-            Some((_, sequence)) => sequence.checked_add(1).ok_or(StateError::SequenceExhausted)?,
-        };
+        let sequence = self.highest.checked_add(1).ok_or(StateError::SequenceExhausted)?;
         let place = self.next_place()?;
         let mut out = Writer::new(record);
         out.put(&sequence.to_le_bytes());
@@ -166,7 +175,7 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
         if !self.holds(place, record, 0)? {
             return Err(StateError::NotKept);
         }
-        self.newest = Some((place, sequence));
+        (self.newest, self.highest) = (Some((place, sequence)), sequence);
         Ok(())
     }
 
@@ -220,7 +229,7 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
 
     fn is_erased(&mut self, place: u32) -> Result<bool, StateError<F::Error>> {
         let start = offset(place);
-        for at in (start..start.saturating_add(RECORD_BYTES)).step_by(LOOK_BYTES) {
+        for at in (start..start.saturating_add(USED_STEP)).step_by(LOOK_BYTES) {
             if self.look(at)? != [0xFF; LOOK_BYTES] {
                 return Ok(false);
             }

@@ -60,7 +60,9 @@ pub struct Stored {
 /// What is known of the rollout.
 #[derive(Copy, Clone)]
 enum Opening {
-    /// What is remembered of it.
+    /// What this cycle found, by a role that is valid in it.
+    Found,
+    /// What is remembered of it from an earlier cycle.
     Remembered,
     Missing,
     Expired,
@@ -360,7 +362,7 @@ fn receive_rollout<A: Algorithms, D: Document>(
     match read_target(target.digest(), target.length(), answer, RolloutExtract::parse) {
         Ok(rollout) => {
             context.state.rollout = Some(rollout);
-            Ok(decide_with(&remembered, Opening::Remembered))
+            Ok(decide_with(&remembered, Opening::Found))
         }
         // A file that cannot be used counts as none: whoever holds the rollout key can delay, and no more. One that did not
         // come as it is listed may be there the next time.
@@ -386,8 +388,10 @@ fn receive_stored<A: Algorithms, D: Document>(
     };
     let (decided, release) = settle_in_place(phase).ok_or(Failure::Misuse)?;
     match read_release(context, &remembered, answer, release) {
-        // A copy that was damaged or overwritten is no news: the repository has the document.
-        Err(Error::Failure(Failure::Document(fault))) if is_not_the_file(fault) => {
+        // A copy that was damaged or overwritten since an earlier cycle is no news: the repository has the document.
+        Err(Error::Failure(Failure::Document(fault)))
+            if matches!(opening, Opening::Remembered) && is_not_the_file(fault) =>
+        {
             return Err(Failure::StoredTooOld.into());
         }
         read => read?,
@@ -395,8 +399,8 @@ fn receive_stored<A: Algorithms, D: Document>(
     let gate = match (opening, &context.state.rollout) {
         (Opening::Expired, _) => Gate::Expired,
         (Opening::Remembered, Some(_)) if is_rollout_role_expired(context) => Gate::Expired,
-        (Opening::Remembered, Some(rollout)) => Gate::Present(rollout),
-        (Opening::Missing, _) | (Opening::Remembered, None) => Gate::Missing,
+        (Opening::Found | Opening::Remembered, Some(rollout)) => Gate::Present(rollout),
+        (Opening::Missing, _) | (Opening::Found | Opening::Remembered, None) => Gate::Missing,
     };
     *decided = decision(context, &remembered.pointer, release, gate)?;
     Ok(())

@@ -25,7 +25,7 @@ pub enum Request {
     Fetch(Fetch),
     /// Nothing in this run: as many roots as one run may walk were accepted and stored. The next run goes on from there.
     Paused,
-    /// Nothing: the search is over, see [`Session::resolution`].
+    /// Nothing: the search is over, see [`Session::resolution`](crate::Session::resolution).
     Resolved,
 }
 
@@ -80,7 +80,7 @@ pub enum Answer<'a, D> {
 }
 
 /// Write down, before the next request: the file just received as `role`'s kept file (root and snapshot always, others
-/// where there is room), then [`Session::trusted`]. Kept files of roles that the state has no facts about may go.
+/// where there is room), then [`Session::trusted`](crate::Session::trusted). Kept files of roles that the state has no facts about may go.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Store {
     /// Whose file was received.
@@ -88,7 +88,8 @@ pub struct Store {
 }
 
 /// One update cycle, and the searches after it, for a caller that keeps the trusted state itself: a small part has no room for a
-/// second one. It is the same state in every call, and after an error what was stored before counts. Anybody else takes a
+/// second one. It is the same state in every call. After an error what was stored before counts; what a refused step of a further
+/// [search](Self::search) leaves in it is verified all the same, and may be stored. Anybody else takes a
 /// [`Session`](crate::Session).
 #[derive(Clone, Debug)]
 pub struct Walk<R: Reading = Strict> {
