@@ -26,7 +26,7 @@ const CUT_LIVE: [usize; 2] = [4, 24];
 const TIMES: usize = 3;
 /// With `TUFFET_DEEP` set, one of so many words of slots and saved decoders is cut, and each other operation.
 const ONE_WORD_IN: usize = 16;
-/// How many of all cuts are tried, at random; or `all`, which takes a night.
+/// How many of all cuts are tried, at random; or `all`.
 const CUTS: &str = "TUFFET_CUTS";
 
 fn is_deep() -> bool {
@@ -55,13 +55,7 @@ fn operations_of_the_board_are_those_of_the_model() {
         on_board.len(),
         began.elapsed()
     );
-    let differing = on_board.iter().zip(&in_model).position(|(board, model)| board != model);
-    if let Some(at) = differing {
-        panic!(
-            "operation {at} is {:x?}, in the model {:x?}",
-            on_board[at], in_model[at]
-        );
-    }
+    assert_same(&on_board, &in_model);
     assert_eq!(on_board.len(), in_model.len());
     let mut journal = replayed(scene.factory().to_vec(), &on_board);
     for (operation, flash) in &looks {
@@ -95,8 +89,7 @@ fn board_that_is_cut_live_has_what_the_journal_says() {
                     board.power_off_standing();
                 }
             });
-            let differing = seen.iter().zip(&operations).position(|(board, model)| board != model);
-            assert_eq!(differing, None, "not the same operation:\n{}", board.said());
+            assert_same(&seen, &operations);
             let flash = board.flash().to_vec();
             let is_same = lock(&journal).contents_before(cut.operation) == flash;
             assert!(is_same, "another flash:\n{}", board.said());
@@ -153,6 +146,19 @@ fn board_cut_anywhere_updates_itself() {
         failures.into_inner()
     );
     findings.assert_none();
+}
+
+/// Whether the board did what the model does, as far as it was seen.
+fn assert_same(on_board: &[Operation], in_model: &[Operation]) {
+    let differing = on_board.iter().zip(in_model).position(|(board, model)| board != model);
+    if let Some(at) = differing {
+        let around = |operations: &[Operation]| {
+            let (from, to) = (at.saturating_sub(2), operations.len().min(at + 4));
+            format!("{:x?}", &operations[from..to])
+        };
+        let (board, model) = (around(on_board), around(in_model));
+        panic!("operation {at} is another one; from two before on:\nboard {board}\nmodel {model}");
+    }
 }
 
 fn chosen(operations: &[Operation]) -> Vec<Cut> {

@@ -87,7 +87,7 @@ impl Scene {
     /// When the board does anything else.
     pub fn watched(&self, mut look: impl FnMut(usize, &mut Board)) -> (Vec<Operation>, Board) {
         let mut board = self.board(self.factory.clone());
-        let watch = Watch::over(&mut board, self.firmware);
+        let mut watch = Watch::over(&mut board, self.firmware);
         let mut operations = Vec::new();
         while let Some(operation) = watch.next(&mut board, is_end) {
             look(operations.len(), &mut board);
