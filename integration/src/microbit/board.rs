@@ -97,6 +97,12 @@ impl Board {
         line
     }
 
+    /// Whether the power is on.
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.running.is_some()
+    }
+
     /// Lets the processor run.
     ///
     /// # Panics
@@ -144,6 +150,15 @@ impl Board {
         let read = read_flash(&mut running.gdb);
         self.end(running);
         self.flash = read.expect("the flash can be read");
+    }
+
+    /// What the flash holds while the processor [stands still](Self::gdb).
+    ///
+    /// # Panics
+    ///
+    /// When the board is off, or the flash cannot be read.
+    pub fn flash_standing(&mut self) -> Vec<u8> {
+        read_flash(self.gdb()).expect("the flash can be read")
     }
 
     fn end(&mut self, mut running: Running) {

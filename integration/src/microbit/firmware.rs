@@ -51,6 +51,13 @@ impl Firmware {
         })
     }
 
+    /// All programs, with their symbols.
+    #[must_use]
+    pub fn programs(&self) -> [&Path; 3] {
+        let [a, b] = &self.programs;
+        [&self.bootloader, a, b]
+    }
+
     /// The application of a slot as a program, with its symbols.
     #[must_use]
     pub fn program(&self, slot: Slot) -> &Path {
