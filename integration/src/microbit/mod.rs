@@ -11,10 +11,12 @@ mod board;
 pub mod firmware;
 pub mod gdb;
 mod line;
-mod product;
+pub mod noise;
+pub(crate) mod product;
+pub mod resident;
 
 pub use board::{Board, emulator_command};
 pub use firmware::Firmware;
-pub use line::Line;
+pub use line::{Line, Repository};
 pub use product::{MicrobitNor, Product, address, span, version};
 pub use tuffet_board_layout::microbit::PART;
