@@ -12,6 +12,7 @@ pub mod firmware;
 pub mod gdb;
 mod line;
 pub mod noise;
+pub mod phases;
 pub(crate) mod product;
 pub mod resident;
 

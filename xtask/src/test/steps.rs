@@ -225,6 +225,7 @@ const BOARD_TESTS: &[&str] = &[
     "lab",
     "microbit",
     "microbit_attacks",
+    "microbit_phases",
 ];
 /// Those of them which do more if they are asked to.
 const BOARD_TESTS_DEEP: &[&str] = &["attacks", "board_power", "microbit_attacks"];
