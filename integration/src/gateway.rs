@@ -7,12 +7,16 @@
 //! - Whatever it does, a device boots what is confirmed, its trust never goes back, and an honest gateway behind it brings the update. That is
 //!   not said in the rows: whoever runs one asserts it.
 
-use crate::simulator::release::POINTER;
+use crate::simulator::Simulator;
+use crate::simulator::release::{POINTER, firmware_of, successor};
 use crate::site::{Site, label};
 use tuffet_no_std_client::transport::{Ask, Etag, Opened, Transport};
+use tuffet_patch::Profile;
 
 /// Bytes in which it brings a file: not a divisor of anything.
 const PIECE_BYTES: usize = 90;
+/// Bytes of the images of its releases.
+const IMAGE_BYTES: usize = 12 * 1024;
 /// As much as an endless body has: far above every limit.
 const ENDLESS_BYTES: usize = 1 << 20;
 
@@ -126,6 +130,21 @@ pub fn rows() -> Vec<Row> {
         ));
     }
     rows
+}
+
+/// The repository as the factory knew it, and with a new release and a new root.
+#[must_use]
+pub fn repositories(now: u64) -> [Simulator; 2] {
+    let before = Simulator::healthy_with(now, |release| release.carry(firmware_of("1.0.0", IMAGE_BYTES)));
+    let mut now = before.clone();
+    now.stage_root();
+    now.publish_root();
+    let image = now.release.image.clone();
+    now.stage("2.0.0");
+    now.release.carry(successor("2.0.0", &image));
+    now.release.add_patch(Some(&image), Profile::Small);
+    now.publish();
+    [before, now]
 }
 
 /// A gateway to a repository, and to what it was before.

@@ -6,11 +6,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tuffet_integration::attacks::{
-    Clock, Findings, Outcome, Row, Runs, follow, is_in_memory, is_over_http, page, run, table,
+    Clock, Findings, Outcome, Prelude, Row, Runs, follow, is_in_memory, is_over_http, page, run, table,
 };
 use tuffet_integration::board::Built;
 use tuffet_integration::device::{
-    Core, Device, Follower, Foreign, Memory, OnBoard, Process, RUNNING_SLOT, Small, client_binary, conformance_client,
+    Core, Device, Follower, Foreign, Memory, OnBoard, OnMicrobit, Process, RUNNING_SLOT, Small, client_binary,
+    conformance_client,
 };
 use tuffet_no_std_client::flash::{Swap, Xip};
 use tuffet_no_std_client::tuf::{Every, Lenient, Strict};
@@ -92,6 +93,8 @@ fn every_row_holds_on_a_small_device() {
 const BOARD_SAMPLE: usize = 12;
 /// The same for the board that exchanges its images.
 const SWAP_SAMPLE: usize = 2 * BOARD_SAMPLE;
+/// The same for the board `microbit`, whose line is slow.
+const MICROBIT_SAMPLE: usize = 24;
 
 #[test]
 #[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
@@ -108,8 +111,7 @@ fn every_row_holds_on_the_emulated_board_that_exchanges_its_images() {
     run_on_the_board::<Swap>("on the emulated board that exchanges its images", first, SWAP_SAMPLE);
 }
 
-/// The rows that a small device can have, with faults of HTTP, which the board has too. All of them if `TUFFET_DEEP` is set, those
-/// that `TUFFET_ROWS` names (with commas between them), or one of so many, from this one on.
+/// The rows that a small device can have, with faults of HTTP, which the board has too, as [`sampled`] says.
 fn run_on_the_board<S: Built>(device: &str, first: usize, sample: usize) {
     let all = table();
     // A bootloader does not start a slot that was edited: what the update would say is never asked.
@@ -128,22 +130,72 @@ fn run_on_the_board<S: Built>(device: &str, first: usize, sample: usize) {
         };
         println!("{} is not for the board: {reason}", row.name);
     }
+    let sample = sampled(&rows, first, sample);
+    each_row(device, &sample, |row| {
+        OnBoard::<S>::begin_firmware();
+        let expected = row.expected_over_http.as_ref().filter(|_| row.runs == Runs::OverHttp);
+        run::<OnBoard<S>>(row, expected.unwrap_or(&row.expected), MEMORY_NOW)
+    });
+}
+
+/// What a row is not for on the board `microbit`, if it is not.
+fn is_not_for_microbit(row: &Row) -> Option<&'static str> {
+    let edited = row.tamper.map(|(file, _)| file);
+    match (row.runs, edited) {
+        (Runs::OverHttp, _) => Some("its fault is one of HTTP"),
+        (Runs::KeepingFiles, _) => Some("its fault is in the packed image, or found in the whole file"),
+        (_, Some(RUNNING_SLOT)) => Some("its bootloader does not start what was edited"),
+        (_, Some(file)) if !OnMicrobit::keeps(file) => Some("the file that it edits is not kept there"),
+        (Runs::Everywhere | Runs::Streaming, _) if row.prelude == Prelude::OpenTrial => {
+            Some("it does not look for an update before the boot that tries one")
+        }
+        (Runs::Everywhere | Runs::Streaming, _) => None,
+    }
+}
+
+/// The rows that a device without a clock can have: which those are the same driver says, on the flash model.
+#[test]
+#[ignore = "needs an emulator and a compiler for bare metal: cargo xtask test --only board"]
+fn every_row_holds_on_the_board_microbit() {
+    let all = table();
+    let (mut rows, mut needs_clock) = (Vec::new(), Vec::new());
+    for row in &all {
+        if let Some(reason) = is_not_for_microbit(row) {
+            println!("{} is not for microbit: {reason}", row.name);
+        } else {
+            rows.push(row);
+        }
+    }
+    let sample = sampled(&rows, 0, MICROBIT_SAMPLE);
+    let (sample, others): (Vec<&Row>, Vec<&Row>) = sample.into_iter().partition(|row| {
+        let without = Row {
+            clock: Clock::None,
+            ..(*row).clone()
+        };
+        row.clock == Clock::None || run::<Small>(&without, &row.expected, MEMORY_NOW).report(row).is_none()
+    });
+    needs_clock.extend(others.iter().map(|row| row.name));
+    println!("{} rows need a clock: {}", needs_clock.len(), needs_clock.join(", "));
+    each_row("on the board microbit", &sample, |row| {
+        OnMicrobit::begin_firmware();
+        run::<OnMicrobit>(row, &row.expected, MEMORY_NOW)
+    });
+}
+
+/// All rows if `TUFFET_DEEP` is set, those that `TUFFET_ROWS` names (with commas between them), or one of so many, from this one on.
+fn sampled<'r>(rows: &[&'r Row], first: usize, sample: usize) -> Vec<&'r Row> {
     let named = std::env::var("TUFFET_ROWS").ok();
     let sample: Vec<&Row> = match (named, std::env::var_os("TUFFET_DEEP")) {
         (Some(named), _) => {
             let is_named = |row: &&Row| named.split(',').any(|name| name == row.name);
             rows.iter().copied().filter(is_named).collect()
         }
-        (None, Some(_)) => rows.clone(),
+        (None, Some(_)) => rows.to_vec(),
         (None, None) => rows.iter().copied().skip(first).step_by(sample).collect(),
     };
     assert!(!sample.is_empty(), "TUFFET_ROWS names no row that the board can have");
     println!("{} of {} rows on the board", sample.len(), rows.len());
-    each_row(device, &sample, |row| {
-        OnBoard::<S>::begin_firmware();
-        let expected = row.expected_over_http.as_ref().filter(|_| row.runs == Runs::OverHttp);
-        run::<OnBoard<S>>(row, expected.unwrap_or(&row.expected), MEMORY_NOW)
-    });
+    sample
 }
 
 #[test]

@@ -1,28 +1,10 @@
 //! A device behind a gateway that is not to be trusted: each row of its table, on the flash model with the map of a micro:bit.
 
 use tuffet_integration::endurance::Part;
-use tuffet_integration::gateway::{Evil, Gateway, rows};
-use tuffet_integration::simulator::Simulator;
-use tuffet_integration::simulator::release::{firmware_of, successor};
+use tuffet_integration::gateway::{Evil, Gateway, repositories, rows};
 use tuffet_no_std_client::{Outcome, Stop};
-use tuffet_patch::Profile;
 
 const NOW: u64 = 1_800_000_000;
-const IMAGE_BYTES: usize = 12 * 1024;
-
-/// The repository as the factory knew it, and with a new release and a new root.
-fn repositories() -> [Simulator; 2] {
-    let before = Simulator::healthy_with(NOW, |release| release.carry(firmware_of("1.0.0", IMAGE_BYTES)));
-    let mut now = before.clone();
-    now.stage_root();
-    now.publish_root();
-    let image = now.release.image.clone();
-    now.stage("2.0.0");
-    now.release.carry(successor("2.0.0", &image));
-    now.release.add_patch(Some(&image), Profile::Small);
-    now.publish();
-    [before, now]
-}
 
 fn told<E: std::fmt::Debug>(outcome: &Result<Outcome, Stop<E>>) -> String {
     match outcome {
@@ -49,7 +31,7 @@ fn versions(part: &Part) -> Vec<u64> {
 
 #[test]
 fn every_row_of_an_evil_gateway() {
-    let [before, now] = repositories();
+    let [before, now] = repositories(NOW);
     let gateway = |evil| Gateway::new(before.site.clone(), now.site.clone(), evil);
     let mut wrong = Vec::new();
     assert!(rows().len() > 40);

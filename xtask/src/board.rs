@@ -39,6 +39,8 @@ const APPLICATION_FILES: [&str; 5] = [
 pub const MICROBIT_BOOTLOADER: &str = "tuffet-microbit-bootloader";
 /// The application of that board, for each slot.
 pub const MICROBIT_APPLICATIONS: [&str; 2] = ["tuffet-microbit-application-a", "tuffet-microbit-application-b"];
+/// The same for images that are no programs.
+const MICROBIT_RESIDENT: &str = "tuffet-microbit-application-resident";
 
 /// The board with a chip for its staging area, which runs the same instructions: a program, and where it is put.
 const EXTERNAL_BOOTLOADER: (&str, &str) = ("tuffet-ast1030-bootloader", "ast1030-bootloader.elf");
@@ -105,7 +107,8 @@ pub fn build_with(toolchain: &Toolchain) -> Result<Built, Failure> {
     let (program, file) = EXTERNAL_APPLICATION;
     place(&folder.join(file), &elf::in_flash(&programs.join(program))?)?;
     let microbit_programs = bare_metal::build_boards(toolchain, ["--package", "tuffet-microbit"])?;
-    for program in [MICROBIT_BOOTLOADER].iter().chain(&MICROBIT_APPLICATIONS) {
+    let programs_of_microbit = [MICROBIT_BOOTLOADER, MICROBIT_RESIDENT];
+    for program in programs_of_microbit.iter().chain(&MICROBIT_APPLICATIONS) {
         let (path, file) = (microbit_programs.join(program), program.trim_start_matches("tuffet-"));
         place(&folder.join(format!("{file}.elf")), &read(&path)?)?;
         place(&folder.join(format!("{file}.bin")), &elf::in_flash(&path)?)?;

@@ -1,8 +1,9 @@
-//! Links the bootloader for its place, and the application for each of the two slots.
+//! Links the bootloader for its place, and the application for each of the two slots and for a place behind the flash.
 use std::path::PathBuf;
 use std::{env, fs};
 use tuffet_board_layout::microbit::{
-    BOOTLOADER_ADDRESS, BOOTLOADER_BYTES_MAX, FORWARD_BYTES, FORWARD_WORD, MAP, PART, RAM_ADDRESS, VECTORS_BYTES,
+    BOOTLOADER_ADDRESS, BOOTLOADER_BYTES_MAX, FORWARD_BYTES, FORWARD_WORD, MAP, PART, RAM_ADDRESS, RESIDENT_ADDRESS,
+    RESIDENT_BYTES_MAX, VECTORS_BYTES,
 };
 
 const SCRIPT: &str = include_str!("../nrf51/program.ld");
@@ -14,6 +15,7 @@ fn main() {
         ("bootloader", BOOTLOADER_ADDRESS, BOOTLOADER_BYTES_MAX),
         ("application-a", a, PART.slot_bytes),
         ("application-b", b, PART.slot_bytes),
+        ("application-resident", RESIDENT_ADDRESS, RESIDENT_BYTES_MAX),
     ];
     for (name, address, bytes) in places {
         let script = SCRIPT

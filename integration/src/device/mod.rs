@@ -4,6 +4,7 @@
 //! - [`Process`]: the client binary, with its device folder, over HTTP. Every step is a process of its own.
 //! - [`Small`]: the driver of small devices on a simulated NOR flash.
 //! - [`OnBoard`]: the same driver in the firmware of the emulated board, over HTTP. Every update is a start of the board.
+//! - [`OnMicrobit`]: the same in the firmware of the board `microbit`, over its serial line.
 //!
 //! All answer the same questions in the same words, so that a row holds for all. Beside them stand [`Follower`]s, which
 //! follow the metadata and install nothing: [`Core`], the verifier itself in one of its readings, and [`Foreign`], the
@@ -14,6 +15,7 @@ mod follower;
 mod foreign;
 mod memory;
 mod on_board;
+mod on_microbit;
 mod process;
 mod slots;
 pub mod small;
@@ -23,6 +25,7 @@ pub use follower::{Follower, ReadAs};
 pub use foreign::{Foreign, conformance_client};
 pub use memory::Memory;
 pub use on_board::OnBoard;
+pub use on_microbit::OnMicrobit;
 pub use process::{Process, Said, client_binary, scratch_folder};
 pub use small::Small;
 

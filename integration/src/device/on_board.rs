@@ -205,7 +205,7 @@ impl<S: Built> Device for OnBoard<S> {
 /// # Panics
 ///
 /// When it says that the board is broken.
-fn outcome(line: &Line) -> Outcome {
+pub(super) fn outcome(line: &Line) -> Outcome {
     let name = line.field("name").to_owned();
     match (line.field("outcome"), line.field("error")) {
         ("installed", _) => Outcome::Installed,
@@ -222,7 +222,7 @@ fn outcome(line: &Line) -> Outcome {
     }
 }
 
-fn taken(line: &Line) -> Option<Taken> {
+pub(super) fn taken(line: &Line) -> Option<Taken> {
     let fell_back = line.field("fell_back");
     (line.field("outcome") == "installed").then(|| Taken {
         way: line.field("way").to_owned(),

@@ -24,6 +24,8 @@ pub struct Board {
     bootloader: PathBuf,
     /// What the flash holds, while the power is off.
     flash: Vec<u8>,
+    /// What lies behind the flash of the part: more than the part has.
+    behind: Vec<u8>,
     running: Option<Running>,
     /// All that was said since the board was made, for whoever reads why a test failed.
     said: Vec<String>,
@@ -53,9 +55,15 @@ impl Board {
             folder: scratch_folder(),
             bootloader: firmware.bootloader.clone(),
             flash,
+            behind: Vec::new(),
             running: None,
             said: Vec::new(),
         }
+    }
+
+    /// What lies behind the flash of the part, whose emulator has so much more. Nothing, unless it is changed while the power is off.
+    pub const fn behind(&mut self) -> &mut Vec<u8> {
+        &mut self.behind
     }
 
     /// Switches the board on. The processor stands in front of its first instruction until [`go`](Self::go).
@@ -82,7 +90,8 @@ impl Board {
             // The last emulator's.
             let _ = std::fs::remove_file(socket);
         }
-        let child = emulator_command(&self.bootloader, &line, &gdb)
+        let flash_bytes = self.flash.len() + self.behind.len();
+        let child = emulator_command_with(&self.bootloader, &line, &gdb, flash_bytes)
             .stdin(Stdio::null())
             .stdout(Stdio::inherit())
             .stderr(Stdio::inherit())
@@ -93,6 +102,8 @@ impl Board {
         let from = BOOTLOADER_BYTES_MAX as usize;
         gdb.write_memory(BOOTLOADER_BYTES_MAX, &self.flash[from..])
             .expect("the flash can be filled");
+        gdb.write_memory(PART.flash_bytes, &self.behind)
+            .expect("what lies behind the flash can be filled");
         self.running = Some(Running { child, gdb, line: None });
         line
     }
@@ -316,11 +327,15 @@ fn read_flash(gdb: &mut Gdb) -> std::io::Result<Vec<u8>> {
 /// debugger. Whoever is not connected to the line hears nothing of what is said meanwhile.
 #[must_use]
 pub fn emulator_command(bootloader: &Path, line: &Path, gdb: &Path) -> Command {
+    emulator_command_with(bootloader, line, gdb, PART.flash_bytes as usize)
+}
+
+fn emulator_command_with(bootloader: &Path, line: &Path, gdb: &Path, flash_bytes: usize) -> Command {
     let mut command = bound_to_this_process("qemu-system-arm");
     let socket = |id: &str, path: &Path| format!("socket,id={id},path={},server=on,wait=off", path.display());
     command
         .args(["-machine", "microbit", "-display", "none", "-monitor", "none", "-S"])
-        .args(["-global", &format!("nrf51-soc.flash-size={}", PART.flash_bytes)])
+        .args(["-global", &format!("nrf51-soc.flash-size={flash_bytes}")])
         .args(["-global", &format!("nrf51-soc.sram-size={}", PART.ram_bytes)])
         .args(["-chardev", &socket("line", line), "-serial", "chardev:line"])
         .args(["-chardev", &socket("gdb", gdb), "-gdb", "chardev:gdb"])

@@ -18,7 +18,9 @@ pub struct Firmware {
     pub bootloader: PathBuf,
     /// The application, linked for slots A and B, as it stands there.
     pub applications: [Vec<u8>; 2],
-    /// The same as programs, with their symbols.
+    /// The application for images that are no programs, as it stands behind the flash of the part.
+    pub resident: Vec<u8>,
+    /// The application of each slot as a program, with its symbols.
     programs: [PathBuf; 2],
 }
 
@@ -47,6 +49,7 @@ impl Firmware {
         Ok(Self {
             bootloader: folder.join("microbit-bootloader.elf"),
             applications: [fs::read(named("a", "bin"))?, fs::read(named("b", "bin"))?],
+            resident: fs::read(named("resident", "bin"))?,
             programs: [named("a", "elf"), named("b", "elf")],
         })
     }
@@ -75,12 +78,28 @@ impl Firmware {
 ///
 /// When it is no program, or has no such function.
 pub fn address_of(program: &Path, function: &str) -> io::Result<u32> {
+    address_where(program, function, |name| name == function)
+}
+
+/// The same for the only function whose name has this piece in it.
+///
+/// # Errors
+///
+/// As [`address_of`], and when there are several.
+pub fn address_like(program: &Path, piece: &str) -> io::Result<u32> {
+    address_where(program, piece, |name| name.contains(piece))
+}
+
+fn address_where(program: &Path, asked: &str, is_it: impl Fn(&str) -> bool) -> io::Result<u32> {
     let bytes = fs::read(program)?;
     let file = object::File::parse(bytes.as_slice()).map_err(io::Error::other)?;
-    let symbol = file.symbols().find(|symbol| symbol.name() == Ok(function));
-    let address = symbol.and_then(|symbol| u32::try_from(symbol.address()).ok());
+    let mut symbols = file.symbols().filter(|symbol| symbol.name().is_ok_and(&is_it));
+    let address = symbols.next().and_then(|symbol| u32::try_from(symbol.address()).ok());
+    if symbols.next().is_some() {
+        return Err(io::Error::other(format!("{} has several {asked}", program.display())));
+    }
     // The lowest bit says which instructions it is made of.
     address
         .map(|address| address & !1)
-        .ok_or_else(|| io::Error::other(format!("{} has no {function}", program.display())))
+        .ok_or_else(|| io::Error::other(format!("{} has no {asked}", program.display())))
 }

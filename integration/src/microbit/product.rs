@@ -81,7 +81,7 @@ impl Product {
 }
 
 /// What the factory does, by the very client that runs on the board: first root, first image, and the settings.
-fn provision(settings: &Settings, root: &[u8], repository: &mut Network, now: u64) -> Vec<u8> {
+pub(crate) fn provision(settings: &Settings, root: &[u8], repository: &mut Network, now: u64) -> Vec<u8> {
     let flash = RefCell::new(MicrobitNor::new(PART.flash_bytes as usize));
     let identity = settings.device_over(&MAP);
     let now = UnixSeconds::new(now);
@@ -91,10 +91,15 @@ fn provision(settings: &Settings, root: &[u8], repository: &mut Network, now: u6
     client.provision_root(root).expect("the first root is sound");
     client.provision(repository, now).expect("there is a first image");
     let mut bytes = flash.into_inner().into_contents();
-    let page = &mut bytes[SETTINGS.start as usize..][..SETTINGS.bytes as usize];
+    write_settings(&mut bytes, settings);
+    bytes
+}
+
+/// Writes the page of the settings into a flash.
+pub(crate) fn write_settings(flash: &mut [u8], settings: &Settings) {
+    let page = &mut flash[SETTINGS.start as usize..][..SETTINGS.bytes as usize];
     page.fill(0xFF);
     page[..Settings::BYTES].copy_from_slice(&settings.encode());
-    bytes
 }
 
 /// The application for a slot, as this version, behaving so.

@@ -224,10 +224,12 @@ const BOARD_TESTS: &[&str] = &[
     "board_swap",
     "lab",
     "microbit",
+    "microbit_attacks",
+    "microbit_phases",
     "microbit_power",
 ];
 /// Those of them which do more if they are asked to.
-const BOARD_TESTS_DEEP: &[&str] = &["attacks", "board_power", "microbit_power"];
+const BOARD_TESTS_DEEP: &[&str] = &["attacks", "board_power", "microbit_attacks", "microbit_power"];
 
 fn emulated_board(bench: &Bench) -> Outcome {
     on_board(bench, BOARD_TESTS, |cargo| cargo)

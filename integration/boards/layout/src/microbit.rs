@@ -68,6 +68,11 @@ pub const VECTORS: usize = 48;
 /// Bytes of such a table, at the beginning of every program.
 pub const VECTORS_BYTES: usize = 4 * VECTORS;
 
+/// Where the application lies that runs for images which are no programs: behind the flash of the part, where only an emulator has more.
+pub const RESIDENT_ADDRESS: u32 = PART.flash_bytes;
+/// Bytes that it may take.
+pub const RESIDENT_BYTES_MAX: u32 = 192 * KIB;
+
 /// What lies where.
 pub const MAP: Map<Xip> = Map {
     boot_record: Span::new(12 * KIB, 2 * KIB),
@@ -87,6 +92,9 @@ pub const MAP: Map<Xip> = Map {
 
 /// The page of the settings, which only the factory writes.
 pub const SETTINGS: Span = Span::new(64 * KIB, KIB);
+
+/// The page that nobody uses.
+pub const SPARE_PAGE: u32 = SETTINGS.start + SETTINGS.bytes;
 
 /// The numbers of the part.
 pub const UNITS: Units = Units {
