@@ -23,7 +23,7 @@ const LOOKS: usize = 36;
 /// Boards that are really cut, in CI and with `TUFFET_DEEP` set.
 const CUT_LIVE: [usize; 2] = [4, 24];
 /// How often each area, kind and rule is tried in CI.
-const TIMES: usize = 3;
+const TIMES: usize = 1;
 /// With `TUFFET_DEEP` set, one of so many words of slots and saved decoders is cut, and each other operation.
 const ONE_WORD_IN: usize = 16;
 /// How many of all cuts are tried, at random; or `all`.
