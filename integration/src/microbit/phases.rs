@@ -26,7 +26,7 @@ const FUNCTIONS: [(&str, &str); 5] = [
     ("metadata", "6driver6client4pump17h"),
     ("decision", "5cycle8decision17h"),
     ("installation", "7install17h"),
-    ("hash of a slot", "10installing9read_slot17h"),
+    ("reading a slot", "10installing9read_slot17h"),
 ];
 /// What `metadata` is called within an installation.
 const DECODING: &str = "decoding";
@@ -60,6 +60,8 @@ pub struct Phases {
     /// Where applications begin.
     begins: BTreeSet<u32>,
     bootloader: u32,
+    /// Where the statics of the applications end, and the stack may grow down to.
+    bottom: u32,
     operations: [u32; 2 * 3],
     ends: BTreeSet<u32>,
     open: Vec<Open>,
@@ -73,23 +75,32 @@ impl Phases {
         let programs = [firmware.program(Slot::A), firmware.program(Slot::B)];
         let mut functions = BTreeMap::new();
         let mut begins = BTreeSet::new();
+        let mut bottom = RAM_ADDRESS + FORWARD_BYTES;
         for program in programs {
             for (name, piece) in FUNCTIONS {
                 functions.insert(address_like(program, piece)?, name);
             }
             begins.insert(address_of(program, "reset")?);
+            bottom = bottom.max(address_of(program, "statics_end")?);
         }
         let pair = |program: &Path| Ok::<_, io::Error>([address_of(program, WRITE)?, address_of(program, ERASE)?]);
         let [[a, b], [c, d], [e, f]] = [pair(programs[0])?, pair(programs[1])?, pair(&firmware.bootloader)?];
         Ok(Self {
             functions,
             begins,
+            bottom,
             bootloader: address_of(&firmware.bootloader, "reset")?,
             operations: [a, b, c, d, e, f],
             ends: BTreeSet::new(),
             open: Vec::new(),
             figures: BTreeMap::new(),
         })
+    }
+
+    /// Bytes of statics of the applications.
+    #[must_use]
+    pub const fn statics_bytes(&self) -> u32 {
+        self.bottom - RAM_ADDRESS - FORWARD_BYTES
     }
 
     /// Lets a board that stands in front of its bootloader run until it has been at so many calls of `last`, or stands there again.
@@ -100,7 +111,7 @@ impl Phases {
         }
         self.ends.clear();
         self.open.clear();
-        paint(gdb, RAM_END)?;
+        paint(gdb, self.bottom, RAM_END)?;
         self.open.push(Open {
             name: BOOT,
             ends: (0, 0),
@@ -152,7 +163,7 @@ impl Phases {
             name
         };
         if let Some(outer) = self.open.last_mut() {
-            outer.figures.stack_bytes = outer.figures.stack_bytes.max(deepest(gdb)?);
+            outer.figures.stack_bytes = outer.figures.stack_bytes.max(deepest(gdb, self.bottom)?);
         }
         let end = registers.general[14] & !1;
         if self.ends.insert(end) {
@@ -163,7 +174,7 @@ impl Phases {
             ends: (end, registers.stack_pointer()),
             figures: Figures::default(),
         });
-        paint(gdb, registers.stack_pointer())
+        paint(gdb, self.bottom, registers.stack_pointer())
     }
 
     /// The innermost phase is over.
@@ -171,7 +182,7 @@ impl Phases {
         let Some(Open { name, mut figures, .. }) = self.open.pop() else {
             return Ok(());
         };
-        figures.stack_bytes = figures.stack_bytes.max(deepest(gdb)?);
+        figures.stack_bytes = figures.stack_bytes.max(deepest(gdb, self.bottom)?);
         let of_all = self.figures.entry(name).or_default();
         of_all.calls += 1;
         for (all, one) in [
@@ -190,21 +201,13 @@ impl Phases {
     }
 }
 
-/// Where RAM begins that a program may use, behind the first statics of an application: those are the clock's.
-const fn bottom() -> u32 {
-    RAM_ADDRESS + FORWARD_BYTES + STATICS_BYTES
+fn paint(gdb: &mut Gdb, bottom: u32, below: u32) -> io::Result<()> {
+    let words = (below - bottom) / 4;
+    gdb.write_memory(bottom, &PAINT.to_le_bytes().repeat(words as usize))
 }
 
-/// Bytes of statics that are left as they are.
-pub const STATICS_BYTES: u32 = 8;
-
-fn paint(gdb: &mut Gdb, below: u32) -> io::Result<()> {
-    let words = (below - bottom()) / 4;
-    gdb.write_memory(bottom(), &PAINT.to_le_bytes().repeat(words as usize))
-}
-
-fn deepest(gdb: &mut Gdb) -> io::Result<u32> {
-    let ram = gdb.read_memory(bottom(), (RAM_END - bottom()) as usize)?;
+fn deepest(gdb: &mut Gdb, bottom: u32) -> io::Result<u32> {
+    let ram = gdb.read_memory(bottom, (RAM_END - bottom) as usize)?;
     let (words, _) = ram.as_chunks::<4>();
     let untouched = words.iter().take_while(|word| **word == PAINT.to_le_bytes()).count();
     Ok(((words.len() - untouched) * 4) as u32)
