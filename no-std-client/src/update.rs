@@ -1,8 +1,9 @@
 //! The update cycle: what to fetch, what to check, what to do, in the one order there is.
 //!
-//! - The order: stored root, root chain, timestamp, snapshot, targets, product pointer, release document, the rollout
-//!   file if the release asks for one and then the document again as it was kept, decision; then hash the running slot (for a delta), download, mark the slot empty,
-//!   unpack or decode, read back, trial. A device without room for a file decodes while the download comes.
+//! - The order: stored root, root chain, timestamp, snapshot, targets, product pointer, release document; if the release asks
+//!   for one, the rollout file, and then the document again as it was kept; decision; then hash the running slot (for a delta),
+//!   download, mark the slot empty, unpack or decode, read back, trial. A device without room for a file decodes while the
+//!   download comes.
 //! - [`Update::again`] decides about what is stored, without the repository.
 //! - The caller answers [`Request`]s. A file it already holds may answer instead of a download when it has the pinned
 //!   digest: the same checks run on it.

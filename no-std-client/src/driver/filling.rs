@@ -51,8 +51,8 @@ enum Waits {
 }
 
 impl<'f, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'w, F, S, D> {
-    /// Begins. The device must be one that [streams](crate::Intake::Streamed) patches of the
-    /// decoder's profile; `block` holds a block of [`Profile::block_bytes`](tuffet_patch::Profile::block_bytes).
+    /// Begins. The device must be one that [streams](crate::Intake::Streamed) patches of the decoder's profile, and
+    /// [`go_on`](super::go_on) must have asked for it; `block` holds a block of [`Profile::block_bytes`](tuffet_patch::Profile::block_bytes).
     pub fn begin(
         storage: Storage<'f, F, S>,
         installation: &'w mut Installation,

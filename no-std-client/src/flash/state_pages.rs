@@ -72,13 +72,15 @@ impl<E> From<RegionError<E>> for StateError<E> {
 
 type Record = [u8; USED_BYTES];
 
-/// Bytes that are read at once to look at a record: as many as the read unit of any part.
+/// Bytes that are read at once to look at a record: at least the read unit of any part.
 const LOOK_BYTES: usize = 64;
-const LOOK_STEP: u32 = 64;
-/// Of a place, as far as a record is written.
-const USED_STEP: u32 = 960;
+/// The same number, and that of the bytes of a place which a record takes, as offsets in flash.
+#[allow(clippy::as_conversions, reason = "a constant that fits")]
+const LOOK_STEP: u32 = LOOK_BYTES as u32;
+#[allow(clippy::as_conversions, reason = "checked above to be less than a page")]
+const USED_STEP: u32 = USED_BYTES as u32;
 
-const _: () = assert!(USED_BYTES == 960 && LOOK_BYTES == 64);
+const _: () = assert!(USED_BYTES.is_multiple_of(LOOK_BYTES), "a look reaches behind a record");
 
 impl<'f, F: NorFlash> StatePages<'f, F> {
     /// Reads the state at rest into its place; answers the pages to write the next one into. After an error the state is of no use.
