@@ -10,8 +10,8 @@ use tuffet_release::{
     Wanted, decide, names,
 };
 use tuffet_tuf::{
-    Algorithms, Answer, ClockPolicy, DelegatedName, Fetch, FileFacts, FileName, Rejected, Resolution, RoleName, Store,
-    Strict, TargetName, VerifiedTarget, Walk,
+    Algorithms, Answer, ClockPolicy, Fetch, FileFacts, FileName, Rejected, Resolution, RoleName, Store, Strict,
+    TargetName, VerifiedTarget, Walk,
 };
 use tuffet_wire::{Digest, Document};
 
@@ -123,13 +123,12 @@ impl<A: Algorithms> Cycle<A> {
 pub(super) fn check_remembered(device: &Device, state: &DeviceState, clock: ClockPolicy) -> Result<(), Failure> {
     let trusted = &state.trusted;
     let now = clock.started_at(trusted.floor);
-    let product = DelegatedName::new(device.product.as_str()).ok_or(Failure::Misuse)?;
     let facts: [Option<&FileFacts>; 5] = [
         Some(&trusted.root),
         trusted.timestamp.as_ref().map(|timestamp| &timestamp.file),
         trusted.snapshot.as_ref(),
         trusted.targets.as_ref(),
-        trusted.delegated(&product).map(|known| &known.file),
+        trusted.delegated(device.product.as_str()).map(|known| &known.file),
     ];
     let is_valid = |facts: &Option<&FileFacts>| facts.is_some_and(|facts| facts.expires > now);
     match state.release {
@@ -438,7 +437,7 @@ fn is_rollout_role_expired(context: &Context<'_>) -> bool {
     let trusted = &context.state.trusted;
     let now = context.clock.started_at(trusted.floor);
     let role = names::rollout_role(&context.device.product);
-    let known = DelegatedName::new(role.as_str()).and_then(|role| trusted.delegated(&role));
+    let known = trusted.delegated(role.as_str());
     known.is_none_or(|known| known.file.expires <= now)
 }
 

@@ -281,20 +281,17 @@ impl Parts for Lenient {
 
     fn open<D: Document>(document: &mut D, wanted: &Wanted<'_, Self>) -> Result<Opening<InMemory>, Error<D::Error>> {
         let Wanted {
-            role,
-            ref listed,
-            refusals,
-            ..
+            role, listed, refusals, ..
         } = *wanted;
         let length = document.length();
-        let listed_length = listed.as_ref().and_then(|listed| listed.length);
+        let listed_length = listed.and_then(|listed| listed.length);
         check_length(length, wanted, listed_length)?;
         let mut bytes = Vec::new();
         feed(document, role, |chunk| {
             bytes.extend_from_slice(chunk);
             Ok(())
         })?;
-        if listed.as_ref().is_some_and(|listed| !listed.hashes.are_of(&bytes)) {
+        if listed.is_some_and(|listed| !listed.hashes.are_of(&bytes)) {
             return Err(refusals.refuse(Rejected::WrongDigest { role }).into());
         }
         let tree = Tree::parse(&bytes).map_err(|error| refusals.refuse(rejected(role, error)))?;

@@ -1,5 +1,7 @@
 //! Every bound on what a repository can make a device read, in one place.
 
+use crate::whose::Whose;
+
 /// How much a session reads before it refuses. What is stored in memory is bounded by constants beside these.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -41,6 +43,19 @@ impl Limits {
         root_files_per_run_max: 256,
         delegations_visited_max: 32,
     };
+}
+
+impl Limits {
+    /// Longest file of a role in bytes.
+    pub(crate) fn bytes_max(&self, role: Whose) -> u32 {
+        match role {
+            Whose::Delegated => self.delegated_bytes_max,
+            Whose::Root => self.root_bytes_max,
+            Whose::Snapshot => self.snapshot_bytes_max,
+            Whose::Targets => self.targets_bytes_max,
+            Whose::Timestamp => self.timestamp_bytes_max,
+        }
+    }
 }
 
 impl Default for Limits {

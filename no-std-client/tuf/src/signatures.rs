@@ -1,7 +1,8 @@
 //! From a claim to a proof: the one place where signatures are counted.
 //!
-//! - [`Unverified`] is a document that claims to be a role's file, [`Verified`] is one whose signatures reached the
-//!   threshold. There is one way from the first to the second.
+//! - [`Claim`] is what a document says of itself, [`Verified`] the same of one whose signatures reached the threshold. There is
+//!   one way from the first to the second, and it is no copy: a small part has neither flash nor stack for one.
+//! - What else was taken out is [`Claimed`], and is shown to who has the proof of the file.
 //! - One function counts for every role. A public key counts once, whatever ids it goes by.
 //! - What is signed is the canonical form of `signed`, taken from the bytes as received.
 //! - Signatures are tried one after another, each over its own pass, so that memory does not grow with the threshold.
@@ -10,38 +11,77 @@
 use crate::{
     algorithms::PublicKey,
     keys::{Authority, Counted, KnownKey},
-    read::{Flawed, Received},
+    read::{Body, Flawed, Received, Wanted},
     reading::{Parts, Reading},
     state::FileFacts,
     whose::{Error, Rejected},
 };
 use tuffet_wire::{Container, Document, Path, Scalar, Segment, Sink, Text};
 
-/// A document that was read, and claims to be a role's file.
-pub(crate) struct Unverified<'a, 'd, R: Reading, D: Document, C> {
-    pub received: &'a mut Received<'d, R, D>,
-    pub file: FileFacts,
-    pub content: C,
+/// What a file says of itself. It is read in its place, and a proof makes it [`Verified`] there.
+#[derive(Debug)]
+pub(crate) struct Claim(Verified);
+
+impl Claim {
+    /// Of nothing yet.
+    pub fn none() -> Self {
+        Self(Verified(FileFacts::NONE))
+    }
+
+    /// What the file says.
+    pub fn facts(&self) -> &FileFacts {
+        &self.0.0
+    }
+
+    /// Where the reader puts it.
+    pub fn facts_mut(&mut self) -> &mut FileFacts {
+        &mut self.0.0
+    }
 }
 
-/// What is left of a file after its proof: the facts about it and what was taken out of it.
+/// What was taken out of a file: nothing is seen of it before the file has a proof.
+#[derive(Clone, Debug)]
+pub(crate) struct Claimed<C>(C);
+
+impl<C> Claimed<C> {
+    pub fn new(content: C) -> Self {
+        Self(content)
+    }
+
+    /// Where the reader puts it.
+    pub fn content_mut(&mut self) -> &mut C {
+        &mut self.0
+    }
+
+    /// What was taken out, for who has the proof of the file.
+    pub fn content(&self, _proof: &Verified) -> &C {
+        &self.0
+    }
+}
+
+/// The facts about a file, after its proof.
 ///
 /// It has one constructor, which counts the signatures, and nothing makes or changes one from outside:
 ///
 /// ```compile_fail
-/// let forged = tuffet_tuf::Verified { file: todo!(), content: () };
+/// let forged = tuffet_tuf::Verified(todo!());
 /// ```
 ///
 /// ```compile_fail
-/// let forged: tuffet_tuf::Verified<()> = Default::default();
+/// let forged: tuffet_tuf::Verified = Default::default();
 /// ```
 #[derive(Clone, Debug)]
-pub struct Verified<C> {
-    file: FileFacts,
-    content: C,
+pub struct Verified(FileFacts);
+
+impl Verified {
+    /// The facts to remember of the file.
+    pub fn file(&self) -> &FileFacts {
+        &self.0
+    }
 }
 
 /// What makes a claim a proof.
+#[derive(Copy, Clone)]
 pub(crate) enum Proof<'a, R: Reading> {
     /// Every one of these reached its threshold.
     Signatures(&'a [Authority<'a, R>]),
@@ -49,66 +89,43 @@ pub(crate) enum Proof<'a, R: Reading> {
     SameBytes(&'a FileFacts),
 }
 
-impl<R: Reading, D: Document, C> Unverified<'_, '_, R, D, C> {
-    /// Holds the claim against a proof.
-    pub fn verify(self, proof: Proof<'_, R>) -> Result<Verified<C>, Error<D::Error>> {
-        let Self {
-            received,
-            file,
-            content,
-        } = self;
-        prove(received, &file, &proof)?;
-        Ok(Verified { file, content })
-    }
-}
-
-impl<C> Verified<C> {
-    /// The facts to remember of the file.
-    pub fn file(&self) -> &FileFacts {
-        &self.file
-    }
-
-    /// What was taken out of the file.
-    pub fn content(&self) -> &C {
-        &self.content
-    }
-
-    /// The proof, and apart from it what was taken out.
-    pub(crate) fn split(self) -> (Verified<()>, C) {
-        (
-            Verified {
-                file: self.file,
-                content: (),
-            },
-            self.content,
-        )
-    }
+/// Takes out of a file what `body` is for, and holds it against its proof.
+#[inline(never)]
+pub(crate) fn verify<'c, R: Reading, D: Document>(
+    document: &mut D,
+    wanted: Wanted<'_, R>,
+    claim: &'c mut Claim,
+    body: &mut dyn Body,
+    proof: Proof<'_, R>,
+) -> Result<&'c Verified, Error<D::Error>> {
+    let mut received = Received::new(document, wanted);
+    received.read(claim, body)?;
+    prove(&mut received, claim, proof)
 }
 
 /// Holds a file against a proof, whatever was taken out of it.
 #[inline(never)]
-fn prove<R: Reading, D: Document>(
+pub(crate) fn prove<'c, R: Reading, D: Document>(
     received: &mut Received<'_, R, D>,
-    file: &FileFacts,
-    proof: &Proof<'_, R>,
-) -> Result<(), Error<D::Error>> {
+    claim: &'c Claim,
+    proof: Proof<'_, R>,
+) -> Result<&'c Verified, Error<D::Error>> {
     let role = received.role();
     match proof {
         Proof::Signatures([]) => {
             let (needed, valid) = (1, 0);
-            Err(received
-                .refuse(Rejected::TooFewSignatures { role, needed, valid })
-                .into())
+            let rejected = Rejected::TooFewSignatures { role, needed, valid };
+            return Err(received.refuse(rejected).into());
         }
         Proof::Signatures(authorities) => {
-            for authority in *authorities {
+            for authority in authorities {
                 count(received, *authority)?;
             }
-            Ok(())
         }
-        Proof::SameBytes(known) if known.digest == file.digest => Ok(()),
-        Proof::SameBytes(_) => Err(received.refuse(Rejected::WrongDigest { role }).into()),
+        Proof::SameBytes(known) if known.digest == claim.facts().digest => {}
+        Proof::SameBytes(_) => return Err(received.refuse(Rejected::WrongDigest { role }).into()),
     }
+    Ok(&claim.0)
 }
 
 /// §5.3.4, §5.4.2, §5.5.3, §5.6.3: as many different keys of the role as its threshold says made a valid signature.

@@ -82,6 +82,15 @@ pub struct FileFacts {
 }
 
 impl FileFacts {
+    /// Of no file.
+    pub(crate) const NONE: Self = Self {
+        version: RoleVersion::FIRST,
+        length: 0,
+        digest: [0; 32],
+        expires: UnixSeconds::ZERO,
+        signed_at: UnixSeconds::ZERO,
+    };
+
     /// The part that names the file exactly.
     pub fn pinned(&self) -> Pinned {
         Pinned {
@@ -171,10 +180,10 @@ impl<M: Memory> TrustedState<M> {
         }
     }
 
-    /// What is remembered of a delegated role.
-    pub fn delegated(&self, role: &DelegatedName) -> Option<&DelegatedFacts> {
+    /// What is remembered of a delegated role of this name.
+    pub fn delegated(&self, role: &str) -> Option<&DelegatedFacts> {
         let known = self.delegated.as_ref().iter().flatten();
-        known.into_iter().find(|facts| facts.role == *role)
+        known.into_iter().find(|facts| facts.role.as_str() == role)
     }
 
     /// Remembers a delegated role, newest first; the one not visited for longest makes room. Says whether that changed
@@ -246,13 +255,7 @@ impl TrustedState {
 
     /// What trusts no root: room for a state that is read in place.
     pub fn nothing() -> Self {
-        Self::of_root(FileFacts {
-            version: RoleVersion::FIRST,
-            length: 0,
-            digest: [0; 32],
-            expires: UnixSeconds::ZERO,
-            signed_at: UnixSeconds::ZERO,
-        })
+        Self::of_root(FileFacts::NONE)
     }
 
     /// [`decode`](Self::decode) for a small part, which has no room to move a state. After an error this one is of no use.

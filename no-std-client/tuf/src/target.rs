@@ -3,7 +3,6 @@
 use crate::{
     algorithms::Algorithms,
     names::RoleName,
-    read::targets::Entry,
     reading::{Reading, Strict},
 };
 use arrayvec::ArrayString;
@@ -31,13 +30,13 @@ impl<A: Algorithms> Copy for Resolution<Strict<A>> {}
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedTarget<R: Reading = Strict> {
-    name: R::TargetName,
-    length: u64,
-    digests: R::Digests,
-    custom: Custom,
-    role: RoleName,
-    delegator: RoleName,
-    signed_at: UnixSeconds,
+    pub(crate) name: R::TargetName,
+    pub(crate) length: u64,
+    pub(crate) digests: R::Digests,
+    pub(crate) custom: Custom,
+    pub(crate) role: RoleName,
+    pub(crate) delegator: RoleName,
+    pub(crate) signed_at: UnixSeconds,
 }
 
 impl<A: Algorithms> Copy for VerifiedTarget<Strict<A>> {}
@@ -50,28 +49,6 @@ impl<A: Algorithms> VerifiedTarget<Strict<A>> {
 }
 
 impl<R: Reading> VerifiedTarget<R> {
-    pub(crate) fn new(name: R::TargetName, entry: Entry<R>, signer: Signer) -> Self {
-        let Entry {
-            length,
-            digests,
-            custom,
-        } = entry;
-        let Signer {
-            role,
-            delegator,
-            signed_at,
-        } = signer;
-        Self {
-            name,
-            length,
-            digests,
-            custom,
-            role,
-            delegator,
-            signed_at,
-        }
-    }
-
     /// The name that was looked up.
     pub fn name(&self) -> &R::TargetName {
         &self.name
@@ -106,14 +83,6 @@ impl<R: Reading> VerifiedTarget<R> {
     pub fn signed_at(&self) -> UnixSeconds {
         self.signed_at
     }
-}
-
-/// Which verified file lists a target.
-#[derive(Copy, Clone, Debug)]
-pub(crate) struct Signer {
-    pub role: RoleName,
-    pub delegator: RoleName,
-    pub signed_at: UnixSeconds,
 }
 
 /// The three facts about a target that a poll needs. Their meaning is the caller's; other facts are skipped.

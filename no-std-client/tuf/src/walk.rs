@@ -4,13 +4,13 @@ use crate::{
     error::{Error, Misuse},
     ladder::{
         self, AfterFile, AfterRoot, ExpectDelegated, ExpectRoot, ExpectSnapshot, ExpectTargets, ExpectTargetsAgain,
-        ExpectTimestamp, Progress, Resolved,
+        ExpectTimestamp, Needed, Progress, Resolved,
     },
     limits::Limits,
-    names::{DelegatedName, FileName, RoleName, RoleVersion},
-    read::root::RootKeys,
+    names::{DelegatedName, FileName, RoleName},
+    read::{meta::MetaContent, root::RootKeys, targets::TargetsContent},
     reading::{Reading, Strict},
-    signatures::Proof,
+    signatures::{Claim, Proof, Verified},
     state::{Pinned, Trusted, below, replace},
     target::Resolution,
     whose::{self, Refusals, Refused, Rejected, Whose},
@@ -212,16 +212,36 @@ impl<R: Reading> Walk<R> {
 
     /// What to do next.
     pub fn request(&self, trusted: &Trusted<R>) -> Request {
-        let plan = &self.plan;
-        Request::Fetch(match &self.ladder {
-            Ladder::Top(_, Rung::Root(state)) => state.fetch(plan),
-            Ladder::Top(_, Rung::Timestamp(state)) => state.fetch(plan),
-            Ladder::Top(_, Rung::Snapshot(state)) => state.fetch(plan, trusted),
-            Ladder::Top(_, Rung::Targets(state)) => state.fetch(plan, trusted),
-            Ladder::TargetsAgain(state) => state.fetch(plan, trusted),
-            Ladder::Delegated(state) => state.fetch(plan, trusted),
-            Ladder::Paused => return Request::Paused,
-            Ladder::Top(_, Rung::KeptRoot) | Ladder::Resolved(_) | Ladder::Refused => return Request::Resolved,
+        let needed = match self.needs(trusted) {
+            Some(needed) => needed,
+            None if self.is_paused() => return Request::Paused,
+            None => return Request::Resolved,
+        };
+        let role = Whose::of(needed.role);
+        // §5.3.11: roots carry their versions in any case.
+        let has_version = self.plan.has_consistent_snapshot || role == Whose::Root;
+        Request::Fetch(Fetch {
+            role: *needed.role,
+            file: FileName {
+                role: *needed.role,
+                version: needed.version.filter(|_| has_version),
+            },
+            bytes_max: self.plan.limits.bytes_max(role),
+            pinned: needed.pinned,
+        })
+    }
+
+    /// The file that is waited for.
+    #[inline(never)]
+    fn needs(&self, trusted: &Trusted<R>) -> Option<Needed<'_>> {
+        Some(match &self.ladder {
+            Ladder::Top(_, Rung::Root(state)) => state.needs(),
+            Ladder::Top(_, Rung::Timestamp(state)) => state.needs(),
+            Ladder::Top(_, Rung::Snapshot(state)) => state.needs(trusted),
+            Ladder::Top(_, Rung::Targets(state)) => state.needs(trusted),
+            Ladder::TargetsAgain(state) => state.needs(trusted),
+            Ladder::Delegated(state) => state.needs(trusted),
+            Ladder::Top(_, Rung::KeptRoot) | Ladder::Paused | Ladder::Resolved(_) | Ladder::Refused => return None,
         })
     }
 
@@ -232,10 +252,11 @@ impl<R: Reading> Walk<R> {
         trusted: &mut Trusted<R>,
         answer: Answer<'_, D>,
     ) -> Result<Option<Store>, Error<D::Error>> {
-        let Some((role, pinned)) = self.awaited(trusted) else {
+        let Some(Needed { role, pinned, .. }) = self.needs(trusted) else {
             self.refuse();
             return Err(Misuse::NothingRequested.into());
         };
+        let role = *role;
         match answer {
             Answer::Absent => self.step(trusted, Answer::<D>::Absent)?,
             Answer::Present(document) => {
@@ -247,15 +268,6 @@ impl<R: Reading> Walk<R> {
             }
         }
         Ok(core::mem::take(&mut self.plan.is_changed).then_some(Store { role }))
-    }
-
-    /// Whose file is waited for, and exactly which one if that is known.
-    #[inline(never)]
-    fn awaited(&self, trusted: &Trusted<R>) -> Option<(RoleName, Option<Pinned>)> {
-        match self.request(trusted) {
-            Request::Fetch(fetch) => Some((fetch.role, fetch.pinned)),
-            Request::Paused | Request::Resolved => None,
-        }
     }
 
     fn waits_for_delegation_in(&self, file: Option<Pinned>) -> bool {
@@ -333,8 +345,8 @@ impl<R: Reading> Walk<R> {
         let Ladder::Top(keys, Rung::Timestamp(state)) = ladder else {
             return Err(Misuse::NothingRequested.into());
         };
-        let listed = state.receive(keys, &mut Context { plan, trusted }, answer)?;
-        self.expect_snapshot(trusted, listed);
+        state.receive(keys, &mut Context { plan, trusted }, answer)?;
+        self.expect_snapshot(trusted);
         Ok(())
     }
 
@@ -348,8 +360,10 @@ impl<R: Reading> Walk<R> {
         let Ladder::Top(keys, Rung::Snapshot(state)) = ladder else {
             return Err(Misuse::NothingRequested.into());
         };
-        if let Some(next) = state.receive(keys, &mut Context { plan, trusted }, answer)? {
-            self.go_to(Rung::Targets(next));
+        let (mut claim, mut content) = (Claim::none(), MetaContent::claimed());
+        let context = &mut Context { plan, trusted };
+        if let Some(snapshot) = state.receive(keys, context, answer, &mut claim, &mut content)? {
+            self.expect_targets(snapshot, content.content(snapshot));
         }
         Ok(())
     }
@@ -362,16 +376,18 @@ impl<R: Reading> Walk<R> {
     ) -> Result<(), whose::Error<D::Error>> {
         let Self { plan, ladder } = self;
         let context = &mut Context { plan, trusted };
-        let visited = match ladder {
+        let (mut claim, mut content) = (Claim::none(), TargetsContent::claimed());
+        let file = match ladder {
             Ladder::Top(keys, Rung::Targets(state)) => {
-                state.receive(Proof::Signatures(&[keys.targets()]), context, answer)?
+                let proof = Proof::Signatures(&[keys.targets()]);
+                state.receive(proof, context, answer, &mut claim, &mut content)?
             }
-            Ladder::TargetsAgain(state) => state.receive(context, answer)?,
+            Ladder::TargetsAgain(state) => state.receive(context, answer, &mut claim, &mut content)?,
             Ladder::Top(..) | Ladder::Paused | Ladder::Delegated(_) | Ladder::Resolved(_) | Ladder::Refused => {
                 return Err(Misuse::NothingRequested.into());
             }
         };
-        Ok(ladder::begin_search(context, ladder, &visited)?)
+        Ok(ladder::begin_search(context, ladder, file, content.content(file))?)
     }
 
     #[inline(never)]
@@ -385,15 +401,19 @@ impl<R: Reading> Walk<R> {
             return Err(Misuse::NothingRequested.into());
         };
         let context = &mut Context { plan, trusted };
-        match state.receive(context, answer)? {
-            Progress::Waiting => {}
-            Progress::Visited(visited) => {
-                if state.after_file(&context.refusals, &visited)? == AfterFile::SearchIsOver {
-                    ladder::end_search(context, ladder, Some(&visited));
+        let (mut claim, mut content) = (Claim::none(), TargetsContent::claimed());
+        let last = match state.receive(context, answer, &mut claim, &mut content)? {
+            Progress::Waiting => return Ok(()),
+            Progress::Visited(file) => {
+                let content = content.content(file);
+                if state.after_file(&context.refusals, file, content)? == AfterFile::Waiting {
+                    return Ok(());
                 }
+                Some((file, content))
             }
-            Progress::NotFound => ladder::end_search(context, ladder, None),
-        }
+            Progress::NotFound => None,
+        };
+        ladder::end_search(context, ladder, last);
         Ok(())
     }
 
@@ -414,9 +434,21 @@ impl<R: Reading> Walk<R> {
         }
     }
 
+    /// For the snapshot that the trusted timestamp names.
     #[inline(never)]
-    fn expect_snapshot(&mut self, trusted: &Trusted<R>, listed: R::Listed) {
-        self.go_to(Rung::Snapshot(ExpectSnapshot::new(trusted, listed)));
+    fn expect_snapshot(&mut self, trusted: &Trusted<R>) {
+        if let Some(timestamp) = &trusted.timestamp {
+            self.go_to(Rung::Snapshot(ExpectSnapshot::new(trusted, timestamp.snapshot.clone())));
+        }
+    }
+
+    /// For the targets that this snapshot lists.
+    #[inline(never)]
+    fn expect_targets(&mut self, snapshot: &Verified, content: &MetaContent<R>) {
+        if let Some(listed) = content.found.clone() {
+            let snapshot = snapshot.clone();
+            self.go_to(Rung::Targets(ExpectTargets { snapshot, listed }));
+        }
     }
 
     /// Whether the newest root promises consistent snapshots: then a target is served as `DIGEST.NAME`.
@@ -487,14 +519,6 @@ impl<R: Reading> Plan<R> {
     /// The name that is looked for; the empty one before a search.
     pub fn wanted_name(&self) -> &str {
         self.wanted.as_ref().map_or("", AsRef::as_ref)
-    }
-
-    /// §5.3.11: the name of a listed file.
-    pub fn file_name(&self, role: RoleName, version: RoleVersion) -> FileName {
-        FileName {
-            role,
-            version: self.has_consistent_snapshot.then_some(version),
-        }
     }
 
     /// §5.3.10, §5.4.4, §5.5.6, §5.6.6: valid later than the time at which this cycle started.

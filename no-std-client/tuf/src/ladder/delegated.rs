@@ -1,24 +1,23 @@
 //! §5.6.7: one delegated role after another, each held against the delegation that led to it in this search.
 
 use super::{
-    check_version, present,
-    search::{Delegator, Pending, Search, Visit},
-    targets::{Top, Visited, read_targets},
+    Needed, present,
+    search::{Delegator, Search, Visit},
+    targets::Top,
+    verify_known, verify_listed,
 };
 use crate::{
     keys,
-    limits::Limits,
     names::{DelegatedName, RoleName},
     read::{
-        Received, Wanted,
-        delegation::{Delegation, DelegationBody, DelegationHead, KeysBody, RoleKeyIds, RoleKeys},
-        snapshot::{OldFiles, SnapshotBody},
+        delegation::{Delegation, DelegationBody},
+        meta::{MetaBody, MetaContent},
+        targets::{TargetsBody, TargetsContent},
     },
     reading::Reading,
-    signatures::{Proof, Unverified, Verified},
+    signatures::{Claim, Claimed, Proof, Verified},
     state::{DelegatedFacts, FileFacts, Pinned, Trusted},
-    target::Signer,
-    walk::{Answer, Context, Fetch, Plan, Searching},
+    walk::{Answer, Context, Searching},
     whose::{Error, Refusals, Refused, Rejected, Whose},
 };
 use tuffet_wire::Document;
@@ -29,6 +28,8 @@ pub(crate) struct ExpectDelegated<R: Reading> {
     top: Top,
     search: Search<R>,
     delegator: Delegator,
+    /// The delegation to the role at hand; before the first visit that is root's to the top-level targets.
+    delegation: Claimed<Delegation<R>>,
     next: Next<R>,
 }
 
@@ -36,21 +37,24 @@ pub(crate) struct ExpectDelegated<R: Reading> {
 enum Next<R: Reading> {
     /// The delegator's file, for the delegation at this position.
     Delegation { position: u16 },
-    /// The role's file; first the snapshot, for what it says of that.
-    Role(Delegation<R>, Option<R::Listed>),
+    /// The snapshot, for what it says of the role's file.
+    Listing,
+    /// The role's file.
+    Role(R::Listed),
 }
 
 impl<R: Reading> ExpectDelegated<R> {
     /// A search under these files, which has nothing to visit yet.
     pub fn under(top: Top) -> Self {
         let delegator = Delegator {
-            role: RoleName::Targets,
+            role: RoleName::Root,
             file: top.targets.clone(),
         };
         Self {
             top,
             search: Search::default(),
             delegator,
+            delegation: Delegation::of_targets(),
             next: Next::Delegation { position: 0 },
         }
     }
@@ -60,108 +64,182 @@ impl<R: Reading> ExpectDelegated<R> {
         &self.top
     }
 
+    /// Whose file was verified last, and who delegated to that role.
+    pub fn signer(&self) -> (&RoleName, &RoleName) {
+        (&self.delegation().role, &self.delegator.role)
+    }
+
+    /// Its delegator's file is verified.
+    fn delegation(&self) -> &Delegation<R> {
+        self.delegation.content(&self.delegator.file)
+    }
+
     /// Whether the next step needs nothing but this file.
     pub fn waits_for_delegation_in(&self, file: &Pinned) -> bool {
         matches!(self.next, Next::Delegation { .. }) && self.delegator.file.file().pinned() == *file
     }
 
-    pub fn fetch(&self, plan: &Plan<R>, trusted: &Trusted<R>) -> Fetch {
-        let (role, version, pinned) = match &self.next {
-            Next::Delegation { .. } => {
-                let pinned = self.delegator.file.file().pinned();
-                (self.delegator.role, pinned.version, Some(pinned))
-            }
-            Next::Role(_, None) => {
-                let pinned = self.top.snapshot.file().pinned();
-                (RoleName::Snapshot, pinned.version, Some(pinned))
-            }
-            Next::Role(delegation, Some(listed)) => {
-                let trusted = trusted.delegated(&delegation.role);
-                let trusted = trusted.map(|trusted| trusted.file.pinned());
-                let role = RoleName::Delegated(delegation.role);
-                (role, R::version(listed), R::kept(listed, trusted))
+    pub fn needs(&self, trusted: &Trusted<R>) -> Needed<'_> {
+        let (role, file) = match &self.next {
+            Next::Delegation { .. } => (&self.delegator.role, &self.delegator.file),
+            Next::Listing => (&RoleName::Snapshot, &self.top.snapshot),
+            Next::Role(listed) => {
+                let role = &self.delegation().role;
+                let trusted = trusted.delegated(role.as_str()).map(|trusted| trusted.file.pinned());
+                return Needed {
+                    role,
+                    version: Some(R::version(listed)),
+                    pinned: R::kept(listed, trusted),
+                };
             }
         };
-        Fetch {
+        let pinned = file.file().pinned();
+        Needed {
             role,
-            file: plan.file_name(role, version),
-            bytes_max: bytes_max(&plan.limits, role),
-            pinned,
+            version: Some(pinned.version),
+            pinned: Some(pinned),
         }
     }
 
     /// The delegated role that a refusal is about.
     pub fn refused(&self) -> Option<&DelegatedName> {
-        match (&self.next, &self.delegator.role) {
-            (Next::Role(delegation, _), _) => Some(&delegation.role),
-            (Next::Delegation { .. }, RoleName::Delegated(name)) => Some(name),
-            (Next::Delegation { .. }, _) => None,
+        let role = match &self.next {
+            Next::Delegation { .. } => &self.delegator.role,
+            Next::Listing | Next::Role(_) => &self.delegation().role,
+        };
+        match role {
+            RoleName::Delegated(name) => Some(name),
+            RoleName::Root | RoleName::Snapshot | RoleName::Targets | RoleName::Timestamp => None,
         }
     }
 
     /// Goes on where it stands; gives the file of a role once it is verified.
     #[inline(never)]
-    pub fn receive<D: Document>(
+    pub fn receive<'c, D: Document>(
         &mut self,
         context: &mut Context<'_, R>,
         answer: Answer<'_, D>,
-    ) -> Result<Progress<R>, Error<D::Error>> {
-        let Self {
-            top, delegator, next, ..
-        } = self;
-        match next {
+        claim: &'c mut Claim,
+        content: &mut Claimed<TargetsContent<R>>,
+    ) -> Result<Progress<'c>, Error<D::Error>> {
+        match self.next {
             Next::Delegation { position } => {
-                let position = *position;
-                let document = present(context, answer, Whose::of(&delegator.role))?;
-                self.receive_delegation(context, document, position)
+                let document = present(context, answer, Whose::of(&self.delegator.role))?;
+                self.receive_delegation(context, document, position, claim)
             }
-            Next::Role(delegation, listed @ None) => {
+            Next::Listing => {
                 let document = present(context, answer, Whose::Snapshot)?;
-                *listed = Some(read_listing(context, document, top.snapshot.file(), delegation)?);
-                Ok(Progress::Waiting)
+                self.receive_listing(context, document, claim)
             }
-            Next::Role(delegation, Some(listed)) => {
+            Next::Role(_) => {
                 let document = present(context, answer, Whose::Delegated)?;
-                let visited = verify_role(context, document, delegator, delegation, listed)?;
-                Ok(Progress::Visited(visited))
+                Ok(Progress::Visited(self.receive_role(context, document, claim, content)?))
             }
         }
     }
 
+    /// Reads one delegation into its place: whom it names, and then their keys.
     #[inline(never)]
     fn receive_delegation<D: Document>(
         &mut self,
         context: &Context<'_, R>,
         document: &mut D,
         position: u16,
-    ) -> Result<Progress<R>, Error<D::Error>> {
-        let mut table = RoleKeys::<R>::default();
-        let found = read_delegation(context, document, &self.delegator, position, &mut table)?;
-        let DelegationHead { role, threshold } = found.content();
-        let visits_max = context.limits.delegations_visited_max;
-        match self.search.visit(role, visits_max) {
+        claim: &mut Claim,
+    ) -> Result<Progress<'static>, Error<D::Error>> {
+        let role = Whose::of(&self.delegator.role);
+        let known = self.delegator.file.file();
+        let mut body = DelegationBody::at(position, &mut self.delegation);
+        let file = verify_known(context, document, role, known, claim, &mut body)?;
+        let delegation = self.delegation.content(file);
+        match self
+            .search
+            .visit(&delegation.role, context.limits.delegations_visited_max)
+        {
             Visit::Again => Ok(self.next_visit()),
             // §5.6.7.1: after too many roles the target counts as not found.
             Visit::TooMany => Ok(Progress::NotFound),
             Visit::First => {
-                keys::check_strength(&context.refusals, Whose::of(&self.delegator.role), &table)?;
-                self.expect_role(*role, &table, *threshold);
+                keys::check_strength(&context.refusals, role, delegation.table())?;
+                self.next = Next::Listing;
                 Ok(Progress::Waiting)
             }
         }
     }
 
+    /// §5.6.1: what the snapshot says of a delegated role's file.
     #[inline(never)]
-    fn expect_role(&mut self, role: DelegatedName, table: &RoleKeys<R>, threshold: u16) {
-        self.next = Next::Role(Delegation::new(role, table.clone(), threshold), None);
+    fn receive_listing<D: Document>(
+        &mut self,
+        context: &Context<'_, R>,
+        document: &mut D,
+        claim: &mut Claim,
+    ) -> Result<Progress<'static>, Error<D::Error>> {
+        let mut content = MetaContent::<R>::claimed();
+        let role = &self.delegation().role;
+        let mut body = MetaBody::snapshot(role, None, &mut content);
+        let known = self.top.snapshot.file();
+        let file = verify_known(context, document, Whose::Snapshot, known, claim, &mut body)?;
+        let Some(listed) = &content.content(file).found else {
+            let role = Whose::Delegated;
+            return Err(context.refusals.refuse(Rejected::NotInSnapshot { role }).into());
+        };
+        self.next = Next::Role(listed.clone());
+        Ok(Progress::Waiting)
+    }
+
+    /// Holds a delegated role's file against the delegation to it.
+    #[inline(never)]
+    fn receive_role<'c, D: Document>(
+        &self,
+        context: &mut Context<'_, R>,
+        document: &mut D,
+        claim: &'c mut Claim,
+        content: &mut Claimed<TargetsContent<R>>,
+    ) -> Result<&'c Verified, Error<D::Error>> {
+        let Next::Role(listed) = &self.next else {
+            return Err(crate::error::Misuse::NothingRequested.into());
+        };
+        // §5.6.1 to §5.6.4
+        let mut body = TargetsBody::new(context.wanted_name(), content);
+        let proof = Proof::Signatures(&[self.delegation().authority()]);
+        let verified = verify_listed(context, document, Whose::Delegated, listed, claim, &mut body, proof)?;
+        self.accept(context, verified.file())?;
+        Ok(verified)
+    }
+
+    /// A verified file is remembered, if it is valid.
+    #[inline(never)]
+    fn accept(&self, context: &mut Context<'_, R>, file: &FileFacts) -> Result<(), Refused> {
+        let delegation = self.delegation();
+        let RoleName::Delegated(role) = delegation.role else {
+            return Ok(());
+        };
+        let facts = DelegatedFacts {
+            role,
+            file: *file,
+            signers: delegation.authority().id(),
+        };
+        notice_rotation(context, &self.delegator, &facts);
+        // §5.6.5
+        context.check_expiry(Whose::Delegated, file.expires)?;
+        // §5.6.6
+        context.remember(|trusted| trusted.remember(&facts));
+        Ok(())
     }
 
     /// §5.6.7: a verified file lists the name, or its delegations are visited, or those still pending.
-    pub fn after_file(&mut self, refusals: &Refusals, visited: &Visited<R>) -> Result<AfterFile, Refused> {
-        if visited.content.entry.is_some() {
+    pub fn after_file(
+        &mut self,
+        refusals: &Refusals,
+        file: &Verified,
+        content: &TargetsContent<R>,
+    ) -> Result<AfterFile, Refused> {
+        if content.entry.is_some() {
             return Ok(AfterFile::SearchIsOver);
         }
-        self.search.descend(refusals, visited)?;
+        let role = &self.delegation.content(&self.delegator.file).role;
+        self.search.descend(refusals, role, file, content)?;
         Ok(match self.next_visit() {
             Progress::NotFound => AfterFile::SearchIsOver,
             Progress::Waiting | Progress::Visited(_) => AfterFile::Waiting,
@@ -169,11 +247,11 @@ impl<R: Reading> ExpectDelegated<R> {
     }
 
     /// The next delegation, or the end of the search.
-    fn next_visit(&mut self) -> Progress<R> {
-        let Some(Pending { delegator, position }) = self.search.next() else {
+    fn next_visit(&mut self) -> Progress<'static> {
+        let Some((delegator, position)) = self.search.next() else {
             return Progress::NotFound;
         };
-        self.delegator = delegator;
+        self.delegator = delegator.clone();
         self.next = Next::Delegation { position };
         Progress::Waiting
     }
@@ -189,151 +267,26 @@ pub(crate) enum AfterFile {
 }
 
 /// What a step of a search came to.
-pub(crate) enum Progress<R: Reading> {
+pub(crate) enum Progress<'c> {
     /// Something else is waited for.
     Waiting,
     /// A delegated role's file is verified.
-    Visited(Visited<R>),
+    Visited(&'c Verified),
     /// Nothing is left to visit.
     NotFound,
-}
-
-/// Holds a delegated role's file against the delegation to it.
-#[inline(never)]
-fn verify_role<R: Reading, D: Document>(
-    context: &mut Context<'_, R>,
-    document: &mut D,
-    delegator: &Delegator,
-    delegation: &Delegation<R>,
-    listed: &R::Listed,
-) -> Result<Visited<R>, Error<D::Error>> {
-    let role = Whose::Delegated;
-    // §5.6.1, §5.6.2
-    let wanted = Wanted {
-        role,
-        bytes_max: context.limits.delegated_bytes_max,
-        listed: Some(listed.clone()),
-        refusals: &context.refusals,
-    };
-    let mut received = Received::new(document, wanted);
-    let (file, content) = read_targets(&mut received, context.wanted_name())?;
-    // §5.6.3
-    let claim = Unverified {
-        received: &mut received,
-        file,
-        content,
-    };
-    let verified = claim.verify(Proof::Signatures(&[delegation.authority()]))?;
-    drop(received);
-    // §5.6.4
-    check_version(context, role, R::version(listed), verified.file().version)?;
-    accept_role(context, delegator, delegation, verified.file())?;
-    let (file, content) = verified.split();
-    let signer = Signer {
-        role: RoleName::Delegated(delegation.role),
-        delegator: delegator.role,
-        signed_at: file.file().signed_at,
-    };
-    Ok(Visited { signer, file, content })
-}
-
-/// A verified file is remembered, if it is valid.
-#[inline(never)]
-fn accept_role<R: Reading>(
-    context: &mut Context<'_, R>,
-    delegator: &Delegator,
-    delegation: &Delegation<R>,
-    file: &FileFacts,
-) -> Result<(), Refused> {
-    let facts = DelegatedFacts {
-        role: delegation.role,
-        file: *file,
-        signers: delegation.authority().id(),
-    };
-    notice_rotation(context, delegator, &facts);
-    // §5.6.5
-    context.check_expiry(Whose::Delegated, facts.file.expires)?;
-    // §5.6.6
-    context.remember(|trusted| trusted.remember(&facts));
-    Ok(())
 }
 
 /// The top-level targets gave a role other keys than it had: what the old ones said about the time is forgotten.
 ///
 /// Only targets may do so, whose keys are offline, and only in the search that completes the cycle.
 fn notice_rotation<R: Reading>(context: &mut Context<'_, R>, delegator: &Delegator, facts: &DelegatedFacts) {
-    let before = context.trusted().delegated(&facts.role).map(|before| before.signers);
+    let before = context.trusted().delegated(facts.role.as_str());
     if context.searching == Searching::First
         && delegator.role == RoleName::Targets
-        && before.is_some_and(|before| before != facts.signers)
+        && before.is_some_and(|before| before.signers != facts.signers)
     {
         let targets = delegator.file.file();
         let expires = [context.trusted().root.expires, targets.expires];
         context.reset_floor(targets.signed_at, &expires);
-    }
-}
-
-/// Reads one delegation: who it names, and then their keys, which stand before it in the file, into `table`.
-#[inline(never)]
-fn read_delegation<R: Reading, D: Document>(
-    context: &Context<'_, R>,
-    document: &mut D,
-    delegator: &Delegator,
-    position: u16,
-    table: &mut RoleKeys<R>,
-) -> Result<Verified<DelegationHead>, Error<D::Error>> {
-    let (role, known) = (delegator.role, delegator.file.file());
-    let wanted = Wanted::<R>::exactly(
-        &context.refusals,
-        Whose::of(&role),
-        bytes_max(&context.limits, role),
-        known.pinned(),
-    );
-    let mut received = Received::new(document, wanted);
-    let mut ids = RoleKeyIds::<R>::default();
-    let (_, content) = received.read(DelegationBody::<R>::at(position, &mut ids))?;
-    let (file, ()) = received.read(KeysBody::<R>::new(&ids, table))?;
-    Unverified {
-        received: &mut received,
-        file,
-        content,
-    }
-    .verify(Proof::SameBytes(known))
-}
-
-/// §5.6.1: what the snapshot says of a delegated role's file.
-#[inline(never)]
-fn read_listing<R: Reading, D: Document>(
-    context: &Context<'_, R>,
-    document: &mut D,
-    known: &FileFacts,
-    delegation: &Delegation<R>,
-) -> Result<R::Listed, Error<D::Error>> {
-    let role = RoleName::Delegated(delegation.role);
-    let bytes_max = context.limits.snapshot_bytes_max;
-    let wanted = Wanted::<R>::exactly(&context.refusals, Whose::Snapshot, bytes_max, known.pinned());
-    let mut nothing = OldFiles::default();
-    let mut received = Received::new(document, wanted);
-    let (file, content) = received.read(SnapshotBody::<R>::new(&role, &mut nothing))?;
-    let (_, content) = Unverified {
-        received: &mut received,
-        file,
-        content,
-    }
-    .verify(Proof::SameBytes(known))?
-    .split();
-    content.found.ok_or_else(|| {
-        let role = Whose::Delegated;
-        context.refusals.refuse(Rejected::NotInSnapshot { role }).into()
-    })
-}
-
-fn bytes_max(limits: &Limits, role: RoleName) -> u32 {
-    match role {
-        RoleName::Delegated(_) => limits.delegated_bytes_max,
-        RoleName::Root => limits.root_bytes_max,
-        RoleName::Snapshot => limits.snapshot_bytes_max,
-        RoleName::Targets => limits.targets_bytes_max,
-        RoleName::Timestamp => limits.timestamp_bytes_max,
     }
 }

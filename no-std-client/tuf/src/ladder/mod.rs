@@ -1,7 +1,8 @@
 //! The trust ladder: `ExpectRoot → ExpectTimestamp → ExpectSnapshot → ExpectTargets → ExpectDelegated → Resolved`.
 //!
 //! - Each state holds what it may rely on and nothing else. The keys of the newest root stand beside the states that need them.
-//! - A step changes the ladder where it stands: a small part has no room for a second one.
+//! - A step changes the ladder where it stands: a small part has no room for a second one. What it reads is written where it is
+//!   looked at, and handed on by reference.
 //! - A state that refuses is gone, and with it everything that was not stored.
 //! - The steps are not inlined into each other (`#[inline(never)]`): a small part has flash for one copy of each, and stack
 //!   for one of them at a time.
@@ -21,11 +22,24 @@ pub(crate) use targets::{ExpectTargets, ExpectTargetsAgain, Resolved, begin_sear
 pub(crate) use timestamp::ExpectTimestamp;
 
 use crate::{
-    names::RoleVersion,
+    names::{RoleName, RoleVersion},
+    read::{Body, Wanted},
     reading::Reading,
+    signatures::{self, Claim, Proof, Verified},
+    state::{FileFacts, Pinned},
     walk::{Answer, Context},
     whose::{Error, Refused, Rejected, Whose},
 };
+use tuffet_wire::Document;
+
+/// The file that a state waits for.
+pub(crate) struct Needed<'a> {
+    pub role: &'a RoleName,
+    /// Nothing where names carry none: that of the timestamp.
+    pub version: Option<RoleVersion>,
+    /// Exactly which file, if that is known.
+    pub pinned: Option<Pinned>,
+}
 
 /// The file, which has to be there.
 fn present<'a, R: Reading, D, E>(
@@ -37,6 +51,42 @@ fn present<'a, R: Reading, D, E>(
         Answer::Absent => Err(context.refusals.refuse(Rejected::Absent { role }).into()),
         Answer::Present(document) => Ok(document),
     }
+}
+
+/// Reads a file that a verified one lists, and holds it against its proof and the version that is listed.
+#[inline(never)]
+fn verify_listed<'c, R: Reading, D: Document>(
+    context: &Context<'_, R>,
+    document: &mut D,
+    role: Whose,
+    listed: &R::Listed,
+    claim: &'c mut Claim,
+    body: &mut dyn Body,
+    proof: Proof<'_, R>,
+) -> Result<&'c Verified, Error<D::Error>> {
+    let wanted = Wanted {
+        role,
+        bytes_max: context.limits.bytes_max(role),
+        listed: Some(listed),
+        refusals: &context.refusals,
+    };
+    let verified = signatures::verify(document, wanted, claim, body, proof)?;
+    check_version(context, role, R::version(listed), verified.file().version)?;
+    Ok(verified)
+}
+
+/// Reads a file that was verified before.
+#[inline(never)]
+fn verify_known<'c, R: Reading, D: Document>(
+    context: &Context<'_, R>,
+    document: &mut D,
+    role: Whose,
+    known: &FileFacts,
+    claim: &'c mut Claim,
+    body: &mut dyn Body,
+) -> Result<&'c Verified, Error<D::Error>> {
+    let listed = R::exactly(known.pinned());
+    verify_listed(context, document, role, &listed, claim, body, Proof::SameBytes(known))
 }
 
 /// §5.3.5, §5.5.4, §5.6.4: exactly the version asked for.

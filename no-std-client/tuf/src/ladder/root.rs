@@ -1,18 +1,18 @@
 //! §5.3: from the root that is trusted to the newest one, one version at a time.
 
-use super::{ExpectTimestamp, check_version};
+use super::{ExpectTimestamp, Needed, check_version, verify_known};
 use crate::{
     error, keys,
     limits::Limits,
-    names::{FileName, RoleName, RoleVersion},
+    names::{RoleName, RoleVersion},
     read::{
         Received, Wanted,
         root::{RootBody, RootKeys},
     },
     reading::{Reading, Strict},
-    signatures::{Proof, Unverified, Verified},
-    state::{FileFacts, Trusted, TrustedState, replace},
-    walk::{Answer, Context, Fetch, Plan},
+    signatures::{self, Claim, Proof, Verified},
+    state::{Trusted, TrustedState, replace},
+    walk::{Answer, Context},
     whose::{Error, Refusals, Refused, Whose},
 };
 use tuffet_wire::Document;
@@ -40,36 +40,18 @@ pub(crate) fn begin<R: Reading, D: Document>(
     keys: &mut RootKeys<R>,
     document: &mut D,
 ) -> Result<AfterRoot, Error<D::Error>> {
-    let role = Whose::Root;
-    let known = context.trusted().root;
-    let kept = read_kept(context, &known, keys, document).map_err(|error| match error {
+    let (role, known) = (Whose::Root, &context.trusted().root);
+    let mut claim = Claim::none();
+    let kept = verify_known(context, document, role, known, &mut claim, &mut RootBody::new(keys));
+    let kept = kept.map_err(|error| match error {
         Error::Refused(_) => Error::DamagedStore { role },
         Error::DamagedStore { .. } | Error::Misuse(_) | Error::Storage(_) | Error::UnstableDocument { .. } => error,
     })?;
-    let files_left = context.limits.root_files_per_run_max;
-    Ok(next_root(context, &kept, files_left)?)
-}
-
-#[inline(never)]
-fn read_kept<'k, R: Reading, D: Document>(
-    context: &Context<'_, R>,
-    known: &FileFacts,
-    keys: &'k mut RootKeys<R>,
-    document: &mut D,
-) -> Result<Verified<&'k RootKeys<R>>, Error<D::Error>> {
-    let role = Whose::Root;
-    let wanted = Wanted::<R>::exactly(&context.refusals, role, context.limits.root_bytes_max, known.pinned());
-    let mut received = Received::new(document, wanted);
-    let (file, ()) = received.read(RootBody::new(keys))?;
-    if file != *known {
+    if kept.file() != known {
         return Err(Error::DamagedStore { role });
     }
-    Unverified {
-        received: &mut received,
-        file,
-        content: &*keys,
-    }
-    .verify(Proof::SameBytes(known))
+    let files_left = context.limits.root_files_per_run_max;
+    Ok(next_root(context, kept, keys, files_left)?)
 }
 
 /// The first root of a device, at provisioning: it has to be signed by its own keys. Its expiry is not looked at, because
@@ -96,31 +78,39 @@ fn read_first<R: Reading, D: Document>(
     limits: &Limits,
     refusals: &Refusals,
 ) -> Result<Trusted<R>, Error<D::Error>> {
-    let wanted = Wanted::<R>::unlisted(refusals, Whose::Root, limits.root_bytes_max);
-    let mut received = Received::new(document, wanted);
-    let mut own = RootKeys::none();
-    let (file, ()) = received.read(RootBody::new(&mut own))?;
-    keys::check_strength(refusals, Whose::Root, own.table())?;
-    let first = Unverified {
-        received: &mut received,
-        file,
-        content: (),
-    }
-    .verify(Proof::Signatures(&[own.root()]))?;
+    let (mut claim, mut own) = (Claim::none(), RootKeys::none());
+    let mut received = read_root::<R, D>(document, limits, refusals, &mut claim, &mut own)?;
+    let first = signatures::prove(&mut received, &claim, Proof::Signatures(&[own.root()]))?;
     Ok(TrustedState::of_root(*first.file()))
 }
 
+/// A root that nothing is known about: its keys, none of which is weak.
+#[inline(never)]
+fn read_root<'d, R: Reading, D: Document>(
+    document: &'d mut D,
+    limits: &Limits,
+    refusals: &'d Refusals,
+    claim: &mut Claim,
+    own: &mut RootKeys<R>,
+) -> Result<Received<'d, R, D>, Error<D::Error>> {
+    let role = Whose::Root;
+    let wanted = Wanted {
+        role,
+        bytes_max: limits.root_bytes_max,
+        listed: None,
+        refusals,
+    };
+    let mut received = Received::new(document, wanted);
+    received.read(claim, &mut RootBody::new(own))?;
+    keys::check_strength(refusals, role, own.table())?;
+    Ok(received)
+}
+
 impl ExpectRoot {
-    pub fn fetch<R: Reading>(&self, plan: &Plan<R>) -> Fetch {
-        let role = RoleName::Root;
-        let file = FileName {
-            role,
+    pub fn needs(&self) -> Needed<'_> {
+        Needed {
+            role: &RoleName::Root,
             version: Some(self.next),
-        };
-        Fetch {
-            role,
-            file,
-            bytes_max: plan.limits.root_bytes_max,
             pinned: None,
         }
     }
@@ -137,53 +127,44 @@ impl ExpectRoot {
             // §5.3.3: no newer root.
             Answer::Absent => Ok(end_of_walk(context, keys)?),
             Answer::Present(document) => {
-                let mut own = RootKeys::none();
-                let new = self.verify(keys, &mut own, context, document)?;
-                accept(context, keys, &new);
-                keys.replace_with(new.content());
-                Ok(next_root(context, &new, self.files_left.saturating_sub(1))?)
+                let (mut claim, mut own) = (Claim::none(), RootKeys::none());
+                let new = self.verify(keys, &mut own, context, document, &mut claim)?;
+                accept(context, keys, new, &own);
+                keys.replace_with(&own);
+                Ok(next_root(context, new, keys, self.files_left.saturating_sub(1))?)
             }
         }
     }
 
     /// §5.3.4, §5.3.5: signed by the keys of the trusted root and by its own, and exactly one version newer.
     #[inline(never)]
-    fn verify<'k, R: Reading, D: Document>(
+    fn verify<'c, R: Reading, D: Document>(
         &self,
         keys: &RootKeys<R>,
-        own: &'k mut RootKeys<R>,
+        own: &mut RootKeys<R>,
         context: &Context<'_, R>,
         document: &mut D,
-    ) -> Result<Verified<&'k RootKeys<R>>, Error<D::Error>> {
-        let role = Whose::Root;
-        let wanted = Wanted::unlisted(&context.refusals, role, context.limits.root_bytes_max);
-        let mut received = Received::new(document, wanted);
-        let (file, ()) = received.read(RootBody::new(own))?;
-        let own = &*own;
-        keys::check_strength(&context.refusals, role, own.table())?;
-        let authorities = [keys.root(), own.root()];
-        let new = Unverified {
-            received: &mut received,
-            file,
-            content: own,
-        }
-        .verify(Proof::Signatures(&authorities))?;
-        check_version(context, role, self.next, new.file().version)?;
+        claim: &'c mut Claim,
+    ) -> Result<&'c Verified, Error<D::Error>> {
+        let mut received = read_root(document, &context.limits, &context.refusals, claim, own)?;
+        let proof = Proof::Signatures(&[keys.root(), own.root()]);
+        let new = signatures::prove(&mut received, claim, proof)?;
+        check_version(context, Whose::Root, self.next, new.file().version)?;
         Ok(new)
     }
 }
 
 /// §5.3.7, §5.3.8, §5.3.11: the new root is trusted, and what keys signed that it replaces is forgotten.
 #[inline(never)]
-fn accept<R: Reading>(context: &mut Context<'_, R>, old: &RootKeys<R>, new: &Verified<&RootKeys<R>>) {
-    let (file, keys) = (*new.file(), *new.content());
+fn accept<R: Reading>(context: &mut Context<'_, R>, old: &RootKeys<R>, new: &Verified, keys: &RootKeys<R>) {
+    let file = new.file();
     let online_replaced = !keys.timestamp().same_keys(old.timestamp()) || !keys.snapshot().same_keys(old.snapshot());
     context.remember(|trusted| {
         if online_replaced {
             trusted.timestamp = None;
             trusted.snapshot = None;
         }
-        replace(&mut trusted.root, file)
+        replace(&mut trusted.root, *file)
     });
     if online_replaced || !keys.targets().same_keys(old.targets()) {
         context.reset_floor(file.signed_at, &[file.expires]);
@@ -193,11 +174,12 @@ fn accept<R: Reading>(context: &mut Context<'_, R>, old: &RootKeys<R>, new: &Ver
 /// §5.3.2: ask for one more, unless this run has walked far enough.
 fn next_root<R: Reading>(
     context: &mut Context<'_, R>,
-    trusted: &Verified<&RootKeys<R>>,
+    trusted: &Verified,
+    keys: &RootKeys<R>,
     files_left: u32,
 ) -> Result<AfterRoot, Refused> {
     match trusted.file().version.next() {
-        None => end_of_walk(context, trusted.content()),
+        None => end_of_walk(context, keys),
         Some(_) if files_left == 0 => Ok(AfterRoot::Paused),
         Some(next) => Ok(AfterRoot::Root(ExpectRoot { next, files_left })),
     }

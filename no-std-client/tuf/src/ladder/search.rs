@@ -1,12 +1,11 @@
 //! §5.6.7: the order in which delegated roles are visited for one name.
 
-use super::targets::Visited;
 use crate::{
     error::Limit,
     limits::{DELEGATIONS_MAX, DELEGATORS_MAX},
     list::List as _,
-    names::{DelegatedName, RoleName},
-    read::targets::name_id,
+    names::RoleName,
+    read::targets::{TargetsContent, name_id},
     reading::Reading,
     signatures::Verified,
     whose::{Refusals, Refused, Rejected, Whose},
@@ -16,14 +15,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Delegator {
     pub role: RoleName,
-    pub file: Verified<()>,
-}
-
-/// One delegation that still has to be visited: the file it stands in, and where.
-#[derive(Clone, Debug)]
-pub(crate) struct Pending {
-    pub delegator: Delegator,
-    pub position: u16,
+    pub file: Verified,
 }
 
 /// A search in pre-order, without recursion: what is still to be visited, and what was.
@@ -41,8 +33,13 @@ impl<R: Reading> Search<R> {
     /// Adds the delegations of a file that does not list the name, before all that were pending.
     ///
     /// After a terminating delegation nothing else is looked at, not even what outer roles still had to offer.
-    pub fn descend(&mut self, refusals: &Refusals, visited: &Visited<R>) -> Result<(), Refused> {
-        let Visited { signer, file, content } = visited;
+    pub fn descend(
+        &mut self,
+        refusals: &Refusals,
+        role: &RoleName,
+        file: &Verified,
+        content: &TargetsContent<R>,
+    ) -> Result<(), Refused> {
         if content.is_terminated {
             self.pending.truncate(0);
         }
@@ -52,12 +49,12 @@ impl<R: Reading> Search<R> {
         }
         let index = u8::try_from(self.delegators.len()).unwrap_or(u8::MAX);
         let full = |limit| {
-            let role = Whose::of(&signer.role);
+            let role = Whose::of(role);
             refusals.refuse(Rejected::LimitExceeded { role, limit })
         };
         self.delegators
             .try_push(Delegator {
-                role: signer.role,
+                role: *role,
                 file: file.clone(),
             })
             .map_err(|_| full(Limit::Delegators))?;
@@ -69,15 +66,14 @@ impl<R: Reading> Search<R> {
         Ok(())
     }
 
-    /// The next delegation to visit.
-    pub fn next(&mut self) -> Option<Pending> {
+    /// The next delegation to visit: the file it stands in, and where.
+    pub fn next(&mut self) -> Option<(&Delegator, u16)> {
         let (index, position) = self.pending.pop()?;
-        let delegator = self.delegators.get(usize::from(index))?.clone();
-        Some(Pending { delegator, position })
+        Some((self.delegators.get(usize::from(index))?, position))
     }
 
     /// Notes a visit, unless there were `visits_max` already.
-    pub fn visit(&mut self, role: &DelegatedName, visits_max: u32) -> Visit {
+    pub fn visit(&mut self, role: &RoleName, visits_max: u32) -> Visit {
         let id = name_id(role.as_str());
         if self.visited.contains(&id) {
             return Visit::Again;

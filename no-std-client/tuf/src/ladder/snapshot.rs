@@ -1,17 +1,16 @@
 //! §5.5: which versions belong together, and that none of them went back.
 
-use super::{ExpectTargets, check_version, present};
+use super::{Needed, present, verify_known, verify_listed};
 use crate::{
     names::{DelegatedName, RoleName},
     read::{
-        Received, Wanted,
+        meta::{MetaBody, MetaContent, OldFiles, Regression},
         root::RootKeys,
-        snapshot::{OldFiles, Regression, SnapshotBody, SnapshotContent},
     },
     reading::Reading,
-    signatures::{Proof, Unverified, Verified},
-    state::{FileFacts, Trusted, replace},
-    walk::{Answer, Context, Fetch, Plan},
+    signatures::{Claim, Claimed, Proof, Verified},
+    state::{Trusted, replace},
+    walk::{Answer, Context},
     whose::{Error, Refused, Rejected, Whose},
 };
 use tuffet_wire::Document;
@@ -28,17 +27,18 @@ pub(crate) struct ExpectSnapshot<R: Reading> {
 #[derive(Clone, Debug)]
 enum Next {
     /// The old snapshot, to take out its files from this position on.
-    Old { old: FileFacts, start: u32 },
+    Old { start: u32 },
     /// The new one.
     New,
     /// Nothing: the new one lists this role with a lower version.
-    Lower(DelegatedName),
+    Lower(RoleName),
 }
 
 impl<R: Reading> ExpectSnapshot<R> {
+    /// The one that a timestamp lists.
     pub fn new(trusted: &Trusted<R>, listed: R::Listed) -> Self {
-        let next = match trusted.snapshot {
-            Some(old) if R::kept(&listed, None) != Some(old.pinned()) => Next::Old { old, start: 0 },
+        let next = match &trusted.snapshot {
+            Some(old) if R::kept(&listed, None) != Some(old.pinned()) => Next::Old { start: 0 },
             // Exactly the same bytes are listed, or this is the first snapshot: nothing to compare.
             _ => Next::New,
         };
@@ -49,19 +49,15 @@ impl<R: Reading> ExpectSnapshot<R> {
         }
     }
 
-    pub fn fetch(&self, plan: &Plan<R>, trusted: &Trusted<R>) -> Fetch {
-        let role = RoleName::Snapshot;
-        let (version, pinned) = match &self.next {
-            Next::Old { old, .. } => (old.version, Some(old.pinned())),
-            Next::New | Next::Lower(_) => {
-                let trusted = trusted.snapshot.map(|trusted| trusted.pinned());
-                (R::version(&self.listed), R::kept(&self.listed, trusted))
-            }
+    pub fn needs(&self, trusted: &Trusted<R>) -> Needed<'_> {
+        let old = trusted.snapshot.as_ref().map(|trusted| trusted.pinned());
+        let (version, pinned) = match (&self.next, old) {
+            (Next::Old { .. }, Some(old)) => (old.version, Some(old)),
+            _ => (R::version(&self.listed), R::kept(&self.listed, old)),
         };
-        Fetch {
-            role,
-            file: plan.file_name(role, version),
-            bytes_max: plan.limits.snapshot_bytes_max,
+        Needed {
+            role: &RoleName::Snapshot,
+            version: Some(version),
             pinned,
         }
     }
@@ -69,131 +65,84 @@ impl<R: Reading> ExpectSnapshot<R> {
     /// The delegated role that a refusal is about.
     pub fn refused(&self) -> Option<&DelegatedName> {
         match &self.next {
-            Next::Lower(name) => Some(name),
-            Next::Old { .. } | Next::New => None,
+            Next::Lower(RoleName::Delegated(name)) => Some(name),
+            Next::Lower(_) | Next::Old { .. } | Next::New => None,
         }
     }
 
-    /// Gives the snapshot and what it says of the targets, once the new one was held against all of the old one.
+    /// Gives the snapshot, with what it says of the targets, once the new one was held against all of the old one.
     #[inline(never)]
-    pub fn receive<D: Document>(
+    pub fn receive<'c, D: Document>(
         &mut self,
         keys: &RootKeys<R>,
         context: &mut Context<'_, R>,
         answer: Answer<'_, D>,
-    ) -> Result<Option<ExpectTargets<R>>, Error<D::Error>> {
-        let Self { listed, next, files } = self;
-        match next {
-            Next::Old { old, start } => {
-                // Neither kept nor served any more: without it a rollback could not be seen.
-                let Answer::Present(document) = answer else {
-                    return Err(Error::DamagedStore { role: Whose::Snapshot });
-                };
-                *files = OldFiles::from(*start);
-                read_old(context, document, old, files)?;
-                *next = Next::New;
-                Ok(None)
-            }
-            Next::New | Next::Lower(_) => {
-                let document = present(context, answer, Whose::Snapshot)?;
-                let new = verify(context, document, keys, listed, next, files)?;
-                match (files.next_start(), context.trusted().snapshot) {
-                    (Some(start), Some(old)) => {
-                        // All rounds are about one file, however little was listed of it.
-                        *listed = R::exactly(new.file().pinned());
-                        *next = Next::Old { old, start };
-                        Ok(None)
-                    }
-                    _ => Ok(Some(accept(context, new)?)),
+        claim: &'c mut Claim,
+        content: &mut Claimed<MetaContent<R>>,
+    ) -> Result<Option<&'c Verified>, Error<D::Error>> {
+        let role = Whose::Snapshot;
+        if let Next::Old { start } = self.next {
+            // Neither kept nor served any more: without it a rollback could not be seen.
+            let (Answer::Present(document), Some(old)) = (answer, &context.trusted().snapshot) else {
+                return Err(Error::DamagedStore { role });
+            };
+            self.files = OldFiles::from(start);
+            let mut body = MetaBody::old_snapshot(&mut self.files, content);
+            verify_known(context, document, role, old, claim, &mut body)?;
+            self.next = Next::New;
+            return Ok(None);
+        }
+        let document = present(context, answer, role)?;
+        let mut body = MetaBody::snapshot(&RoleName::Targets, Some(&mut self.files), content);
+        // §5.5.1 to §5.5.4
+        let proof = Proof::Signatures(&[keys.snapshot()]);
+        let new = verify_listed(context, document, role, &self.listed, claim, &mut body, proof)?;
+        self.check_regression(context, new, content.content(new))?;
+        if let (Some(start), Some(_)) = (self.files.next_start(), &context.trusted().snapshot) {
+            // All rounds are about one file, however little was listed of it.
+            self.listed = R::exactly(new.file().pinned());
+            self.next = Next::Old { start };
+            return Ok(None);
+        }
+        accept(context, new, content.content(new))?;
+        Ok(Some(new))
+    }
+
+    /// §5.5.5
+    #[inline(never)]
+    fn check_regression(
+        &mut self,
+        context: &Context<'_, R>,
+        new: &Verified,
+        content: &MetaContent<R>,
+    ) -> Result<(), Refused> {
+        let rejected = match (&content.regression, &context.trusted().snapshot) {
+            (Some(Regression::Lower { role, trusted, offered }), _) => {
+                self.next = Next::Lower(*role);
+                Rejected::Rollback {
+                    role: Whose::of(role),
+                    trusted: *trusted,
+                    offered: *offered,
                 }
             }
-        }
-    }
-}
-
-#[inline(never)]
-fn read_old<R: Reading, D: Document>(
-    context: &Context<'_, R>,
-    document: &mut D,
-    old: &FileFacts,
-    files: &mut OldFiles<R>,
-) -> Result<(), Error<D::Error>> {
-    let wanted = Wanted::<R>::exactly(
-        &context.refusals,
-        Whose::Snapshot,
-        context.limits.snapshot_bytes_max,
-        old.pinned(),
-    );
-    let mut received = Received::new(document, wanted);
-    let (file, _) = received.read(SnapshotBody::old(files))?;
-    Unverified {
-        received: &mut received,
-        file,
-        content: (),
-    }
-    .verify(Proof::SameBytes(old))?;
-    Ok(())
-}
-
-#[inline(never)]
-fn verify<R: Reading, D: Document>(
-    context: &Context<'_, R>,
-    document: &mut D,
-    keys: &RootKeys<R>,
-    listed: &R::Listed,
-    next: &mut Next,
-    files: &mut OldFiles<R>,
-) -> Result<Verified<SnapshotContent<R>>, Error<D::Error>> {
-    let role = Whose::Snapshot;
-    // §5.5.1, §5.5.2
-    let wanted = Wanted {
-        role,
-        bytes_max: context.limits.snapshot_bytes_max,
-        listed: Some(listed.clone()),
-        refusals: &context.refusals,
-    };
-    let mut received = Received::new(document, wanted);
-    let (file, content) = received.read(SnapshotBody::new(&RoleName::Targets, files))?;
-    // §5.5.3
-    let new = Unverified {
-        received: &mut received,
-        file,
-        content,
-    }
-    .verify(Proof::Signatures(&[keys.snapshot()]))?;
-    // §5.5.4
-    check_version(context, role, R::version(listed), new.file().version)?;
-    // §5.5.5
-    match (&new.content().regression, context.trusted().snapshot) {
-        (Some(Regression::Lower { role, trusted, offered }), _) => {
-            if let RoleName::Delegated(name) = role {
-                *next = Next::Lower(*name);
-            }
-            let (role, trusted, offered) = (Whose::of(role), *trusted, *offered);
-            let rejected = Rejected::Rollback { role, trusted, offered };
-            Err(context.refusals.refuse(rejected).into())
-        }
-        (Some(Regression::Vanished), Some(old)) => {
-            let (trusted, offered) = (old.version, new.file().version);
-            let rejected = Rejected::RoleVanished { trusted, offered };
-            Err(context.refusals.refuse(rejected).into())
-        }
-        _ => Ok(new),
+            (Some(Regression::Vanished), Some(old)) => Rejected::RoleVanished {
+                trusted: old.version,
+                offered: new.file().version,
+            },
+            _ => return Ok(()),
+        };
+        Err(context.refusals.refuse(rejected))
     }
 }
 
 /// §5.5.6, §5.5.7
 #[inline(never)]
-fn accept<R: Reading>(
-    context: &mut Context<'_, R>,
-    new: Verified<SnapshotContent<R>>,
-) -> Result<ExpectTargets<R>, Refused> {
+fn accept<R: Reading>(context: &mut Context<'_, R>, new: &Verified, content: &MetaContent<R>) -> Result<(), Refused> {
     context.check_expiry(Whose::Snapshot, new.file().expires)?;
-    let (snapshot, content) = new.split();
-    let Some(targets) = content.found else {
+    if content.found.is_none() {
         let role = Whose::Targets;
         return Err(context.refusals.refuse(Rejected::NotInSnapshot { role }));
-    };
-    context.remember(|trusted| replace(&mut trusted.snapshot, Some(*snapshot.file())));
-    Ok(ExpectTargets::after_snapshot(snapshot, targets))
+    }
+    context.remember(|trusted| replace(&mut trusted.snapshot, Some(*new.file())));
+    Ok(())
 }

@@ -1,17 +1,14 @@
 //! §5.6: the top of the delegations, and the end of a search.
 
-use super::{AfterFile, ExpectDelegated, check_version, present};
+use super::{AfterFile, ExpectDelegated, Needed, present, verify_listed};
 use crate::{
     names::RoleName,
-    read::{
-        Received, Wanted,
-        targets::{RoleNamesBody, TargetsBody, TargetsContent},
-    },
+    read::targets::{TargetsBody, TargetsContent},
     reading::Reading,
-    signatures::{Proof, Unverified, Verified},
+    signatures::{Claim, Claimed, Proof, Verified},
     state::{FileFacts, Trusted, replace},
-    target::{Resolution, Signer, VerifiedTarget},
-    walk::{Answer, Context, Fetch, Ladder, Plan, Rung, Searching},
+    target::{Resolution, VerifiedTarget},
+    walk::{Answer, Context, Ladder, Rung, Searching},
     whose::{Error, Refused, Whose},
 };
 use tuffet_wire::Document;
@@ -19,29 +16,22 @@ use tuffet_wire::Document;
 /// Waits for the top-level targets.
 #[derive(Clone, Debug)]
 pub(crate) struct ExpectTargets<R: Reading> {
-    snapshot: Verified<()>,
-    listed: R::Listed,
+    pub snapshot: Verified,
+    pub listed: R::Listed,
 }
 
 /// Waits for the top-level targets that this session verified for an earlier search.
 #[derive(Clone, Debug)]
 pub(crate) struct ExpectTargetsAgain<R: Reading> {
-    before: Verified<()>,
+    before: Verified,
     expected: ExpectTargets<R>,
 }
 
 /// The files under which every search of a session goes on.
 #[derive(Clone, Debug)]
 pub(crate) struct Top {
-    pub snapshot: Verified<()>,
-    pub targets: Verified<()>,
-}
-
-/// A role whose file is verified.
-pub(crate) struct Visited<R: Reading> {
-    pub signer: Signer,
-    pub file: Verified<()>,
-    pub content: TargetsContent<R>,
+    pub snapshot: Verified,
+    pub targets: Verified,
 }
 
 /// The search is over.
@@ -52,80 +42,51 @@ pub(crate) struct Resolved<R: Reading> {
 }
 
 impl<R: Reading> ExpectTargets<R> {
-    pub fn after_snapshot(snapshot: Verified<()>, listed: R::Listed) -> Self {
-        Self { snapshot, listed }
-    }
-
-    pub fn fetch(&self, plan: &Plan<R>, trusted: &Trusted<R>) -> Fetch {
-        let role = RoleName::Targets;
-        let trusted = trusted.targets.map(|trusted| trusted.pinned());
-        Fetch {
-            role,
-            file: plan.file_name(role, R::version(&self.listed)),
-            bytes_max: plan.limits.targets_bytes_max,
+    pub fn needs(&self, trusted: &Trusted<R>) -> Needed<'_> {
+        let trusted = trusted.targets.as_ref().map(|trusted| trusted.pinned());
+        Needed {
+            role: &RoleName::Targets,
+            version: Some(R::version(&self.listed)),
             pinned: R::kept(&self.listed, trusted),
         }
     }
 
     #[inline(never)]
-    pub fn receive<D: Document>(
+    pub fn receive<'c, D: Document>(
         &self,
         proof: Proof<'_, R>,
         context: &mut Context<'_, R>,
         answer: Answer<'_, D>,
-    ) -> Result<Visited<R>, Error<D::Error>> {
-        let listed = &self.listed;
+        claim: &'c mut Claim,
+        content: &mut Claimed<TargetsContent<R>>,
+    ) -> Result<&'c Verified, Error<D::Error>> {
         let role = Whose::Targets;
         let document = present(context, answer, role)?;
-        // §5.6.1, §5.6.2
-        let wanted = Wanted {
-            role,
-            bytes_max: context.limits.targets_bytes_max,
-            listed: Some(listed.clone()),
-            refusals: &context.refusals,
-        };
-        let mut received = Received::new(document, wanted);
-        let (file, content) = read_targets(&mut received, context.wanted_name())?;
-        // §5.6.3
-        let verified = Unverified {
-            received: &mut received,
-            file,
-            content,
-        }
-        .verify(proof)?;
-        drop(received);
-        // §5.6.4
-        check_version(context, role, R::version(listed), verified.file().version)?;
+        // §5.6.1 to §5.6.4
+        let mut body = TargetsBody::new(context.wanted_name(), content);
+        let verified = verify_listed(context, document, role, &self.listed, claim, &mut body, proof)?;
         // §5.6.5
         context.check_expiry(role, verified.file().expires)?;
         // §5.6.6
-        let (targets, content) = verified.split();
-        context.remember(|trusted| replace(&mut trusted.targets, Some(*targets.file())));
-        let signer = Signer {
-            role: RoleName::Targets,
-            delegator: RoleName::Root,
-            signed_at: targets.file().signed_at,
-        };
-        Ok(Visited {
-            signer,
-            file: targets,
-            content,
-        })
+        context.remember(|trusted| replace(&mut trusted.targets, Some(*verified.file())));
+        Ok(verified)
     }
 }
 
 impl<R: Reading> ExpectTargetsAgain<R> {
-    pub fn fetch(&self, plan: &Plan<R>, trusted: &Trusted<R>) -> Fetch {
-        self.expected.fetch(plan, trusted)
+    pub fn needs(&self, trusted: &Trusted<R>) -> Needed<'_> {
+        self.expected.needs(trusted)
     }
 
-    pub fn receive<D: Document>(
+    pub fn receive<'c, D: Document>(
         &self,
         context: &mut Context<'_, R>,
         answer: Answer<'_, D>,
-    ) -> Result<Visited<R>, Error<D::Error>> {
+        claim: &'c mut Claim,
+        content: &mut Claimed<TargetsContent<R>>,
+    ) -> Result<&'c Verified, Error<D::Error>> {
         let proof = Proof::SameBytes(self.before.file());
-        self.expected.receive(proof, context, answer)
+        self.expected.receive(proof, context, answer, claim, content)
     }
 }
 
@@ -145,41 +106,28 @@ impl<R: Reading> Resolved<R> {
     }
 }
 
-/// Takes out what a targets file says about a name, and makes sure that it delegates to every role name once.
-#[inline(never)]
-pub(super) fn read_targets<R: Reading, D: Document>(
-    received: &mut Received<'_, R, D>,
-    name: &str,
-) -> Result<(FileFacts, TargetsContent<R>), Error<D::Error>> {
-    let (file, content) = received.read(TargetsBody::<R>::new(name))?;
-    let mut more = content.more_names;
-    while let Some(start) = more {
-        (_, more) = received.read(RoleNamesBody::<R>::from(start))?;
-    }
-    Ok((file, content))
-}
-
 /// §5.6.7: a search begins under the top-level targets, which were waited for.
 #[inline(never)]
 pub(crate) fn begin_search<R: Reading>(
     context: &mut Context<'_, R>,
     ladder: &mut Ladder<R>,
-    visited: &Visited<R>,
+    file: &Verified,
+    content: &TargetsContent<R>,
 ) -> Result<(), Refused> {
-    expect_delegated(ladder, visited);
+    expect_delegated(ladder, file);
     if context.wanted.is_some()
-        && visited.content.entry.is_none()
+        && content.entry.is_none()
         && let Ladder::Delegated(state) = ladder
-        && state.after_file(&context.refusals, visited)? == AfterFile::Waiting
+        && state.after_file(&context.refusals, file, content)? == AfterFile::Waiting
     {
         return Ok(());
     }
-    end_search(context, ladder, Some(visited));
+    end_search(context, ladder, Some((file, content)));
     Ok(())
 }
 
 #[inline(never)]
-fn expect_delegated<R: Reading>(ladder: &mut Ladder<R>, visited: &Visited<R>) {
+fn expect_delegated<R: Reading>(ladder: &mut Ladder<R>, file: &Verified) {
     let (Ladder::Top(_, Rung::Targets(ExpectTargets { snapshot, .. }))
     | Ladder::TargetsAgain(ExpectTargetsAgain {
         expected: ExpectTargets { snapshot, .. },
@@ -188,23 +136,36 @@ fn expect_delegated<R: Reading>(ladder: &mut Ladder<R>, visited: &Visited<R>) {
     else {
         return;
     };
-    let (snapshot, targets) = (snapshot.clone(), visited.file.clone());
+    let (snapshot, targets) = (snapshot.clone(), file.clone());
     *ladder = Ladder::Delegated(ExpectDelegated::under(Top { snapshot, targets }));
 }
 
 /// The end of the search: a verified file lists the name, or none does.
 #[inline(never)]
-pub(crate) fn end_search<R: Reading>(context: &mut Context<'_, R>, ladder: &mut Ladder<R>, last: Option<&Visited<R>>) {
+pub(crate) fn end_search<R: Reading>(
+    context: &mut Context<'_, R>,
+    ladder: &mut Ladder<R>,
+    last: Option<(&Verified, &TargetsContent<R>)>,
+) {
     let Ladder::Delegated(state) = ladder else {
         return;
     };
     let top = state.top().clone();
     let mut resolution = Resolution::NotFound;
-    if let (Some(wanted), Some(last)) = (context.wanted.clone(), last)
-        && let Some(entry) = last.content.entry.clone()
+    if let (Some(wanted), Some((file, content))) = (&context.wanted, last)
+        && let Some(entry) = &content.entry
     {
-        complete_cycle(context, &top, last.file.file());
-        resolution = Resolution::Found(VerifiedTarget::new(wanted, entry, last.signer));
+        let (role, delegator) = state.signer();
+        resolution = Resolution::Found(VerifiedTarget {
+            name: wanted.clone(),
+            length: entry.length,
+            digests: entry.digests.clone(),
+            custom: entry.custom,
+            role: *role,
+            delegator: *delegator,
+            signed_at: file.file().signed_at,
+        });
+        complete_cycle(context, &top, file.file());
     }
     *ladder = Ladder::Resolved(Resolved { top, resolution });
 }
@@ -214,7 +175,7 @@ fn complete_cycle<R: Reading>(context: &mut Context<'_, R>, top: &Top, found_in:
     if context.searching != Searching::First {
         return;
     }
-    let root = context.trusted().root;
+    let root = &context.trusted().root;
     let timestamp = context
         .trusted()
         .timestamp
@@ -228,5 +189,6 @@ fn complete_cycle<R: Reading>(context: &mut Context<'_, R>, top: &Top, found_in:
         targets.signed_at,
         found_in.signed_at,
     ];
-    context.raise_floor(&signed_at, &[root.expires, targets.expires, found_in.expires]);
+    let expires = [root.expires, targets.expires, found_in.expires];
+    context.raise_floor(&signed_at, &expires);
 }

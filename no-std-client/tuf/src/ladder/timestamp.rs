@@ -1,13 +1,17 @@
 //! §5.4: which snapshot is the newest.
 
-use super::present;
+use super::{Needed, present};
 use crate::{
-    names::{FileName, RoleName},
-    read::{Received, Wanted, root::RootKeys, timestamp::TimestampBody},
+    names::RoleName,
+    read::{
+        Wanted,
+        meta::{MetaBody, MetaContent},
+        root::RootKeys,
+    },
     reading::Reading,
-    signatures::{Proof, Unverified, Verified},
-    state::{TimestampFacts, replace},
-    walk::{Answer, Context, Fetch, Plan},
+    signatures::{self, Claim, Proof},
+    state::{FileFacts, TimestampFacts, replace},
+    walk::{Answer, Context},
     whose::{Error, Refused, Rejected, Whose},
 };
 use tuffet_wire::Document;
@@ -17,68 +21,67 @@ use tuffet_wire::Document;
 pub(crate) struct ExpectTimestamp;
 
 impl ExpectTimestamp {
-    pub fn fetch<R: Reading>(&self, plan: &Plan<R>) -> Fetch {
-        let role = RoleName::Timestamp;
-        let file = FileName { role, version: None };
-        Fetch {
-            role,
-            file,
-            bytes_max: plan.limits.timestamp_bytes_max,
+    pub fn needs(&self) -> Needed<'_> {
+        Needed {
+            role: &RoleName::Timestamp,
+            version: None,
             pinned: None,
         }
     }
 
-    /// Gives what it says of the snapshot.
+    /// What it says of the snapshot is trusted afterwards.
     #[inline(never)]
     pub fn receive<R: Reading, D: Document>(
         &self,
         keys: &RootKeys<R>,
         context: &mut Context<'_, R>,
         answer: Answer<'_, D>,
-    ) -> Result<R::Listed, Error<D::Error>> {
+    ) -> Result<(), Error<D::Error>> {
         let role = Whose::Timestamp;
         let document = present(context, answer, role)?;
-        let wanted = Wanted::unlisted(&context.refusals, role, context.limits.timestamp_bytes_max);
-        let mut received = Received::new(document, wanted);
-        let (file, content) = received.read(TimestampBody::<R>::default())?;
+        let wanted = Wanted {
+            role,
+            bytes_max: context.limits.timestamp_bytes_max,
+            listed: None,
+            refusals: &context.refusals,
+        };
+        let (mut claim, mut content) = (Claim::none(), MetaContent::<R>::claimed());
+        let mut body = MetaBody::timestamp(&mut content);
         // §5.4.2
-        let offered = Unverified {
-            received: &mut received,
-            file,
-            content,
+        let proof = Proof::Signatures(&[keys.timestamp()]);
+        let offered = signatures::verify(document, wanted, &mut claim, &mut body, proof)?;
+        let Some(snapshot) = &content.content(offered).found else {
+            // Invariant: a timestamp without it was refused when it was read.
+            let role = Whose::Snapshot;
+            return Err(context.refusals.refuse(Rejected::Absent { role }).into());
         };
-        let offered = offered.verify(Proof::Signatures(&[keys.timestamp()]))?;
-        drop(received);
-        let is_newer = is_newer(context, &offered)?;
-        // The same version is nothing new: the one already trusted stays, whatever the other one says.
-        let expires = match &context.trusted().timestamp {
-            Some(known) if !is_newer => known.file.expires,
-            _ => offered.file().expires,
-        };
-        // §5.4.4
-        context.check_expiry(role, expires)?;
-        // §5.4.5
-        if is_newer {
-            remember(context, &offered);
-        }
-        let known = context.trusted().timestamp.as_ref();
-        let listed = known.map_or(offered.content(), |known| &known.snapshot).clone();
-        Ok(listed)
+        Ok(accept(context, offered.file(), snapshot)?)
     }
 }
 
+/// §5.4.3 to §5.4.5.
 #[inline(never)]
-fn remember<R: Reading>(context: &mut Context<'_, R>, new: &Verified<R::Listed>) {
-    let new = TimestampFacts {
-        file: *new.file(),
-        snapshot: new.content().clone(),
+fn accept<R: Reading>(context: &mut Context<'_, R>, offered: &FileFacts, snapshot: &R::Listed) -> Result<(), Refused> {
+    let is_newer = is_newer(context, offered, snapshot)?;
+    // The same version is nothing new: the one already trusted stays, whatever the other one says.
+    let expires = match &context.trusted().timestamp {
+        Some(known) if !is_newer => known.file.expires,
+        _ => offered.expires,
     };
-    context.remember(|trusted| replace(&mut trusted.timestamp, Some(new)));
+    context.check_expiry(Whose::Timestamp, expires)?;
+    if is_newer {
+        let new = TimestampFacts {
+            file: *offered,
+            snapshot: snapshot.clone(),
+        };
+        context.remember(|trusted| replace(&mut trusted.timestamp, Some(new)));
+    }
+    Ok(())
 }
 
 /// §5.4.3: whether it is a newer one; never an older timestamp or snapshot than before.
 #[inline(never)]
-fn is_newer<R: Reading>(context: &Context<'_, R>, offered: &Verified<R::Listed>) -> Result<bool, Refused> {
+fn is_newer<R: Reading>(context: &Context<'_, R>, offered: &FileFacts, snapshot: &R::Listed) -> Result<bool, Refused> {
     let Some(old) = &context.trusted().timestamp else {
         return Ok(true);
     };
@@ -86,14 +89,14 @@ fn is_newer<R: Reading>(context: &Context<'_, R>, offered: &Verified<R::Listed>)
         let rejected = Rejected::Rollback { role, trusted, offered };
         Err(context.refusals.refuse(rejected))
     };
-    let (trusted, new) = (old.file.version, offered.file().version);
+    let (trusted, new) = (old.file.version, offered.version);
     if new < trusted {
         return rollback(Whose::Timestamp, trusted, new);
     }
     if new == trusted {
         return Ok(false);
     }
-    let (trusted, new) = (R::version(&old.snapshot), R::version(offered.content()));
+    let (trusted, new) = (R::version(&old.snapshot), R::version(snapshot));
     if new < trusted {
         return rollback(Whose::Snapshot, trusted, new);
     }

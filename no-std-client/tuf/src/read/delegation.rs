@@ -1,30 +1,40 @@
 //! One delegation of a targets file: who may sign for the role, and how many have to.
 
-use super::{Body, Flawed, Inside, Place, Spot, Step, key_id, targets::DELEGATIONS, text, threshold};
+use super::{Body, Flawed, Inside, Place, Progress, Spot, Step, key_id, targets::DELEGATIONS, text, threshold};
 use crate::{
     error::{Flaw, Limit},
     keys::{self, Authority, KeyDraft, KnownKey, Signers},
     limits::ROLE_KEYS_MAX,
     list::{Bits as _, List},
-    names::DelegatedName,
+    names::{DelegatedName, RoleName},
     reading::Reading,
+    signatures::Claimed,
 };
 use tuffet_wire::{Digest, Scalar};
 
 /// The usable keys of a delegation.
-pub(crate) type RoleKeys<R> = <R as crate::reading::Parts>::List<KnownKey<R>, ROLE_KEYS_MAX>;
+type RoleKeys<R> = <R as crate::reading::Parts>::List<KnownKey<R>, ROLE_KEYS_MAX>;
 
 /// A delegation as its delegator signed it.
 #[derive(Clone, Debug)]
 pub(crate) struct Delegation<R: Reading> {
-    pub role: DelegatedName,
+    pub role: RoleName,
     table: RoleKeys<R>,
     threshold: u16,
 }
 
 impl<R: Reading> Delegation<R> {
-    pub fn new(role: DelegatedName, table: RoleKeys<R>, threshold: u16) -> Self {
-        Self { role, table, threshold }
+    /// What root says of the top-level targets; their keys are not here.
+    pub fn of_targets() -> Claimed<Self> {
+        Claimed::new(Self {
+            role: RoleName::Targets,
+            table: RoleKeys::<R>::default(),
+            threshold: 0,
+        })
+    }
+
+    pub fn table(&self) -> &[KnownKey<R>] {
+        &self.table
     }
 
     pub fn authority(&self) -> Authority<'_, R> {
@@ -39,45 +49,35 @@ impl<R: Reading> Delegation<R> {
     }
 }
 
-/// The ids of the keys of a delegation.
-pub(crate) type RoleKeyIds<R> = <R as crate::reading::Parts>::List<Digest, ROLE_KEYS_MAX>;
-
-/// A delegation without its keys: they stand before it in the file.
-#[derive(Clone, Debug)]
-pub(crate) struct DelegationHead {
-    pub role: DelegatedName,
-    pub threshold: u16,
-}
-
-/// Takes out the delegation at one position, and the ids of its keys into their place.
+/// Takes out the delegation at one position: first whom it names, then their keys, which stand before it in the file.
 pub(crate) struct DelegationBody<'a, R: Reading> {
     position: u32,
-    role: Option<DelegatedName>,
-    ids: &'a mut RoleKeyIds<R>,
-    threshold: Option<u16>,
+    has_name: bool,
+    /// Whether it is known whose keys are wanted.
+    is_named: bool,
+    ids: R::List<Digest, ROLE_KEYS_MAX>,
+    key: KeyDraft<R>,
+    content: &'a mut Delegation<R>,
 }
 
 impl<'a, R: Reading> DelegationBody<'a, R> {
-    pub fn at(position: u16, ids: &'a mut RoleKeyIds<R>) -> Self {
+    pub fn at(position: u16, content: &'a mut Claimed<Delegation<R>>) -> Self {
+        let content = content.content_mut();
+        content.table.truncate(0);
+        content.threshold = 0;
         Self {
             position: u32::from(position),
-            role: None,
-            ids,
-            threshold: None,
+            has_name: false,
+            is_named: false,
+            ids: R::List::default(),
+            key: KeyDraft::default(),
+            content,
         }
     }
-}
 
-impl<R: Reading> Body for DelegationBody<'_, R> {
-    const TYPE: &'static str = "targets";
-    const PLACES: &'static [&'static [Inside]] = &[DELEGATIONS];
-    type Content = DelegationHead;
-
-    fn value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        if spot.position != Some(self.position) {
-            return Ok(());
-        }
-        match spot.place {
+    /// A value of the delegation itself.
+    fn name(&mut self, place: Place, value: Scalar<'_>) -> Result<(), Flawed> {
+        match place {
             Place::Keyid => {
                 let id = key_id::<R>(value)?;
                 if !self.ids.contains(&id) {
@@ -85,49 +85,35 @@ impl<R: Reading> Body for DelegationBody<'_, R> {
                 }
             }
             Place::Name => {
-                self.role = Some(DelegatedName::new(text(value)?).ok_or(Flawed::Flaw(Flaw::RoleName))?);
+                let name = DelegatedName::new(text(value)?).ok_or(Flawed::Flaw(Flaw::RoleName))?;
+                self.content.role = RoleName::Delegated(name);
+                self.has_name = true;
             }
-            Place::Threshold => self.threshold = Some(threshold(value)?),
+            Place::Threshold => self.content.threshold = threshold(value)?,
             _ => {}
         }
         Ok(())
     }
+}
 
-    fn finish(self) -> Result<DelegationHead, Flawed> {
-        match (self.role, self.threshold) {
-            (Some(role), Some(threshold)) => Ok(DelegationHead { role, threshold }),
-            _ => Err(Flawed::MISSING),
+impl<R: Reading> Body for DelegationBody<'_, R> {
+    fn kind(&self) -> &'static str {
+        "targets"
+    }
+
+    fn places(&self) -> &'static [&'static [Inside]] {
+        if self.is_named {
+            &[
+                &[
+                    (Place::Signed, Step::Delegations, Place::Delegations),
+                    (Place::Delegations, Step::Keys, Place::Keys),
+                ],
+                keys::PLACES,
+            ]
+        } else {
+            &[DELEGATIONS]
         }
     }
-}
-
-/// Takes out the usable keys among some ids, into their place.
-pub(crate) struct KeysBody<'a, R: Reading> {
-    ids: &'a [Digest],
-    table: &'a mut RoleKeys<R>,
-    key: KeyDraft<R>,
-}
-
-impl<'a, R: Reading> KeysBody<'a, R> {
-    pub fn new(ids: &'a [Digest], table: &'a mut RoleKeys<R>) -> Self {
-        Self {
-            ids,
-            table,
-            key: KeyDraft::default(),
-        }
-    }
-}
-
-impl<R: Reading> Body for KeysBody<'_, R> {
-    const TYPE: &'static str = "targets";
-    const PLACES: &'static [&'static [Inside]] = &[
-        &[
-            (Place::Signed, Step::Delegations, Place::Delegations),
-            (Place::Delegations, Step::Keys, Place::Keys),
-        ],
-        keys::PLACES,
-    ];
-    type Content = ();
 
     fn open(&mut self, spot: &Spot<'_>) {
         if spot.place == Place::Key {
@@ -136,7 +122,13 @@ impl<R: Reading> Body for KeysBody<'_, R> {
     }
 
     fn value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        self.key.value(spot.place, value)
+        if self.is_named {
+            self.key.value(spot.place, value)
+        } else if spot.position == Some(self.position) {
+            self.name(spot.place, value)
+        } else {
+            Ok(())
+        }
     }
 
     fn close(&mut self, spot: &Spot<'_>) -> Result<(), Flawed> {
@@ -145,7 +137,8 @@ impl<R: Reading> Body for KeysBody<'_, R> {
             && self.ids.contains(&key.id)
         {
             // Ids differ within the file, so there are at most as many as were asked for.
-            self.table.try_push(key).map_err(|_| Flawed::Limit(Limit::RoleKeys))?;
+            let pushed = self.content.table.try_push(key);
+            pushed.map_err(|_| Flawed::Limit(Limit::RoleKeys))?;
         }
         Ok(())
     }
@@ -154,7 +147,14 @@ impl<R: Reading> Body for KeysBody<'_, R> {
         self.key.canonical(bytes);
     }
 
-    fn finish(self) -> Result<(), Flawed> {
-        Ok(())
+    fn finish(&mut self) -> Result<Progress, Flawed> {
+        if self.is_named {
+            return Ok(Progress::Done);
+        }
+        if !self.has_name || self.content.threshold == 0 {
+            return Err(Flawed::MISSING);
+        }
+        self.is_named = true;
+        Ok(Progress::OnceMore)
     }
 }

@@ -4,7 +4,7 @@
 //! - Every pass is hashed, and all passes over one file must agree.
 //! - Known fields have to be there and be of the right kind, which a table says for each role; unknown fields are skipped, as
 //!   the specification asks.
-//! - What comes out is a claim. `signatures` makes it a proof.
+//! - What comes out is a claim, written where it stays. `signatures` makes it a proof.
 
 #![allow(
     clippy::wildcard_enum_match_arm,
@@ -17,9 +17,7 @@ mod hostile;
 mod known;
 pub(crate) mod meta;
 pub(crate) mod root;
-pub(crate) mod snapshot;
 pub(crate) mod targets;
-pub(crate) mod timestamp;
 
 use crate::{
     error::{Flaw, Limit},
@@ -27,7 +25,8 @@ use crate::{
     list::List as _,
     names::RoleVersion,
     reading::{Opening, Reading},
-    state::{FileFacts, Pinned},
+    signatures::Claim,
+    state::FileFacts,
     whose::{Error, Refusals, Refused, Rejected, Whose},
 };
 use sha2::{Digest as _, Sha256};
@@ -37,13 +36,14 @@ use known::Kind;
 pub(crate) use known::{Inside, Place, Spot, Step};
 
 /// What one role takes out of its file. It is told of its places only, and each holds what it must.
+///
+/// The code that reads exists once for all roles, as it costs a device most of its flash.
 pub(crate) trait Body {
     /// The value of `_type`.
-    const TYPE: &'static str;
+    fn kind(&self) -> &'static str;
+
     /// Tables of the places that it takes something out of, below [`Place::Signed`].
-    const PLACES: &'static [&'static [Inside]];
-    /// What was taken out.
-    type Content;
+    fn places(&self) -> &'static [&'static [Inside]];
 
     /// The key of [`Step::Wanted`], for who wants one: any text is one, the empty one, too.
     fn wanted(&self) -> Option<&str> {
@@ -61,43 +61,17 @@ pub(crate) trait Body {
     /// The bytes of the file in canonical form, in between.
     fn canonical(&mut self, _bytes: &[u8]) {}
 
-    fn finish(self) -> Result<Self::Content, Flawed>;
+    /// After a reading: whether everything was there, and whether it takes one more to take out the rest.
+    fn finish(&mut self) -> Result<Progress, Flawed>;
 }
 
-/// A [`Body`] while its file is read. The code that reads exists once for all roles, as it costs a device most of its flash.
-trait Fields {
-    fn spot<'a>(&self, path: &Path<'a>) -> Spot<'a>;
-    fn kind(&self) -> &'static str;
-    fn open_field(&mut self, spot: &Spot<'_>);
-    fn take_value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed>;
-    fn close_field(&mut self, spot: &Spot<'_>) -> Result<(), Flawed>;
-    fn canonical_bytes(&mut self, bytes: &[u8]);
-}
-
-impl<B: Body> Fields for B {
-    fn spot<'a>(&self, path: &Path<'a>) -> Spot<'a> {
-        Spot::of(path, B::PLACES, self.wanted())
-    }
-
-    fn kind(&self) -> &'static str {
-        B::TYPE
-    }
-
-    fn open_field(&mut self, spot: &Spot<'_>) {
-        self.open(spot);
-    }
-
-    fn take_value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        self.value(spot, value)
-    }
-
-    fn close_field(&mut self, spot: &Spot<'_>) -> Result<(), Flawed> {
-        self.close(spot)
-    }
-
-    fn canonical_bytes(&mut self, bytes: &[u8]) {
-        self.canonical(bytes);
-    }
+/// What a reading came to.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Everything was taken out.
+    Done,
+    /// There was no room for all at once, or no knowing yet: the same file is read again.
+    OnceMore,
 }
 
 /// A refusal in the middle of a file, before it is known where.
@@ -132,31 +106,9 @@ pub struct Wanted<'a, R: Reading> {
     pub role: Whose,
     pub bytes_max: u32,
     /// What the file above says of it.
-    pub listed: Option<R::Listed>,
+    pub listed: Option<&'a R::Listed>,
     /// Where a refusal goes.
     pub refusals: &'a Refusals,
-}
-
-impl<'a, R: Reading> Wanted<'a, R> {
-    /// A file that nothing is known about.
-    pub fn unlisted(refusals: &'a Refusals, role: Whose, bytes_max: u32) -> Self {
-        Self {
-            role,
-            bytes_max,
-            listed: None,
-            refusals,
-        }
-    }
-
-    /// Exactly the bytes that were verified before.
-    pub fn exactly(refusals: &'a Refusals, role: Whose, bytes_max: u32, pinned: Pinned) -> Self {
-        Self {
-            role,
-            bytes_max,
-            listed: Some(R::exactly(pinned)),
-            refusals,
-        }
-    }
 }
 
 /// A file that was received. Nothing is read out of it before its length and digests were found to be as listed, and nothing
@@ -201,37 +153,34 @@ impl<'d, R: Reading, D: Document> Received<'d, R, D> {
         }
     }
 
-    /// Takes out what `body` is for.
-    pub fn read<B: Body>(&mut self, mut body: B) -> Result<(FileFacts, B::Content), Error<D::Error>> {
-        let facts = self.read_fields(&mut body)?;
-        let content = body.finish();
-        let content = content.map_err(|flawed| self.refuse(flawed.rejected(self.role(), facts.length)))?;
-        Ok((facts, content))
+    /// Takes out what `body` is for, in as many readings as that takes.
+    pub fn read(&mut self, claim: &mut Claim, body: &mut dyn Body) -> Result<(), Error<D::Error>> {
+        loop {
+            let flawed = match self.read_once(claim.facts_mut(), body)? {
+                Ok(()) => match body.finish() {
+                    Ok(Progress::Done) => return Ok(()),
+                    Ok(Progress::OnceMore) => continue,
+                    Err(flawed) => flawed,
+                },
+                Err(flawed) => flawed,
+            };
+            let rejected = flawed.rejected(self.role(), self.document.length());
+            return Err(self.refuse(rejected).into());
+        }
     }
 
     #[inline(never)]
-    fn read_fields(&mut self, fields: &mut dyn Fields) -> Result<FileFacts, Error<D::Error>> {
+    fn read_once(&mut self, facts: &mut FileFacts, body: &mut dyn Body) -> Result<Result<(), Flawed>, Error<D::Error>> {
         let mut envelope = Envelope::<R> {
-            fields,
+            body,
             header: Header::default(),
+            facts,
             signatures: R::List::default(),
-            has_signed: false,
         };
         let digest = self.pass(&mut envelope)?;
-        let finished = if envelope.has_signed {
-            envelope.header.finish()
-        } else {
-            Err(Flawed::MISSING)
-        };
-        let (version, expires, signed_at) =
-            finished.map_err(|flawed| self.refuse(flawed.rejected(self.role(), self.document.length())))?;
-        Ok(FileFacts {
-            version,
-            length: self.document.length(),
-            digest,
-            expires,
-            signed_at,
-        })
+        envelope.facts.digest = digest;
+        envelope.facts.length = self.document.length();
+        Ok(envelope.header.finish())
     }
 }
 
@@ -328,32 +277,36 @@ pub(crate) fn rejected(role: Whose, error: ScanError<Flawed>) -> Rejected {
 
 /// What every file holds around and beside a role's own fields.
 struct Envelope<'b, R: Reading> {
-    fields: &'b mut dyn Fields,
+    body: &'b mut dyn Body,
     header: Header,
+    facts: &'b mut FileFacts,
     /// The beginnings of all key ids in `signatures`.
     ///
     /// Eight bytes are enough: two ids that share them lead to a refusal, never to a signature counted twice.
     signatures: R::List<[u8; 8], SIGNATURES_MAX>,
-    has_signed: bool,
 }
 
 impl<R: Reading> Sink for Envelope<'_, R> {
     type Refusal = Flawed;
 
     fn open(&mut self, path: &Path<'_>, kind: Container) -> Result<(), Flawed> {
-        let spot = self.fields.spot(path);
+        let spot = self.spot(path);
         match spot.place.kind() {
             Kind::Container(known) if known == kind => {}
             Kind::Container(_) | Kind::Value => return Err(Flawed::WRONG_KIND),
             Kind::Free => return Ok(()),
         }
-        self.has_signed |= spot.place == Place::Signed;
-        self.fields.open_field(&spot);
+        if spot.place == Place::Signed {
+            self.header.has_signed = true;
+            // The one field that a file may leave out.
+            self.facts.signed_at = UnixSeconds::ZERO;
+        }
+        self.body.open(&spot);
         Ok(())
     }
 
     fn value(&mut self, path: &Path<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        let spot = self.fields.spot(path);
+        let spot = self.spot(path);
         if let Kind::Container(_) = spot.place.kind() {
             return Err(Flawed::WRONG_KIND);
         }
@@ -362,36 +315,46 @@ impl<R: Reading> Sink for Envelope<'_, R> {
             Place::Type => {
                 // The type decides what all other fields mean, and it is their first.
                 self.header.has_type = true;
-                if text(value)? != self.fields.kind() {
+                if text(value)? != self.body.kind() {
                     return Err(Flawed::Flaw(Flaw::WrongType));
                 }
             }
-            Place::Expires => self.header.expires = Some(time(value)?),
+            Place::Expires => {
+                self.header.has_expires = true;
+                self.facts.expires = time(value)?;
+            }
             Place::SpecVersion => {
                 self.header.has_spec_version = true;
                 if !text(value)?.starts_with("1.") {
                     return Err(Flawed::Flaw(Flaw::UnknownSpecVersion));
                 }
             }
-            Place::FileVersion => self.header.version = Some(version(value)?),
-            Place::SignedAt => self.header.signed_at = time(value)?,
+            Place::FileVersion => {
+                self.header.has_version = true;
+                self.facts.version = version(value)?;
+            }
+            Place::SignedAt => self.facts.signed_at = time(value)?,
             Place::SignatureField | Place::Unknown => {}
-            _ => return self.fields.take_value(&spot, value),
+            _ => return self.body.value(&spot, value),
         }
         Ok(())
     }
 
     fn close(&mut self, path: &Path<'_>, _kind: Container) -> Result<(), Flawed> {
-        let spot = self.fields.spot(path);
-        self.fields.close_field(&spot)
+        let spot = self.spot(path);
+        self.body.close(&spot)
     }
 
     fn canonical(&mut self, bytes: &[u8]) {
-        self.fields.canonical_bytes(bytes);
+        self.body.canonical(bytes);
     }
 }
 
 impl<R: Reading> Envelope<'_, R> {
+    fn spot<'p>(&self, path: &Path<'p>) -> Spot<'p> {
+        Spot::of(path, self.body.places(), self.body.wanted())
+    }
+
     fn signature(&mut self, id: Digest) -> Result<(), Flawed> {
         let beginning = *id.first_chunk().ok_or(Flawed::NOT_HEX)?;
         if self.signatures.contains(&beginning) {
@@ -403,22 +366,22 @@ impl<R: Reading> Envelope<'_, R> {
     }
 }
 
+/// Which of the fields were there that every file has.
 #[derive(Default)]
 struct Header {
-    has_type: bool,
+    has_expires: bool,
+    has_signed: bool,
     has_spec_version: bool,
-    version: Option<RoleVersion>,
-    expires: Option<UnixSeconds>,
-    signed_at: UnixSeconds,
+    has_type: bool,
+    has_version: bool,
 }
 
 impl Header {
-    fn finish(self) -> Result<(RoleVersion, UnixSeconds, UnixSeconds), Flawed> {
-        match (self.version, self.expires) {
-            (Some(version), Some(expires)) if self.has_type && self.has_spec_version => {
-                Ok((version, expires, self.signed_at))
-            }
-            _ => Err(Flawed::MISSING),
+    fn finish(&self) -> Result<(), Flawed> {
+        if self.has_signed && self.has_expires && self.has_spec_version && self.has_type && self.has_version {
+            Ok(())
+        } else {
+            Err(Flawed::MISSING)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Root: the keys and thresholds of all top-level roles.
 
-use super::{Body, Flawed, Inside, Place, Spot, Step, boolean, key_id, threshold};
+use super::{Body, Flawed, Inside, Place, Progress, Spot, Step, boolean, key_id, threshold};
 use crate::{
     error::Limit,
     keys::{self, Authority, KeyDraft, KnownKey, Signers},
@@ -154,20 +154,24 @@ impl<'k, R: Reading> RootBody<'k, R> {
 }
 
 impl<R: Reading> Body for RootBody<'_, R> {
-    const TYPE: &'static str = "root";
-    const PLACES: &'static [&'static [Inside]] = &[
+    fn kind(&self) -> &'static str {
+        "root"
+    }
+
+    fn places(&self) -> &'static [&'static [Inside]] {
         &[
-            (Place::Signed, Step::ConsistentSnapshot, Place::ConsistentSnapshot),
-            (Place::Signed, Step::Keys, Place::Keys),
-            (Place::Signed, Step::Roles, Place::Roles),
-            (Place::Roles, Step::Any, Place::Role),
-            (Place::Role, Step::Keyids, Place::Keyids),
-            (Place::Role, Step::Threshold, Place::Threshold),
-            (Place::Keyids, Step::Item, Place::Keyid),
-        ],
-        keys::PLACES,
-    ];
-    type Content = ();
+            &[
+                (Place::Signed, Step::ConsistentSnapshot, Place::ConsistentSnapshot),
+                (Place::Signed, Step::Keys, Place::Keys),
+                (Place::Signed, Step::Roles, Place::Roles),
+                (Place::Roles, Step::Any, Place::Role),
+                (Place::Role, Step::Keyids, Place::Keyids),
+                (Place::Role, Step::Threshold, Place::Threshold),
+                (Place::Keyids, Step::Item, Place::Keyid),
+            ],
+            keys::PLACES,
+        ]
+    }
 
     fn open(&mut self, spot: &Spot<'_>) {
         match spot.place {
@@ -210,14 +214,14 @@ impl<R: Reading> Body for RootBody<'_, R> {
         self.key.canonical(bytes);
     }
 
-    fn finish(self) -> Result<(), Flawed> {
-        let keys = self.keys;
+    fn finish(&mut self) -> Result<Progress, Flawed> {
+        let keys = &mut *self.keys;
         keys.has_consistent_snapshot =
             check_consistent_snapshot::<R>(self.consistent_snapshot.ok_or(Flawed::MISSING)?)?;
         keys.root = self.root.finish()?;
         keys.snapshot = self.snapshot.finish()?;
         keys.targets = self.targets.finish()?;
         keys.timestamp = self.timestamp.finish()?;
-        Ok(())
+        Ok(Progress::Done)
     }
 }

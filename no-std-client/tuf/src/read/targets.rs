@@ -1,6 +1,6 @@
 //! Targets: what a role says about one target name, and to whom it delegates that name.
 
-use super::{Body, Flawed, Inside, Place, Spot, Step, boolean, integer, key_id, text, threshold};
+use super::{Body, Flawed, Inside, Place, Progress, Spot, Step, boolean, integer, key_id, text, threshold};
 use crate::{
     error::{Flaw, Limit},
     limits::{DELEGATIONS_MAX, NAMES_AT_ONCE},
@@ -8,6 +8,7 @@ use crate::{
     names::DelegatedName,
     patterns,
     reading::Reading,
+    signatures::Claimed,
     target::Custom,
 };
 use sha2::{Digest as _, Sha256};
@@ -44,8 +45,17 @@ pub(crate) struct TargetsContent<R: Reading> {
     /// Positions of the delegations that cover the name, in order, up to and with the first terminating one.
     pub matches: R::List<u16, DELEGATIONS_MAX>,
     pub is_terminated: bool,
-    /// Where the next comparison of role names has to start, if one reading was not enough for all.
-    pub more_names: Option<u32>,
+}
+
+impl<R: Reading> TargetsContent<R> {
+    /// Nothing yet.
+    pub fn claimed() -> Claimed<Self> {
+        Claimed::new(Self {
+            entry: None,
+            matches: R::List::default(),
+            is_terminated: false,
+        })
+    }
 }
 
 /// What a targets file says about one target.
@@ -56,16 +66,16 @@ pub(crate) struct Entry<R: Reading> {
     pub custom: Custom,
 }
 
-/// Takes out the entry and the matching delegations of one name.
+/// Takes out the entry and the matching delegations of one name, and makes sure that every role name is there once: in further
+/// readings, if one has no room for all names.
 pub(crate) struct TargetsBody<'a, R: Reading> {
     wanted: &'a str,
     wanted_digest: Digest,
     has_targets: bool,
     entry: Option<EntryDraft<R>>,
     role: DelegationDraft,
-    matches: R::List<u16, DELEGATIONS_MAX>,
-    is_terminated: bool,
     names: RoleNames<R>,
+    content: &'a mut Claimed<TargetsContent<R>>,
 }
 
 #[derive(Clone, Default)]
@@ -88,16 +98,15 @@ struct DelegationDraft {
 }
 
 impl<'a, R: Reading> TargetsBody<'a, R> {
-    pub fn new(wanted: &'a str) -> Self {
+    pub fn new(wanted: &'a str, content: &'a mut Claimed<TargetsContent<R>>) -> Self {
         Self {
             wanted,
             wanted_digest: Sha256::digest(wanted).into(),
             has_targets: false,
             entry: None,
             role: DelegationDraft::default(),
-            matches: R::List::default(),
-            is_terminated: false,
-            names: RoleNames::from(0),
+            names: RoleNames::default(),
+            content,
         }
     }
 
@@ -113,21 +122,26 @@ impl<'a, R: Reading> TargetsBody<'a, R> {
         if role.has_paths == role.has_prefixes {
             return Err(Flawed::Flaw(Flaw::PathsOrPrefixes));
         }
-        if role.is_match && !self.is_terminated {
-            let position = u16::try_from(position).map_err(|_| Flawed::Limit(Limit::Delegations))?;
-            self.matches
-                .try_push(position)
-                .map_err(|_| Flawed::Limit(Limit::Delegations))?;
-            self.is_terminated = is_terminating;
+        let content = self.content.content_mut();
+        // Later readings are for the names alone.
+        if role.is_match && !content.is_terminated && self.names.is_first_reading() {
+            let full = Flawed::Limit(Limit::Delegations);
+            let position = u16::try_from(position).map_err(|_| full)?;
+            content.matches.try_push(position).map_err(|_| full)?;
+            content.is_terminated = is_terminating;
         }
         Ok(())
     }
 }
 
 impl<R: Reading> Body for TargetsBody<'_, R> {
-    const TYPE: &'static str = "targets";
-    const PLACES: &'static [&'static [Inside]] = &[DELEGATIONS];
-    type Content = TargetsContent<R>;
+    fn kind(&self) -> &'static str {
+        "targets"
+    }
+
+    fn places(&self) -> &'static [&'static [Inside]] {
+        &[DELEGATIONS]
+    }
 
     fn wanted(&self) -> Option<&str> {
         Some(self.wanted)
@@ -183,60 +197,23 @@ impl<R: Reading> Body for TargetsBody<'_, R> {
         }
     }
 
-    fn finish(self) -> Result<TargetsContent<R>, Flawed> {
+    fn finish(&mut self) -> Result<Progress, Flawed> {
         if !self.has_targets {
             return Err(Flawed::MISSING);
         }
-        let entry = match self.entry {
-            None => None,
-            Some(EntryDraft {
-                length: Some(length),
-                digests,
-                custom,
-            }) => Some(Entry {
-                length,
-                digests: R::digests(digests)?,
-                custom,
-            }),
-            Some(_) => return Err(Flawed::MISSING),
-        };
-        let more_names = self.names.next_start();
-        Ok(TargetsContent {
-            entry,
-            matches: self.matches,
-            is_terminated: self.is_terminated,
-            more_names,
-        })
-    }
-}
-
-/// Looks for a role name that occurs twice, beyond the names that the first reading had room for.
-pub(crate) struct RoleNamesBody<R: Reading>(RoleNames<R>);
-
-impl<R: Reading> RoleNamesBody<R> {
-    pub fn from(start: u32) -> Self {
-        Self(RoleNames::from(start))
-    }
-}
-
-impl<R: Reading> Body for RoleNamesBody<R> {
-    const TYPE: &'static str = "targets";
-    const PLACES: &'static [&'static [Inside]] = &[DELEGATIONS];
-    type Content = Option<u32>;
-
-    fn value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        match (spot.place, spot.position) {
-            (Place::Name, Some(position)) => self.0.add(position, text(value)?),
-            _ => Ok(()),
+        if let Some(entry) = self.entry.take() {
+            self.content.content_mut().entry = Some(Entry {
+                length: entry.length.ok_or(Flawed::MISSING)?,
+                digests: R::digests(entry.digests)?,
+                custom: entry.custom,
+            });
         }
-    }
-
-    fn finish(self) -> Result<Option<u32>, Flawed> {
-        Ok(self.0.next_start())
+        Ok(self.names.go_on())
     }
 }
 
 /// Some role names of a list, compared with all that come later.
+#[derive(Default)]
 struct RoleNames<R: Reading> {
     /// Where the kept names begin.
     start: u32,
@@ -246,12 +223,8 @@ struct RoleNames<R: Reading> {
 }
 
 impl<R: Reading> RoleNames<R> {
-    fn from(start: u32) -> Self {
-        Self {
-            start,
-            kept: R::List::default(),
-            listed: 0,
-        }
+    fn is_first_reading(&self) -> bool {
+        self.start == 0
     }
 
     /// §5.6.3: refuses a name that was kept before.
@@ -269,11 +242,16 @@ impl<R: Reading> RoleNames<R> {
         Ok(())
     }
 
-    fn next_start(&self) -> Option<u32> {
-        let end = self
-            .start
-            .saturating_add(u32::try_from(self.kept.len()).unwrap_or(u32::MAX));
-        (end < self.listed).then_some(end)
+    /// After a reading: with the names that it had no room for, if there are any.
+    fn go_on(&mut self) -> Progress {
+        let kept = u32::try_from(self.kept.len()).unwrap_or(u32::MAX);
+        let end = self.start.saturating_add(kept);
+        if end >= self.listed {
+            return Progress::Done;
+        }
+        self.start = end;
+        self.kept.truncate(0);
+        Progress::OnceMore
     }
 }
 
