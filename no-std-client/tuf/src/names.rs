@@ -173,44 +173,29 @@ impl FileName {
             spell::number(out, version.as_u64())?;
             out(".")?;
         }
-        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'~');
-        let mut rest = self.role.as_str();
-        while !rest.is_empty() {
-            let end = rest
-                .as_bytes()
-                .iter()
-                .position(|byte| !plain(byte))
-                .unwrap_or(rest.len());
-            let (head, others) = rest.split_at_checked(end)?;
-            out(head)?;
-            let mut letters = others.chars();
-            if letters.next().is_some() {
-                let letter = others.strip_suffix(letters.as_str())?;
-                letter.bytes().try_for_each(|byte| spell_encoded(out, byte))?;
+        for byte in self.role.as_str().bytes() {
+            if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'~') {
+                letter(out, byte)?;
+            } else {
+                letter(out, b'%')?;
+                digit(out, byte >> 4)?;
+                digit(out, byte & 15)?;
             }
-            rest = letters.as_str();
         }
         out(".json")
     }
 }
 
-/// The percent-encoding of a byte.
-fn spell_encoded(out: &mut Out<'_>, byte: u8) -> Option<()> {
-    out("%")?;
-    spell::bytes(
-        &mut |digit| {
-            out(match digit {
-                "a" => "A",
-                "b" => "B",
-                "c" => "C",
-                "d" => "D",
-                "e" => "E",
-                "f" => "F",
-                _ => digit,
-            })
-        },
-        &[byte],
-    )
+/// One digit of a percent-encoding.
+fn digit(out: &mut Out<'_>, half: u8) -> Option<()> {
+    let first = if half < 10 { b'0' } else { b'A'.saturating_sub(10) };
+    letter(out, half.saturating_add(first))
+}
+
+/// One ASCII character.
+#[inline(never)]
+fn letter(out: &mut Out<'_>, byte: u8) -> Option<()> {
+    out(core::str::from_utf8(&[byte]).ok()?)
 }
 
 impl fmt::Display for FileName {

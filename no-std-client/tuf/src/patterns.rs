@@ -6,6 +6,7 @@ use tuffet_wire::{Digest, hex};
 ///
 /// Other clients split pattern and name at `/` and match piece by piece; this gives the same answer in one walk.
 /// On a mismatch only the last `*` takes one character more, so the time is at most pattern times name.
+#[inline(never)]
 pub(crate) fn glob_matches(pattern: &str, name: &str) -> bool {
     let mut pattern = pattern.chars();
     let mut name = name.chars();
@@ -40,13 +41,19 @@ pub(crate) fn glob_matches(pattern: &str, name: &str) -> bool {
 }
 
 /// §4.5: whether the digest of a name begins with a prefix in lowercase hexadecimal digits.
+#[inline(never)]
 pub(crate) fn hash_matches(prefix: &str, name: &Digest) -> bool {
-    let nibbles = name.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    prefix.len() <= name.len().saturating_mul(2)
-        && prefix
-            .bytes()
-            .zip(nibbles)
-            .all(|(digit, nibble)| hex::nibble(digit) == Some(nibble))
+    let mut prefix = prefix.bytes();
+    for byte in name {
+        for nibble in [byte >> 4, byte & 15] {
+            match prefix.next() {
+                None => return true,
+                Some(digit) if hex::nibble(digit) == Some(nibble) => {}
+                Some(_) => return false,
+            }
+        }
+    }
+    prefix.next().is_none()
 }
 
 #[cfg(test)]

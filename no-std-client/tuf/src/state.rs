@@ -188,18 +188,26 @@ impl<M: Memory> TrustedState<M> {
 
     /// Remembers a delegated role, newest first; the one not visited for longest makes room. Says whether that changed
     /// anything.
-    pub(crate) fn remember(&mut self, facts: &DelegatedFacts) -> bool {
-        let mut is_changed = false;
-        let mut newer = Some(*facts);
-        for place in self.delegated.as_mut() {
-            is_changed |= *place != newer;
-            core::mem::swap(place, &mut newer);
-            // What stood here before goes to the next place.
-            if newer.as_ref().is_none_or(|older| older.role == facts.role) {
-                break;
+    pub(crate) fn remember(&mut self, role: &DelegatedName, file: &FileFacts, signers: SignersId) -> bool {
+        let places = self.delegated.as_mut();
+        let is_free = |place: &Option<DelegatedFacts>| place.as_ref().is_none_or(|facts| facts.role == *role);
+        let last = places.len().saturating_sub(1);
+        let before = places.iter().position(is_free).unwrap_or(last);
+        for at in (1..=before).rev() {
+            let (newer, older) = places.split_at_mut(at);
+            if let (Some(from), Some(to)) = (newer.last(), older.first_mut()) {
+                *to = *from;
             }
         }
-        is_changed
+        let Some(place) = places.first_mut() else {
+            return false;
+        };
+        let new = Some(DelegatedFacts {
+            role: *role,
+            file: *file,
+            signers,
+        });
+        replace(place, new) || before > 0
     }
 }
 
@@ -422,13 +430,9 @@ mod tests {
         }
     }
 
-    fn delegated(name: &str, number: u8) -> DelegatedFacts {
+    fn remember(state: &mut TrustedState, name: &str, number: u8) -> bool {
         let role = DelegatedName::new(name).unwrap();
-        DelegatedFacts {
-            role,
-            file: facts(number),
-            signers: SignersId([number; 16]),
-        }
+        state.remember(&role, &facts(number), SignersId([number; 16]))
     }
 
     fn full() -> TrustedState {
@@ -439,8 +443,8 @@ mod tests {
         });
         state.snapshot = Some(facts(3));
         state.targets = Some(facts(4));
-        state.remember(&delegated("p", 5));
-        state.remember(&delegated(&"x".repeat(ROLE_NAME_BYTES_MAX), 6));
+        remember(&mut state, "p", 5);
+        remember(&mut state, &"x".repeat(ROLE_NAME_BYTES_MAX), 6);
         state
     }
 
@@ -453,7 +457,7 @@ mod tests {
         // The last byte of the layout is written: the drawn offsets and ENCODED_BYTES agree.
         let mut state = full();
         for name in ["a", "b", "c", "d"] {
-            state.remember(&delegated(name, 0xee));
+            remember(&mut state, name, 0xee);
         }
         assert_eq!(state.encode()[TrustedState::ENCODED_BYTES - 1], 0xee);
         assert_eq!(state.encode()[TrustedState::ENCODED_BYTES - 141], 1);
@@ -484,12 +488,16 @@ mod tests {
     #[test]
     fn remembering_keeps_the_newest_and_never_a_role_twice() {
         let mut state = <TrustedState>::of_root(facts(1));
+        let mut changes = std::vec::Vec::new();
         for name in ["a", "b", "b", "c", "b"] {
-            state.remember(&delegated(name, 7));
+            changes.push(remember(&mut state, name, 7));
         }
+        // What stands in front and is the same is no change.
+        assert_eq!(changes, [true, true, false, true, true]);
         let names: std::vec::Vec<_> = state.delegated.iter().flatten().map(|facts| facts.role).collect();
         let expected = ["b", "c"].map(|name| DelegatedName::new(name).unwrap());
         assert_eq!(names, expected);
+        assert!(remember(&mut state, "b", 8) && !remember(&mut state, "b", 8));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
     },
     reading::Reading,
     signatures::{Claim, Claimed, Proof, Verified},
-    state::{DelegatedFacts, FileFacts, Pinned, Trusted},
+    state::{FileFacts, Pinned, SignersId, Trusted},
     walk::{Answer, Context, Searching},
     whose::{Error, Refusals, Refused, Rejected, Whose},
 };
@@ -212,19 +212,15 @@ impl<R: Reading> ExpectDelegated<R> {
     #[inline(never)]
     fn accept(&self, context: &mut Context<'_, R>, file: &FileFacts) -> Result<(), Refused> {
         let delegation = self.delegation();
-        let RoleName::Delegated(role) = delegation.role else {
+        let RoleName::Delegated(role) = &delegation.role else {
             return Ok(());
         };
-        let facts = DelegatedFacts {
-            role,
-            file: *file,
-            signers: delegation.authority().id(),
-        };
-        notice_rotation(context, &self.delegator, &facts);
+        let signers = delegation.authority().id();
+        notice_rotation(context, &self.delegator, role, signers);
         // §5.6.5
         context.check_expiry(Whose::Delegated, file.expires)?;
         // §5.6.6
-        context.remember(|trusted| trusted.remember(&facts));
+        context.remember(|trusted| trusted.remember(role, file, signers));
         Ok(())
     }
 
@@ -279,11 +275,16 @@ pub(crate) enum Progress<'c> {
 /// The top-level targets gave a role other keys than it had: what the old ones said about the time is forgotten.
 ///
 /// Only targets may do so, whose keys are offline, and only in the search that completes the cycle.
-fn notice_rotation<R: Reading>(context: &mut Context<'_, R>, delegator: &Delegator, facts: &DelegatedFacts) {
-    let before = context.trusted().delegated(facts.role.as_str());
+fn notice_rotation<R: Reading>(
+    context: &mut Context<'_, R>,
+    delegator: &Delegator,
+    role: &DelegatedName,
+    signers: SignersId,
+) {
+    let before = context.trusted().delegated(role.as_str());
     if context.searching == Searching::First
         && delegator.role == RoleName::Targets
-        && before.is_some_and(|before| before.signers != facts.signers)
+        && before.is_some_and(|before| before.signers != signers)
     {
         let targets = delegator.file.file();
         let expires = [context.trusted().root.expires, targets.expires];
