@@ -3,14 +3,14 @@
 use crate::{
     error::{Error, Misuse},
     ladder::{
-        self, AfterFile, AfterRoot, ExpectDelegated, ExpectRoot, ExpectSnapshot, ExpectTargets, ExpectTargetsAgain,
-        ExpectTimestamp, Needed, Progress, Resolved,
+        self, AfterFile, AfterRoot, ExpectRoot, ExpectSnapshot, ExpectTargets, ExpectTimestamp, Needed, Progress,
+        Stage, Top,
     },
     limits::Limits,
     names::{DelegatedName, FileName, RoleName},
     read::{meta::MetaContent, root::RootKeys, targets::TargetsContent},
     reading::{Reading, Strict},
-    signatures::{Claim, Proof, Verified},
+    signatures::{Claim, Verified},
     state::{Pinned, Trusted, below, replace},
     target::Resolution,
     whose::{self, Refusals, Refused, Rejected, Whose},
@@ -103,9 +103,8 @@ pub(crate) enum Ladder<R: Reading> {
     /// For the file of a top-level role; these are the keys of the newest root.
     Top(RootKeys<R>, Rung<R>),
     Paused,
-    TargetsAgain(ExpectTargetsAgain<R>),
-    Delegated(ExpectDelegated<R>),
-    Resolved(Resolved<R>),
+    /// For what a search needs; these are the files it goes on under.
+    Search(Top, Stage<R>),
     /// For nothing: an answer was refused.
     Refused,
 }
@@ -239,9 +238,12 @@ impl<R: Reading> Walk<R> {
             Ladder::Top(_, Rung::Timestamp(state)) => state.needs(),
             Ladder::Top(_, Rung::Snapshot(state)) => state.needs(trusted),
             Ladder::Top(_, Rung::Targets(state)) => state.needs(trusted),
-            Ladder::TargetsAgain(state) => state.needs(trusted),
-            Ladder::Delegated(state) => state.needs(trusted),
-            Ladder::Top(_, Rung::KeptRoot) | Ladder::Paused | Ladder::Resolved(_) | Ladder::Refused => return None,
+            Ladder::Search(top, Stage::Targets) => top.targets_needed(),
+            Ladder::Search(top, Stage::Delegated(state)) => state.needs(top, trusted),
+            Ladder::Top(_, Rung::KeptRoot)
+            | Ladder::Paused
+            | Ladder::Search(_, Stage::Resolved(_))
+            | Ladder::Refused => return None,
         })
     }
 
@@ -272,7 +274,7 @@ impl<R: Reading> Walk<R> {
 
     fn waits_for_delegation_in(&self, file: Option<Pinned>) -> bool {
         match (&self.ladder, file) {
-            (Ladder::Delegated(state), Some(pinned)) => state.waits_for_delegation_in(&pinned),
+            (Ladder::Search(_, Stage::Delegated(state)), Some(pinned)) => state.waits_for_delegation_in(&pinned),
             (_, _) => false,
         }
     }
@@ -290,8 +292,8 @@ impl<R: Reading> Walk<R> {
     fn refused(&self) -> Option<&DelegatedName> {
         match &self.ladder {
             Ladder::Top(_, Rung::Snapshot(state)) => state.refused(),
-            Ladder::Delegated(state) => state.refused(),
-            Ladder::Top(..) | Ladder::Paused | Ladder::TargetsAgain(_) | Ladder::Resolved(_) | Ladder::Refused => None,
+            Ladder::Search(_, Stage::Delegated(state)) => state.refused(),
+            Ladder::Top(..) | Ladder::Paused | Ladder::Search(..) | Ladder::Refused => None,
         }
     }
 
@@ -306,11 +308,12 @@ impl<R: Reading> Walk<R> {
             Ladder::Top(_, Rung::Root(_)) => self.after_root(trusted, answer),
             Ladder::Top(_, Rung::Timestamp(_)) => self.after_timestamp(trusted, answer),
             Ladder::Top(_, Rung::Snapshot(_)) => self.after_snapshot(trusted, answer),
-            Ladder::Top(_, Rung::Targets(_)) | Ladder::TargetsAgain(_) => self.after_targets(trusted, answer),
-            Ladder::Delegated(_) => self.after_delegated(trusted, answer),
-            Ladder::Top(_, Rung::KeptRoot) | Ladder::Paused | Ladder::Resolved(_) | Ladder::Refused => {
-                Err(Misuse::NothingRequested.into())
-            }
+            Ladder::Top(_, Rung::Targets(_)) | Ladder::Search(_, Stage::Targets) => self.after_targets(trusted, answer),
+            Ladder::Search(_, Stage::Delegated(_)) => self.after_delegated(trusted, answer),
+            Ladder::Top(_, Rung::KeptRoot)
+            | Ladder::Paused
+            | Ladder::Search(_, Stage::Resolved(_))
+            | Ladder::Refused => Err(Misuse::NothingRequested.into()),
         }
     }
 
@@ -377,17 +380,27 @@ impl<R: Reading> Walk<R> {
         let Self { plan, ladder } = self;
         let context = &mut Context { plan, trusted };
         let (mut claim, mut content) = (Claim::none(), TargetsContent::claimed());
-        let file = match ladder {
+        match ladder {
             Ladder::Top(keys, Rung::Targets(state)) => {
-                let proof = Proof::Signatures(&[keys.targets()]);
-                state.receive(proof, context, answer, &mut claim, &mut content)?
+                let targets = state.receive(keys, context, answer, &mut claim, &mut content)?;
+                let top = Top {
+                    snapshot: state.snapshot.clone(),
+                    targets: targets.clone(),
+                };
+                *ladder = Ladder::Search(top, Stage::Targets);
             }
-            Ladder::TargetsAgain(state) => state.receive(context, answer, &mut claim, &mut content)?,
-            Ladder::Top(..) | Ladder::Paused | Ladder::Delegated(_) | Ladder::Resolved(_) | Ladder::Refused => {
-                return Err(Misuse::NothingRequested.into());
+            Ladder::Search(top, _) => {
+                top.receive_targets(context, answer, &mut claim, &mut content)?;
             }
-        };
-        Ok(ladder::begin_search(context, ladder, file, content.content(file))?)
+            Ladder::Top(..) | Ladder::Paused | Ladder::Refused => return Err(Misuse::NothingRequested.into()),
+        }
+        match ladder {
+            Ladder::Search(top, stage) => {
+                let content = content.content(&top.targets);
+                Ok(ladder::begin_search(context, top, stage, content)?)
+            }
+            Ladder::Top(..) | Ladder::Paused | Ladder::Refused => Err(Misuse::NothingRequested.into()),
+        }
     }
 
     #[inline(never)]
@@ -397,12 +410,15 @@ impl<R: Reading> Walk<R> {
         answer: Answer<'_, D>,
     ) -> Result<(), whose::Error<D::Error>> {
         let Self { plan, ladder } = self;
-        let Ladder::Delegated(state) = ladder else {
+        let Ladder::Search(top, stage) = ladder else {
+            return Err(Misuse::NothingRequested.into());
+        };
+        let Stage::Delegated(state) = stage else {
             return Err(Misuse::NothingRequested.into());
         };
         let context = &mut Context { plan, trusted };
         let (mut claim, mut content) = (Claim::none(), TargetsContent::claimed());
-        let last = match state.receive(context, answer, &mut claim, &mut content)? {
+        let last = match state.receive(top, context, answer, &mut claim, &mut content)? {
             Progress::Waiting => return Ok(()),
             Progress::Visited(file) => {
                 let content = content.content(file);
@@ -413,7 +429,7 @@ impl<R: Reading> Walk<R> {
             }
             Progress::NotFound => None,
         };
-        ladder::end_search(context, ladder, last);
+        ladder::end_search(context, top, stage, last);
         Ok(())
     }
 
@@ -464,8 +480,8 @@ impl<R: Reading> Walk<R> {
     /// How the search ended, once the request is [`Request::Resolved`].
     pub fn resolution(&self) -> Option<&Resolution<R>> {
         match &self.ladder {
-            Ladder::Resolved(state) => Some(state.resolution()),
-            Ladder::Top(..) | Ladder::Paused | Ladder::TargetsAgain(_) | Ladder::Delegated(_) | Ladder::Refused => None,
+            Ladder::Search(_, Stage::Resolved(resolution)) => Some(resolution),
+            Ladder::Top(..) | Ladder::Paused | Ladder::Search(..) | Ladder::Refused => None,
         }
     }
 
@@ -475,10 +491,10 @@ impl<R: Reading> Walk<R> {
     /// raises the floor.
     #[inline(never)]
     pub fn search(&mut self, wanted: R::TargetName) -> Result<(), Misuse> {
-        let Ladder::Resolved(resolved) = &self.ladder else {
+        let Ladder::Search(_, stage @ Stage::Resolved(_)) = &mut self.ladder else {
             return Err(Misuse::NotResolved);
         };
-        self.ladder = Ladder::TargetsAgain(resolved.search());
+        *stage = Stage::Targets;
         if self.plan.wanted.replace(wanted).is_some() {
             self.plan.searching = Searching::Further;
         }

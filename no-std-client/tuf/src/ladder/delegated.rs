@@ -25,7 +25,6 @@ use tuffet_wire::Document;
 /// Waits for what it takes to visit a delegated role: the delegation, the role's entry in the snapshot, its file.
 #[derive(Clone, Debug)]
 pub(crate) struct ExpectDelegated<R: Reading> {
-    top: Top,
     search: Search<R>,
     delegator: Delegator,
     /// The delegation to the role at hand; before the first visit that is root's to the top-level targets.
@@ -45,23 +44,17 @@ enum Next<R: Reading> {
 
 impl<R: Reading> ExpectDelegated<R> {
     /// A search under these files, which has nothing to visit yet.
-    pub fn under(top: Top) -> Self {
+    pub fn under(top: &Top) -> Self {
         let delegator = Delegator {
             role: RoleName::Root,
             file: top.targets.clone(),
         };
         Self {
-            top,
             search: Search::default(),
             delegator,
             delegation: Delegation::of_targets(),
             next: Next::Delegation { position: 0 },
         }
-    }
-
-    /// The files under which it searches.
-    pub fn top(&self) -> &Top {
-        &self.top
     }
 
     /// Whose file was verified last, and who delegated to that role.
@@ -79,10 +72,10 @@ impl<R: Reading> ExpectDelegated<R> {
         matches!(self.next, Next::Delegation { .. }) && self.delegator.file.file().pinned() == *file
     }
 
-    pub fn needs(&self, trusted: &Trusted<R>) -> Needed<'_> {
+    pub fn needs<'a>(&'a self, top: &'a Top, trusted: &Trusted<R>) -> Needed<'a> {
         let (role, file) = match &self.next {
             Next::Delegation { .. } => (&self.delegator.role, &self.delegator.file),
-            Next::Listing => (&RoleName::Snapshot, &self.top.snapshot),
+            Next::Listing => (&RoleName::Snapshot, &top.snapshot),
             Next::Role(listed) => {
                 let role = &self.delegation().role;
                 let trusted = trusted.delegated(role.as_str()).map(|trusted| trusted.file.pinned());
@@ -117,6 +110,7 @@ impl<R: Reading> ExpectDelegated<R> {
     #[inline(never)]
     pub fn receive<'c, D: Document>(
         &mut self,
+        top: &Top,
         context: &mut Context<'_, R>,
         answer: Answer<'_, D>,
         claim: &'c mut Claim,
@@ -129,7 +123,7 @@ impl<R: Reading> ExpectDelegated<R> {
             }
             Next::Listing => {
                 let document = present(context, answer, Whose::Snapshot)?;
-                self.receive_listing(context, document, claim)
+                self.receive_listing(&top.snapshot, context, document, claim)
             }
             Next::Role(_) => {
                 let document = present(context, answer, Whose::Delegated)?;
@@ -171,6 +165,7 @@ impl<R: Reading> ExpectDelegated<R> {
     #[inline(never)]
     fn receive_listing<D: Document>(
         &mut self,
+        snapshot: &Verified,
         context: &Context<'_, R>,
         document: &mut D,
         claim: &mut Claim,
@@ -178,8 +173,7 @@ impl<R: Reading> ExpectDelegated<R> {
         let mut content = MetaContent::<R>::claimed();
         let role = &self.delegation().role;
         let mut body = MetaBody::snapshot(role, None, &mut content);
-        let known = self.top.snapshot.file();
-        let file = verify_known(context, document, Whose::Snapshot, known, claim, &mut body)?;
+        let file = verify_known(context, document, Whose::Snapshot, snapshot.file(), claim, &mut body)?;
         let Some(listed) = &content.content(file).found else {
             let role = Whose::Delegated;
             return Err(context.refusals.refuse(Rejected::NotInSnapshot { role }).into());

@@ -18,7 +18,7 @@ pub(crate) use delegated::{AfterFile, ExpectDelegated, Progress};
 pub use root::first_root;
 pub(crate) use root::{AfterRoot, ExpectRoot, begin, first_root_in};
 pub(crate) use snapshot::ExpectSnapshot;
-pub(crate) use targets::{ExpectTargets, ExpectTargetsAgain, Resolved, begin_search, end_search};
+pub(crate) use targets::{ExpectTargets, Stage, Top, begin_search, end_search};
 pub(crate) use timestamp::ExpectTimestamp;
 
 use crate::{

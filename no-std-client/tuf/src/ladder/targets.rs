@@ -3,12 +3,15 @@
 use super::{AfterFile, ExpectDelegated, Needed, present, verify_listed};
 use crate::{
     names::RoleName,
-    read::targets::{TargetsBody, TargetsContent},
+    read::{
+        root::RootKeys,
+        targets::{TargetsBody, TargetsContent},
+    },
     reading::Reading,
     signatures::{Claim, Claimed, Proof, Verified},
     state::{FileFacts, Trusted, replace},
     target::{Resolution, VerifiedTarget},
-    walk::{Answer, Context, Ladder, Rung, Searching},
+    walk::{Answer, Context, Searching},
     whose::{Error, Refused, Whose},
 };
 use tuffet_wire::Document;
@@ -20,13 +23,6 @@ pub(crate) struct ExpectTargets<R: Reading> {
     pub listed: R::Listed,
 }
 
-/// Waits for the top-level targets that this session verified for an earlier search.
-#[derive(Clone, Debug)]
-pub(crate) struct ExpectTargetsAgain<R: Reading> {
-    before: Verified,
-    expected: ExpectTargets<R>,
-}
-
 /// The files under which every search of a session goes on.
 #[derive(Clone, Debug)]
 pub(crate) struct Top {
@@ -34,11 +30,13 @@ pub(crate) struct Top {
     pub targets: Verified,
 }
 
-/// The search is over.
+/// How far a search under them is.
 #[derive(Clone, Debug)]
-pub(crate) struct Resolved<R: Reading> {
-    top: Top,
-    resolution: Resolution<R>,
+pub(crate) enum Stage<R: Reading> {
+    /// It waits for the top-level targets, which this session verified for an earlier search.
+    Targets,
+    Delegated(ExpectDelegated<R>),
+    Resolved(Resolution<R>),
 }
 
 impl<R: Reading> ExpectTargets<R> {
@@ -51,108 +49,99 @@ impl<R: Reading> ExpectTargets<R> {
         }
     }
 
-    #[inline(never)]
     pub fn receive<'c, D: Document>(
         &self,
-        proof: Proof<'_, R>,
+        keys: &RootKeys<R>,
         context: &mut Context<'_, R>,
         answer: Answer<'_, D>,
         claim: &'c mut Claim,
         content: &mut Claimed<TargetsContent<R>>,
     ) -> Result<&'c Verified, Error<D::Error>> {
-        let role = Whose::Targets;
-        let document = present(context, answer, role)?;
-        // §5.6.1 to §5.6.4
-        let mut body = TargetsBody::new(context.wanted_name(), content);
-        let verified = verify_listed(context, document, role, &self.listed, claim, &mut body, proof)?;
-        // §5.6.5
-        context.check_expiry(role, verified.file().expires)?;
-        // §5.6.6
-        context.remember(|trusted| replace(&mut trusted.targets, Some(*verified.file())));
-        Ok(verified)
+        let proof = Proof::Signatures(&[keys.targets()]);
+        receive(context, answer, &self.listed, proof, claim, content)
     }
 }
 
-impl<R: Reading> ExpectTargetsAgain<R> {
-    pub fn needs(&self, trusted: &Trusted<R>) -> Needed<'_> {
-        self.expected.needs(trusted)
-    }
-
-    pub fn receive<'c, D: Document>(
-        &self,
-        context: &mut Context<'_, R>,
-        answer: Answer<'_, D>,
-        claim: &'c mut Claim,
-        content: &mut Claimed<TargetsContent<R>>,
-    ) -> Result<&'c Verified, Error<D::Error>> {
-        let proof = Proof::SameBytes(self.before.file());
-        self.expected.receive(proof, context, answer, claim, content)
-    }
-}
-
-impl<R: Reading> Resolved<R> {
-    pub fn resolution(&self) -> &Resolution<R> {
-        &self.resolution
-    }
-
-    #[inline(never)]
-    pub fn search(&self) -> ExpectTargetsAgain<R> {
-        let Top { snapshot, targets } = self.top.clone();
-        let listed = R::exactly(targets.file().pinned());
-        ExpectTargetsAgain {
-            before: targets,
-            expected: ExpectTargets { snapshot, listed },
+impl Top {
+    /// The file of the top-level targets once more.
+    pub fn targets_needed(&self) -> Needed<'_> {
+        let pinned = self.targets.file().pinned();
+        Needed {
+            role: &RoleName::Targets,
+            version: Some(pinned.version),
+            pinned: Some(pinned),
         }
     }
+
+    pub fn receive_targets<'c, R: Reading, D: Document>(
+        &self,
+        context: &mut Context<'_, R>,
+        answer: Answer<'_, D>,
+        claim: &'c mut Claim,
+        content: &mut Claimed<TargetsContent<R>>,
+    ) -> Result<&'c Verified, Error<D::Error>> {
+        let known = self.targets.file();
+        let listed = R::exactly(known.pinned());
+        receive(context, answer, &listed, Proof::SameBytes(known), claim, content)
+    }
 }
 
-/// §5.6.7: a search begins under the top-level targets, which were waited for.
+#[inline(never)]
+fn receive<'c, R: Reading, D: Document>(
+    context: &mut Context<'_, R>,
+    answer: Answer<'_, D>,
+    listed: &R::Listed,
+    proof: Proof<'_, R>,
+    claim: &'c mut Claim,
+    content: &mut Claimed<TargetsContent<R>>,
+) -> Result<&'c Verified, Error<D::Error>> {
+    let role = Whose::Targets;
+    let document = present(context, answer, role)?;
+    // §5.6.1 to §5.6.4
+    let mut body = TargetsBody::new(context.wanted_name(), content);
+    let verified = verify_listed(context, document, role, listed, claim, &mut body, proof)?;
+    // §5.6.5
+    context.check_expiry(role, verified.file().expires)?;
+    // §5.6.6
+    context.remember(|trusted| replace(&mut trusted.targets, Some(*verified.file())));
+    Ok(verified)
+}
+
+/// §5.6.7: a search begins under the top-level targets.
 #[inline(never)]
 pub(crate) fn begin_search<R: Reading>(
     context: &mut Context<'_, R>,
-    ladder: &mut Ladder<R>,
-    file: &Verified,
+    top: &Top,
+    stage: &mut Stage<R>,
     content: &TargetsContent<R>,
 ) -> Result<(), Refused> {
-    expect_delegated(ladder, file);
+    expect_delegated(top, stage);
     if context.wanted.is_some()
         && content.entry.is_none()
-        && let Ladder::Delegated(state) = ladder
-        && state.after_file(&context.refusals, file, content)? == AfterFile::Waiting
+        && let Stage::Delegated(state) = stage
+        && state.after_file(&context.refusals, &top.targets, content)? == AfterFile::Waiting
     {
         return Ok(());
     }
-    end_search(context, ladder, Some((file, content)));
+    end_search(context, top, stage, Some((&top.targets, content)));
     Ok(())
 }
 
 #[inline(never)]
-fn expect_delegated<R: Reading>(ladder: &mut Ladder<R>, file: &Verified) {
-    let (Ladder::Top(_, Rung::Targets(ExpectTargets { snapshot, .. }))
-    | Ladder::TargetsAgain(ExpectTargetsAgain {
-        expected: ExpectTargets { snapshot, .. },
-        ..
-    })) = ladder
-    else {
-        return;
-    };
-    let (snapshot, targets) = (snapshot.clone(), file.clone());
-    *ladder = Ladder::Delegated(ExpectDelegated::under(Top { snapshot, targets }));
+fn expect_delegated<R: Reading>(top: &Top, stage: &mut Stage<R>) {
+    *stage = Stage::Delegated(ExpectDelegated::under(top));
 }
 
 /// The end of the search: a verified file lists the name, or none does.
 #[inline(never)]
 pub(crate) fn end_search<R: Reading>(
     context: &mut Context<'_, R>,
-    ladder: &mut Ladder<R>,
+    top: &Top,
+    stage: &mut Stage<R>,
     last: Option<(&Verified, &TargetsContent<R>)>,
 ) {
-    let Ladder::Delegated(state) = ladder else {
-        return;
-    };
-    let top = state.top().clone();
     let mut resolution = Resolution::NotFound;
-    if let (Some(wanted), Some((file, content))) = (&context.wanted, last)
+    if let (Some(wanted), Some((file, content)), Stage::Delegated(state)) = (&context.wanted, last, &*stage)
         && let Some(entry) = &content.entry
     {
         let (role, delegator) = state.signer();
@@ -165,9 +154,9 @@ pub(crate) fn end_search<R: Reading>(
             delegator: *delegator,
             signed_at: file.file().signed_at,
         });
-        complete_cycle(context, &top, file.file());
+        complete_cycle(context, top, file.file());
     }
-    *ladder = Ladder::Resolved(Resolved { top, resolution });
+    *stage = Stage::Resolved(resolution);
 }
 
 /// The first search found its target, so the whole cycle is verified and its signing times have passed.
