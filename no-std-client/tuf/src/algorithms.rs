@@ -36,8 +36,9 @@ pub trait Kinds: Copy + Debug + Default + Eq + 'static {
         role: Whose,
         refusals: &Refusals,
         sink: &mut dyn Sink<Refusal = Flawed>,
-    ) -> Result<Digest, Error<D::Error>> {
-        scan::<TEXT_BYTES_MAX, D>(document, role, refusals, sink)
+        digest: &mut Digest,
+    ) -> Result<(), Error<D::Error>> {
+        scan::<TEXT_BYTES_MAX, D>(document, role, refusals, sink, digest)
     }
 }
 

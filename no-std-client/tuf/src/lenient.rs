@@ -11,7 +11,7 @@ use crate::{
     list::{Bits, Full, List},
     names::RoleVersion,
     read::{Flawed, Wanted, check_length, digest, feed, rejected},
-    reading::{KeyIdCheck, Opening, Parts},
+    reading::{KeyIdCheck, Parts, Seen},
     state::{
         BadState, DelegatedFacts, Memory, Pinned, TimestampFacts, TrustedState, check_layout, put_delegated, put_facts,
         put_optional_facts, put_time, take_delegated, take_facts, take_optional_facts, take_time, take_version,
@@ -279,7 +279,11 @@ impl Parts for Lenient {
         })
     }
 
-    fn open<D: Document>(document: &mut D, wanted: &Wanted<'_, Self>) -> Result<Opening<InMemory>, Error<D::Error>> {
+    fn open<D: Document>(
+        document: &mut D,
+        wanted: &Wanted<'_, Self>,
+        seen: &mut Seen,
+    ) -> Result<InMemory, Error<D::Error>> {
         let Wanted {
             role, listed, refusals, ..
         } = *wanted;
@@ -296,10 +300,8 @@ impl Parts for Lenient {
         }
         let tree = Tree::parse(&bytes).map_err(|error| refusals.refuse(rejected(role, error)))?;
         let digest = Sha256::digest(&bytes).into();
-        Ok(Opening {
-            opened: InMemory { tree, digest },
-            digest: Some(digest),
-        })
+        seen.is(&digest);
+        Ok(InMemory { tree, digest })
     }
 
     fn pass<D: Document>(
@@ -307,10 +309,12 @@ impl Parts for Lenient {
         opened: &mut InMemory,
         wanted: &Wanted<'_, Self>,
         sink: &mut dyn Sink<Refusal = Flawed>,
-    ) -> Result<Digest, Error<D::Error>> {
+        digest: &mut Digest,
+    ) -> Result<(), Error<D::Error>> {
         let walked = opened.tree.walk(sink);
         walked.map_err(|error| wanted.refusals.refuse(rejected(wanted.role, error)))?;
-        Ok(opened.digest)
+        *digest = opened.digest;
+        Ok(())
     }
 }
 

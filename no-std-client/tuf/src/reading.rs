@@ -75,25 +75,40 @@ pub trait Parts: Copy + Debug + Default + Eq + 'static {
     /// before under the listed version.
     fn kept(listed: &Self::Listed, trusted: Option<Pinned>) -> Option<Pinned>;
 
-    /// §5.3.3, §5.4.1, §5.5.1, §5.5.2, §5.6.1, §5.6.2: checks length and digests before anything is parsed.
-    fn open<D: Document>(document: &mut D, wanted: &Wanted<'_, Self>)
-    -> Result<Opening<Self::Opened>, Error<D::Error>>;
+    /// §5.3.3, §5.4.1, §5.5.1, §5.5.2, §5.6.1, §5.6.2: checks length and digests before anything is parsed. What it hashes goes
+    /// into `seen`.
+    fn open<D: Document>(
+        document: &mut D,
+        wanted: &Wanted<'_, Self>,
+        seen: &mut Seen,
+    ) -> Result<Self::Opened, Error<D::Error>>;
 
-    /// One pass over the canonical form; gives the SHA-256 of the bytes as received.
+    /// One pass over the canonical form; puts the SHA-256 of the bytes as received into `digest`.
     fn pass<D: Document>(
         document: &mut D,
         opened: &mut Self::Opened,
         wanted: &Wanted<'_, Self>,
         sink: &mut dyn Sink<Refusal = Flawed>,
-    ) -> Result<Digest, Error<D::Error>>;
+        digest: &mut Digest,
+    ) -> Result<(), Error<D::Error>>;
 }
 
-/// A file whose length and digests are as listed.
-pub struct Opening<O> {
-    /// A file that passes can be made over.
-    pub opened: O,
-    /// SHA-256 of its bytes, if they had to be hashed.
-    pub digest: Option<Digest>,
+/// The SHA-256 of the bytes that were seen of a file: it is the same in all passes.
+#[derive(Debug, Default)]
+pub struct Seen {
+    is_hashed: bool,
+    digest: Digest,
+}
+
+impl Seen {
+    /// Whether these bytes are those that were seen before, if any were.
+    pub fn is(&mut self, digest: &Digest) -> bool {
+        if !self.is_hashed {
+            self.is_hashed = true;
+            self.digest = *digest;
+        }
+        self.digest == *digest
+    }
 }
 
 /// Whether a key id is that of its key.
@@ -174,22 +189,19 @@ impl<A: Algorithms> Parts for Strict<A> {
         Some(*listed)
     }
 
-    fn open<D: Document>(document: &mut D, wanted: &Wanted<'_, Self>) -> Result<Opening<()>, Error<D::Error>> {
+    fn open<D: Document>(document: &mut D, wanted: &Wanted<'_, Self>, seen: &mut Seen) -> Result<(), Error<D::Error>> {
         let Wanted { role, listed, .. } = *wanted;
         check_length(document.length(), wanted, listed.map(|listed| listed.length))?;
         let Some(listed) = listed else {
-            return Ok(Opening {
-                opened: (),
-                digest: None,
-            });
+            return Ok(());
         };
-        if hash(document, role)? != listed.digest {
+        let mut digest = Digest::default();
+        hash(document, role, &mut digest)?;
+        if digest != listed.digest {
             return Err(wanted.refusals.refuse(Rejected::WrongDigest { role }).into());
         }
-        Ok(Opening {
-            opened: (),
-            digest: Some(listed.digest),
-        })
+        seen.is(&digest);
+        Ok(())
     }
 
     fn pass<D: Document>(
@@ -197,8 +209,9 @@ impl<A: Algorithms> Parts for Strict<A> {
         (): &mut (),
         wanted: &Wanted<'_, Self>,
         sink: &mut dyn Sink<Refusal = Flawed>,
-    ) -> Result<Digest, Error<D::Error>> {
-        A::scan(document, wanted.role, wanted.refusals, sink)
+        digest: &mut Digest,
+    ) -> Result<(), Error<D::Error>> {
+        A::scan(document, wanted.role, wanted.refusals, sink, digest)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     state::FileFacts,
     whose::{Error, Rejected},
 };
-use tuffet_wire::{Container, Document, Path, Scalar, Segment, Sink, Text};
+use tuffet_wire::{Container, Digest, Document, Path, Scalar, Segment, Sink, Text};
 
 /// What a file says of itself. It is read in its place, and a proof makes it [`Verified`] there.
 #[derive(Debug)]
@@ -174,7 +174,7 @@ fn is_signed_by<R: Reading, D: Document>(
         is_signed_part: false,
         verifier: None,
     };
-    received.pass(&mut sink)?;
+    received.pass(&mut sink, &mut Digest::default())?;
     Ok(sink.verifier.is_some_and(R::Key::is_valid))
 }
 

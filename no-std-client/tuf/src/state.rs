@@ -56,8 +56,9 @@ impl Pinned {
             return Ok(false);
         }
         // Whose file it is only matters to errors, and none of them leaves this function.
-        match read::hash(document, Whose::Root) {
-            Ok(digest) => Ok(digest == self.digest),
+        let mut digest = Digest::default();
+        match read::hash(document, Whose::Root, &mut digest) {
+            Ok(()) => Ok(digest == self.digest),
             Err(Error::Storage(error)) => Err(error),
             Err(Error::DamagedStore { .. } | Error::Misuse(_) | Error::Refused(_) | Error::UnstableDocument { .. }) => {
                 Ok(false)

@@ -38,8 +38,9 @@ impl Kinds for Every {
         role: Whose,
         refusals: &Refusals,
         sink: &mut dyn Sink<Refusal = Flawed>,
-    ) -> Result<Digest, Error<D::Error>> {
-        scan::<KEY_TEXT_BYTES_MAX, D>(document, role, refusals, sink)
+        digest: &mut Digest,
+    ) -> Result<(), Error<D::Error>> {
+        scan::<KEY_TEXT_BYTES_MAX, D>(document, role, refusals, sink, digest)
     }
 }
 

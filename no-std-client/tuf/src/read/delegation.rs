@@ -79,7 +79,8 @@ impl<'a, R: Reading> DelegationBody<'a, R> {
     fn name(&mut self, place: Place, value: Scalar<'_>) -> Result<(), Flawed> {
         match place {
             Place::Keyid => {
-                let id = key_id::<R>(value)?;
+                let mut id = Digest::default();
+                key_id::<R>(value, &mut id)?;
                 if !self.ids.contains(&id) {
                     self.ids.try_push(id).map_err(|_| Flawed::Limit(Limit::RoleKeys))?;
                 }

@@ -24,7 +24,7 @@ use crate::{
     limits::SIGNATURES_MAX,
     list::List as _,
     names::RoleVersion,
-    reading::{Opening, Reading},
+    reading::{Reading, Seen},
     signatures::Claim,
     state::FileFacts,
     whose::{Error, Refusals, Refused, Rejected, Whose},
@@ -116,8 +116,9 @@ pub struct Wanted<'a, R: Reading> {
 pub(crate) struct Received<'d, R: Reading, D: Document> {
     document: &'d mut D,
     wanted: Wanted<'d, R>,
-    /// What is left of the check, with the SHA-256 of the bytes that were seen so far; nothing before the first reading.
-    opened: Option<Opening<R::Opened>>,
+    /// What is left of the check; nothing before the first reading.
+    opened: Option<R::Opened>,
+    seen: Seen,
 }
 
 impl<'d, R: Reading, D: Document> Received<'d, R, D> {
@@ -126,6 +127,7 @@ impl<'d, R: Reading, D: Document> Received<'d, R, D> {
             document,
             wanted,
             opened: None,
+            seen: Seen::default(),
         }
     }
 
@@ -138,16 +140,16 @@ impl<'d, R: Reading, D: Document> Received<'d, R, D> {
         self.wanted.refusals.refuse(rejected)
     }
 
-    /// Shows the file to `sink`, and makes sure that it is the one that was seen before.
+    /// Shows the file to `sink`, and makes sure that it is the one that was seen before; its SHA-256 goes into `digest`.
     #[inline(never)]
-    pub fn pass(&mut self, sink: &mut dyn Sink<Refusal = Flawed>) -> Result<Digest, Error<D::Error>> {
-        let Opening { opened, digest: seen } = match &mut self.opened {
+    pub fn pass(&mut self, sink: &mut dyn Sink<Refusal = Flawed>, digest: &mut Digest) -> Result<(), Error<D::Error>> {
+        let opened = match &mut self.opened {
             Some(opened) => opened,
-            before => before.insert(R::open(self.document, &self.wanted)?),
+            before => before.insert(R::open(self.document, &self.wanted, &mut self.seen)?),
         };
-        let digest = R::pass(self.document, opened, &self.wanted, sink)?;
-        if *seen.get_or_insert(digest) == digest {
-            Ok(digest)
+        R::pass(self.document, opened, &self.wanted, sink, digest)?;
+        if self.seen.is(digest) {
+            Ok(())
         } else {
             Err(Error::UnstableDocument { role: self.wanted.role })
         }
@@ -177,7 +179,8 @@ impl<'d, R: Reading, D: Document> Received<'d, R, D> {
             facts,
             signatures: R::List::default(),
         };
-        let digest = self.pass(&mut envelope)?;
+        let mut digest = Digest::default();
+        self.pass(&mut envelope, &mut digest)?;
         envelope.facts.digest = digest;
         envelope.facts.length = self.document.length();
         Ok(envelope.header.finish())
@@ -234,23 +237,25 @@ pub(crate) fn feed<D: Document>(
 
 /// The digest of a document, without reading anything out of it.
 #[inline(never)]
-pub(crate) fn hash<D: Document>(document: &mut D, role: Whose) -> Result<Digest, Error<D::Error>> {
+pub(crate) fn hash<D: Document>(document: &mut D, role: Whose, digest: &mut Digest) -> Result<(), Error<D::Error>> {
     let mut hash = Sha256::new();
     feed(document, role, |chunk| {
         hash.update(chunk);
         Ok(())
     })?;
-    Ok(hash.finalize().into())
+    *digest = hash.finalize().into();
+    Ok(())
 }
 
-/// One strict pass; gives the digest of the bytes that it saw.
+/// One strict pass; the digest of the bytes that it saw goes into `digest`.
 #[inline(never)]
 pub(crate) fn scan<const TEXT: usize, D: Document>(
     document: &mut D,
     role: Whose,
     refusals: &Refusals,
     sink: &mut dyn Sink<Refusal = Flawed>,
-) -> Result<Digest, Error<D::Error>> {
+    digest: &mut Digest,
+) -> Result<(), Error<D::Error>> {
     let mut scanner = Scanner::<TEXT>::with_room();
     let mut hash = Sha256::new();
     feed(document, role, |chunk| {
@@ -260,7 +265,8 @@ pub(crate) fn scan<const TEXT: usize, D: Document>(
     })?;
     let finished = scanner.finish();
     finished.map_err(|error| refusals.refuse(rejected(role, error)))?;
-    Ok(hash.finalize().into())
+    *digest = hash.finalize().into();
+    Ok(())
 }
 
 /// Why a pass ended, as a refusal of the role's file.
@@ -311,7 +317,11 @@ impl<R: Reading> Sink for Envelope<'_, R> {
             return Err(Flawed::WRONG_KIND);
         }
         match spot.place {
-            Place::SignatureKeyid => return self.signature(key_id::<R>(value)?),
+            Place::SignatureKeyid => {
+                let mut id = Digest::default();
+                key_id::<R>(value, &mut id)?;
+                return self.signature(&id);
+            }
             Place::Type => {
                 // The type decides what all other fields mean, and it is their first.
                 self.header.has_type = true;
@@ -355,7 +365,7 @@ impl<R: Reading> Envelope<'_, R> {
         Spot::of(path, self.body.places(), self.body.wanted())
     }
 
-    fn signature(&mut self, id: Digest) -> Result<(), Flawed> {
+    fn signature(&mut self, id: &Digest) -> Result<(), Flawed> {
         let beginning = *id.first_chunk().ok_or(Flawed::NOT_HEX)?;
         if self.signatures.contains(&beginning) {
             return Err(Flawed::DuplicateSignature);
@@ -423,8 +433,9 @@ pub(crate) fn digest<const N: usize>(value: Scalar<'_>) -> Result<[u8; N], Flawe
 }
 
 /// A key id.
-pub(crate) fn key_id<R: Reading>(value: Scalar<'_>) -> Result<Digest, Flawed> {
-    R::key_id(text(value)?).ok_or(Flawed::NOT_HEX)
+pub(crate) fn key_id<R: Reading>(value: Scalar<'_>, id: &mut Digest) -> Result<(), Flawed> {
+    *id = R::key_id(text(value)?).ok_or(Flawed::NOT_HEX)?;
+    Ok(())
 }
 
 /// §5.3.4 and the like: a threshold that at least one signature is needed for.

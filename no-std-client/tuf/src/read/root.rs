@@ -188,7 +188,11 @@ impl<R: Reading> Body for RootBody<'_, R> {
     fn value(&mut self, spot: &Spot<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
         match spot.place {
             Place::ConsistentSnapshot => self.consistent_snapshot = Some(boolean(value)?),
-            Place::Keyid => self.add_member(spot.name, &key_id::<R>(value)?),
+            Place::Keyid => {
+                let mut id = Digest::default();
+                key_id::<R>(value, &mut id)?;
+                self.add_member(spot.name, &id);
+            }
             Place::Threshold => {
                 let threshold = threshold(value)?;
                 if let Some(role) = self.role(spot.name) {

@@ -165,7 +165,7 @@ impl<R: Reading> Body for TargetsBody<'_, R> {
             (Place::Hash, Some(entry)) => R::take_digest(&mut entry.digests, spot.name, value)?,
             (Place::Length, Some(entry)) => entry.length = Some(integer(value)?),
             (Place::Keyid, _) => {
-                key_id::<R>(value)?;
+                key_id::<R>(value, &mut Digest::default())?;
             }
             (Place::Name, _) => {
                 let name = text(value)?;
