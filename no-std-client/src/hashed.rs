@@ -1,12 +1,11 @@
 //! A document that is hashed while it is parsed: one reading, so nothing can change between check and use.
 
-use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Digest, Document};
+use tuffet_wire::{Digest, Document, hash::Hasher};
 
 /// A document whose bytes are hashed in the order in which a parser asks for them.
 pub struct Hashed<'d, D> {
     document: &'d mut D,
-    hasher: Sha256,
+    hasher: Hasher,
     hashed: u32,
 }
 
@@ -15,7 +14,7 @@ impl<'d, D: Document> Hashed<'d, D> {
     pub fn new(document: &'d mut D) -> Self {
         Self {
             document,
-            hasher: Sha256::new(),
+            hasher: Hasher::new(),
             hashed: 0,
         }
     }
@@ -28,7 +27,7 @@ impl<'d, D: Document> Hashed<'d, D> {
                 break;
             }
         }
-        Ok(self.hasher.finalize().into())
+        Ok(self.hasher.finish())
     }
 }
 

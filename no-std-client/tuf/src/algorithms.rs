@@ -17,8 +17,7 @@ use crate::{
 };
 use core::fmt::Debug;
 use ed25519_dalek::{Signature, StreamVerifier, VerifyingKey};
-use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Digest, Document, Sink, TEXT_BYTES_MAX, hex};
+use tuffet_wire::{Digest, Document, Sink, TEXT_BYTES_MAX, hash::Hasher, hex};
 
 /// A set of signature algorithms.
 pub trait Algorithms: Kinds {}
@@ -84,7 +83,7 @@ pub trait PublicKey: Clone + Debug + PartialEq + Eq {
     fn is_weak(&self) -> bool;
 
     /// Adds what tells it from all other keys.
-    fn identify(&self, hash: &mut Sha256);
+    fn identify(&self, hash: &mut Hasher);
 
     /// Begins to check one signature; nothing if its text is none.
     fn begin(&self, signature: &str) -> Option<Self::Verifier>;
@@ -137,8 +136,8 @@ impl PublicKey for Ed25519Key {
         VerifyingKey::from_bytes(&self.0).map_or(true, |point| point.is_weak())
     }
 
-    fn identify(&self, hash: &mut Sha256) {
-        hash.update(self.0);
+    fn identify(&self, hash: &mut Hasher) {
+        hash.update(&self.0);
     }
 
     #[inline(never)]
@@ -179,7 +178,7 @@ impl PublicKey for SmallEd25519Key {
         tuffet_ed25519::check_key(&self.0.0).is_err()
     }
 
-    fn identify(&self, hash: &mut Sha256) {
+    fn identify(&self, hash: &mut Hasher) {
         self.0.identify(hash);
     }
 

@@ -9,8 +9,7 @@ use crate::{
     state::SignersId,
     whose::{Refusals, Refused, Rejected, Whose},
 };
-use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Digest, Scalar, Text};
+use tuffet_wire::{Digest, Scalar, Text, hash::Hasher};
 
 /// A key as a file names it. Keys of kinds that this session cannot check are not kept: nobody can sign with them here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,16 +59,12 @@ impl<'a, R: Reading> Authority<'a, R> {
     /// The fingerprint of the set of keys. A table is in the order of the file, which is the order of the key ids, so the
     /// same keys give the same fingerprint.
     pub fn id(self) -> SignersId {
-        let mut hash = Sha256::new();
+        let mut hash = Hasher::new();
         for key in self.keys() {
             key.public.identify(&mut hash);
         }
-        let digest: Digest = hash.finalize().into();
-        let mut id = [0; 16];
-        for (place, byte) in id.iter_mut().zip(digest) {
-            *place = byte;
-        }
-        SignersId(id)
+        // Invariant: a digest has more than sixteen bytes.
+        SignersId(*hash.finish().first_chunk().unwrap_or(&[0; 16]))
     }
 }
 

@@ -19,8 +19,7 @@ use crate::{
 };
 use arrayvec::ArrayVec;
 use core::{fmt::Debug, marker::PhantomData};
-use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Digest, Document, Scalar, Sink, hex};
+use tuffet_wire::{Digest, Document, Scalar, Sink, hash::Hasher, hex};
 
 /// How a session reads files, and which signatures it can check.
 pub trait Reading: Parts {}
@@ -120,14 +119,13 @@ pub trait KeyIdCheck {
 }
 
 /// §4.2: the SHA-256 of the canonical form of the key object.
-impl KeyIdCheck for Sha256 {
+impl KeyIdCheck for Hasher {
     fn update(&mut self, bytes: &[u8]) {
-        sha2::Digest::update(self, bytes);
+        Self::update(self, bytes);
     }
 
-    fn is(self, id: &Digest) -> bool {
-        let digest: Digest = self.finalize().into();
-        digest == *id
+    fn is(mut self, id: &Digest) -> bool {
+        self.finish() == *id
     }
 }
 
@@ -144,7 +142,7 @@ impl<A: Algorithms> Parts for Strict<A> {
     type Listed = Pinned;
     type DigestsDraft = Option<Digest>;
     type Digests = Digest;
-    type KeyIdCheck = Sha256;
+    type KeyIdCheck = Hasher;
     type Opened = ();
 
     const NEEDS_CONSISTENT_SNAPSHOT: bool = true;

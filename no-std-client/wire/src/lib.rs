@@ -32,6 +32,7 @@ extern crate alloc;
 extern crate std;
 
 mod document;
+pub mod hash;
 pub mod hex;
 pub mod record;
 mod scan;

@@ -17,7 +17,7 @@ use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use p256::pkcs8::DecodePublicKey as _;
 use rsa::traits::PublicKeyParts as _;
 use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Digest, Document, Sink};
+use tuffet_wire::{Digest, Document, Sink, hash::Hasher};
 
 /// Longest text of a key that the strict reading keeps, in bytes: the PEM of an RSA key of 8,192 bits has some 1,400.
 const KEY_TEXT_BYTES_MAX: usize = 2048;
@@ -108,17 +108,17 @@ impl PublicKey for AnyKey {
         }
     }
 
-    fn identify(&self, hash: &mut Sha256) {
+    fn identify(&self, hash: &mut Hasher) {
         match self {
             Self::Ed25519(key) => key.identify(hash),
             Self::P256(key) => {
-                hash.update("ecdsa-sha2-nistp256");
+                hash.update(b"ecdsa-sha2-nistp256");
                 hash.update(key.to_sec1_point(false).as_bytes());
             }
             Self::Rsa(key) => {
-                hash.update("rsassa-pss-sha256");
-                hash.update(key.n_bytes());
-                hash.update(key.e_bytes());
+                hash.update(b"rsassa-pss-sha256");
+                hash.update(&key.n_bytes());
+                hash.update(&key.e_bytes());
             }
         }
     }

@@ -29,8 +29,9 @@ use crate::{
     state::FileFacts,
     whose::{Error, Refusals, Refused, Rejected, Whose},
 };
-use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Container, Digest, Document, Path, Scalar, ScanError, Scanner, Sink, Text, UnixSeconds};
+use tuffet_wire::{
+    Container, Digest, Document, Path, Scalar, ScanError, Scanner, Sink, Text, UnixSeconds, hash::Hasher,
+};
 
 use known::Kind;
 pub(crate) use known::{Inside, Place, Spot, Step};
@@ -238,12 +239,12 @@ pub(crate) fn feed<D: Document>(
 /// The digest of a document, without reading anything out of it.
 #[inline(never)]
 pub(crate) fn hash<D: Document>(document: &mut D, role: Whose, digest: &mut Digest) -> Result<(), Error<D::Error>> {
-    let mut hash = Sha256::new();
+    let mut hash = Hasher::new();
     feed(document, role, |chunk| {
         hash.update(chunk);
         Ok(())
     })?;
-    *digest = hash.finalize().into();
+    *digest = hash.finish();
     Ok(())
 }
 
@@ -257,7 +258,7 @@ pub(crate) fn scan<const TEXT: usize, D: Document>(
     digest: &mut Digest,
 ) -> Result<(), Error<D::Error>> {
     let mut scanner = Scanner::<TEXT>::with_room();
-    let mut hash = Sha256::new();
+    let mut hash = Hasher::new();
     feed(document, role, |chunk| {
         hash.update(chunk);
         let scanned = scanner.push(chunk, sink);
@@ -265,7 +266,7 @@ pub(crate) fn scan<const TEXT: usize, D: Document>(
     })?;
     let finished = scanner.finish();
     finished.map_err(|error| refusals.refuse(rejected(role, error)))?;
-    *digest = hash.finalize().into();
+    *digest = hash.finish();
     Ok(())
 }
 

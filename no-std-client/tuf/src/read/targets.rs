@@ -11,8 +11,7 @@ use crate::{
     signatures::Claimed,
     target::Custom,
 };
-use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Digest, Scalar};
+use tuffet_wire::{Digest, Scalar, hash};
 
 /// The places of one target and of all delegations. What is in a key matters only to who needs it.
 pub(crate) const DELEGATIONS: &[Inside] = &[
@@ -101,7 +100,7 @@ impl<'a, R: Reading> TargetsBody<'a, R> {
     pub fn new(wanted: &'a str, content: &'a mut Claimed<TargetsContent<R>>) -> Self {
         Self {
             wanted,
-            wanted_digest: Sha256::digest(wanted).into(),
+            wanted_digest: hash::sha256(wanted.as_bytes()),
             has_targets: false,
             entry: None,
             role: DelegationDraft::default(),
@@ -257,7 +256,6 @@ impl<R: Reading> RoleNames<R> {
 
 /// A short stand-in for a role name.
 pub(crate) fn name_id(name: &str) -> [u8; 8] {
-    let digest: Digest = Sha256::digest(name).into();
     // Invariant: a digest has more than eight bytes.
-    *digest.first_chunk().unwrap_or(&[0; 8])
+    *hash::sha256(name.as_bytes()).first_chunk().unwrap_or(&[0; 8])
 }
