@@ -13,8 +13,9 @@ use crate::{
     read::{Flawed, Wanted, check_length, digest, feed, rejected},
     reading::{KeyIdCheck, Parts, Seen},
     state::{
-        BadState, DelegatedFacts, Memory, Pinned, TimestampFacts, TrustedState, check_layout, put_delegated, put_facts,
-        put_optional_facts, put_time, take_delegated, take_facts, take_optional_facts, take_time, take_version,
+        BadState, DelegatedFacts, FileFacts, Memory, Pinned, TimestampFacts, TrustedState, check_layout, put_delegated,
+        put_facts, put_optional_facts, put_time, take_delegated, take_facts, take_optional_facts, take_time,
+        take_version,
     },
     whose::{Error, Rejected},
 };
@@ -360,19 +361,23 @@ impl TrustedState<Spelled> {
         let mut input = Reader::new(bytes);
         let [_] = input.take();
         let floor = take_time(&mut input);
-        let root = take_facts(&mut input);
+        let (mut root, mut file) = (FileFacts::NONE, FileFacts::NONE);
+        take_facts(&mut input, &mut root);
         let is_there = input.take() == [1];
-        let (file, snapshot) = (take_facts(&mut input), take_listing(&mut input));
+        take_facts(&mut input, &mut file);
+        let snapshot = take_listing(&mut input);
         let mut state = Self {
             root,
             timestamp: is_there.then_some(TimestampFacts { file, snapshot }),
-            snapshot: take_optional_facts(&mut input),
-            targets: take_optional_facts(&mut input),
+            snapshot: None,
+            targets: None,
             delegated: ManyDelegated::default(),
             floor,
         };
+        take_optional_facts(&mut input, &mut state.snapshot);
+        take_optional_facts(&mut input, &mut state.targets);
         for place in state.delegated.as_mut() {
-            *place = take_delegated(&mut input);
+            take_delegated(&mut input, place);
         }
         if state.to_bytes() == bytes {
             Ok(state)

@@ -59,6 +59,9 @@ impl fmt::Display for RoleName {
 pub struct DelegatedName(ArrayString<ROLE_NAME_BYTES_MAX>);
 
 impl DelegatedName {
+    /// No name: what stands where one is read into.
+    pub(crate) const NOBODY: Self = Self(ArrayString::new_const());
+
     /// A name of 1 to [`ROLE_NAME_BYTES_MAX`] bytes that no top-level role has.
     pub fn new(name: &str) -> Option<Self> {
         if name.is_empty() || matches!(name, "root" | "snapshot" | "targets" | "timestamp") {

@@ -93,7 +93,7 @@ impl FileFacts {
     };
 
     /// The part that names the file exactly.
-    pub fn pinned(&self) -> Pinned {
+    pub const fn pinned(&self) -> Pinned {
         Pinned {
             version: self.version,
             length: self.length,
@@ -274,14 +274,21 @@ impl TrustedState {
         let mut input = Reader::new(bytes);
         let [_] = input.take();
         self.floor = take_time(&mut input);
-        self.root = take_facts(&mut input);
+        take_facts(&mut input, &mut self.root);
         let is_there = input.take() == [1];
-        let (file, snapshot) = (take_facts(&mut input), take_pinned(&mut input));
-        self.timestamp = is_there.then_some(TimestampFacts { file, snapshot });
-        self.snapshot = take_optional_facts(&mut input);
-        self.targets = take_optional_facts(&mut input);
+        let timestamp = self.timestamp.insert(TimestampFacts {
+            file: FileFacts::NONE,
+            snapshot: FileFacts::NONE.pinned(),
+        });
+        take_facts(&mut input, &mut timestamp.file);
+        take_pinned(&mut input, &mut timestamp.snapshot);
+        if !is_there {
+            self.timestamp = None;
+        }
+        take_optional_facts(&mut input, &mut self.snapshot);
+        take_optional_facts(&mut input, &mut self.targets);
         for place in &mut self.delegated {
-            *place = take_delegated(&mut input);
+            take_delegated(&mut input, place);
         }
         // Whatever is never written comes out as something else.
         let mut same = Comparer::new(bytes);
@@ -377,43 +384,47 @@ pub(crate) fn take_version(input: &mut Reader<'_>) -> RoleVersion {
     RoleVersion::new(u64::from_le_bytes(input.take())).unwrap_or(RoleVersion::FIRST)
 }
 
-pub(crate) fn take_pinned(input: &mut Reader<'_>) -> Pinned {
-    Pinned {
-        version: take_version(input),
-        length: u32::from_le_bytes(input.take()),
-        digest: input.take(),
+fn take_pinned(input: &mut Reader<'_>, pinned: &mut Pinned) {
+    pinned.version = take_version(input);
+    pinned.length = u32::from_le_bytes(input.take());
+    input.fill(&mut pinned.digest);
+}
+
+#[inline(never)]
+pub(crate) fn take_facts(input: &mut Reader<'_>, facts: &mut FileFacts) {
+    facts.version = take_version(input);
+    facts.length = u32::from_le_bytes(input.take());
+    input.fill(&mut facts.digest);
+    facts.expires = take_time(input);
+    facts.signed_at = take_time(input);
+}
+
+#[inline(never)]
+pub(crate) fn take_optional_facts(input: &mut Reader<'_>, place: &mut Option<FileFacts>) {
+    let is_there = input.take() == [1];
+    take_facts(input, place.insert(FileFacts::NONE));
+    if !is_there {
+        *place = None;
     }
 }
 
 #[inline(never)]
-pub(crate) fn take_facts(input: &mut Reader<'_>) -> FileFacts {
-    let Pinned {
-        version,
-        length,
-        digest,
-    } = take_pinned(input);
-    FileFacts {
-        version,
-        length,
-        digest,
-        expires: take_time(input),
-        signed_at: take_time(input),
-    }
-}
-
-pub(crate) fn take_optional_facts(input: &mut Reader<'_>) -> Option<FileFacts> {
-    let is_there = input.take() == [1];
-    let facts = take_facts(input);
-    is_there.then_some(facts)
-}
-
-pub(crate) fn take_delegated(input: &mut Reader<'_>) -> Option<DelegatedFacts> {
+pub(crate) fn take_delegated(input: &mut Reader<'_>, place: &mut Option<DelegatedFacts>) {
     let [length] = input.take();
     let name: [u8; ROLE_NAME_BYTES_MAX] = input.take();
-    let (file, signers) = (take_facts(input), SignersId(input.take()));
-    let name = core::str::from_utf8(name.get(..usize::from(length))?).ok()?;
-    let role = DelegatedName::new(name)?;
-    Some(DelegatedFacts { role, file, signers })
+    let name = name.get(..usize::from(length)).unwrap_or_default();
+    let role = core::str::from_utf8(name).ok().and_then(DelegatedName::new);
+    // Without a name there is nobody whose facts these are, but they are passed all the same.
+    let facts = place.insert(DelegatedFacts {
+        role: role.unwrap_or(DelegatedName::NOBODY),
+        file: FileFacts::NONE,
+        signers: SignersId([0; 16]),
+    });
+    take_facts(input, &mut facts.file);
+    input.fill(&mut facts.signers.0);
+    if role.is_none() {
+        *place = None;
+    }
 }
 
 #[cfg(test)]

@@ -104,8 +104,9 @@ impl<'a> Reader<'a> {
         field
     }
 
+    /// Takes the next field into its place.
     #[inline(never)]
-    fn fill(&mut self, field: &mut [u8]) {
+    pub fn fill(&mut self, field: &mut [u8]) {
         let (bytes, rest) = self.0.split_at_checked(field.len()).unwrap_or((self.0, &[]));
         for (to, from) in field.iter_mut().zip(bytes) {
             *to = *from;
