@@ -50,10 +50,13 @@ impl<'a, R: Reading> Authority<'a, R> {
 
     /// Whether another role or file gives the same keys.
     pub fn same_keys(self, other: Authority<'_, R>) -> bool {
-        self.keys().count() == other.keys().count()
-            && self
-                .keys()
-                .all(|key| other.keys().any(|theirs| theirs.public == key.public))
+        self.has_keys_of(other) && other.has_keys_of(self)
+    }
+
+    #[inline(never)]
+    fn has_keys_of(self, other: Authority<'_, R>) -> bool {
+        let is_mine = |key: &KnownKey<R>| self.members().any(|(_, mine)| mine.public == key.public);
+        other.members().all(|(_, key)| is_mine(key))
     }
 
     /// The fingerprint of the set of keys. A table is in the order of the file, which is the order of the key ids, so the

@@ -11,12 +11,12 @@
 use crate::{
     algorithms::PublicKey,
     keys::{Authority, Counted, KnownKey},
-    read::{Body, Flawed, Received, Wanted},
+    read::{Body, Flawed, Place, Received, Spot, Wanted},
     reading::{Parts, Reading},
     state::FileFacts,
     whose::{Error, Rejected},
 };
-use tuffet_wire::{Container, Digest, Document, Path, Scalar, Segment, Sink, Text};
+use tuffet_wire::{Container, Digest, Document, Path, Scalar, Sink, Text};
 
 /// What a file says of itself. It is read in its place, and a proof makes it [`Verified`] there.
 #[derive(Debug)]
@@ -178,6 +178,11 @@ fn is_signed_by<R: Reading, D: Document>(
     Ok(sink.verifier.is_some_and(R::Key::is_valid))
 }
 
+/// Where a path leads, as far as it is the same in all files.
+fn place(path: &Path<'_>) -> Place {
+    Spot::of(path, &[], None).place
+}
+
 /// Looks for the signature of one key, then hands `signed` to its verifier.
 struct SignedPart<'a, R: Reading> {
     key: &'a KnownKey<R>,
@@ -186,37 +191,33 @@ struct SignedPart<'a, R: Reading> {
     verifier: Option<Verifier<R>>,
 }
 
+#[allow(clippy::wildcard_enum_match_arm, reason = "it looks at three places of a file")]
 impl<R: Reading> Sink for SignedPart<'_, R> {
     type Refusal = Flawed;
 
     fn open(&mut self, path: &Path<'_>, _kind: Container) -> Result<(), Flawed> {
-        match path.segments() {
-            [Segment::Key("signatures"), Segment::Index(_)] => self.is_its_signature = false,
-            [Segment::Key("signed")] => self.is_signed_part = true,
+        match place(path) {
+            Place::Signature => self.is_its_signature = false,
+            Place::Signed => self.is_signed_part = true,
             _ => {}
         }
         Ok(())
     }
 
     fn value(&mut self, path: &Path<'_>, value: Scalar<'_>) -> Result<(), Flawed> {
-        let Scalar::String(Text::Whole(text)) = value else {
-            return Ok(());
-        };
-        match path.segments() {
-            // `keyid` comes before `sig`.
-            [Segment::Key("signatures"), Segment::Index(_), Segment::Key("keyid")] => {
-                self.is_its_signature = R::key_id(text) == Some(self.key.id);
+        if let Scalar::String(Text::Whole(text)) = value {
+            match place(path) {
+                // It comes before the signature itself.
+                Place::SignatureKeyid => self.is_its_signature = R::key_id(text) == Some(self.key.id),
+                Place::SignatureSig if self.is_its_signature => self.verifier = self.key.public.begin(text),
+                _ => {}
             }
-            [Segment::Key("signatures"), Segment::Index(_), Segment::Key("sig")] if self.is_its_signature => {
-                self.verifier = self.key.public.begin(text);
-            }
-            _ => {}
         }
         Ok(())
     }
 
     fn close(&mut self, path: &Path<'_>, _kind: Container) -> Result<(), Flawed> {
-        if let [Segment::Key("signed")] = path.segments() {
+        if place(path) == Place::Signed {
             self.is_signed_part = false;
         }
         Ok(())

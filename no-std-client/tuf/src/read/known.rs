@@ -27,6 +27,7 @@ tuffet_wire::words! {
         "public" => Public,
         "roles" => Roles,
         "scheme" => Scheme,
+        "sig" => Sig,
         "signatures" => Signatures,
         "signed" => Signed,
         "x-tuffet-signed-at" => SignedAt,
@@ -88,6 +89,7 @@ pub(crate) enum Place {
     Scheme,
     SignatureField,
     SignatureKeyid,
+    SignatureSig,
     SignedAt,
     SpecVersion,
     Terminating,
@@ -142,6 +144,7 @@ impl Place {
             | Self::Scheme
             | Self::SignatureField
             | Self::SignatureKeyid
+            | Self::SignatureSig
             | Self::SignedAt
             | Self::SpecVersion
             | Self::Terminating
@@ -162,6 +165,7 @@ const ENVELOPE: &[Inside] = &[
     (Place::Document, Step::Signed, Place::Signed),
     (Place::Signatures, Step::Item, Place::Signature),
     (Place::Signature, Step::Keyid, Place::SignatureKeyid),
+    (Place::Signature, Step::Sig, Place::SignatureSig),
     (Place::Signature, Step::Any, Place::SignatureField),
     (Place::Signed, Step::Expires, Place::Expires),
     (Place::Signed, Step::SignedAt, Place::SignedAt),

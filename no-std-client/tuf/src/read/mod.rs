@@ -345,7 +345,7 @@ impl<R: Reading> Sink for Envelope<'_, R> {
                 self.facts.version = version(value)?;
             }
             Place::SignedAt => self.facts.signed_at = time(value)?,
-            Place::SignatureField | Place::Unknown => {}
+            Place::SignatureField | Place::SignatureSig | Place::Unknown => {}
             _ => return self.body.value(&spot, value),
         }
         Ok(())
