@@ -10,7 +10,7 @@ use crate::{
     whose::{Refusals, Refused, Rejected, Whose},
 };
 use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Digest, Scalar, Text};
+use tuffet_wire::{Digest, Scalar, Text, finish};
 
 /// A key as a file names it. Keys of kinds that this session cannot check are not kept: nobody can sign with them here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl<'a, R: Reading> Authority<'a, R> {
         for key in self.keys() {
             key.public.identify(&mut hash);
         }
-        let digest: Digest = hash.finalize().into();
+        let digest = finish(hash);
         let mut id = [0; 16];
         for (place, byte) in id.iter_mut().zip(digest) {
             *place = byte;

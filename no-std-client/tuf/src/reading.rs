@@ -19,8 +19,8 @@ use crate::{
 };
 use arrayvec::ArrayVec;
 use core::{fmt::Debug, marker::PhantomData};
-use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Digest, Document, Scalar, Sink, hex};
+use sha2::Sha256;
+use tuffet_wire::{Digest, Document, Scalar, Sink, finish, hex};
 
 /// How a session reads files, and which signatures it can check.
 pub trait Reading: Parts {}
@@ -111,7 +111,7 @@ impl KeyIdCheck for Sha256 {
     }
 
     fn is(self, id: &Digest) -> bool {
-        let digest: Digest = self.finalize().into();
+        let digest = finish(self);
         digest == *id
     }
 }

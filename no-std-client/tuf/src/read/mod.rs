@@ -31,7 +31,7 @@ use crate::{
     whose::{Error, Refusals, Refused, Rejected, Whose},
 };
 use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Container, Digest, Document, Path, Scalar, ScanError, Scanner, Sink, Text, UnixSeconds};
+use tuffet_wire::{Container, Digest, Document, Path, Scalar, ScanError, Scanner, Sink, Text, UnixSeconds, finish};
 
 use known::Kind;
 pub(crate) use known::{Inside, Place, Spot, Step};
@@ -291,7 +291,7 @@ pub(crate) fn hash<D: Document>(document: &mut D, role: Whose) -> Result<Digest,
         hash.update(chunk);
         Ok(())
     })?;
-    Ok(hash.finalize().into())
+    Ok(finish(hash))
 }
 
 /// One strict pass; gives the digest of the bytes that it saw.
@@ -311,7 +311,7 @@ pub(crate) fn scan<const TEXT: usize, D: Document>(
     })?;
     let finished = scanner.finish();
     finished.map_err(|error| refusals.refuse(rejected(role, error)))?;
-    Ok(hash.finalize().into())
+    Ok(finish(hash))
 }
 
 /// Why a pass ended, as a refusal of the role's file.
