@@ -123,6 +123,48 @@ pub enum Action {
     Report,
 }
 
+/// The name that goes with a number which never changes its meaning, for whoever was told only that; an empty one if there is none.
+/// The errors of HTTP and of the recovery have names of their own.
+#[must_use]
+pub const fn name_of(code: u16) -> &'static str {
+    match code {
+        201 => "DocumentDigest",
+        202 => "DocumentLength",
+        203 => "DocumentMalformed",
+        204 => "DocumentMissing",
+        205 => "PointerCustom",
+        206 => "DocumentTooLong",
+        301 => "ImageFileDigest",
+        302 => "ImageFileTooLong",
+        303 => "SlotDigest",
+        304 => "SlotTooLong",
+        305 => "SourceDigest",
+        306 => "PatchRefused",
+        307 => "SlotGeometry",
+        308 => "ImageMissing",
+        309 => "NoWay",
+        310 => "Unpack",
+        401 => "BootRecordDamaged",
+        402 => "NotProvisioned",
+        403 => "NoRoot",
+        404 => "UnknownImage",
+        405 => "TrialOpen",
+        406 => "UnstableDocument",
+        407 => "KeptFileLost",
+        408 => "OverBudget",
+        409 => "FallbackOverBudget",
+        410 => "StoredTooOld",
+        411 => "AlreadyProvisioned",
+        500 => "Transport",
+        701 => "Flash",
+        702 => "BootRecord",
+        703 => "State",
+        704 => "NothingToProvision",
+        900 => "Misuse",
+        _ => Rejected::name_of(code),
+    }
+}
+
 impl Failure {
     /// The number that never changes its meaning.
     #[must_use]
@@ -156,30 +198,7 @@ impl Failure {
     /// The name that goes with the number.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Rejected(rejected) => rejected.name(),
-            Self::Document(fault) => match fault {
-                DocumentFault::Digest => "DocumentDigest",
-                DocumentFault::Length => "DocumentLength",
-                DocumentFault::Malformed(_) => "DocumentMalformed",
-                DocumentFault::Missing => "DocumentMissing",
-                DocumentFault::PointerCustom => "PointerCustom",
-                DocumentFault::TooLong { .. } => "DocumentTooLong",
-            },
-            Self::Image(fault) => fault.name(),
-            Self::BootRecordDamaged => "BootRecordDamaged",
-            Self::NotProvisioned => "NotProvisioned",
-            Self::NoRoot => "NoRoot",
-            Self::UnknownImage => "UnknownImage",
-            Self::TrialOpen => "TrialOpen",
-            Self::UnstableDocument => "UnstableDocument",
-            Self::KeptFileLost { .. } => "KeptFileLost",
-            Self::OverBudget { .. } => "OverBudget",
-            Self::FallbackOverBudget { .. } => "FallbackOverBudget",
-            Self::StoredTooOld => "StoredTooOld",
-            Self::AlreadyProvisioned => "AlreadyProvisioned",
-            Self::Misuse => "Misuse",
-        }
+        name_of(self.code())
     }
 
     /// What to do about it.
@@ -284,18 +303,7 @@ impl ImageFault {
     /// The name that goes with the number.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        match self {
-            Self::FileDigest => "ImageFileDigest",
-            Self::FileTooLong => "ImageFileTooLong",
-            Self::SlotDigest => "SlotDigest",
-            Self::SlotTooLong => "SlotTooLong",
-            Self::SourceDigest => "SourceDigest",
-            Self::Patch(_) => "PatchRefused",
-            Self::Geometry(_) => "SlotGeometry",
-            Self::Missing => "ImageMissing",
-            Self::NoWay => "NoWay",
-            Self::Unpack => "Unpack",
-        }
+        name_of(self.code())
     }
 }
 

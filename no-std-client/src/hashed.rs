@@ -1,6 +1,6 @@
 //! A document that is hashed while it is parsed: one reading, so nothing can change between check and use.
 
-use tuffet_wire::{Digest, Document, hash::Hasher};
+use tuffet_wire::{Digest, Document, Hasher};
 
 /// A document whose bytes are hashed in the order in which a parser asks for them.
 pub struct Hashed<'d, D> {

@@ -55,7 +55,7 @@ mod update;
 
 pub use device::{Device, Intake, Running, decoder_profile};
 pub use driver::{Client, DeviceClock, Outcome, Settings, Stop};
-pub use failure::{Action, DocumentFault, Failure, ImageFault};
+pub use failure::{Action, DocumentFault, Failure, ImageFault, name_of};
 pub use state::{BadState, DeviceState, Installed, Remembered, Standing};
 pub use update::{Considered, Decided, Decoding, Error, FellBack, Installation, ListedTarget, Request, Update, Way};
 

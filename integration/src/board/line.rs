@@ -1,5 +1,7 @@
 //! A line of the contract between firmware and host, as `tuffet_board_layout` lists them.
 
+use tuffet_no_std_client::name_of;
+
 /// What the firmware said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -25,6 +27,23 @@ impl Line {
             })
             .collect::<Option<_>>()?;
         Some(Self { event, fields })
+    }
+
+    /// The line with the name of each error that it says by its number: firmware that has no room for names leaves them to its host.
+    #[must_use]
+    pub fn named(mut self) -> Self {
+        let name = |code: &str| code.parse().map_or("", name_of);
+        for (_, fault) in self.fields.iter_mut().filter(|(field, _)| field == "fell_back") {
+            if fault.bytes().all(|byte| byte.is_ascii_digit()) {
+                *fault = name(fault).to_owned();
+            }
+        }
+        let error = self.field("error");
+        if !error.is_empty() && self.field("name").is_empty() {
+            let name = name(error).to_owned();
+            self.fields.push(("name".to_owned(), name));
+        }
+        self
     }
 
     /// What stands under a name; nothing if it does not.
@@ -80,5 +99,25 @@ mod tests {
         assert!(line.says("update outcome=installed") && !line.says("update outcome=install"));
         assert_eq!(Line::parse("tuffet update outcome"), None);
         assert_eq!(Line::parse("hello"), None);
+    }
+    #[test]
+    fn numbers_of_errors_are_named() {
+        for (said, meant) in [
+            ("tuffet update error=104", "tuffet update error=104 name=Expired"),
+            (
+                "tuffet update error=104 name=Expired",
+                "tuffet update error=104 name=Expired",
+            ),
+            (
+                "tuffet update outcome=installed way=whole fell_back=306",
+                "tuffet update outcome=installed way=whole fell_back=PatchRefused",
+            ),
+            (
+                "tuffet update outcome=refused name=FailedBefore",
+                "tuffet update outcome=refused name=FailedBefore",
+            ),
+        ] {
+            assert_eq!(Line::parse(said).unwrap().named().to_string(), meant);
+        }
     }
 }

@@ -252,7 +252,9 @@ impl Board {
             match self.line().texts.recv_timeout(left) {
                 Ok(text) => {
                     self.said.push(text.clone());
-                    let Some(line) = Line::parse(&text) else { continue };
+                    let Some(line) = Line::parse(&text).map(Line::named) else {
+                        continue;
+                    };
                     let is_bug = ["panic", "fault"].contains(&line.event.as_str());
                     assert!(!is_bug, "the firmware has a bug:\n{}", self.said());
                     return Some(line);

@@ -106,7 +106,8 @@ pub(crate) fn write_settings(flash: &mut [u8], settings: &Settings) {
 #[must_use]
 pub fn version(firmware: &Firmware, slot: Slot, name: &str, behaviour: Behaviour) -> Vec<u8> {
     let [a, b] = &firmware.applications;
-    image::of(if slot == Slot::A { a } else { b }, name, behaviour)
+    let application = if slot == Slot::A { a } else { b };
+    image::of(application, PART.slot_bytes, name, behaviour)
 }
 
 /// The place of a slot in the flash.

@@ -6,15 +6,15 @@
 //! - `encryption` and `layout` are room for later formats. What they may say then is not known now, so they must be empty.
 
 use crate::{
-    Address, Class, Digest, FileRef, Id, Image, Malformed, Name, PatchRef, Profile, ReadError, Release, Rule,
-    UnixSeconds, Version, Wanted, What,
+    Address, Class, Digest, FileRef, Id, Image, Malformed, PatchRef, Profile, ReadError, Release, Rule, Version,
+    Wanted, What,
     known::{Place, Spot, Step},
     names,
-    read::{FieldCounts, Meaning as _, read},
+    read::{FieldCounts, Meaning as _, parsed, read, set, set_id, set_number, set_positive, set_time, set_version},
     version::split_at,
 };
 use core::cmp::Ordering;
-use tuffet_wire::{Container, Document, Path, Scalar, Segment, Sink, Text};
+use tuffet_wire::{Container, Document, Path, Scalar, Segment, Sink};
 
 /// Longest release document in bytes: what the staging area of a small device holds.
 pub const DOCUMENT_BYTES_MAX: u32 = 8 * 1024;
@@ -49,11 +49,13 @@ pub(crate) fn read_release<D: Document>(
     read(document, DOCUMENT_BYTES_MAX, &mut reader)?;
     let at = document.length();
     let malformed = |what| ReadError::Malformed(Malformed { at, what });
-    reader.check().map_err(malformed)?;
-    reader.fill_in().ok_or(malformed(What::MissingField))
+    reader.check().map_err(malformed)
 }
 
 /// The state of the parser: what was seen so far.
+///
+/// Nothing here is an option only because it may be missing. Keys are unique, unknown ones are refused, and an object that closes has as
+/// many as it must: so when it does, each of its fields was read.
 struct DocumentReader<'r> {
     wanted: Option<&'r Wanted>,
     /// What is large stands where it stays; a small device has no room for it twice.
@@ -61,10 +63,10 @@ struct DocumentReader<'r> {
     fields: FieldCounts,
     /// The product id that the file names begin with.
     file_product: Option<Id>,
-    /// The parts of the image, of its patch, and of the file, whose object is open.
+    /// The image, the patch and the file whose object is open.
     image: ImageParts,
     patch: PatchParts,
-    file: FileParts,
+    file: FileRef,
     /// What the patch before this one starts from, and for whom it is.
     patch_before: Option<(Source, Profile)>,
     /// Where the image before this one stands.
@@ -72,53 +74,37 @@ struct DocumentReader<'r> {
     component_before: Option<Id>,
     /// Whether the wanted component was read. Until then the image of a release is that of the component at hand.
     has_component: bool,
-
-    attempt: Option<u32>,
-    class: Option<Class>,
-    interruption_s: Option<u32>,
-    product: Option<Id>,
-    released: Option<UnixSeconds>,
-    rollback: Option<bool>,
     rule: Option<Rule>,
     wait_max_days: Option<u16>,
-    security_version: Option<u32>,
-    support_end: Option<UnixSeconds>,
-    has_support_file: bool,
-    version: Option<Version>,
 }
 
-#[derive(Copy, Clone, Default)]
+/// An image, with the patches to it that are wanted.
 struct ImageParts {
-    address: Option<Address>,
-    digest: Option<Digest>,
-    file: Option<FileRef>,
-    hardware: Option<Id>,
-    length: Option<u32>,
-    /// The patches that are wanted.
-    delta: Option<PatchRef>,
-    whole: Option<PatchRef>,
+    address: Address,
+    hardware: Id,
+    image: Image,
 }
 
-#[derive(Copy, Clone, Default)]
 struct PatchParts {
-    block_bytes: Option<u32>,
-    head: Option<Digest>,
-    profile: Option<Profile>,
-    source: Option<Source>,
+    block_bytes: u32,
+    head: Digest,
+    profile: Profile,
+    source: Source,
 }
 
-/// What a patch starts from. Nothing is before every digest, as the empty text is.
+/// What a patch starts from. Nothing is before every image, as the empty text is before every digest.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Source {
-    Nothing,
-    Image(Digest),
+struct Source {
+    is_image: bool,
+    /// The image's; zeros, if it is none.
+    digest: Digest,
 }
 
-#[derive(Copy, Clone, Default)]
-struct FileParts {
-    digest: Option<Digest>,
-    length: Option<u32>,
-    name: Option<Name>,
+impl Source {
+    const NOTHING: Self = Self {
+        is_image: false,
+        digest: [0; 32],
+    };
 }
 
 #[allow(
@@ -138,22 +124,19 @@ impl Sink for DocumentReader<'_> {
         match (spot.place, kind) {
             (Place::Document | Place::Advisory | Place::Interruption | Place::Rollout, Container::Object)
             | (Place::Cves | Place::Components | Place::SteppingStones, Container::Array) => {}
-            (Place::Sbom | Place::Support | Place::File, Container::Object) => self.file = FileParts::default(),
+            (Place::Sbom | Place::Support | Place::File, Container::Object) => {}
             (Place::Component, Container::Object) => {
                 self.drop_candidate();
                 return bounded(path, COMPONENTS_MAX);
             }
             (Place::Images, Container::Array) => self.image_before = None,
             (Place::Image, Container::Object) => {
-                self.image = ImageParts::default();
+                self.image.image.delta = None;
+                self.image.image.whole = None;
                 return bounded(path, IMAGES_MAX);
             }
             (Place::Patches, Container::Array) => self.patch_before = None,
-            (Place::Patch, Container::Object) => {
-                self.patch = PatchParts::default();
-                self.file = FileParts::default();
-                return bounded(path, PATCHES_MAX);
-            }
+            (Place::Patch, Container::Object) => return bounded(path, PATCHES_MAX),
             (Place::Encryption, _) => return Err(What::EncryptionNotEmpty),
             (Place::Layout, _) => return Err(What::LayoutNotEmpty),
             _ => return Err(What::UnknownField),
@@ -179,11 +162,11 @@ impl Sink for DocumentReader<'_> {
             (Place::Component, Step::Name) => self.component_name(value),
             (Place::Image, field) => self.image_field(field, value),
             (Place::Patch, field) => self.patch_field(field, value),
-            (Place::Interruption, Step::Seconds) => set_number(&mut self.interruption_s, value),
+            (Place::Interruption, Step::Seconds) => set_number(&mut self.release.interruption_s, value),
             (Place::Rollout, Step::Rule) => self.rule_name(value),
             (Place::Rollout, Step::WaitMaxDays) => self.rule_wait(value),
             (Place::SteppingStones, Step::Item) => self.stepping_stone(value),
-            (Place::Support, Step::End) => set_time(&mut self.support_end, value),
+            (Place::Support, Step::End) => set_time(&mut self.release.support.end, value),
             (Place::File | Place::Sbom | Place::Support, field) => self.file_field(field, value),
             _ if spot.is_in_rule => Ok(()),
             _ => Err(What::UnknownField),
@@ -208,13 +191,19 @@ impl Sink for DocumentReader<'_> {
         };
         complete(count, fields)?;
         match place {
-            Place::File => self.image.file = Some(self.end_file()?),
-            Place::Image => self.end_image()?,
-            Place::Patch => self.end_patch()?,
-            Place::Sbom => self.release.sbom = Some(self.end_file()?),
+            Place::File => {
+                self.end_file()?;
+                keep(&mut self.image.image.file, &self.file);
+            }
+            Place::Image => return self.end_image(),
+            Place::Patch => return self.end_patch(),
+            Place::Sbom => {
+                self.end_file()?;
+                self.release.sbom = Some(self.file);
+            }
             Place::Support => {
-                self.release.support.file = self.end_file()?;
-                self.has_support_file = true;
+                self.end_file()?;
+                keep(&mut self.release.support.file, &self.file);
             }
             _ => {}
         }
@@ -233,25 +222,30 @@ impl<'r> DocumentReader<'r> {
             release,
             fields: FieldCounts::default(),
             file_product: None,
-            image: ImageParts::default(),
-            patch: PatchParts::default(),
-            file: FileParts::default(),
+            image: ImageParts {
+                address: Address::Any,
+                hardware: Id::firmware(),
+                image: Image {
+                    digest: [0; 32],
+                    length: 0,
+                    file: FileRef::nothing(),
+                    delta: None,
+                    whole: None,
+                },
+            },
+            patch: PatchParts {
+                block_bytes: 0,
+                head: [0; 32],
+                profile: Profile::Small,
+                source: Source::NOTHING,
+            },
+            file: FileRef::nothing(),
             patch_before: None,
             image_before: None,
             component_before: None,
             has_component: false,
-            attempt: None,
-            class: None,
-            interruption_s: None,
-            product: None,
-            released: None,
-            rollback: None,
             rule: None,
             wait_max_days: None,
-            security_version: None,
-            support_end: None,
-            has_support_file: false,
-            version: None,
         }
     }
 
@@ -264,22 +258,22 @@ impl<'r> DocumentReader<'r> {
     }
 
     fn top(&mut self, field: Step, value: Scalar<'_>) -> Result<(), What> {
-        let is_empty = value == Scalar::String(Text::Whole(""));
+        let release = &mut *self.release;
         match field {
             Step::Type => value.must_be(TYPE, What::WrongType),
             Step::Format => value.must_be_format_0(),
-            Step::Attempt => set_positive(&mut self.attempt, value),
-            Step::Class => set(&mut self.class, Class::parse(value.text()?)),
+            Step::Attempt => set_positive(&mut release.attempt, value),
+            Step::Class => set(&mut release.class, parsed(Class::parse(value.text()?))),
             Step::Encryption => value.must_be("", What::EncryptionNotEmpty),
-            Step::InstallBy | Step::Sbom if is_empty => Ok(()),
-            Step::InstallBy => set_time(&mut self.release.install_by, value),
+            Step::InstallBy | Step::Sbom if value.is_empty() => Ok(()),
+            Step::InstallBy => set(&mut release.install_by, value.time().map(Some)),
             Step::Layout => value.must_be("", What::LayoutNotEmpty),
-            Step::Product => set_id(&mut self.product, value),
-            Step::Released => set_time(&mut self.released, value),
-            Step::Rollback => set(&mut self.rollback, Some(value.truth()?)),
-            Step::SecurityVersion => set_number(&mut self.security_version, value),
-            Step::Version => set(&mut self.version, Some(value.version()?)),
-            Step::Advisory if value == Scalar::Null => Ok(()),
+            Step::Product => set_id(&mut release.product, value),
+            Step::Released => set_time(&mut release.released, value),
+            Step::Rollback => set(&mut release.rollback, value.truth()),
+            Step::SecurityVersion => set_number(&mut release.security_version, value),
+            Step::Version => set_version(&mut release.version, value),
+            Step::Advisory if matches!(value, Scalar::Null) => Ok(()),
             Step::Advisory
             | Step::Components
             | Step::Interruption
@@ -294,21 +288,22 @@ impl<'r> DocumentReader<'r> {
     /// Longer than the scanner keeps is fine: a device does not show it, and the bytes are signed.
     fn advisory_text(&mut self, value: Scalar<'_>) -> Result<(), What> {
         match value {
-            Scalar::String(Text::Whole("")) => Err(What::BadValue),
-            Scalar::String(Text::Whole(_) | Text::TooLong) => {
+            Scalar::String(_) if !value.is_empty() => {
                 self.release.advised = true;
                 Ok(())
             }
-            Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Negative | Scalar::Null => Err(What::BadValue),
+            _ => Err(What::BadValue),
         }
     }
 
     /// The name of a component stands behind its images, so the wanted image is adopted only now.
     fn component_name(&mut self, value: Scalar<'_>) -> Result<(), What> {
-        let name = value.id()?;
-        if self.component_before.replace(name).is_some_and(|before| before >= name) {
+        let mut name = Id::firmware();
+        set_id(&mut name, value)?;
+        if self.component_before.is_some_and(|before| before >= name) {
             return Err(What::OutOfOrder);
         }
+        self.component_before = Some(name);
         if self.wanted.is_some_and(|wanted| wanted.component == name) {
             self.has_component = true;
         }
@@ -317,11 +312,16 @@ impl<'r> DocumentReader<'r> {
     }
 
     fn image_field(&mut self, field: Step, value: Scalar<'_>) -> Result<(), What> {
+        let ImageParts {
+            address,
+            hardware,
+            image,
+        } = &mut self.image;
         match field {
-            Step::Address => set(&mut self.image.address, Address::parse(value.text()?)),
-            Step::Digest => set_digest(&mut self.image.digest, value),
-            Step::Hardware => set_id(&mut self.image.hardware, value),
-            Step::Length => set_positive(&mut self.image.length, value),
+            Step::Address => set(address, parsed(Address::parse(value.text()?))),
+            Step::Digest => value.digest_into(&mut image.digest),
+            Step::Hardware => set_id(hardware, value),
+            Step::Length => set_positive(&mut image.length, value),
             Step::File | Step::Patches => Err(What::BadValue),
             _ => Err(What::UnknownField),
         }
@@ -330,12 +330,16 @@ impl<'r> DocumentReader<'r> {
     fn patch_field(&mut self, field: Step, value: Scalar<'_>) -> Result<(), What> {
         match field {
             Step::BlockBytes => set_positive(&mut self.patch.block_bytes, value),
-            Step::Head => set_digest(&mut self.patch.head, value),
-            Step::Profile => set(&mut self.patch.profile, Profile::parse(value.text()?)),
-            Step::Source if value == Scalar::String(Text::Whole("")) => {
-                set(&mut self.patch.source, Some(Source::Nothing))
+            Step::Head => value.digest_into(&mut self.patch.head),
+            Step::Profile => set(&mut self.patch.profile, parsed(Profile::parse(value.text()?))),
+            Step::Source if value.is_empty() => {
+                self.patch.source = Source::NOTHING;
+                Ok(())
             }
-            Step::Source => set(&mut self.patch.source, Some(Source::Image(value.digest()?))),
+            Step::Source => {
+                self.patch.source.is_image = true;
+                value.digest_into(&mut self.patch.source.digest)
+            }
             _ => self.file_field(field, value),
         }
     }
@@ -343,65 +347,48 @@ impl<'r> DocumentReader<'r> {
     #[inline(never)]
     fn file_field(&mut self, field: Step, value: Scalar<'_>) -> Result<(), What> {
         match field {
-            Step::Digest => set_digest(&mut self.file.digest, value),
+            Step::Digest => value.digest_into(&mut self.file.digest),
             Step::Length => set_positive(&mut self.file.length, value),
-            Step::Name => set(&mut self.file.name, Some(value.name()?)),
+            Step::Name => set(&mut self.file.name, value.name()),
             _ => Err(What::UnknownField),
         }
     }
 
+    /// The file that was read is one of the product that the others are of.
     #[inline(never)]
-    fn end_file(&mut self) -> Result<FileRef, What> {
-        let FileParts {
-            digest: Some(digest),
-            length: Some(length),
-            name: Some(name),
-        } = &self.file
-        else {
-            return Err(What::MissingField);
-        };
-        let product = split_at(name.as_str(), b'_').and_then(|(product, _)| Id::parse(product).ok());
+    fn end_file(&mut self) -> Result<(), What> {
+        let product = split_at(self.file.name.as_str(), b'_').and_then(|(product, _)| Id::parse(product).ok());
         let product = product.ok_or(What::WrongFileName)?;
         if *self.file_product.get_or_insert(product) != product {
             return Err(What::WrongFileName);
         }
-        Ok(FileRef {
-            digest: *digest,
-            length: *length,
-            name: *name,
-        })
+        Ok(())
     }
 
     #[inline(never)]
     fn end_patch(&mut self) -> Result<(), What> {
-        let file = self.end_file()?;
-        let PatchParts {
-            block_bytes: Some(block_bytes),
-            head: Some(head),
-            profile: Some(profile),
-            source: Some(source),
-        } = &self.patch
-        else {
-            return Err(What::MissingField);
-        };
-        if !file.name.as_str().ends_with(".patch") {
+        self.end_file()?;
+        if !self.file.name.as_str().ends_with(".patch") {
             return Err(What::WrongFileName);
         }
-        let place = (*source, *profile);
+        let patch = &self.patch;
+        let place = (patch.source, patch.profile);
         follows(self.patch_before.as_ref(), &place, What::DuplicatePatch)?;
         self.patch_before = Some(place);
-        let Some(wanted) = self.wanted.filter(|wanted| wanted.profile == *profile) else {
+        let Some(wanted) = self.wanted.filter(|wanted| wanted.profile == patch.profile) else {
             return Ok(());
         };
-        let kept = match source {
-            Source::Nothing => &mut self.image.whole,
-            Source::Image(digest) if Some(*digest) == wanted.running => &mut self.image.delta,
-            Source::Image(_) => return Ok(()),
+        let kept = if !patch.source.is_image {
+            &mut self.image.image.whole
+        } else if wanted.running.as_ref() == Some(&patch.source.digest) {
+            &mut self.image.image.delta
+        } else {
+            return Ok(());
         };
         *kept = Some(PatchRef {
-            file,
-            head: *head,
-            block_bytes: *block_bytes,
+            file: self.file,
+            head: patch.head,
+            block_bytes: patch.block_bytes,
         });
         Ok(())
     }
@@ -409,18 +396,11 @@ impl<'r> DocumentReader<'r> {
     #[inline(never)]
     fn end_image(&mut self) -> Result<(), What> {
         let ImageParts {
-            address: Some(address),
-            digest: Some(digest),
-            file: Some(file),
-            hardware: Some(hardware),
-            length: Some(length),
-            delta,
-            whole,
-        } = &self.image
-        else {
-            return Err(What::MissingField);
-        };
-        if !file.name.as_str().ends_with(".zst") {
+            address,
+            hardware,
+            image,
+        } = &self.image;
+        if !image.file.name.as_str().ends_with(".zst") {
             return Err(What::WrongFileName);
         }
         let place = (*hardware, *address);
@@ -433,62 +413,56 @@ impl<'r> DocumentReader<'r> {
             return Ok(());
         }
         // Linked for the other slot, it may be the one that runs.
-        self.release.runs_already |= wanted.running.as_ref() == Some(digest);
+        self.release.runs_already |= wanted.running.as_ref() == Some(&image.digest);
         let fits = match address {
             Address::At(address) => wanted.address == Some(*address),
             // Those linked for an address stand before: one that fits is there already.
             Address::Any => self.release.image.is_none(),
         };
         if fits {
-            self.release.image = Some(Image {
-                digest: *digest,
-                length: *length,
-                file: *file,
-                delta: *delta,
-                whole: *whole,
-            });
+            self.release.image = Some(*image);
         }
         Ok(())
     }
 
     fn rule_name(&mut self, value: Scalar<'_>) -> Result<(), What> {
-        let rule = match value.text()? {
+        self.rule = Some(match value.text()? {
             "none" => Rule::None,
             // The days stand behind the name and are filled in at the end of the object.
             "required" => Rule::Required { wait_max_days: 0 },
             _ => Rule::Unknown,
-        };
-        set(&mut self.rule, Some(rule))
+        });
+        Ok(())
     }
 
     fn rule_wait(&mut self, value: Scalar<'_>) -> Result<(), What> {
         // A rule of later software may use the name for something else.
         let is_required = matches!(self.rule, Some(Rule::Required { .. }));
-        match value
-            .number()
-            .and_then(|days| u16::try_from(days).map_err(|_| What::BadValue))
-        {
-            Ok(days) => set(&mut self.wait_max_days, Some(days)),
-            Err(what) if is_required => Err(what),
-            Err(_) => Ok(()),
+        let days = value.number().ok().and_then(|days| u16::try_from(days).ok());
+        self.wait_max_days = days;
+        if is_required && days.is_none() {
+            return Err(What::BadValue);
         }
+        Ok(())
     }
 
     fn end_rule(&mut self, count: u8) -> Result<(), What> {
-        match (self.rule, self.wait_max_days) {
-            (None, _) => Err(What::MissingField),
-            (Some(Rule::None), _) => complete(count, 1),
-            (Some(Rule::Required { .. }), Some(wait_max_days)) => {
-                complete(count, 2)?;
-                set(&mut self.rule, Some(Rule::Required { wait_max_days }))
+        let rule = self.rule.ok_or(What::MissingField)?;
+        self.release.rule = rule;
+        match rule {
+            Rule::None => complete(count, 1),
+            Rule::Required { .. } => {
+                let wait_max_days = self.wait_max_days.ok_or(What::MissingField)?;
+                self.release.rule = Rule::Required { wait_max_days };
+                complete(count, 2)
             }
-            (Some(Rule::Required { .. }), None) => Err(What::MissingField),
-            (Some(Rule::Unknown), _) => Ok(()),
+            Rule::Unknown => Ok(()),
         }
     }
 
     fn stepping_stone(&mut self, value: Scalar<'_>) -> Result<(), What> {
-        let stone = value.version()?;
+        let mut stone = Version::ZERO;
+        set_version(&mut stone, value)?;
         let stones = &mut self.release.stepping_stones;
         if stones.last().is_some_and(|last| *last >= stone) {
             return Err(What::OutOfOrder);
@@ -498,74 +472,26 @@ impl<'r> DocumentReader<'r> {
 
     /// What is right or wrong about the document as a whole.
     fn check(&self) -> Result<(), What> {
-        if self.class == Some(Class::Security) && !self.release.advised {
+        let release = &*self.release;
+        if release.class == Class::Security && !release.advised {
             return Err(What::SecurityWithoutAdvisory);
         }
-        let (Some(product), true) = (&self.product, self.has_support_file) else {
-            return Err(What::MissingField);
-        };
-        let support = &self.release.support.file;
-        let is_of_product = self.file_product == Some(*product) && support.name == names::support(product);
-        if is_of_product
-            && self
-                .release
-                .sbom
-                .as_ref()
-                .is_none_or(|sbom| sbom.name.as_str().ends_with(".json"))
-        {
+        let is_of_product =
+            self.file_product == Some(release.product) && release.support.file.name == names::support(&release.product);
+        let is_bill = |sbom: &FileRef| sbom.name.as_str().ends_with(".json");
+        if is_of_product && release.sbom.as_ref().is_none_or(is_bill) {
             Ok(())
         } else {
             Err(What::WrongFileName)
         }
     }
-
-    /// What was kept beside the release; nothing if a field is missing.
-    fn fill_in(self) -> Option<()> {
-        let release = self.release;
-        release.product = self.product?;
-        release.version = self.version?;
-        release.security_version = self.security_version?;
-        release.class = self.class?;
-        release.attempt = self.attempt?;
-        release.rollback = self.rollback?;
-        release.released = self.released?;
-        release.interruption_s = self.interruption_s?;
-        release.rule = self.rule?;
-        release.support.end = self.support_end?;
-        Some(())
-    }
 }
 
-fn set<T>(place: &mut Option<T>, value: Option<T>) -> Result<(), What> {
-    *place = Some(value.ok_or(What::BadValue)?);
-    Ok(())
-}
-
-// What is read more than once, each in one piece of code.
-
+/// Keeps what was read of a file. The compiler knows of two arguments that they do not overlap: in place it would move one over the other,
+/// by a function that nothing else needs.
 #[inline(never)]
-fn set_digest(place: &mut Option<Digest>, value: Scalar<'_>) -> Result<(), What> {
-    set(place, Some(value.digest()?))
-}
-
-#[inline(never)]
-fn set_id(place: &mut Option<Id>, value: Scalar<'_>) -> Result<(), What> {
-    set(place, Some(value.id()?))
-}
-
-#[inline(never)]
-fn set_number(place: &mut Option<u32>, value: Scalar<'_>) -> Result<(), What> {
-    set(place, Some(value.number()?))
-}
-
-#[inline(never)]
-fn set_positive(place: &mut Option<u32>, value: Scalar<'_>) -> Result<(), What> {
-    set(place, Some(value.number()?).filter(|number| *number > 0))
-}
-
-#[inline(never)]
-fn set_time(place: &mut Option<UnixSeconds>, value: Scalar<'_>) -> Result<(), What> {
-    set(place, Some(value.time()?))
+fn keep(place: &mut FileRef, file: &FileRef) {
+    *place = *file;
 }
 
 /// Refuses an item behind the last one that a list may have.
@@ -596,7 +522,7 @@ fn complete(count: u8, fields: u8) -> Result<(), What> {
 /// `CVE-`, a year of four digits, `-`, a number of at least four digits.
 fn is_cve(text: &str) -> bool {
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let parts = text.strip_prefix("CVE-").and_then(|rest| rest.split_once('-'));
+    let parts = text.strip_prefix("CVE-").and_then(|rest| split_at(rest, b'-'));
     parts.is_some_and(|(year, number)| {
         year.len() == 4 && digits(year) && (4..=12).contains(&number.len()) && digits(number)
     })

@@ -93,7 +93,7 @@ pub struct Name(ArrayString<NAME_BYTES_MAX>);
 impl Name {
     /// Checks a text.
     pub fn parse(text: &str) -> Option<Self> {
-        let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+        let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-');
         let flat = !text.is_empty() && !text.starts_with('.') && text.bytes().all(good);
         if flat {
             ArrayString::from(text).ok().map(Self)

@@ -170,9 +170,12 @@ impl FieldCounts {
 /// What single values mean.
 pub(crate) trait Meaning<'a> {
     fn text(self) -> Result<&'a str, What>;
+    /// Whether it is the empty text, which says that there is nothing.
+    fn is_empty(&self) -> bool;
     fn number(self) -> Result<u32, What>;
     fn truth(self) -> Result<bool, What>;
-    fn digest(self) -> Result<Digest, What>;
+    /// A digest into a place, which holds something else if it is refused.
+    fn digest_into(self, place: &mut Digest) -> Result<(), What>;
     fn id(self) -> Result<Id, What>;
     fn name(self) -> Result<Name, What>;
     fn time(self) -> Result<UnixSeconds, What>;
@@ -193,6 +196,10 @@ impl<'a> Meaning<'a> for Scalar<'a> {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        matches!(self, Scalar::String(Text::Whole(text)) if text.is_empty())
+    }
+
     fn number(self) -> Result<u32, What> {
         match self {
             Self::Integer(number) => u32::try_from(number).map_err(|_| What::BadValue),
@@ -207,8 +214,8 @@ impl<'a> Meaning<'a> for Scalar<'a> {
         }
     }
 
-    fn digest(self) -> Result<Digest, What> {
-        hex::decode(self.text()?).ok_or(What::BadValue)
+    fn digest_into(self, place: &mut Digest) -> Result<(), What> {
+        hex::decode_into(self.text()?, place).ok_or(What::BadValue)
     }
 
     fn id(self) -> Result<Id, What> {
@@ -236,10 +243,49 @@ impl<'a> Meaning<'a> for Scalar<'a> {
     }
 
     fn must_be_format_0(self) -> Result<(), What> {
-        if self == Scalar::Integer(0) {
+        if matches!(self, Self::Integer(0)) {
             Ok(())
         } else {
             Err(What::UnknownFormat)
         }
     }
+}
+
+/// Takes what was read.
+pub(crate) fn set<T>(place: &mut T, value: Result<T, What>) -> Result<(), What> {
+    *place = value?;
+    Ok(())
+}
+
+// What is read more than once, each in one piece of code.
+
+#[inline(never)]
+pub(crate) fn set_id(place: &mut Id, value: Scalar<'_>) -> Result<(), What> {
+    set(place, value.id())
+}
+
+#[inline(never)]
+pub(crate) fn set_number(place: &mut u32, value: Scalar<'_>) -> Result<(), What> {
+    set(place, value.number())
+}
+
+#[inline(never)]
+pub(crate) fn set_positive(place: &mut u32, value: Scalar<'_>) -> Result<(), What> {
+    set_number(place, value)?;
+    if *place == 0 { Err(What::BadValue) } else { Ok(()) }
+}
+
+#[inline(never)]
+pub(crate) fn set_version(place: &mut Version, value: Scalar<'_>) -> Result<(), What> {
+    set(place, value.version())
+}
+
+#[inline(never)]
+pub(crate) fn set_time(place: &mut UnixSeconds, value: Scalar<'_>) -> Result<(), What> {
+    set(place, value.time())
+}
+
+/// What a text is that its field cannot have.
+pub(crate) fn parsed<T>(value: Option<T>) -> Result<T, What> {
+    value.ok_or(What::BadValue)
 }

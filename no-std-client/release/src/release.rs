@@ -182,6 +182,17 @@ impl core::fmt::Display for Profile {
     }
 }
 
+impl FileRef {
+    /// Room for one.
+    pub(crate) const fn nothing() -> Self {
+        Self {
+            digest: [0; 32],
+            length: 0,
+            name: Name::nothing(),
+        }
+    }
+}
+
 impl Release {
     /// Reads a release document whose digest was already compared with the signed one, all of it, and keeps what a device
     /// needs. A document without an image for `wanted` is no error here: [`decide`](crate::decide) says so.
@@ -213,11 +224,7 @@ impl Release {
             stepping_stones: ArrayVec::new(),
             support: SupportFacts {
                 end: UnixSeconds::ZERO,
-                file: FileRef {
-                    digest: [0; 32],
-                    length: 0,
-                    name: Name::nothing(),
-                },
+                file: FileRef::nothing(),
             },
             sbom: None,
             advised: false,

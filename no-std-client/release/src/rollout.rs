@@ -9,16 +9,16 @@
 //! - A rollout only ever says "wait" to what the product's keys signed. It cannot name what to install.
 
 use crate::{
-    Class, Digest, Malformed, ReadError, Rule, UnixSeconds, What,
+    Class, Digest, ReadError, Rule, UnixSeconds, What,
     known::{Place, Spot, Step},
-    read::{FieldCounts, Meaning as _, read},
+    read::{FieldCounts, Meaning as _, read, set_number, set_time},
 };
 use arrayvec::ArrayVec;
 use core::fmt;
-use sha2::{Digest as _, Sha256};
 use tuffet_wire::{
     Container, Document, Path, Scalar, Sink,
     record::{Comparer, Output, Reader, Writer},
+    sha256,
 };
 
 /// Longest rollout file in bytes.
@@ -135,11 +135,7 @@ impl Seed {
 
 /// The place of a device in the rollout of one release.
 pub fn bucket(seed: &Seed, release: &Digest) -> u64 {
-    let hash: Digest = Sha256::new()
-        .chain_update(seed.0)
-        .chain_update(release)
-        .finalize()
-        .into();
+    let hash = sha256(&[&seed.0, release]);
     let first = hash.first_chunk().copied().unwrap_or_default();
     u64::from_be_bytes(first)
 }
@@ -242,17 +238,20 @@ impl RolloutExtract {
 
     /// Reads a rollout file whose digest was already compared with the signed one.
     pub fn parse<D: Document>(document: &mut D) -> Result<Self, ReadError<D::Error>> {
-        let mut reader = RolloutReader::default();
-        read(document, ROLLOUT_BYTES_MAX, &mut reader)?;
-        let (Some(release), Some(state)) = (reader.release, reader.state) else {
-            let (at, what) = (document.length(), What::MissingField);
-            return Err(ReadError::Malformed(Malformed { at, what }));
+        let mut reader = RolloutReader {
+            fields: FieldCounts::default(),
+            extract: Self {
+                release: [0; 32],
+                state: RolloutState::Paused,
+                waves: ArrayVec::new(),
+            },
+            wave: Wave {
+                share_ppm: 0,
+                start: UnixSeconds::ZERO,
+            },
         };
-        Ok(Self {
-            release,
-            state,
-            waves: reader.waves,
-        })
+        read(document, ROLLOUT_BYTES_MAX, &mut reader)?;
+        Ok(reader.extract)
     }
 
     /// The bytes to store.
@@ -318,14 +317,12 @@ fn push_wave(waves: &mut ArrayVec<Wave, WAVES_MAX>, wave: Wave) -> Result<(), Wh
     waves.try_push(wave).map_err(|_| What::TooMany)
 }
 
-#[derive(Default)]
+/// What was seen so far. As in a release document, each field of an object was read when it closes with as many as it must have.
 struct RolloutReader {
     fields: FieldCounts,
-    release: Option<Digest>,
-    state: Option<RolloutState>,
-    waves: ArrayVec<Wave, WAVES_MAX>,
-    share_ppm: Option<u32>,
-    start: Option<UnixSeconds>,
+    extract: RolloutExtract,
+    /// The wave whose object is open.
+    wave: Wave,
 }
 
 #[allow(
@@ -349,16 +346,16 @@ impl Sink for RolloutReader {
         match (spot.around, spot.step) {
             (Place::Document, Step::Type) => value.must_be(TYPE, What::WrongType)?,
             (Place::Document, Step::Format) => value.must_be_format_0()?,
-            (Place::Document, Step::Release) => self.release = Some(value.digest()?),
+            (Place::Document, Step::Release) => value.digest_into(&mut self.extract.release)?,
             (Place::Document, Step::State) => {
-                self.state = Some(match value.text()? {
+                self.extract.state = match value.text()? {
                     "active" => RolloutState::Active,
                     "paused" => RolloutState::Paused,
                     _ => return Err(What::BadValue),
-                });
+                };
             }
-            (Place::Wave, Step::SharePpm) => self.share_ppm = Some(value.number()?),
-            (Place::Wave, Step::Start) => self.start = Some(value.time()?),
+            (Place::Wave, Step::SharePpm) => set_number(&mut self.wave.share_ppm, value)?,
+            (Place::Wave, Step::Start) => set_time(&mut self.wave.start, value)?,
             (Place::Document, Step::Waves) | (Place::Waves | Place::Wave, _) => return Err(What::BadValue),
             _ => return Err(What::UnknownField),
         }
@@ -369,12 +366,8 @@ impl Sink for RolloutReader {
         let count = self.fields.of(path);
         match Spot::of(path).place {
             Place::Document if count != FIELDS => Err(What::MissingField),
-            Place::Wave => match (self.share_ppm.take(), self.start.take()) {
-                (Some(share_ppm), Some(start)) if count == WAVE_FIELDS => {
-                    push_wave(&mut self.waves, Wave { share_ppm, start })
-                }
-                (Some(_) | None, Some(_) | None) => Err(What::MissingField),
-            },
+            Place::Wave if count != WAVE_FIELDS => Err(What::MissingField),
+            Place::Wave => push_wave(&mut self.extract.waves, self.wave),
             _ => Ok(()),
         }
     }

@@ -23,13 +23,29 @@ impl Version {
 
     /// Reads exactly three decimal numbers without leading zeros.
     pub fn parse(text: &str) -> Option<Self> {
-        let (major, rest) = split_at(text, b'.')?;
-        let (minor, patch) = split_at(rest, b'.')?;
-        Some(Self {
-            major: number(major)?,
-            minor: number(minor)?,
-            patch: number(patch)?,
-        })
+        let mut numbers = [0_u32; 3];
+        let mut places = numbers.iter_mut();
+        let mut number = places.next()?;
+        let mut has_digit = false;
+        for byte in text.bytes() {
+            if byte == b'.' && has_digit {
+                number = places.next()?;
+                has_digit = false;
+                continue;
+            }
+            let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+            if has_digit && *number == 0 {
+                // A leading zero.
+                return None;
+            }
+            *number = number.checked_mul(10)?.checked_add(digit.into())?;
+            has_digit = true;
+        }
+        if !has_digit || places.next().is_some() {
+            return None;
+        }
+        let [major, minor, patch] = numbers;
+        Some(Self { major, minor, patch })
     }
 }
 
@@ -43,14 +59,5 @@ pub(crate) fn split_at(text: &str, letter: u8) -> Option<(&str, &str)> {
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
-    }
-}
-
-fn number(text: &str) -> Option<u32> {
-    match text.as_bytes() {
-        [b'0'] => Some(0),
-        // `u32::from_str` also takes a `+`, which cannot be the first letter here.
-        [b'1'..=b'9', ..] => text.parse().ok(),
-        _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Why a driver stopped.
 
 use super::Outcome;
-use crate::failure::Failure;
+use crate::failure::{Failure, name_of};
 use crate::flash::{RegionError, StateError};
 
 /// Why a driver stopped, grouped by who must act. `E` is the error of the flash driver.
@@ -39,15 +39,8 @@ impl<E> Stop<E> {
 
     /// The name that goes with the number.
     #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Failure(failure) => failure.name(),
-            Self::Transport => "Transport",
-            Self::Flash(_) => "Flash",
-            Self::Boot(_) => "BootRecord",
-            Self::State(_) => "State",
-            Self::NothingToProvision(_) => "NothingToProvision",
-        }
+    pub const fn name(&self) -> &'static str {
+        name_of(self.code())
     }
 }
 
@@ -95,18 +88,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_frozen() {
+    fn codes_and_names_are_frozen() {
         let refused = tuffet_boot::Error::Refused(tuffet_boot::Refusal::NoTrial);
-        let frozen: [(Stop<()>, u16); 6] = [
-            (Stop::Failure(Failure::TrialOpen), 405),
-            (Stop::Transport, 500),
-            (Stop::Flash(RegionError::Busy), 701),
-            (Stop::Boot(refused), 702),
-            (Stop::State(StateError::Damaged), 703),
-            (Stop::NothingToProvision(Outcome::UpToDate), 704),
+        let frozen: [(Stop<()>, u16, &str); 6] = [
+            (Stop::Failure(Failure::TrialOpen), 405, "TrialOpen"),
+            (Stop::Transport, 500, "Transport"),
+            (Stop::Flash(RegionError::Busy), 701, "Flash"),
+            (Stop::Boot(refused), 702, "BootRecord"),
+            (Stop::State(StateError::Damaged), 703, "State"),
+            (Stop::NothingToProvision(Outcome::UpToDate), 704, "NothingToProvision"),
         ];
-        for (stop, code) in frozen {
-            assert_eq!(stop.code(), code);
+        for (stop, code, name) in frozen {
+            assert_eq!((stop.code(), stop.name()), (code, name));
         }
     }
 }

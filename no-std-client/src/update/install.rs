@@ -11,11 +11,10 @@ use super::{Context, Decoding, FellBack, Request, Way};
 use crate::device::Intake;
 use crate::failure::{Failure, ImageFault};
 use crate::state::Installed;
-use sha2::{Digest as _, Sha256};
 use tuffet_boot::{Placed, Slot, VerifiedImage};
 use tuffet_patch::Pinned;
 use tuffet_release::{FileRef, Image, PatchRef, Plan, Version};
-use tuffet_wire::Digest;
+use tuffet_wire::{Digest, Hasher};
 
 /// The installation of one planned image into one slot.
 pub struct Install {
@@ -73,7 +72,7 @@ enum Step {
 
 /// Bytes that are counted and hashed as they come.
 struct Measured {
-    hasher: Sha256,
+    hasher: Hasher,
     bytes: u32,
 }
 
@@ -87,7 +86,7 @@ enum Measure {
 impl Measured {
     fn new() -> Self {
         Self {
-            hasher: Sha256::new(),
+            hasher: Hasher::new(),
             bytes: 0,
         }
     }
@@ -103,7 +102,7 @@ impl Measured {
         self.bytes = total;
         match total.cmp(&length) {
             core::cmp::Ordering::Less => Measure::More,
-            core::cmp::Ordering::Equal => Measure::Whole(self.hasher.finalize_reset().into()),
+            core::cmp::Ordering::Equal => Measure::Whole(self.hasher.finish()),
             core::cmp::Ordering::Greater => Measure::TooLong,
         }
     }

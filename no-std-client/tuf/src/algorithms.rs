@@ -17,7 +17,7 @@ use crate::{
 };
 use core::fmt::Debug;
 use ed25519_dalek::{Signature, StreamVerifier, VerifyingKey};
-use tuffet_wire::{Digest, Document, Sink, TEXT_BYTES_MAX, hash::Hasher, hex};
+use tuffet_wire::{Digest, Document, Hasher, Sink, TEXT_BYTES_MAX, hex};
 
 /// A set of signature algorithms.
 pub trait Algorithms: Kinds {}

@@ -7,33 +7,52 @@ impl Rejected {
     /// The number: 101 to 199.
     #[must_use]
     pub const fn code(&self) -> u16 {
-        self.code_and_name().0
+        match self {
+            Self::Absent { .. } => 101,
+            Self::DuplicateDelegation { .. } => 102,
+            Self::DuplicateSignature { .. } => 103,
+            Self::Expired { .. } => 104,
+            Self::LimitExceeded { .. } => 105,
+            Self::Malformed { .. } => 106,
+            Self::NotInSnapshot { .. } => 107,
+            Self::RoleVanished { .. } => 108,
+            Self::Rollback { .. } => 109,
+            Self::TooFewSignatures { .. } => 110,
+            Self::TooLong { .. } => 111,
+            // 112 was never shipped.
+            Self::WeakKey { .. } => 113,
+            Self::WrongDigest { .. } => 114,
+            Self::WrongLength { .. } => 115,
+            Self::WrongVersion { .. } => 116,
+        }
     }
 
     /// The word that goes with the number.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        self.code_and_name().1
+        Self::name_of(self.code())
     }
 
-    const fn code_and_name(&self) -> (u16, &'static str) {
-        match self {
-            Self::Absent { .. } => (101, "Absent"),
-            Self::DuplicateDelegation { .. } => (102, "DuplicateDelegation"),
-            Self::DuplicateSignature { .. } => (103, "DuplicateSignature"),
-            Self::Expired { .. } => (104, "Expired"),
-            Self::LimitExceeded { .. } => (105, "LimitExceeded"),
-            Self::Malformed { .. } => (106, "Malformed"),
-            Self::NotInSnapshot { .. } => (107, "NotInSnapshot"),
-            Self::RoleVanished { .. } => (108, "RoleVanished"),
-            Self::Rollback { .. } => (109, "Rollback"),
-            Self::TooFewSignatures { .. } => (110, "TooFewSignatures"),
-            Self::TooLong { .. } => (111, "TooLong"),
-            // 112 was never shipped.
-            Self::WeakKey { .. } => (113, "WeakKey"),
-            Self::WrongDigest { .. } => (114, "WrongDigest"),
-            Self::WrongLength { .. } => (115, "WrongLength"),
-            Self::WrongVersion { .. } => (116, "WrongVersion"),
+    /// The word that goes with a number, for whoever was told only that; an empty one if there is none.
+    #[must_use]
+    pub const fn name_of(code: u16) -> &'static str {
+        match code {
+            101 => "Absent",
+            102 => "DuplicateDelegation",
+            103 => "DuplicateSignature",
+            104 => "Expired",
+            105 => "LimitExceeded",
+            106 => "Malformed",
+            107 => "NotInSnapshot",
+            108 => "RoleVanished",
+            109 => "Rollback",
+            110 => "TooFewSignatures",
+            111 => "TooLong",
+            113 => "WeakKey",
+            114 => "WrongDigest",
+            115 => "WrongLength",
+            116 => "WrongVersion",
+            _ => "",
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     state::SignersId,
     whose::{Refusals, Refused, Rejected, Whose},
 };
-use tuffet_wire::{Digest, Scalar, Text, hash::Hasher};
+use tuffet_wire::{Digest, Hasher, Scalar, Text};
 
 /// A key as a file names it. Keys of kinds that this session cannot check are not kept: nobody can sign with them here.
 #[derive(Clone, Debug, PartialEq, Eq)]

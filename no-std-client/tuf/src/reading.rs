@@ -19,7 +19,7 @@ use crate::{
 };
 use arrayvec::ArrayVec;
 use core::{fmt::Debug, marker::PhantomData};
-use tuffet_wire::{Digest, Document, Scalar, Sink, hash::Hasher, hex};
+use tuffet_wire::{Digest, Document, Hasher, Scalar, Sink, hex};
 
 /// How a session reads files, and which signatures it can check.
 pub trait Reading: Parts {}

@@ -7,13 +7,20 @@ use core::fmt::{self, Write as _};
 /// Uppercase is refused: two spellings of one key id would be two map keys.
 pub fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0u8; N];
+    decode_into(text, &mut bytes)?;
+    Some(bytes)
+}
+
+/// The same into a place, which holds something else if the text is wrong.
+#[inline(never)]
+pub fn decode_into(text: &str, bytes: &mut [u8]) -> Option<()> {
     let mut digits = text.bytes();
-    for byte in &mut bytes {
+    for byte in bytes {
         let high = nibble(digits.next()?)?;
         let low = nibble(digits.next()?)?;
         *byte = (high << 4) | low;
     }
-    digits.next().is_none().then_some(bytes)
+    digits.next().is_none().then_some(())
 }
 
 /// Shows bytes as lowercase hexadecimal digits.

@@ -32,7 +32,7 @@ extern crate alloc;
 extern crate std;
 
 mod document;
-pub mod hash;
+mod hash;
 pub mod hex;
 pub mod record;
 mod scan;
@@ -48,6 +48,7 @@ pub mod emit;
 pub mod lenient;
 
 pub use document::Document;
+pub use hash::{Hasher, sha256};
 pub use scan::{
     Container, DEPTH_MAX, Fault, INTEGER_MAX, PATH_BYTES_MAX, Path, Scalar, ScanError, Segment, Sink, TEXT_BYTES_MAX,
     Text,

@@ -4,6 +4,10 @@ use core::fmt;
 
 const DAY_SECONDS: u64 = 86_400;
 const LAST_SECOND: u64 = 253_402_300_799;
+/// How a time is written: `0` is any digit.
+const FORM: [u8; 20] = *b"0000-00-00T00:00:00Z";
+/// What [`first_day`] says of January 1970.
+const FIRST_DAY_1970: u32 = 719_468;
 
 /// Seconds since 1970-01-01T00:00:00Z, never later than the last second of the year 9999.
 ///
@@ -56,45 +60,36 @@ impl UnixSeconds {
 
     /// Reads exactly `YYYY-MM-DDTHH:MM:SSZ`: no fraction, no offset, no leap second, only dates that exist.
     pub fn parse(text: &str) -> Option<Self> {
-        let [
-            y0,
-            y1,
-            y2,
-            y3,
-            b'-',
-            m0,
-            m1,
-            b'-',
-            d0,
-            d1,
-            b'T',
-            h0,
-            h1,
-            b':',
-            n0,
-            n1,
-            b':',
-            s0,
-            s1,
-            b'Z',
-        ] = *text.as_bytes()
-        else {
+        let mut numbers = [0_u32; 6];
+        let mut places = numbers.iter_mut();
+        let mut number = places.next()?;
+        if text.len() != FORM.len() {
             return None;
-        };
-        let year = decimal(&[y0, y1, y2, y3])?;
-        let month = decimal(&[m0, m1])?;
-        let day = decimal(&[d0, d1])?;
-        let (hour, minute, second) = (decimal(&[h0, h1])?, decimal(&[n0, n1])?, decimal(&[s0, s1])?);
+        }
+        for (form, byte) in FORM.iter().zip(text.bytes()) {
+            if *form == b'0' {
+                let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+                // Invariant: a number has four digits at most.
+                *number = number.wrapping_mul(10).wrapping_add(digit.into());
+            } else if *form != byte {
+                return None;
+            } else if byte != b'Z' {
+                number = places.next()?;
+            }
+        }
+        let [year, month, day, hour, minute, second] = numbers;
         if hour > 23 || minute > 59 || second > 59 {
             return None;
         }
-        // Days and seconds of a day fit 32 bits: a small part has neither a product nor a quotient of 64.
-        let second = hour
-            .checked_mul(3600)?
-            .checked_add(minute.checked_mul(60)?)?
-            .checked_add(second)?;
-        let days = u64::from(days_before(year, month, day)?);
-        days.checked_mul(DAY_SECONDS)?.checked_add(u64::from(second)).map(Self)
+        if year < 1970 || !(1..=12).contains(&month) || !(1..=month_days(year, month)).contains(&day) {
+            return None;
+        }
+        // Invariant: up to the year 9999 nothing of this overflows. A check of a product takes a small part more than the product.
+        let minutes = hour.wrapping_mul(60).wrapping_add(minute);
+        let seconds = minutes.wrapping_mul(60).wrapping_add(second);
+        let days = first_day(year, month).wrapping_add(day).wrapping_sub(FIRST_DAY_1970);
+        let before = u64::from(days.wrapping_sub(1)).wrapping_mul(DAY_SECONDS);
+        Some(Self(before.wrapping_add(seconds.into())))
     }
 }
 
@@ -119,48 +114,28 @@ impl fmt::Display for UnixSeconds {
     }
 }
 
-/// Days from 1970-01-01 to a date that exists.
-fn days_before(year: u32, month: u32, day: u32) -> Option<u32> {
-    if year < 1970 || !(1..=12).contains(&month) || day < 1 || day > month_days(year, month) {
-        return None;
-    }
-    let mut days = leap_years_until(year.checked_sub(1)?).checked_sub(leap_years_until(1969))?;
-    days = days.checked_add(year.checked_sub(1970)?.checked_mul(365)?)?;
-    for earlier in 1..month {
-        days = days.checked_add(month_days(year, earlier))?;
-    }
-    days.checked_add(day.checked_sub(1)?)
-}
-
-/// Leap years from year 1 up to and including `year`.
-fn leap_years_until(year: u32) -> u32 {
-    (year / 4).saturating_sub(year / 100).saturating_add(year / 400)
-}
-
-fn is_leap(year: u32) -> bool {
-    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+/// The number of the first day of a month, counted from some day long ago; the month behind December is the next January. A year is
+/// counted from March on here, so that the day that only some years have is its last one.
+#[inline(never)]
+fn first_day(year: u32, month: u32) -> u32 {
+    // Invariant: a year has four digits, and is not the year 0.
+    let (year, month) = if month > 2 {
+        (year, month.wrapping_sub(3))
+    } else {
+        (year.wrapping_sub(1), month.wrapping_add(9))
+    };
+    let leap_days = (year / 4).wrapping_sub(year / 100).wrapping_add(year / 400);
+    // From March on five months have 153 days, over and over.
+    let months = month.wrapping_mul(153).wrapping_add(2) / 5;
+    year.wrapping_mul(365).wrapping_add(leap_days).wrapping_add(months)
 }
 
 fn year_days(year: u32) -> u32 {
-    if is_leap(year) { 366 } else { 365 }
+    first_day(year, 13).wrapping_sub(first_day(year, 1))
 }
 
 fn month_days(year: u32, month: u32) -> u32 {
-    match month {
-        2 if is_leap(year) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-fn decimal(digits: &[u8]) -> Option<u32> {
-    let mut value = 0u32;
-    for digit in digits {
-        let digit = digit.checked_sub(b'0').filter(|digit| *digit <= 9)?;
-        value = value.checked_mul(10)?.checked_add(u32::from(digit))?;
-    }
-    Some(value)
+    first_day(year, month.wrapping_add(1)).wrapping_sub(first_day(year, month))
 }
 
 #[cfg(feature = "emit")]

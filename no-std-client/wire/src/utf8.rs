@@ -1,7 +1,8 @@
 //! UTF-8, checked byte by byte: a character may be cut in two by the end of a chunk.
 
-/// Where in a character the text stands.
+/// Where in a character the text stands. It fits one word, which is moved as such.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[repr(align(4))]
 pub(crate) struct Utf8 {
     /// Continuation bytes that must still come.
     pending: u8,

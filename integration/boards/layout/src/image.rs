@@ -5,15 +5,16 @@
 //! 0     MAGIC (16)
 //! 16    version (16): text, filled up with zeros
 //! 32    behaviour (4): 0 good, 1 hangs at its start, 2 fails its self test, 3 finds no network chip
-//! 36    zeros (12)
-//! 48    filler (1,536): whatever the host likes, so that a delta has something to bring
 //! ```
+//!
+//! What is new in a version stands behind the program, where the host puts it: a delta has something to bring, and a program
+//! that hardly fits its slot carries no room for it.
 
 /// At the beginning of a block.
 pub const MAGIC: [u8; 16] = *b"tuffet-image-00\n";
 
 /// Bytes of a block.
-pub const BLOCK_BYTES: usize = 1_584;
+pub const BLOCK_BYTES: usize = 36;
 
 /// Where fields stand in a block.
 pub mod field {
@@ -23,8 +24,6 @@ pub mod field {
     pub const VERSION: Range<usize> = 16..32;
     /// The behaviour.
     pub const BEHAVIOUR: Range<usize> = 32..36;
-    /// What the host likes.
-    pub const FILLER: Range<usize> = 48..super::BLOCK_BYTES;
 }
 
 /// A block.

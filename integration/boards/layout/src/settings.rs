@@ -13,10 +13,10 @@
 //! ```
 
 use crate::flash::Mapped;
-use sha2::{Digest as _, Sha256};
 use tuffet_no_std_client::flash::{Map, Strategy};
 use tuffet_no_std_client::release::{Id, Profile, Seed};
 use tuffet_no_std_client::tuf::Limits;
+use tuffet_no_std_client::wire::sha256;
 use tuffet_no_std_client::{Device, Intake};
 
 const MAGIC: [u8; 8] = *b"tuffet-0";
@@ -120,7 +120,7 @@ impl Settings {
         page[124..128].copy_from_slice(&self.data_budget_bytes.unwrap_or(NO_LIMIT).to_le_bytes());
         page[128..160].copy_from_slice(&self.seed);
         page[160..164].copy_from_slice(&self.self_test_s.to_le_bytes());
-        let seal = Sha256::digest(&page[..SEALED_BYTES]);
+        let seal = sha256(&[&page[..SEALED_BYTES]]);
         page[SEALED_BYTES..].copy_from_slice(&seal);
         page
     }
@@ -130,7 +130,7 @@ impl Settings {
         if page[..8] != MAGIC {
             return Err(BadSettings::Magic);
         }
-        if Sha256::digest(&page[..SEALED_BYTES])[..] != page[SEALED_BYTES..] {
+        if sha256(&[&page[..SEALED_BYTES]])[..] != page[SEALED_BYTES..] {
             return Err(BadSettings::Checksum);
         }
         let id = |index: usize| {

@@ -7,5 +7,6 @@ mod life;
 pub use bootloader::boot;
 pub use life::run;
 
+tuffet_nrf51::small_division!();
 tuffet_nrf51::small_memory!();
 tuffet_nrf51::shorten_panics!();

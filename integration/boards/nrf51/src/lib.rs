@@ -8,6 +8,7 @@
 #![no_std]
 
 mod clock;
+mod division;
 mod memory;
 mod nvmc;
 mod port;

@@ -6,6 +6,9 @@ use core::marker::PhantomData;
 
 /// Where the bytes of lines go.
 pub trait Wire {
+    /// Whether errors are said by their names too. A program that has no room for the names says their numbers, which the host knows.
+    const NAMES_ERRORS: bool = true;
+
     /// Sends one byte.
     fn send(byte: u8);
 }

@@ -2,7 +2,7 @@
 
 use crate::{Line, Stack, Wire};
 use tuffet_no_std_client::boot::{Recovery, Run, Slot, Why};
-use tuffet_no_std_client::{Outcome, Stop, Way};
+use tuffet_no_std_client::{FellBack, Outcome, Stop, Way};
 
 /// A bootloader starts this.
 pub fn boot<W: Wire>(run: &Run) {
@@ -31,7 +31,12 @@ pub fn update<W: Wire, E>(outcome: &Result<Outcome, Stop<E>>) {
     let line = Line::<W>::of("update");
     match outcome {
         Ok(outcome) => told(line, outcome),
-        Err(stop) => drop(line.with_number("error", stop.code()).with("name", stop.name())),
+        Err(stop) => {
+            let line = line.with_number("error", stop.code());
+            if W::NAMES_ERRORS {
+                line.with("name", stop.name());
+            }
+        }
     }
 }
 
@@ -46,8 +51,10 @@ fn told<W: Wire>(line: Line<W>, outcome: &Outcome) {
                 .with("outcome", "installed")
                 .with_version("version", [version.major, version.minor, version.patch])
                 .with("way", name(*way));
-            if let Some(fell_back) = fell_back {
-                line.with("fell_back", fell_back.fault.name());
+            match fell_back {
+                Some(FellBack { fault, .. }) if W::NAMES_ERRORS => drop(line.with("fell_back", fault.name())),
+                Some(FellBack { fault, .. }) => drop(line.with_number("fell_back", fault.code())),
+                None => {}
             }
         }
         Outcome::MoreRoots => drop(line.with("outcome", "more-roots")),

@@ -17,7 +17,7 @@ use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use p256::pkcs8::DecodePublicKey as _;
 use rsa::traits::PublicKeyParts as _;
 use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Digest, Document, Sink, hash::Hasher};
+use tuffet_wire::{Digest, Document, Hasher, Sink};
 
 /// Longest text of a key that the strict reading keeps, in bytes: the PEM of an RSA key of 8,192 bits has some 1,400.
 const KEY_TEXT_BYTES_MAX: usize = 2048;

@@ -9,7 +9,7 @@ use crate::{
     reading::Reading,
     signatures::Claimed,
 };
-use tuffet_wire::{Scalar, hash};
+use tuffet_wire::{Scalar, sha256};
 
 /// The places of entries of this key.
 const fn places(file: Step) -> [Inside; 6] {
@@ -276,5 +276,5 @@ impl<R: Reading> Body for MetaBody<'_, R> {
 
 fn name_id(name: &str) -> [u8; 16] {
     // Invariant: a digest has more than sixteen bytes.
-    *hash::sha256(name.as_bytes()).first_chunk().unwrap_or(&[0; 16])
+    *sha256(&[name.as_bytes()]).first_chunk().unwrap_or(&[0; 16])
 }

@@ -29,9 +29,7 @@ use crate::{
     state::FileFacts,
     whose::{Error, Refusals, Refused, Rejected, Whose},
 };
-use tuffet_wire::{
-    Container, Digest, Document, Path, Scalar, ScanError, Scanner, Sink, Text, UnixSeconds, hash::Hasher,
-};
+use tuffet_wire::{Container, Digest, Document, Hasher, Path, Scalar, ScanError, Scanner, Sink, Text, UnixSeconds};
 
 use known::Kind;
 pub(crate) use known::{Inside, Place, Spot, Step};

@@ -11,7 +11,7 @@ use crate::{
     signatures::Claimed,
     target::Custom,
 };
-use tuffet_wire::{Digest, Scalar, hash};
+use tuffet_wire::{Digest, Scalar, sha256};
 
 /// The places of one target and of all delegations. What is in a key matters only to who needs it.
 pub(crate) const DELEGATIONS: &[Inside] = &[
@@ -100,7 +100,7 @@ impl<'a, R: Reading> TargetsBody<'a, R> {
     pub fn new(wanted: &'a str, content: &'a mut Claimed<TargetsContent<R>>) -> Self {
         Self {
             wanted,
-            wanted_digest: hash::sha256(wanted.as_bytes()),
+            wanted_digest: sha256(&[wanted.as_bytes()]),
             has_targets: false,
             entry: None,
             role: DelegationDraft::default(),
@@ -257,5 +257,5 @@ impl<R: Reading> RoleNames<R> {
 /// A short stand-in for a role name.
 pub(crate) fn name_id(name: &str) -> [u8; 8] {
     // Invariant: a digest has more than eight bytes.
-    *hash::sha256(name.as_bytes()).first_chunk().unwrap_or(&[0; 8])
+    *sha256(&[name.as_bytes()]).first_chunk().unwrap_or(&[0; 8])
 }
