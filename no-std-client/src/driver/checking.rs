@@ -83,8 +83,8 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
     }
 
     /// The tag of the timestamp, for the next peek.
-    pub const fn etag(&self) -> Option<Etag> {
-        self.etag
+    pub const fn etag(&self) -> Option<&Etag> {
+        self.etag.as_ref()
     }
 
     /// The decision.
@@ -92,9 +92,9 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
         self.update.considered().ok_or(Failure::Misuse)
     }
 
-    /// What the decision says is to be installed.
-    pub fn installation(&self) -> Result<Installation, Failure> {
-        self.update.installation()
+    /// Puts what the decision says is to be installed into its place.
+    pub fn installation(&self, place: &mut Option<Installation>) -> Result<(), Failure> {
+        self.update.installation(place)
     }
 
     fn map(&self) -> &'f Map<S> {
@@ -104,16 +104,19 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
     /// Does what the machine asks for, as far as flash goes.
     #[inline(never)]
     fn turn(&mut self) -> Result<(), Stop<F::Error>> {
-        match self.update.request() {
+        // By reference: it is long, and one of it is enough.
+        let request = self.update.request();
+        match &request {
             Request::Metadata(fetch) => {
-                if let Some(span) = self.kept(&fetch)? {
+                if let Some(span) = self.kept(fetch)? {
                     let length = fetch.pinned.map_or(0, |pinned| pinned.length);
                     self.waits = Waits::Handover(span, length);
                     return Ok(());
                 }
                 let span = self.passing_area(&fetch.role)?;
-                write_metadata(&mut self.path, &fetch).ok_or(Failure::Misuse)?;
-                self.ask(fetch.bytes_max, span, Kind::of(&fetch.role));
+                write_metadata(&mut self.path, fetch).ok_or(Failure::Misuse)?;
+                let (bytes_max, kind) = (fetch.bytes_max, Kind::of(&fetch.role));
+                self.ask(bytes_max, span, kind);
             }
             // A file that stays already stands where it stays.
             Request::Store { .. } => {
@@ -121,8 +124,8 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
                 self.update.note_stored()?;
             }
             Request::Target(target) => {
-                let (span, length) = (self.target_area(&target)?, short(target.length()));
-                if self.holds_document(&target, span)? {
+                let (span, length) = (self.target_area(target)?, short(target.length()));
+                if self.holds_document(target, span)? {
                     self.waits = Waits::Handover(span, length);
                     return Ok(());
                 }
@@ -201,7 +204,7 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
             return Ok(false);
         }
         let mut file = FlashFile::new(self.storage.region(span), short(target.length()));
-        Ok(crate::hashed::Hashed::new(&mut file).finish()? == *target.digest())
+        crate::hashed::Hashed::new(&mut file).is(target.digest())
     }
 
     fn ask(&mut self, bytes_max: u32, span: Span, kind: Kind) {

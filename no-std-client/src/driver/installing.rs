@@ -9,7 +9,6 @@ use crate::state::DeviceState;
 use crate::update::{Installation, Request};
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
 use tuffet_boot::{Slot, State};
-use tuffet_tuf::TrustedState;
 
 /// Pieces in which a slot is read to be hashed: a multiple of every usual read unit.
 const PIECE_BYTES: usize = 256;
@@ -85,7 +84,7 @@ fn save_installed<F: NorFlash, S>(
     installation: &Installation,
 ) -> Result<(), Stop<F::Error>> {
     let (slot, installed) = installation.installed().ok_or(Failure::Misuse)?;
-    let mut state = DeviceState::new(TrustedState::nothing());
+    let mut state = DeviceState::nothing();
     let mut pages = storage.load_state(&mut state)?;
     state.put(slot, installed);
     Ok(pages.save_twice(&state)?)

@@ -5,7 +5,7 @@ use crate::state::DeviceState;
 use core::cell::RefCell;
 use embedded_storage::nor_flash::NorFlash;
 use tuffet_boot::{BootRecords, Slot};
-use tuffet_tuf::{Pinned, TrustedState};
+use tuffet_tuf::Pinned;
 
 /// A flash and its map. It is a view: as many as one likes share the flash.
 pub struct Storage<'f, F, S> {
@@ -45,7 +45,7 @@ impl<'f, F: NorFlash, S> Storage<'f, F, S> {
 
     /// Reads the trusted state.
     pub fn state(&self) -> Result<DeviceState, StateError<F::Error>> {
-        let mut state = DeviceState::new(TrustedState::nothing());
+        let mut state = DeviceState::nothing();
         self.load_state(&mut state)?;
         Ok(state)
     }

@@ -25,6 +25,8 @@ pub struct Install {
     road: Road,
     fell_back: Option<FellBack>,
     step: Step,
+    /// What came since the step began.
+    measured: Measured,
 }
 
 /// What the device says about installations.
@@ -47,7 +49,7 @@ struct Planned {
 
 /// A way, as far as the planned image does not say it.
 #[derive(Copy, Clone)]
-enum Road {
+pub enum Road {
     /// The image's delta, from this image that runs.
     Delta {
         source: Placed,
@@ -56,15 +58,13 @@ enum Road {
     Whole,
 }
 
+#[derive(Copy, Clone)]
 enum Step {
-    HashSource {
-        source: Placed,
-        measured: Measured,
-    },
-    Download(Measured),
+    HashSource,
+    Download,
     MarkEmpty,
     Fill,
-    ReadBack(Measured),
+    ReadBack,
     StoreState,
     Trial,
     /// Nothing more: something was refused.
@@ -103,7 +103,7 @@ impl Measured {
         self.bytes = total;
         match total.cmp(&length) {
             core::cmp::Ordering::Less => Measure::More,
-            core::cmp::Ordering::Equal => Measure::Whole(self.hasher.finalize_reset().into()),
+            core::cmp::Ordering::Equal => Measure::Whole(self.hasher.clone().finalize().into()),
             core::cmp::Ordering::Greater => Measure::TooLong,
         }
     }
@@ -165,16 +165,11 @@ fn shortest_road(context: &Context<'_>, image: &Image) -> Option<Road> {
 }
 
 impl Install {
-    pub(super) fn begin(context: &Context<'_>, plan: &Plan<'_>) -> Result<Self, Failure> {
-        let has_boot_record = context.running.confirmed().is_some();
-        let terms = Terms {
-            intake: context.device.intake,
-            budget_bytes: context.device.data_budget_bytes.filter(|_| has_boot_record),
-            has_boot_record,
-        };
+    /// The way that an installation begins with, if the data budget allows it.
+    pub(super) fn road(context: &Context<'_>, plan: &Plan<'_>) -> Result<Road, Failure> {
         let road = shortest_road(context, plan.image).ok_or(Failure::Image(ImageFault::NoWay))?;
         let needed_bytes = road.file(plan.image).length;
-        if let Some(budget_bytes) = terms.budget_bytes
+        if let Some(budget_bytes) = Terms::of(context).budget_bytes
             && needed_bytes > budget_bytes
         {
             return Err(Failure::OverBudget {
@@ -182,7 +177,12 @@ impl Install {
                 budget_bytes,
             });
         }
-        Ok(Self {
+        Ok(road)
+    }
+
+    pub(super) fn begin(context: &Context<'_>, plan: &Plan<'_>, road: Road) -> Self {
+        let terms = Terms::of(context);
+        Self {
             planned: Planned {
                 version: plan.version,
                 security_version: plan.security_version,
@@ -190,11 +190,16 @@ impl Install {
                 image: *plan.image,
             },
             step: terms.first_step(&road),
+            measured: Measured::new(),
             terms,
             slot: context.running.spare(),
             road,
             fell_back: None,
-        })
+        }
+    }
+
+    pub(super) const fn slot(&self) -> Slot {
+        self.slot
     }
 
     pub(super) const fn version(&self) -> Version {
@@ -206,12 +211,7 @@ impl Install {
         let (version, digest) = (self.planned.version, self.planned.image.digest);
         match self.step {
             Step::StoreState | Step::Trial => Some((self.slot, Installed { digest, version })),
-            Step::HashSource { .. }
-            | Step::Download(_)
-            | Step::MarkEmpty
-            | Step::Fill
-            | Step::ReadBack(_)
-            | Step::Refused => None,
+            Step::HashSource | Step::Download | Step::MarkEmpty | Step::Fill | Step::ReadBack | Step::Refused => None,
         }
     }
 
@@ -225,30 +225,27 @@ impl Install {
 
     pub(super) fn request(&self) -> Request<'_> {
         let (slot, length) = (self.slot, self.planned.image.length);
-        match (&self.step, &self.road) {
-            (Step::HashSource { source, measured }, _) => Request::HashSource {
+        let offset = self.measured.bytes;
+        match (self.step, &self.road) {
+            (Step::HashSource, Road::Delta { source }) => Request::HashSource {
                 slot: source.slot,
-                offset: measured.bytes,
+                offset,
                 length: source.image.length,
             },
-            (Step::Download(measured), road) => Request::Download {
+            (Step::Download, road) => Request::Download {
                 file: road.file(&self.planned.image),
-                offset: measured.bytes,
+                offset,
             },
             (Step::MarkEmpty, _) => Request::MarkEmpty(slot),
             (Step::Fill, road) => match road.patch(&self.planned.image) {
                 Some(patch) => self.decode(patch),
                 None => Request::Unpack { slot, length },
             },
-            (Step::ReadBack(measured), _) => Request::ReadBack {
-                slot,
-                offset: measured.bytes,
-                length,
-            },
+            (Step::ReadBack, _) => Request::ReadBack { slot, offset, length },
             (Step::StoreState, _) => Request::StoreState,
             (Step::Trial, _) => Request::Trial,
             // There is nothing to ask for, and a decision to install is no longer in here.
-            (Step::Refused, _) => Request::Decided,
+            (Step::HashSource, Road::File | Road::Whole) | (Step::Refused, _) => Request::Decided,
         }
     }
 
@@ -272,59 +269,63 @@ impl Install {
 
     /// Takes the next bytes. After an error nothing goes on.
     pub(super) fn receive_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let file = self.road.file(&self.planned.image);
-        let fault = match &mut self.step {
-            Step::HashSource { source, measured } => match measured.take(bytes, source.image.length) {
-                Measure::More => return Ok(()),
-                Measure::Whole(digest) if digest == source.image.digest => {
-                    self.step = self.terms.after_source();
-                    return Ok(());
-                }
-                Measure::Whole(_) | Measure::TooLong => ImageFault::SourceDigest,
-            },
-            Step::Download(measured) => match measured.take(bytes, file.length) {
-                Measure::More => return Ok(()),
-                Measure::Whole(digest) if digest == file.digest => {
-                    self.step = self.terms.before_slot();
-                    return Ok(());
-                }
-                Measure::Whole(_) => ImageFault::FileDigest,
-                Measure::TooLong => ImageFault::FileTooLong,
-            },
-            Step::ReadBack(measured) => match measured.take(bytes, self.planned.image.length) {
-                Measure::More => return Ok(()),
-                Measure::Whole(digest) if digest == self.planned.image.digest => {
-                    self.step = Step::StoreState;
-                    return Ok(());
-                }
-                Measure::Whole(_) => ImageFault::SlotDigest,
-                Measure::TooLong => ImageFault::SlotTooLong,
-            },
-            Step::MarkEmpty | Step::Fill | Step::StoreState | Step::Trial | Step::Refused => {
+        let image = &self.planned.image;
+        let (length, digest, faults, next) = match (self.step, &self.road) {
+            (Step::HashSource, Road::Delta { source }) => (
+                source.image.length,
+                &source.image.digest,
+                [ImageFault::SourceDigest, ImageFault::SourceDigest],
+                self.terms.after_source(),
+            ),
+            (Step::Download, road) => {
+                let file = road.file(image);
+                let faults = [ImageFault::FileDigest, ImageFault::FileTooLong];
+                (file.length, &file.digest, faults, self.terms.before_slot())
+            }
+            (Step::ReadBack, _) => {
+                let faults = [ImageFault::SlotDigest, ImageFault::SlotTooLong];
+                (image.length, &image.digest, faults, Step::StoreState)
+            }
+            (Step::HashSource | Step::MarkEmpty | Step::Fill | Step::StoreState | Step::Trial | Step::Refused, _) => {
                 self.step = Step::Refused;
                 return Err(Failure::Misuse);
             }
         };
-        self.fall_back(fault)
+        let [differs, too_long] = faults;
+        match self.measured.take(bytes, length) {
+            Measure::More => Ok(()),
+            Measure::Whole(came) if came == *digest => {
+                self.go_to(next);
+                Ok(())
+            }
+            Measure::Whole(_) => self.fall_back(differs),
+            Measure::TooLong => self.fall_back(too_long),
+        }
+    }
+
+    fn go_to(&mut self, step: Step) {
+        self.step = step;
+        self.measured = Measured::new();
     }
 
     pub(super) fn done(&mut self) -> Result<(), Failure> {
-        self.step = match self.step {
+        let next = match self.step {
             Step::MarkEmpty => Step::Fill,
-            Step::Fill => Step::ReadBack(Measured::new()),
+            Step::Fill => Step::ReadBack,
             Step::StoreState => Step::Trial,
-            Step::HashSource { .. } | Step::Download(_) | Step::ReadBack(_) | Step::Trial | Step::Refused => {
+            Step::HashSource | Step::Download | Step::ReadBack | Step::Trial | Step::Refused => {
                 self.step = Step::Refused;
                 return Err(Failure::Misuse);
             }
         };
+        self.go_to(next);
         Ok(())
     }
 
     /// The way in use leads nowhere.
     pub(super) fn failed(&mut self, fault: ImageFault) -> Result<(), Failure> {
         match self.step {
-            Step::HashSource { .. } | Step::Download(_) | Step::Fill | Step::ReadBack(_) => self.fall_back(fault),
+            Step::HashSource | Step::Download | Step::Fill | Step::ReadBack => self.fall_back(fault),
             Step::MarkEmpty | Step::StoreState | Step::Trial | Step::Refused => {
                 self.step = Step::Refused;
                 Err(Failure::Misuse)
@@ -338,7 +339,7 @@ impl Install {
         let road = self.other_road(fault)?;
         self.road = road;
         self.fell_back = Some(FellBack { fault });
-        self.step = self.terms.first_step(&road);
+        self.go_to(self.terms.first_step(&road));
         Ok(())
     }
 
@@ -387,11 +388,11 @@ impl Install {
                 },
                 self.planned.attempt,
             )),
-            Step::HashSource { .. }
-            | Step::Download(_)
+            Step::HashSource
+            | Step::Download
             | Step::MarkEmpty
             | Step::Fill
-            | Step::ReadBack(_)
+            | Step::ReadBack
             | Step::StoreState
             | Step::Refused => Err(Failure::Misuse),
         }
@@ -399,19 +400,29 @@ impl Install {
 }
 
 impl Terms {
-    fn first_step(self, road: &Road) -> Step {
-        match road {
-            Road::Delta { source, .. } => Step::HashSource {
-                source: *source,
-                measured: Measured::new(),
+    const fn of(context: &Context<'_>) -> Self {
+        let has_boot_record = context.running.confirmed().is_some();
+        Self {
+            intake: context.device.intake,
+            budget_bytes: if has_boot_record {
+                context.device.data_budget_bytes
+            } else {
+                None
             },
+            has_boot_record,
+        }
+    }
+
+    const fn first_step(self, road: &Road) -> Step {
+        match road {
+            Road::Delta { .. } => Step::HashSource,
             Road::File | Road::Whole => self.after_source(),
         }
     }
 
-    fn after_source(self) -> Step {
+    const fn after_source(self) -> Step {
         match self.intake {
-            Intake::Kept => Step::Download(Measured::new()),
+            Intake::Kept => Step::Download,
             Intake::Streamed(_) => self.before_slot(),
         }
     }
