@@ -74,11 +74,9 @@ type Record = [u8; USED_BYTES];
 
 /// Bytes that are read at once to look at a record: at least the read unit of any part.
 const LOOK_BYTES: usize = 64;
-/// The same number, and that of the bytes of a place which a record takes, as offsets in flash.
+/// The same number, as an offset in flash.
 #[allow(clippy::as_conversions, reason = "a constant that fits")]
 const LOOK_STEP: u32 = LOOK_BYTES as u32;
-#[allow(clippy::as_conversions, reason = "checked above to be less than a page")]
-const USED_STEP: u32 = USED_BYTES as u32;
 
 const _: () = assert!(USED_BYTES.is_multiple_of(LOOK_BYTES), "a look reaches behind a record");
 
@@ -161,7 +159,7 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
 
     fn is_newest(&mut self, record: &Record) -> Result<bool, StateError<F::Error>> {
         match self.newest {
-            Some((place, _)) => self.holds(place, record, HEAD_BYTES),
+            Some((place, _)) => self.holds(place, Some(record), HEAD_BYTES),
             None => Ok(false),
         }
     }
@@ -174,22 +172,28 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
         out.put(&sequence.to_le_bytes());
         out.put(&(!sequence).to_le_bytes());
         self.region.write(offset(place), record)?;
-        if !self.holds(place, record, 0)? {
+        if !self.holds(place, Some(record), 0)? {
             return Err(StateError::NotKept);
         }
         (self.newest, self.highest) = (Some((place, sequence)), sequence);
         Ok(())
     }
 
-    /// Whether exactly this record stands there, but for its first bytes.
+    /// Whether exactly this record stands there, but for its first bytes, or none at all.
     #[inline(never)]
-    fn holds(&mut self, place: u32, record: &Record, but: usize) -> Result<bool, StateError<F::Error>> {
-        let (mut at, mut but) = (offset(place), but);
-        for piece in record.chunks(LOOK_BYTES) {
-            if self.look(at)?.get(but..) != piece.get(but..) {
+    fn holds(&mut self, place: u32, record: Option<&Record>, but: usize) -> Result<bool, StateError<F::Error>> {
+        let mut look = [0; LOOK_BYTES];
+        let (mut from, mut but) = (0, but);
+        for at in (0..USED_BYTES).step_by(LOOK_BYTES) {
+            self.look(offset(place).saturating_add(from), &mut look)?;
+            let expected = match record {
+                Some(record) => record.get(at..).and_then(<[u8]>::first_chunk),
+                None => Some(&[0xFF; LOOK_BYTES]),
+            };
+            if look.get(but..) != expected.and_then(|expected| expected.get(but..)) {
                 return Ok(false);
             }
-            (at, but) = (at.saturating_add(LOOK_STEP), 0);
+            (from, but) = (from.saturating_add(LOOK_STEP), 0);
         }
         Ok(true)
     }
@@ -203,7 +207,7 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
             Some((place, _)) => {
                 let page_end = if place < per_page { per_page } else { self.places() };
                 for behind in place.saturating_add(1)..page_end {
-                    if self.is_erased(behind)? {
+                    if self.holds(behind, None, 0)? {
                         return Ok(behind);
                     }
                 }
@@ -223,26 +227,15 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
 
     /// The sequence of a record, if one begins there.
     fn sequence(&mut self, place: u32) -> Result<Option<u32>, StateError<F::Error>> {
-        let look = self.look(offset(place))?;
+        let mut look = [0; LOOK_BYTES];
+        self.look(offset(place), &mut look)?;
         let mut input = Reader::new(&look);
         let (sequence, inverted) = (u32::from_le_bytes(input.take()), u32::from_le_bytes(input.take()));
         Ok((sequence == !inverted).then_some(sequence))
     }
 
-    fn is_erased(&mut self, place: u32) -> Result<bool, StateError<F::Error>> {
-        let start = offset(place);
-        for at in (start..start.saturating_add(USED_STEP)).step_by(LOOK_BYTES) {
-            if self.look(at)? != [0xFF; LOOK_BYTES] {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    fn look(&mut self, at: u32) -> Result<[u8; LOOK_BYTES], StateError<F::Error>> {
-        let mut bytes = [0; LOOK_BYTES];
-        self.region.read(at, &mut bytes)?;
-        Ok(bytes)
+    fn look(&mut self, at: u32, look: &mut [u8; LOOK_BYTES]) -> Result<(), StateError<F::Error>> {
+        Ok(self.region.read(at, look)?)
     }
 }
 
