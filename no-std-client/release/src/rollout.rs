@@ -135,11 +135,10 @@ impl Seed {
 
 /// The place of a device in the rollout of one release.
 pub fn bucket(seed: &Seed, release: &Digest) -> u64 {
-    let hash: Digest = Sha256::new()
-        .chain_update(seed.0)
-        .chain_update(release)
-        .finalize()
-        .into();
+    let mut hash = Sha256::new();
+    hash.update(seed.0);
+    hash.update(release);
+    let hash: Digest = hash.finalize().into();
     let first = hash.first_chunk().copied().unwrap_or_default();
     u64::from_be_bytes(first)
 }
