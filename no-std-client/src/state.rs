@@ -161,7 +161,12 @@ impl DeviceState {
     /// Room for a state that is read in place.
     #[inline(never)]
     pub(crate) fn nothing() -> Self {
-        Self::new(TrustedState::nothing())
+        Self {
+            trusted: TrustedState::nothing(),
+            release: Standing::Unknown,
+            rollout: None,
+            installed: [None; 2],
+        }
     }
 
     /// What a slot holds, as far as it was ever known.

@@ -366,8 +366,8 @@ impl<'d, A: Algorithms> Update<'d, A> {
         Ok(self)
     }
 
-    /// The same where the machine stands.
-    pub(crate) fn note_stored(&mut self) -> Result<(), Failure> {
+    /// The same where the machine stands, and with the error of the caller: to make it of another one would be to copy it.
+    pub(crate) fn note_stored<E: From<Failure>>(&mut self) -> Result<(), E> {
         let noted = cycle::stored(&mut self.phase, &mut self.context);
         if noted.is_err() {
             self.phase.leave();
@@ -415,7 +415,7 @@ impl<'d, A: Algorithms> Update<'d, A> {
         let Phase::Install(install) = &mut self.phase else {
             return Err(Failure::Misuse);
         };
-        install.receive_bytes(bytes)?;
+        install.receive_bytes::<Failure>(bytes)?;
         if let Some((slot, installed)) = install.installed() {
             self.context.state.put(slot, installed);
         }
@@ -427,7 +427,7 @@ impl<'d, A: Algorithms> Update<'d, A> {
         let Phase::Install(install) = &mut self.phase else {
             return Err(Failure::Misuse);
         };
-        install.done()?;
+        install.done::<Failure>()?;
         Ok(self)
     }
 
@@ -437,7 +437,7 @@ impl<'d, A: Algorithms> Update<'d, A> {
         let Phase::Install(install) = &mut self.phase else {
             return Err(Failure::Misuse);
         };
-        install.failed(fault)?;
+        install.failed::<Failure>(fault)?;
         Ok(self)
     }
 
@@ -489,15 +489,15 @@ impl Installation {
         self.install.installed()
     }
 
-    pub(crate) fn receive_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn receive_bytes<E: From<Failure>>(&mut self, bytes: &[u8]) -> Result<(), E> {
         self.install.receive_bytes(bytes)
     }
 
-    pub(crate) fn done(&mut self) -> Result<(), Failure> {
+    pub(crate) fn done<E: From<Failure>>(&mut self) -> Result<(), E> {
         self.install.done()
     }
 
-    pub(crate) fn failed(&mut self, fault: ImageFault) -> Result<(), Failure> {
+    pub(crate) fn failed<E: From<Failure>>(&mut self, fault: ImageFault) -> Result<(), E> {
         self.install.failed(fault)
     }
 

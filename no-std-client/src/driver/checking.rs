@@ -12,11 +12,11 @@
 
 use super::{Need, Stop, Work};
 use crate::failure::Failure;
-use crate::flash::{Fill, FlashFile, Map, RegionError, Span, StatePages, Storage};
+use crate::flash::{Fill, FlashFile, Map, RegionError, Span, StateError, StatePages, Storage};
 use crate::transport::{Ask, Etag, Opened, Path};
 use crate::update::{Considered, Installation, ListedTarget, Request, Update};
 use embedded_storage::nor_flash::NorFlash;
-use tuffet_tuf::{Algorithms, Answer, Ed25519, Fetch, Pinned, RoleName};
+use tuffet_tuf::{Algorithms, Answer, Ed25519, Fetch, RoleName};
 use tuffet_wire::{Digest, spell};
 
 /// How often a file that breaks off is asked for again at once.
@@ -120,12 +120,13 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
             }
             // A file that stays already stands where it stays.
             Request::Store { .. } => {
-                self.pages.save(self.update.state())?;
-                self.update.note_stored()?;
+                self.save()?;
+                self.update.note_stored::<Stop<F::Error>>()?;
             }
             Request::Target(target) => {
                 let (span, length) = (self.target_area(target)?, short(target.length()));
-                if self.holds_document(target, span)? {
+                // Its digest is compared again when it is read.
+                if self.storage.holds(span, length, target.digest())? {
                     self.waits = Waits::Handover(span, length);
                     return Ok(());
                 }
@@ -139,7 +140,7 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
             Request::Decided => {
                 // A machine that refused has no decision, and nothing to store.
                 self.update.considered().ok_or(Failure::Misuse)?;
-                self.pages.save(self.update.state())?;
+                self.save()?;
                 self.waits = Waits::Decided;
             }
             Request::HashSource { .. }
@@ -152,6 +153,11 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
             | Request::Trial => return Err(Failure::Misuse.into()),
         }
         Ok(())
+    }
+
+    #[inline(never)]
+    fn save(&mut self) -> Result<(), StateError<F::Error>> {
+        self.pages.save(self.update.state())
     }
 
     /// Lets the machine read a file in flash. It is called with nothing else on the stack: what the machine does with a file goes
@@ -171,23 +177,28 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
             RoleName::Snapshot => self.map().snapshots,
             RoleName::Delegated(_) | RoleName::Targets | RoleName::Timestamp => return Ok(None),
         };
-        match &fetch.pinned {
-            Some(pinned) => self.storage.kept(areas, pinned),
-            None => Ok(None),
+        if let Some(pinned) = &fetch.pinned {
+            for area in areas {
+                if self.storage.holds(area, pinned.length, &pinned.digest)? {
+                    return Ok(Some(area));
+                }
+            }
         }
+        Ok(None)
     }
 
+    /// The area of the two that does not hold the file which counts.
+    #[inline(never)]
     fn passing_area(&self, role: &RoleName) -> Result<Span, RegionError<F::Error>> {
         let trusted = &self.update.state().trusted;
-        match role {
-            RoleName::Root | RoleName::Targets | RoleName::Delegated(_) => {
-                self.storage.spare(self.map().roots, Some(&trusted.root.pinned()))
-            }
-            RoleName::Snapshot | RoleName::Timestamp => {
-                let counts: Option<Pinned> = trusted.snapshot.map(|snapshot| snapshot.pinned());
-                self.storage.spare(self.map().snapshots, counts.as_ref())
-            }
-        }
+        let ([first, second], counts) = match role {
+            RoleName::Root | RoleName::Targets | RoleName::Delegated(_) => (self.map().roots, Some(&trusted.root)),
+            RoleName::Snapshot | RoleName::Timestamp => (self.map().snapshots, trusted.snapshot.as_ref()),
+        };
+        Ok(match counts {
+            Some(file) if self.storage.holds(first, file.length, &file.digest)? => second,
+            Some(_) | None => first,
+        })
     }
 
     /// A document stays in its area; a rollout file passes through, and is the smaller one.
@@ -198,15 +209,7 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
         self.passing_area(&RoleName::Timestamp)
     }
 
-    /// Whether the document that is asked for is the one at rest. Its digest is compared again when it is read.
-    fn holds_document(&self, target: &ListedTarget<'_>, span: Span) -> Result<bool, RegionError<F::Error>> {
-        if target.length() > u64::from(span.bytes) {
-            return Ok(false);
-        }
-        let mut file = FlashFile::new(self.storage.region(span), short(target.length()));
-        crate::hashed::Hashed::new(&mut file).is(target.digest())
-    }
-
+    #[inline(never)]
     fn ask(&mut self, bytes_max: u32, span: Span, kind: Kind) {
         self.bytes_max = bytes_max;
         self.fill.begin(span);

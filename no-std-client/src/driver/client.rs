@@ -176,16 +176,21 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     }
 
     #[inline(never)]
-    fn begin(&self, start: Start, update: &mut Update<'c, A>) -> Result<StatePages<'c, F>, Stop<F::Error>> {
+    fn begin(
+        &self,
+        start: Start,
+        update: &mut Update<'c, A>,
+        pages: &mut StatePages<'c, F>,
+    ) -> Result<(), Stop<F::Error>> {
         if start != Start::Factory {
             self.look(update.running_mut())?;
         }
-        let pages = self.storage.load_state(update.state_mut())?;
+        pages.read(update.state_mut())?;
         match start {
             Start::AtWork | Start::Factory => update.start(),
             Start::Stored => update.start_again()?,
         }
-        Ok(pages)
+        Ok(())
     }
 
     /// Reads the decision off the first half.
@@ -227,7 +232,8 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
 
     #[inline(never)]
     fn due(&self, now: UnixSeconds) -> Result<Task, Stop<F::Error>> {
-        let state = self.storage.state()?;
+        let mut state = DeviceState::nothing();
+        self.storage.state_pages().read(&mut state)?;
         let expires = state.trusted.timestamp.as_ref().map(|timestamp| timestamp.file.expires);
         Ok(self.poll.task(now, expires))
     }
@@ -471,7 +477,8 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         installation: &mut Option<Installation>,
     ) -> Result<After, Stop<F::Error>> {
         let mut update = self.room(now);
-        let pages = self.begin(start, &mut update)?;
+        let mut pages = self.storage.state_pages();
+        self.begin(start, &mut update, &mut pages)?;
         let mut checking = Checking::begin(self.storage, pages, &mut update);
         pump(&mut checking, transport)?;
         self.decided(&checking, installation)
@@ -578,7 +585,8 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         for _ in 0..RUNS_MAX {
             let after = {
                 let mut update = self.room(now);
-                let pages = self.begin(start, &mut update)?;
+                let mut pages = self.storage.state_pages();
+                self.begin(start, &mut update, &mut pages)?;
                 let mut checking = Checking::begin(self.storage, pages, &mut update);
                 pump_async(&mut checking, transport).await?;
                 self.decided(&checking, &mut installation)?

@@ -141,7 +141,7 @@ impl<'f, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'w, F, S, D> {
                 Ok(Progress::NeedsBlock) => break,
                 Ok(Progress::Done) => {
                     self.waits = Waits::Machine;
-                    return Ok(self.installation.done()?);
+                    return self.installation.done();
                 }
                 Err(error) => return self.give_up_for(error, Records::Go),
             }
@@ -174,7 +174,7 @@ impl<'f, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'w, F, S, D> {
     #[inline(never)]
     fn give_up(&mut self, fault: ImageFault) -> Result<(), Stop<F::Error>> {
         self.waits = Waits::Machine;
-        Ok(self.installation.failed(fault)?)
+        self.installation.failed(fault)
     }
 }
 

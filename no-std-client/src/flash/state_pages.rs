@@ -81,15 +81,14 @@ const LOOK_STEP: u32 = LOOK_BYTES as u32;
 const _: () = assert!(USED_BYTES.is_multiple_of(LOOK_BYTES), "a look reaches behind a record");
 
 impl<'f, F: NorFlash> StatePages<'f, F> {
-    /// Reads the state at rest into its place; answers the pages to write the next one into. After an error the state is of no use.
+    /// Reads the state at rest into its place; then the next one can be written. After an error the state is of no use.
     #[inline(never)]
-    pub fn open(region: Region<'f, F>, state: &mut DeviceState) -> Result<Self, StateError<F::Error>> {
-        let mut pages = Self::blank(region);
-        while let Some((place, sequence)) = pages.before_newest()? {
-            pages.highest = pages.highest.max(sequence);
-            pages.newest = Some((place, sequence));
-            match pages.read_state(place, state)? {
-                Ok(()) => return Ok(pages),
+    pub fn read(&mut self, state: &mut DeviceState) -> Result<(), StateError<F::Error>> {
+        while let Some((place, sequence)) = self.before_newest()? {
+            self.highest = self.highest.max(sequence);
+            self.newest = Some((place, sequence));
+            match self.read_state(place, state)? {
+                Ok(()) => return Ok(()),
                 // Its digest is right.
                 Err(BadState::Layout { found }) => return Err(StateError::UnknownLayout { found }),
                 Err(BadState::Content | BadState::Digest | BadState::Length | BadState::Magic) => {}
@@ -128,7 +127,7 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
         Ok(encoded.map_or(Err(BadState::Length), |encoded| state.decode_in_place(encoded)))
     }
 
-    /// Pages whose content does not matter: the factory's.
+    /// Pages that are not read yet, or whose content does not matter: the factory's.
     pub const fn blank(region: Region<'f, F>) -> Self {
         Self {
             region,

@@ -162,8 +162,8 @@ pub(super) fn receive<A: Algorithms, D: Document>(
         }
         Phase::Decided(_) | Phase::Install(_) | Phase::Refused => return Err(Failure::Misuse.into()),
     };
-    match cycle.step {
-        Step::Root => receive_root(phase, context, answer),
+    let received = match cycle.step {
+        Step::Root => receive_root(cycle, context, answer),
         Step::Search {
             waits: Waits::Fetch, ..
         } => receive_metadata(phase, context, answer),
@@ -172,11 +172,18 @@ pub(super) fn receive<A: Algorithms, D: Document>(
         Step::Search {
             waits: Waits::Store(_), ..
         } => Err(Failure::Misuse.into()),
+    };
+    if received.is_ok() {
+        advance(phase, context).map_err(Failure::Document)?;
     }
+    received
 }
 
 /// Notes that a file is on the disk. After an error the phase is left.
-pub(super) fn stored<A: Algorithms>(phase: &mut Phase<A>, context: &mut Context<'_>) -> Result<(), Failure> {
+pub(super) fn stored<A: Algorithms, E: From<Failure>>(
+    phase: &mut Phase<A>,
+    context: &mut Context<'_>,
+) -> Result<(), E> {
     if let Phase::Cycle(Cycle {
         step: Step::Search {
             waits: waits @ Waits::Store(_),
@@ -186,34 +193,36 @@ pub(super) fn stored<A: Algorithms>(phase: &mut Phase<A>, context: &mut Context<
     }) = phase
     {
         *waits = Waits::Fetch;
-        return advance(phase, context).map_err(Failure::Document);
+        return advance(phase, context).map_err(|fault| Failure::Document(fault).into());
     }
-    Err(Failure::Misuse)
+    Err(Failure::Misuse.into())
 }
 
 // Each step below is a function of its own, so that only the one that is taken has room on the stack.
 
 #[inline(never)]
 fn receive_root<A: Algorithms, D: Document>(
-    phase: &mut Phase<A>,
+    cycle: &mut Cycle<A>,
     context: &mut Context<'_>,
     answer: Answer<'_, D>,
 ) -> Result<(), Error<D::Error>> {
-    let Phase::Cycle(cycle) = phase else {
-        return Err(Failure::Misuse.into());
-    };
     let Answer::Present(root) = answer else {
         return Err(Failure::NoRoot.into());
     };
     let device = context.device;
-    let wanted = target_name(&names::pointer(&device.product, &device.hardware, &device.channel))?;
-    let opened = cycle.walk.open(&mut context.state.trusted, Some(wanted), root);
-    opened.map_err(rejected)?;
+    let name = names::pointer(&device.product, &device.hardware, &device.channel);
+    let wanted = TargetName::new(name.as_str());
+    if wanted.is_none() {
+        return Err(Failure::Misuse.into());
+    }
+    if let Err(error) = cycle.walk.open(&mut context.state.trusted, wanted, root) {
+        return Err(rejected(error));
+    }
     cycle.step = Step::Search {
         goal: Goal::Pointer,
         waits: Waits::Fetch,
     };
-    Ok(advance(phase, context).map_err(Failure::Document)?)
+    Ok(())
 }
 
 #[inline(never)]
@@ -229,31 +238,36 @@ fn receive_metadata<A: Algorithms, D: Document>(
     else {
         return Err(Failure::Misuse.into());
     };
-    match (walk.take(&mut context.state.trusted, answer), *goal) {
-        (Ok(None), _) => return Ok(advance(phase, context).map_err(Failure::Document)?),
-        (Ok(Some(Store { role })), goal) => {
-            *waits = Waits::Store(role);
-            if let Goal::Pointer = goal {
-                // What was known of the release is older than this; the end of the cycle says it anew.
-                (context.state.release, context.state.rollout) = (Standing::Unknown, None);
-            }
+    let goal = *goal;
+    let to_store = match walk.take(&mut context.state.trusted, answer) {
+        Ok(to_store) => to_store,
+        Err(error) => {
+            let opening = match (&error, goal) {
+                // An expired rollout role makes the release wait; it does not end the cycle.
+                (tuffet_tuf::Error::Rejected(Rejected::Expired { .. }), Goal::Rollout) => Opening::Expired,
+                // Nor does one that cannot be used: its key can delay a release, and never longer than the release allows. It
+                // may be there the next time, so what is stored does not carry the decision.
+                (tuffet_tuf::Error::Rejected(_), Goal::Rollout) => {
+                    context.state.release = Standing::Unknown;
+                    Opening::Missing
+                }
+                (_, _) => return Err(rejected(error)),
+            };
+            go_on(phase, Next::Stored(opening));
+            return Ok(());
         }
-        // An expired rollout role makes the release wait; it does not end the cycle.
-        (Err(tuffet_tuf::Error::Rejected(Rejected::Expired { .. })), Goal::Rollout) => {
-            go_on(phase, Next::Stored(Opening::Expired));
+    };
+    if let Some(Store { role }) = to_store {
+        *waits = Waits::Store(role);
+        if let Goal::Pointer = goal {
+            // What was known of the release is older than this; the end of the cycle says it anew.
+            (context.state.release, context.state.rollout) = (Standing::Unknown, None);
         }
-        // Nor does one that cannot be used: its key can delay a release, and never longer than the release allows. It may be
-        // there the next time, so what is stored does not carry the decision.
-        (Err(tuffet_tuf::Error::Rejected(_)), Goal::Rollout) => {
-            context.state.release = Standing::Unknown;
-            go_on(phase, Next::Stored(Opening::Missing));
-        }
-        (Err(error), _) => return Err(rejected(error)),
     }
     Ok(())
 }
 
-/// Leaves a search that has come to its end; stays in one that has not.
+/// Leaves a search that has come to its end; stays in one that has not, or that waits for something else.
 #[inline(never)]
 fn advance<A: Algorithms>(phase: &mut Phase<A>, context: &mut Context<'_>) -> Result<(), DocumentFault> {
     if let Phase::Cycle(cycle) = phase {
@@ -264,7 +278,14 @@ fn advance<A: Algorithms>(phase: &mut Phase<A>, context: &mut Context<'_>) -> Re
 }
 
 fn end_of_search<A: Algorithms>(cycle: &mut Cycle<A>, context: &mut Context<'_>) -> Result<Next, DocumentFault> {
-    let (Step::Search { goal, .. }, Some(resolution)) = (&cycle.step, cycle.walk.resolution()) else {
+    let Step::Search {
+        goal,
+        waits: Waits::Fetch,
+    } = cycle.step
+    else {
+        return Ok(Next::Stay);
+    };
+    let Some(resolution) = cycle.walk.resolution() else {
         return Ok(match cycle.walk.is_paused() {
             true => Next::MoreRoots,
             false => Next::Stay,
@@ -312,25 +333,27 @@ fn receive_document<A: Algorithms, D: Document>(
         return Err(Failure::Misuse.into());
     };
     let mut release = Release::nothing();
-    read_release(context, answer, &mut release)?.map_err(Failure::Document)?;
+    let read = read_release(context, answer, &mut release);
+    read.map_err(Error::Document)?.map_err(Failure::Document)?;
     context.state.release = Standing::Known(context.document);
     context.state.rollout = None;
-    let decided = decision(context, &release, Gate::Missing).ok_or(Failure::UnknownImage)?;
+    let mut decided = Decided::NoRelease;
+    decision(context, &release, Gate::Missing, &mut decided).ok_or(Failure::UnknownImage)?;
     let asks_for_rollout = matches!(release.rule, Rule::Required { .. });
     // The rollout is looked up only if it is what the release waits for.
     if asks_for_rollout && matches!(decided, Decided::Install | Decided::Wait(_)) {
-        search_rollout(cycle, context)?;
-        advance(phase, context).map_err(Failure::Document)?;
+        Ok(search_rollout(cycle, context)?)
     } else {
         settle(phase, decided, release);
+        Ok(())
     }
-    Ok(())
 }
 
 #[inline(never)]
 fn search_rollout<A: Algorithms>(cycle: &mut Cycle<A>, context: &Context<'_>) -> Result<(), Failure> {
     let device = context.device;
-    let wanted = target_name(&names::rollout(&device.product, &device.hardware, &device.channel))?;
+    let name = names::rollout(&device.product, &device.hardware, &device.channel);
+    let wanted = TargetName::new(name.as_str()).ok_or(Failure::Misuse)?;
     cycle.walk.search(wanted).map_err(|_| Failure::Misuse)?;
     cycle.step = Step::Search {
         goal: Goal::Rollout,
@@ -355,8 +378,8 @@ fn receive_rollout<A: Algorithms, D: Document>(
     let read = read_target(target.digest(), target.length(), answer, &mut |document| {
         rollout = Some(RolloutExtract::parse(document)?);
         Ok(())
-    })?;
-    let opening = match read {
+    });
+    let opening = match read.map_err(Error::Document)? {
         Ok(()) => {
             context.state.rollout = rollout;
             Opening::Found
@@ -383,7 +406,7 @@ fn receive_stored<A: Algorithms, D: Document>(
     answer: Answer<'_, D>,
 ) -> Result<(), Error<D::Error>> {
     let (decided, release) = settle_in_place(phase).ok_or(Failure::Misuse)?;
-    match read_release(context, answer, release)? {
+    match read_release(context, answer, release).map_err(Error::Document)? {
         Ok(()) => {}
         // A copy that was damaged or overwritten since an earlier cycle is no news: the repository has the document.
         Err(fault) if matches!(opening, Opening::Remembered) && is_not_the_file(fault) => {
@@ -397,8 +420,7 @@ fn receive_stored<A: Algorithms, D: Document>(
         (Opening::Found | Opening::Remembered, Some(rollout)) => Gate::Present(rollout),
         (Opening::Missing, _) | (Opening::Found | Opening::Remembered, None) => Gate::Missing,
     };
-    *decided = decision(context, release, gate).ok_or(Failure::UnknownImage)?;
-    Ok(())
+    Ok(decision(context, release, gate, decided).ok_or(Failure::UnknownImage)?)
 }
 
 /// Room for a decision and its release, which are read in place; an error leaves the phase, and them.
@@ -449,7 +471,7 @@ fn read_release<D: Document>(
     context: &Context<'_>,
     answer: Answer<'_, D>,
     release: &mut Release,
-) -> Result<Result<(), DocumentFault>, Error<D::Error>> {
+) -> Result<Result<(), DocumentFault>, D::Error> {
     let Remembered { pointer, length } = &context.document;
     let wanted = wanted_image(context);
     read_target(&pointer.release, u64::from(*length), answer, &mut |document| {
@@ -495,7 +517,7 @@ fn read_target<D: Document>(
     length: u64,
     answer: Answer<'_, D>,
     parse: &mut Parse<'_, D>,
-) -> Result<Result<(), DocumentFault>, Error<D::Error>> {
+) -> Result<Result<(), DocumentFault>, D::Error> {
     let Answer::Present(document) = answer else {
         return Ok(Err(DocumentFault::Missing));
     };
@@ -505,12 +527,12 @@ fn read_target<D: Document>(
     let mut hashed = Hashed::new(document);
     let parsed = parse(&mut hashed);
     // The digest is judged first: what another file says, and how badly, is of no interest.
-    if !hashed.is(digest).map_err(Error::Document)? {
+    if !hashed.is(digest)? {
         return Ok(Err(DocumentFault::Digest));
     }
     Ok(match parsed {
         Ok(()) => Ok(()),
-        Err(tuffet_release::ReadError::Storage(error)) => return Err(Error::Document(error)),
+        Err(tuffet_release::ReadError::Storage(error)) => return Err(error),
         Err(tuffet_release::ReadError::Malformed(malformed)) => Err(DocumentFault::Malformed(malformed)),
         Err(tuffet_release::ReadError::TooLong { bytes_max }) => Err(DocumentFault::TooLong { bytes_max }),
     })
@@ -521,7 +543,7 @@ type Parse<'p, D> = dyn FnMut(&mut Hashed<'_, D>) -> Result<(), tuffet_release::
 
 /// Decides about the release at hand. `None` if the device does not know what it runs.
 #[inline(never)]
-fn decision(context: &Context<'_>, release: &Release, gate: Gate<'_>) -> Option<Decided> {
+fn decision(context: &Context<'_>, release: &Release, gate: Gate<'_>, decided: &mut Decided) -> Option<()> {
     let (version, digest, security_version_jump_max) = match context.running.confirmed() {
         Some(confirmed) => {
             let digest = &confirmed.image.digest;
@@ -542,20 +564,18 @@ fn decision(context: &Context<'_>, release: &Release, gate: Gate<'_>) -> Option<
         seed: &context.device.seed,
     };
     let pointer = &context.document.pointer;
-    Some(match decide(&device, pointer, release, gate, context.signed_now()) {
+    *decided = match decide(&device, pointer, release, gate, context.signed_now()) {
         Decision::Install => Decided::Install,
         // A device in the factory has no seed yet, and so no place in a wave. A paused release is not built in all the same.
         Decision::Wait(WaitReason::NotInWaveYet { .. }) if context.running.confirmed().is_none() => Decided::Install,
         Decision::Refuse(refusal) => Decided::Refuse(refusal),
         Decision::UpToDate => Decided::UpToDate,
         Decision::Wait(reason) => Decided::Wait(reason),
-    })
+    };
+    Some(())
 }
 
-fn target_name(name: &tuffet_release::Name) -> Result<TargetName, Failure> {
-    TargetName::new(name.as_str()).ok_or(Failure::Misuse)
-}
-
+#[inline(never)]
 fn rejected<E>(error: tuffet_tuf::Error<E>) -> Error<E> {
     match error {
         tuffet_tuf::Error::DamagedStore { role: RoleName::Root } => Failure::NoRoot.into(),

@@ -267,8 +267,10 @@ impl Install {
         })
     }
 
+    // The errors below are the caller's: to make one of another would be to copy it.
+
     /// Takes the next bytes. After an error nothing goes on.
-    pub(super) fn receive_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(super) fn receive_bytes<E: From<Failure>>(&mut self, bytes: &[u8]) -> Result<(), E> {
         let image = &self.planned.image;
         let (length, digest, faults, next) = match (self.step, &self.road) {
             (Step::HashSource, Road::Delta { source }) => (
@@ -288,7 +290,7 @@ impl Install {
             }
             (Step::HashSource | Step::MarkEmpty | Step::Fill | Step::StoreState | Step::Trial | Step::Refused, _) => {
                 self.step = Step::Refused;
-                return Err(Failure::Misuse);
+                return Err(Failure::Misuse.into());
             }
         };
         let [differs, too_long] = faults;
@@ -308,14 +310,14 @@ impl Install {
         self.measured = Measured::new();
     }
 
-    pub(super) fn done(&mut self) -> Result<(), Failure> {
+    pub(super) fn done<E: From<Failure>>(&mut self) -> Result<(), E> {
         let next = match self.step {
             Step::MarkEmpty => Step::Fill,
             Step::Fill => Step::ReadBack,
             Step::StoreState => Step::Trial,
             Step::HashSource | Step::Download | Step::ReadBack | Step::Trial | Step::Refused => {
                 self.step = Step::Refused;
-                return Err(Failure::Misuse);
+                return Err(Failure::Misuse.into());
             }
         };
         self.go_to(next);
@@ -323,18 +325,19 @@ impl Install {
     }
 
     /// The way in use leads nowhere.
-    pub(super) fn failed(&mut self, fault: ImageFault) -> Result<(), Failure> {
+    pub(super) fn failed<E: From<Failure>>(&mut self, fault: ImageFault) -> Result<(), E> {
         match self.step {
             Step::HashSource | Step::Download | Step::Fill | Step::ReadBack => self.fall_back(fault),
             Step::MarkEmpty | Step::StoreState | Step::Trial | Step::Refused => {
                 self.step = Step::Refused;
-                Err(Failure::Misuse)
+                Err(Failure::Misuse.into())
             }
         }
     }
 
     /// Goes on with the full image if it was a delta that failed, and the budget allows both.
-    fn fall_back(&mut self, fault: ImageFault) -> Result<(), Failure> {
+    #[inline(never)]
+    fn fall_back<E: From<Failure>>(&mut self, fault: ImageFault) -> Result<(), E> {
         self.step = Step::Refused;
         let road = self.other_road(fault)?;
         self.road = road;
