@@ -227,8 +227,9 @@ impl Context<'_> {
 
 // An update is in one phase at a time, and nothing here may allocate: the sizes of the others do not matter.
 #[allow(clippy::large_enum_variant)]
-// A tag of its own: one among the values of a time takes more instructions to read.
-#[repr(u8)]
+// A tag of its own: one among the values of a time takes more instructions to read. And one with nothing between it and what
+// it is about: else a phase is put together in a place of its own before it is moved.
+#[repr(u64)]
 enum Phase<A: Algorithms> {
     Cycle(Cycle<A>),
     /// Waits for the document that is stored.

@@ -21,6 +21,8 @@ use tuffet_wire::Digest;
 pub struct Install {
     planned: Planned,
     terms: Terms,
+    /// The image that runs, from which a delta starts.
+    running: Option<Placed>,
     slot: Slot,
     road: Road,
     fell_back: Option<FellBack>,
@@ -50,10 +52,8 @@ struct Planned {
 /// A way, as far as the planned image does not say it.
 #[derive(Copy, Clone)]
 pub enum Road {
-    /// The image's delta, from this image that runs.
-    Delta {
-        source: Placed,
-    },
+    /// The image's delta, from the one that runs.
+    Delta,
     File,
     Whole,
 }
@@ -112,7 +112,7 @@ impl Measured {
 impl Road {
     const fn way(&self) -> Way {
         match self {
-            Self::Delta { .. } => Way::Delta,
+            Self::Delta => Way::Delta,
             Self::File => Way::File,
             Self::Whole => Way::Whole,
         }
@@ -121,7 +121,7 @@ impl Road {
     /// The patch that it goes by.
     const fn patch<'i>(&self, image: &'i Image) -> Option<&'i PatchRef> {
         match self {
-            Self::Delta { .. } => image.delta.as_ref(),
+            Self::Delta => image.delta.as_ref(),
             Self::File => None,
             Self::Whole => image.whole.as_ref(),
         }
@@ -144,12 +144,12 @@ impl Road {
     }
 
     /// The shortest way to the image at all.
-    fn shortest(image: &Image, intake: Intake, running: Option<&Placed>) -> Option<Self> {
+    fn shortest(image: &Image, intake: Intake, is_running: bool) -> Option<Self> {
         let full = Self::full(image, intake);
         let is_shorter = |delta: &PatchRef| full.is_none_or(|full| delta.file.length < full.file(image).length);
-        match (&image.delta, running) {
-            (Some(delta), Some(source)) if is_shorter(delta) => Some(Self::Delta { source: *source }),
-            (_, _) => full,
+        match &image.delta {
+            Some(delta) if is_running && is_shorter(delta) => Some(Self::Delta),
+            Some(_) | None => full,
         }
     }
 }
@@ -161,7 +161,7 @@ pub(super) fn shortest_way(context: &Context<'_>, image: &Image) -> Option<(Way,
 }
 
 fn shortest_road(context: &Context<'_>, image: &Image) -> Option<Road> {
-    Road::shortest(image, context.device.intake, context.running.confirmed())
+    Road::shortest(image, context.device.intake, context.running.confirmed().is_some())
 }
 
 impl Install {
@@ -192,6 +192,7 @@ impl Install {
             step: terms.first_step(&road),
             measured: Measured::new(),
             terms,
+            running: context.running.confirmed().copied(),
             slot: context.running.spare(),
             road,
             fell_back: None,
@@ -226,33 +227,34 @@ impl Install {
     pub(super) fn request(&self) -> Request<'_> {
         let (slot, length) = (self.slot, self.planned.image.length);
         let offset = self.measured.bytes;
-        match (self.step, &self.road) {
-            (Step::HashSource, Road::Delta { source }) => Request::HashSource {
+        match (self.step, &self.running) {
+            (Step::HashSource, Some(source)) => Request::HashSource {
                 slot: source.slot,
                 offset,
                 length: source.image.length,
             },
-            (Step::Download, road) => Request::Download {
-                file: road.file(&self.planned.image),
+            (Step::Download, _) => Request::Download {
+                file: self.road.file(&self.planned.image),
                 offset,
             },
             (Step::MarkEmpty, _) => Request::MarkEmpty(slot),
-            (Step::Fill, road) => match road.patch(&self.planned.image) {
+            (Step::Fill, _) => match self.road.patch(&self.planned.image) {
                 Some(patch) => self.decode(patch),
                 None => Request::Unpack { slot, length },
             },
             (Step::ReadBack, _) => Request::ReadBack { slot, offset, length },
             (Step::StoreState, _) => Request::StoreState,
             (Step::Trial, _) => Request::Trial,
-            // There is nothing to ask for, and a decision to install is no longer in here.
-            (Step::HashSource, Road::File | Road::Whole) | (Step::Refused, _) => Request::Decided,
+            // There is nothing to ask for, and a decision to install is no longer in here. And without an image that runs there
+            // is no delta.
+            (Step::Refused, _) | (Step::HashSource, None) => Request::Decided,
         }
     }
 
     fn decode<'u>(&self, patch: &'u PatchRef) -> Request<'u> {
-        let source = match &self.road {
-            Road::Delta { source } => patch_image(source.image.length, source.image.digest),
-            Road::File | Road::Whole => tuffet_patch::Image::NOTHING,
+        let source = match (self.road, &self.running) {
+            (Road::Delta, Some(source)) => patch_image(source.image.length, source.image.digest),
+            (Road::Delta, None) | (Road::File | Road::Whole, _) => tuffet_patch::Image::NOTHING,
         };
         Request::Decode(Decoding {
             file: &patch.file,
@@ -272,15 +274,15 @@ impl Install {
     /// Takes the next bytes. After an error nothing goes on.
     pub(super) fn receive_bytes<E: From<Failure>>(&mut self, bytes: &[u8]) -> Result<(), E> {
         let image = &self.planned.image;
-        let (length, digest, faults, next) = match (self.step, &self.road) {
-            (Step::HashSource, Road::Delta { source }) => (
+        let (length, digest, faults, next) = match (self.step, &self.running) {
+            (Step::HashSource, Some(source)) => (
                 source.image.length,
                 &source.image.digest,
                 [ImageFault::SourceDigest, ImageFault::SourceDigest],
                 self.terms.after_source(),
             ),
-            (Step::Download, road) => {
-                let file = road.file(image);
+            (Step::Download, _) => {
+                let file = self.road.file(image);
                 let faults = [ImageFault::FileDigest, ImageFault::FileTooLong];
                 (file.length, &file.digest, faults, self.terms.before_slot())
             }
@@ -348,7 +350,7 @@ impl Install {
 
     fn other_road(&self, fault: ImageFault) -> Result<Road, Failure> {
         let full = Road::full(&self.planned.image, self.terms.intake);
-        let (Road::Delta { .. }, Some(road), None) = (&self.road, full, self.fell_back) else {
+        let (Road::Delta, Some(road), None) = (&self.road, full, self.fell_back) else {
             return Err(Failure::Image(fault));
         };
         let spent_bytes = match fault {
@@ -418,7 +420,7 @@ impl Terms {
 
     const fn first_step(self, road: &Road) -> Step {
         match road {
-            Road::Delta { .. } => Step::HashSource,
+            Road::Delta => Step::HashSource,
             Road::File | Road::Whole => self.after_source(),
         }
     }
