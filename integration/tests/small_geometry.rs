@@ -119,7 +119,8 @@ fn pages(flash: &RefCell<LargeNor>) -> Region<'_, LargeNor> {
 
 fn open(flash: &RefCell<LargeNor>) -> Result<(StatePages<'_, LargeNor>, DeviceState), StateError<NorError>> {
     let mut state = DeviceState::new(TrustedState::nothing());
-    let pages = StatePages::open(pages(flash), &mut state)?;
+    let mut pages = StatePages::blank(pages(flash));
+    pages.read(&mut state)?;
     Ok((pages, state))
 }
 

@@ -85,37 +85,51 @@ pub struct Running {
 
 impl Running {
     /// A device in the factory: nothing runs yet, the first image goes to slot A.
-    pub const FACTORY: Self = Self {
-        confirmed: None,
-        spare: Slot::A,
-        counter: 0,
-        failed: ArrayVec::new_const(),
-    };
+    pub const FACTORY: Self = Self::factory();
+
+    /// The same, field by field: the constant would stand in flash.
+    pub(crate) const fn factory() -> Self {
+        Self {
+            confirmed: None,
+            spare: Slot::A,
+            counter: 0,
+            failed: ArrayVec::new_const(),
+        }
+    }
 
     /// What a boot record says. While a trial is open there is no update: its verdict comes first.
     pub fn of<F: embedded_storage::nor_flash::NorFlash>(records: &BootRecords<F>) -> Result<Self, Failure> {
+        let mut running = Self::factory();
+        running.read(records)?;
+        Ok(running)
+    }
+
+    /// The same in place.
+    pub(crate) fn read<F: embedded_storage::nor_flash::NorFlash>(
+        &mut self,
+        records: &BootRecords<F>,
+    ) -> Result<(), Failure> {
         let confirmed = match records.state() {
             tuffet_boot::State::Confirmed { confirmed, .. } => confirmed,
             tuffet_boot::State::Trial { .. } => return Err(Failure::TrialOpen),
             tuffet_boot::State::Unprovisioned => return Err(Failure::NotProvisioned),
             tuffet_boot::State::Damaged => return Err(Failure::BootRecordDamaged),
         };
-        // As many as fit: the record remembers no more than that.
-        let failed = records
-            .failed()
-            .iter()
-            .take(tuffet_boot::FAILED_MAX)
-            .map(|known| Failed {
+        self.spare = confirmed.slot.other();
+        self.confirmed = Some(confirmed);
+        self.counter = records.counter();
+        self.failed.clear();
+        for known in records.failed() {
+            // As many as fit: the record remembers no more than that.
+            let failed = Failed {
                 digest: known.digest,
                 attempt: known.attempt,
-            })
-            .collect();
-        Ok(Self {
-            confirmed: Some(confirmed),
-            spare: confirmed.slot.other(),
-            counter: records.counter(),
-            failed,
-        })
+            };
+            if self.failed.try_push(failed).is_err() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The confirmed image; `None` in the factory.

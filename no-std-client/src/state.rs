@@ -65,6 +65,19 @@ pub struct Remembered {
     pub length: u32,
 }
 
+impl Remembered {
+    /// Room for what will be remembered.
+    pub(crate) const NOTHING: Self = Self {
+        pointer: Pointer {
+            release: [0; DIGEST_BYTES],
+            version: Version::ZERO,
+            security_version: 0,
+            class: Class::Feature,
+        },
+        length: 0,
+    };
+}
+
 /// What is remembered of the release.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -139,6 +152,17 @@ impl DeviceState {
     pub const fn new(trusted: TrustedState) -> Self {
         Self {
             trusted,
+            release: Standing::Unknown,
+            rollout: None,
+            installed: [None; 2],
+        }
+    }
+
+    /// Room for a state that is read in place.
+    #[inline(never)]
+    pub(crate) fn nothing() -> Self {
+        Self {
+            trusted: TrustedState::nothing(),
             release: Standing::Unknown,
             rollout: None,
             installed: [None; 2],
@@ -224,7 +248,7 @@ impl DeviceState {
 
     /// Reads a record. The inverse of [`Self::encode`].
     pub fn decode(record: &[u8]) -> Result<Self, BadState> {
-        let mut state = Self::new(TrustedState::nothing());
+        let mut state = Self::nothing();
         state.decode_in_place(record)?;
         Ok(state)
     }
@@ -273,7 +297,7 @@ impl DeviceState {
         for installed in &mut self.installed {
             *installed = take_installed(&mut input);
         }
-        self.release = take_standing(&mut input);
+        take_standing(&mut input, &mut self.release);
         self.rollout = match (
             input.take(),
             bytes.split_at_checked(IMAGE_FACTS_BYTES - RolloutExtract::ENCODED_BYTES),
@@ -306,29 +330,23 @@ fn put_standing(out: &mut dyn Output, release: &Standing) {
     out.put(&[u8::from(pointer.class == Class::Security)]);
 }
 
-fn take_standing(input: &mut Reader<'_>) -> Standing {
+fn take_standing(input: &mut Reader<'_>, release: &mut Standing) {
     let [used] = input.take();
-    let release = input.take();
-    let length = u32::from_le_bytes(input.take());
-    let version = take_version(input);
-    let security_version = u32::from_le_bytes(input.take());
-    let class = match input.take() {
+    let mut remembered = Remembered::NOTHING;
+    let pointer = &mut remembered.pointer;
+    pointer.release = input.take();
+    remembered.length = u32::from_le_bytes(input.take());
+    pointer.version = take_version(input);
+    pointer.security_version = u32::from_le_bytes(input.take());
+    pointer.class = match input.take() {
         [0] => Class::Feature,
         [_] => Class::Security,
     };
-    match used {
-        KNOWN => Standing::Known(Remembered {
-            pointer: Pointer {
-                release,
-                version,
-                security_version,
-                class,
-            },
-            length,
-        }),
+    *release = match used {
+        KNOWN => Standing::Known(remembered),
         NO_RELEASE => Standing::NoRelease,
         _ => Standing::Unknown,
-    }
+    };
 }
 
 fn put_installed(out: &mut dyn Output, installed: Option<&Installed>) {

@@ -20,7 +20,7 @@ use cycle::{Cycle, Stored};
 use install::Install;
 use tuffet_boot::{Slot, VerifiedImage};
 use tuffet_release::{FileRef, Plan, Refusal, Release, Version, WaitReason};
-use tuffet_tuf::{Algorithms, Answer, ClockPolicy, Ed25519, Fetch, RoleName, TargetName, TrustedState};
+use tuffet_tuf::{Algorithms, Answer, ClockPolicy, Ed25519, Fetch, RoleName, TargetName};
 use tuffet_wire::{Digest, Document, UnixSeconds};
 
 /// What the machine needs next.
@@ -210,6 +210,8 @@ struct Context<'d> {
     running: Running,
     state: DeviceState,
     clock: ClockPolicy,
+    /// The release document at hand, once there is one: that which a pointer named, or the stored one.
+    document: Remembered,
 }
 
 impl Context<'_> {
@@ -225,6 +227,9 @@ impl Context<'_> {
 
 // An update is in one phase at a time, and nothing here may allocate: the sizes of the others do not matter.
 #[allow(clippy::large_enum_variant)]
+// A tag of its own: one among the values of a time takes more instructions to read. And one with nothing between it and what
+// it is about: else a phase is put together in a place of its own before it is moved.
+#[repr(u64)]
 enum Phase<A: Algorithms> {
     Cycle(Cycle<A>),
     /// Waits for the document that is stored.
@@ -237,11 +242,9 @@ enum Phase<A: Algorithms> {
 
 impl<A: Algorithms> Phase<A> {
     /// Leaves a phase after an error: whatever it held is gone.
-    fn leave_on_error<T, E>(&mut self, result: Result<T, E>) -> Result<T, E> {
-        if result.is_err() {
-            *self = Self::Refused;
-        }
-        result
+    #[inline(never)]
+    fn leave(&mut self) {
+        *self = Self::Refused;
     }
 }
 
@@ -261,6 +264,7 @@ impl<'d, A: Algorithms> Update<'d, A> {
                 running,
                 state,
                 clock,
+                document: Remembered::NOTHING,
             },
             phase: Phase::Refused,
         }
@@ -269,12 +273,7 @@ impl<'d, A: Algorithms> Update<'d, A> {
     /// An update for a small device, which has no room to move one: [what runs](Self::running_mut) and the
     /// [state](Self::state_mut) are read in place, and then it is [started](Self::start), or started [again](Self::start_again).
     pub(crate) fn room(device: &'d Device, clock: ClockPolicy) -> Self {
-        Self::in_state(
-            device,
-            Running::FACTORY,
-            DeviceState::new(TrustedState::nothing()),
-            clock,
-        )
+        Self::in_state(device, Running::factory(), DeviceState::nothing(), clock)
     }
 
     /// Where what runs is read to, before the start.
@@ -301,7 +300,10 @@ impl<'d, A: Algorithms> Update<'d, A> {
         } = &self.context;
         cycle::check_remembered(device, state, *clock)?;
         self.phase = match &state.release {
-            Standing::Known(remembered) => Phase::Stored(Stored::of(remembered)),
+            Standing::Known(remembered) => {
+                self.context.document = *remembered;
+                Phase::Stored(Stored::REMEMBERED)
+            }
             // Of what is not known there is nothing to decide about: it was refused before.
             Standing::NoRelease | Standing::Unknown => Phase::Decided(Considered {
                 decided: Decided::NoRelease,
@@ -330,7 +332,7 @@ impl<'d, A: Algorithms> Update<'d, A> {
     pub fn request(&self) -> Request<'_> {
         match &self.phase {
             Phase::Cycle(cycle) => cycle.request(&self.context),
-            Phase::Stored(stored) => Request::Stored(&stored.remembered),
+            Phase::Stored(_) => Request::Stored(&self.context.document),
             // After a refusal there is nothing to ask for, and no decision to see.
             Phase::Decided(_) | Phase::Refused => Request::Decided,
             Phase::Install(install) => install.request(),
@@ -353,7 +355,10 @@ impl<'d, A: Algorithms> Update<'d, A> {
     #[inline(never)]
     pub(crate) fn take<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), Error<D::Error>> {
         let taken = cycle::receive(&mut self.phase, &mut self.context, answer);
-        self.phase.leave_on_error(taken)
+        if taken.is_err() {
+            self.phase.leave();
+        }
+        taken
     }
 
     /// Notes that what [`Request::Store`] asked for is on the disk.
@@ -362,10 +367,13 @@ impl<'d, A: Algorithms> Update<'d, A> {
         Ok(self)
     }
 
-    /// The same where the machine stands.
-    pub(crate) fn note_stored(&mut self) -> Result<(), Failure> {
+    /// The same where the machine stands, and with the error of the caller: to make it of another one would be to copy it.
+    pub(crate) fn note_stored<E: From<Failure>>(&mut self) -> Result<(), E> {
         let noted = cycle::stored(&mut self.phase, &mut self.context);
-        self.phase.leave_on_error(noted)
+        if noted.is_err() {
+            self.phase.leave();
+        }
+        noted
     }
 
     /// The decision, once it is made.
@@ -386,16 +394,21 @@ impl<'d, A: Algorithms> Update<'d, A> {
     /// Goes on to install what the decision names.
     pub fn install(mut self) -> Result<Self, Failure> {
         let plan = self.considered().and_then(Considered::plan).ok_or(Failure::Misuse)?;
-        self.phase = Phase::Install(Install::begin(&self.context, &plan)?);
+        let road = Install::road(&self.context, &plan)?;
+        self.phase = Phase::Install(Install::begin(&self.context, &plan, road));
         Ok(self)
     }
 
-    /// The same, apart from all that only the first half needs: a small device has no room for both.
+    /// The same, apart from all that only the first half needs, and into its place: a small device has no room for both, nor to
+    /// move it.
     #[inline(never)]
-    pub(crate) fn installation(&self) -> Result<Installation, Failure> {
+    pub(crate) fn installation(&self, place: &mut Option<Installation>) -> Result<(), Failure> {
         let plan = self.considered().and_then(Considered::plan).ok_or(Failure::Misuse)?;
-        let install = Install::begin(&self.context, &plan)?;
-        Ok(Installation { install })
+        let road = Install::road(&self.context, &plan)?;
+        *place = Some(Installation {
+            install: Install::begin(&self.context, &plan, road),
+        });
+        Ok(())
     }
 
     /// Takes the next bytes of the image file, or of the slot as read back.
@@ -403,7 +416,7 @@ impl<'d, A: Algorithms> Update<'d, A> {
         let Phase::Install(install) = &mut self.phase else {
             return Err(Failure::Misuse);
         };
-        install.receive_bytes(bytes)?;
+        install.receive_bytes::<Failure>(bytes)?;
         if let Some((slot, installed)) = install.installed() {
             self.context.state.put(slot, installed);
         }
@@ -415,7 +428,7 @@ impl<'d, A: Algorithms> Update<'d, A> {
         let Phase::Install(install) = &mut self.phase else {
             return Err(Failure::Misuse);
         };
-        install.done()?;
+        install.done::<Failure>()?;
         Ok(self)
     }
 
@@ -425,7 +438,7 @@ impl<'d, A: Algorithms> Update<'d, A> {
         let Phase::Install(install) = &mut self.phase else {
             return Err(Failure::Misuse);
         };
-        install.failed(fault)?;
+        install.failed::<Failure>(fault)?;
         Ok(self)
     }
 
@@ -467,20 +480,25 @@ impl Installation {
         self.install.request()
     }
 
+    /// Where the image goes.
+    pub(crate) const fn slot(&self) -> Slot {
+        self.install.slot()
+    }
+
     /// What the slot is found to hold: the stored state has to say so.
     pub(crate) const fn installed(&self) -> Option<(Slot, Installed)> {
         self.install.installed()
     }
 
-    pub(crate) fn receive_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn receive_bytes<E: From<Failure>>(&mut self, bytes: &[u8]) -> Result<(), E> {
         self.install.receive_bytes(bytes)
     }
 
-    pub(crate) fn done(&mut self) -> Result<(), Failure> {
+    pub(crate) fn done<E: From<Failure>>(&mut self) -> Result<(), E> {
         self.install.done()
     }
 
-    pub(crate) fn failed(&mut self, fault: ImageFault) -> Result<(), Failure> {
+    pub(crate) fn failed<E: From<Failure>>(&mut self, fault: ImageFault) -> Result<(), E> {
         self.install.failed(fault)
     }
 

@@ -12,11 +12,11 @@
 
 use super::{Need, Stop, Work};
 use crate::failure::Failure;
-use crate::flash::{Fill, FlashFile, Map, RegionError, Span, StatePages, Storage};
+use crate::flash::{Fill, FlashFile, Map, RegionError, Span, StateError, StatePages, Storage};
 use crate::transport::{Ask, Etag, Opened, Path};
 use crate::update::{Considered, Installation, ListedTarget, Request, Update};
 use embedded_storage::nor_flash::NorFlash;
-use tuffet_tuf::{Algorithms, Answer, Ed25519, Fetch, Pinned, RoleName};
+use tuffet_tuf::{Algorithms, Answer, Ed25519, Fetch, RoleName};
 use tuffet_wire::{Digest, spell};
 
 /// How often a file that breaks off is asked for again at once.
@@ -83,8 +83,8 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
     }
 
     /// The tag of the timestamp, for the next peek.
-    pub const fn etag(&self) -> Option<Etag> {
-        self.etag
+    pub const fn etag(&self) -> Option<&Etag> {
+        self.etag.as_ref()
     }
 
     /// The decision.
@@ -92,9 +92,9 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
         self.update.considered().ok_or(Failure::Misuse)
     }
 
-    /// What the decision says is to be installed.
-    pub fn installation(&self) -> Result<Installation, Failure> {
-        self.update.installation()
+    /// Puts what the decision says is to be installed into its place.
+    pub fn installation(&self, place: &mut Option<Installation>) -> Result<(), Failure> {
+        self.update.installation(place)
     }
 
     fn map(&self) -> &'f Map<S> {
@@ -104,25 +104,29 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
     /// Does what the machine asks for, as far as flash goes.
     #[inline(never)]
     fn turn(&mut self) -> Result<(), Stop<F::Error>> {
-        match self.update.request() {
+        // By reference: it is long, and one of it is enough.
+        let request = self.update.request();
+        match &request {
             Request::Metadata(fetch) => {
-                if let Some(span) = self.kept(&fetch)? {
+                if let Some(span) = self.kept(fetch)? {
                     let length = fetch.pinned.map_or(0, |pinned| pinned.length);
                     self.waits = Waits::Handover(span, length);
                     return Ok(());
                 }
                 let span = self.passing_area(&fetch.role)?;
-                write_metadata(&mut self.path, &fetch).ok_or(Failure::Misuse)?;
-                self.ask(fetch.bytes_max, span, Kind::of(&fetch.role));
+                write_metadata(&mut self.path, fetch).ok_or(Failure::Misuse)?;
+                let (bytes_max, kind) = (fetch.bytes_max, Kind::of(&fetch.role));
+                self.ask(bytes_max, span, kind);
             }
             // A file that stays already stands where it stays.
             Request::Store { .. } => {
-                self.pages.save(self.update.state())?;
-                self.update.note_stored()?;
+                self.save()?;
+                self.update.note_stored::<Stop<F::Error>>()?;
             }
             Request::Target(target) => {
-                let (span, length) = (self.target_area(&target)?, short(target.length()));
-                if self.holds_document(&target, span)? {
+                let (span, length) = (self.target_area(target)?, short(target.length()));
+                // Its digest is compared again when it is read.
+                if self.storage.holds(span, length, target.digest())? {
                     self.waits = Waits::Handover(span, length);
                     return Ok(());
                 }
@@ -136,7 +140,7 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
             Request::Decided => {
                 // A machine that refused has no decision, and nothing to store.
                 self.update.considered().ok_or(Failure::Misuse)?;
-                self.pages.save(self.update.state())?;
+                self.save()?;
                 self.waits = Waits::Decided;
             }
             Request::HashSource { .. }
@@ -149,6 +153,11 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
             | Request::Trial => return Err(Failure::Misuse.into()),
         }
         Ok(())
+    }
+
+    #[inline(never)]
+    fn save(&mut self) -> Result<(), StateError<F::Error>> {
+        self.pages.save(self.update.state())
     }
 
     /// Lets the machine read a file in flash. It is called with nothing else on the stack: what the machine does with a file goes
@@ -168,23 +177,28 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
             RoleName::Snapshot => self.map().snapshots,
             RoleName::Delegated(_) | RoleName::Targets | RoleName::Timestamp => return Ok(None),
         };
-        match &fetch.pinned {
-            Some(pinned) => self.storage.kept(areas, pinned),
-            None => Ok(None),
+        if let Some(pinned) = &fetch.pinned {
+            for area in areas {
+                if self.storage.holds(area, pinned.length, &pinned.digest)? {
+                    return Ok(Some(area));
+                }
+            }
         }
+        Ok(None)
     }
 
+    /// The area of the two that does not hold the file which counts.
+    #[inline(never)]
     fn passing_area(&self, role: &RoleName) -> Result<Span, RegionError<F::Error>> {
         let trusted = &self.update.state().trusted;
-        match role {
-            RoleName::Root | RoleName::Targets | RoleName::Delegated(_) => {
-                self.storage.spare(self.map().roots, Some(&trusted.root.pinned()))
-            }
-            RoleName::Snapshot | RoleName::Timestamp => {
-                let counts: Option<Pinned> = trusted.snapshot.map(|snapshot| snapshot.pinned());
-                self.storage.spare(self.map().snapshots, counts.as_ref())
-            }
-        }
+        let ([first, second], counts) = match role {
+            RoleName::Root | RoleName::Targets | RoleName::Delegated(_) => (self.map().roots, Some(&trusted.root)),
+            RoleName::Snapshot | RoleName::Timestamp => (self.map().snapshots, trusted.snapshot.as_ref()),
+        };
+        Ok(match counts {
+            Some(file) if self.storage.holds(first, file.length, &file.digest)? => second,
+            Some(_) | None => first,
+        })
     }
 
     /// A document stays in its area; a rollout file passes through, and is the smaller one.
@@ -195,15 +209,7 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
         self.passing_area(&RoleName::Timestamp)
     }
 
-    /// Whether the document that is asked for is the one at rest. Its digest is compared again when it is read.
-    fn holds_document(&self, target: &ListedTarget<'_>, span: Span) -> Result<bool, RegionError<F::Error>> {
-        if target.length() > u64::from(span.bytes) {
-            return Ok(false);
-        }
-        let mut file = FlashFile::new(self.storage.region(span), short(target.length()));
-        Ok(crate::hashed::Hashed::new(&mut file).finish()? == *target.digest())
-    }
-
+    #[inline(never)]
     fn ask(&mut self, bytes_max: u32, span: Span, kind: Kind) {
         self.bytes_max = bytes_max;
         self.fill.begin(span);

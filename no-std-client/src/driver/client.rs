@@ -101,26 +101,22 @@ pub struct Client<'c, F, S, D, A = Ed25519> {
     algorithms: PhantomData<fn() -> A>,
 }
 
-/// What is due.
-enum Due {
-    Cycle,
-    Peek(Etag),
-}
-
-/// Where the device is.
-#[derive(Copy, Clone)]
-enum Place {
+/// From where an update starts.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Start {
+    /// From the repository, on a device at work.
     AtWork,
+    /// From the repository, on a device that runs nothing yet.
     Factory,
+    /// From what is stored.
+    Stored,
 }
 
 /// What an update does after its first half.
-// It is made once, and nothing here may allocate.
-#[allow(clippy::large_enum_variant)]
 enum After {
     Told(Outcome),
     Again,
-    Install(Installation),
+    Install,
 }
 
 impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D, A> {
@@ -153,8 +149,17 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
 
     /// What runs on the device now.
     pub fn running(&self) -> Result<Running, Stop<F::Error>> {
+        let mut running = Running::factory();
+        self.look(&mut running)?;
+        Ok(running)
+    }
+
+    /// The same in place.
+    #[inline(never)]
+    fn look(&self, running: &mut Running) -> Result<(), Stop<F::Error>> {
+        // Not `?`, here and below: that would copy what was opened.
         match self.storage.boot_records() {
-            Ok(ref records) => Ok(Running::of(records)?),
+            Ok(ref records) => Ok(running.read(records)?),
             Err(error) => Err(error.into()),
         }
     }
@@ -171,45 +176,49 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     }
 
     #[inline(never)]
-    fn begin(&self, place: Place, update: &mut Update<'c, A>) -> Result<StatePages<'c, F>, Stop<F::Error>> {
-        *update.running_mut() = match place {
-            Place::AtWork => self.running()?,
-            Place::Factory => Running::FACTORY,
-        };
-        let pages = self.storage.load_state(update.state_mut())?;
-        update.start();
-        Ok(pages)
-    }
-
-    #[inline(never)]
-    fn begin_again(&self, update: &mut Update<'c, A>) -> Result<StatePages<'c, F>, Stop<F::Error>> {
-        *update.running_mut() = self.running()?;
-        let pages = self.storage.load_state(update.state_mut())?;
-        update.start_again()?;
-        Ok(pages)
+    fn begin(
+        &self,
+        start: Start,
+        update: &mut Update<'c, A>,
+        pages: &mut StatePages<'c, F>,
+    ) -> Result<(), Stop<F::Error>> {
+        if start != Start::Factory {
+            self.look(update.running_mut())?;
+        }
+        pages.read(update.state_mut())?;
+        match start {
+            Start::AtWork | Start::Factory => update.start(),
+            Start::Stored => update.start_again()?,
+        }
+        Ok(())
     }
 
     /// Reads the decision off the first half.
     #[inline(never)]
-    fn decided(&mut self, checking: &Checking<'c, 'c, '_, F, S, A>) -> Result<After, Stop<F::Error>> {
-        let etag = checking.etag();
-        if etag.is_some() {
-            self.etag = etag;
+    fn decided(
+        &mut self,
+        checking: &Checking<'c, 'c, '_, F, S, A>,
+        installation: &mut Option<Installation>,
+    ) -> Result<After, Stop<F::Error>> {
+        if let Some(etag) = checking.etag() {
+            self.etag = Some(*etag);
         }
-        let told = match &checking.considered()?.decided {
-            Decided::Install => return Ok(After::Install(checking.installation()?)),
+        Ok(After::Told(match &checking.considered()?.decided {
+            Decided::Install => {
+                checking.installation(installation)?;
+                return Ok(After::Install);
+            }
             Decided::MoreRoots => return Ok(After::Again),
             Decided::NoRelease => Outcome::NoRelease,
             Decided::Refuse(refusal) => Outcome::Refused(*refusal),
             Decided::UpToDate => Outcome::UpToDate,
             Decided::Wait(reason) => Outcome::Waiting(*reason),
-        };
-        Ok(After::Told(told))
+        }))
     }
 
-    /// Begins the trial of an image that was proven.
+    /// Begins the trial of an image that was proven. The boot record stands in this frame, and is gone with it.
+    #[inline(never)]
     fn try_out(&self, image: VerifiedImage, installation: &Installation) -> Result<Outcome, Stop<F::Error>> {
-        // Not `?`, here and below: that would copy what was opened.
         match self.storage.boot_records() {
             Ok(ref mut records) => records.begin_trial(image, self.settings.trial_attempts)?,
             Err(error) => return Err(error.into()),
@@ -222,28 +231,25 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     }
 
     #[inline(never)]
-    fn due(&self, now: UnixSeconds) -> Result<Due, Stop<F::Error>> {
-        let state = self.storage.state()?;
+    fn due(&self, now: UnixSeconds) -> Result<Task, Stop<F::Error>> {
+        let mut state = DeviceState::nothing();
+        self.storage.state_pages().read(&mut state)?;
         let expires = state.trusted.timestamp.as_ref().map(|timestamp| timestamp.file.expires);
-        Ok(match (self.poll.task(now, expires), self.etag) {
-            (Task::Peek, Some(etag)) => Due::Peek(etag),
-            (Task::Peek, None) | (Task::Cycle, _) => Due::Cycle,
-        })
+        Ok(self.poll.task(now, expires))
     }
 
-    fn note<T>(
+    fn note(
         &mut self,
-        outcome: Result<T, Stop<F::Error>>,
+        outcome: &Result<Outcome, Stop<F::Error>>,
         retry_after_s: Option<u32>,
         now: UnixSeconds,
         random: u32,
-    ) -> Result<T, Stop<F::Error>> {
-        if let Err(stop) = &outcome {
+    ) {
+        if let Err(stop) = outcome {
             // What a server asked for once says nothing about other troubles.
             let is_of_server = matches!(stop, Stop::Transport);
             self.poll.failed(now, retry_after_s.filter(|_| is_of_server), random);
         }
-        outcome
     }
 }
 
@@ -343,7 +349,8 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         random: u32,
     ) -> Result<Outcome, Stop<F::Error>> {
         let outcome = self.task(transport, now, random);
-        self.note(outcome, transport.retry_after_s(), now, random)
+        self.note(&outcome, transport.retry_after_s(), now, random);
+        outcome
     }
 
     fn task<T: Transport>(
@@ -352,8 +359,8 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         now: UnixSeconds,
         random: u32,
     ) -> Result<Outcome, Stop<F::Error>> {
-        if let Due::Peek(etag) = self.due(now)? {
-            let opened = transport.open(&peek(&etag)).map_err(|_| Stop::Transport)?;
+        if let (Task::Peek, Some(etag)) = (self.due(now)?, &self.etag) {
+            let opened = transport.open(&peek(etag)).map_err(|_| Stop::Transport)?;
             if after_peek(opened) == AfterPeek::DecideAgain {
                 match self.again(transport, now) {
                     // What is kept does not carry a decision any more: the repository has it.
@@ -373,25 +380,30 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
 
     /// A full cycle, and the installation of what it finds.
     pub fn update<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Outcome, Stop<F::Error>> {
-        for _ in 0..RUNS_MAX {
-            match self.check(transport, Place::AtWork, now) {
-                Ok(After::Told(outcome)) => return Ok(outcome),
-                Ok(After::Install(ref mut installation)) => return self.install(transport, installation),
-                Ok(After::Again) => {}
-                Err(stop) => return Err(stop),
-            }
-        }
-        Ok(Outcome::MoreRoots)
+        self.run(transport, Start::AtWork, now)
     }
 
     /// The decision again, about what is stored, and the installation if it says so.
     pub fn again<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Outcome, Stop<F::Error>> {
-        match self.check_again(transport, now) {
-            Ok(After::Told(outcome)) => Ok(outcome),
-            Ok(After::Install(ref mut installation)) => self.install(transport, installation),
-            Ok(After::Again) => Err(Failure::Misuse.into()),
-            Err(stop) => Err(stop),
+        self.run(transport, Start::Stored, now)
+    }
+
+    #[inline(never)]
+    fn run<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        start: Start,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Stop<F::Error>> {
+        let mut installation = None;
+        for _ in 0..RUNS_MAX {
+            match self.check(transport, start, now, &mut installation)? {
+                After::Told(outcome) => return Ok(outcome),
+                After::Again => {}
+                After::Install => return self.install(transport, installation.as_mut().ok_or(Failure::Misuse)?),
+            }
         }
+        Ok(Outcome::MoreRoots)
     }
 
     /// The factory is for devices that were never provisioned: on any other it would take the running firmware and all that
@@ -439,12 +451,14 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     /// that is provisioned already.
     pub fn provision<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<Version, Stop<F::Error>> {
         self.check_unprovisioned()?;
+        let mut installation = None;
         for _ in 0..RUNS_MAX {
-            match self.check(transport, Place::Factory, now)? {
+            match self.check(transport, Start::Factory, now, &mut installation)? {
                 After::Told(outcome) => return Err(Stop::NothingToProvision(outcome)),
                 After::Again => {}
-                After::Install(mut installation) => {
-                    let image = self.prove(transport, &mut installation)?;
+                After::Install => {
+                    let installation = installation.as_mut().ok_or(Failure::Misuse)?;
+                    let image = self.prove(transport, installation)?;
                     self.storage.boot_records()?.provision(image.placed())?;
                     return Ok(installation.version());
                 }
@@ -453,23 +467,21 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         Err(Failure::NotProvisioned.into())
     }
 
+    /// The first half: it stands in this frame, and is gone with it.
     #[inline(never)]
     fn check<T: Transport>(
         &mut self,
         transport: &mut T,
-        place: Place,
+        start: Start,
         now: UnixSeconds,
+        installation: &mut Option<Installation>,
     ) -> Result<After, Stop<F::Error>> {
         let mut update = self.room(now);
-        let pages = self.begin(place, &mut update)?;
-        self.decide(transport, pages, &mut update)
-    }
-
-    #[inline(never)]
-    fn check_again<T: Transport>(&mut self, transport: &mut T, now: UnixSeconds) -> Result<After, Stop<F::Error>> {
-        let mut update = self.room(now);
-        let pages = self.begin_again(&mut update)?;
-        self.decide(transport, pages, &mut update)
+        let mut pages = self.storage.state_pages();
+        self.begin(start, &mut update, &mut pages)?;
+        let mut checking = Checking::begin(self.storage, pages, &mut update);
+        pump(&mut checking, transport)?;
+        self.decided(&checking, installation)
     }
 
     fn install<T: Transport>(
@@ -481,18 +493,6 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
             Ok(image) => self.try_out(image, installation),
             Err(stop) => Err(stop),
         }
-    }
-
-    #[inline(never)]
-    fn decide<T: Transport>(
-        &mut self,
-        transport: &mut T,
-        pages: StatePages<'c, F>,
-        update: &mut Update<'c, A>,
-    ) -> Result<After, Stop<F::Error>> {
-        let mut checking = Checking::begin(self.storage, pages, update);
-        pump(&mut checking, transport)?;
-        self.decided(&checking)
     }
 
     /// Brings the image into its slot.
@@ -529,7 +529,8 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         random: u32,
     ) -> Result<Outcome, Stop<F::Error>> {
         let outcome = self.task_async(transport, now, random).await;
-        self.note(outcome, transport.retry_after_s(), now, random)
+        self.note(&outcome, transport.retry_after_s(), now, random);
+        outcome
     }
 
     async fn task_async<T: AsyncTransport>(
@@ -538,8 +539,8 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         now: UnixSeconds,
         random: u32,
     ) -> Result<Outcome, Stop<F::Error>> {
-        if let Due::Peek(etag) = self.due(now)? {
-            let opened = transport.open(&peek(&etag)).await.map_err(|_| Stop::Transport)?;
+        if let (Task::Peek, Some(etag)) = (self.due(now)?, &self.etag) {
+            let opened = transport.open(&peek(etag)).await.map_err(|_| Stop::Transport)?;
             if after_peek(opened) == AfterPeek::DecideAgain {
                 match self.again_async(transport, now).await {
                     Err(Stop::Failure(Failure::StoredTooOld)) => {}
@@ -562,18 +563,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         transport: &mut T,
         now: UnixSeconds,
     ) -> Result<Outcome, Stop<F::Error>> {
-        for _ in 0..RUNS_MAX {
-            let mut update = self.room(now);
-            let pages = self.begin(Place::AtWork, &mut update)?;
-            let mut checking = Checking::begin(self.storage, pages, &mut update);
-            pump_async(&mut checking, transport).await?;
-            match self.decided(&checking)? {
-                After::Told(outcome) => return Ok(outcome),
-                After::Install(mut installation) => return self.install_async(transport, &mut installation).await,
-                After::Again => {}
-            }
-        }
-        Ok(Outcome::MoreRoots)
+        self.run_async(transport, Start::AtWork, now).await
     }
 
     /// Like [`again`](Self::again).
@@ -582,15 +572,35 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         transport: &mut T,
         now: UnixSeconds,
     ) -> Result<Outcome, Stop<F::Error>> {
-        let mut update = self.room(now);
-        let pages = self.begin_again(&mut update)?;
-        let mut checking = Checking::begin(self.storage, pages, &mut update);
-        pump_async(&mut checking, transport).await?;
-        match self.decided(&checking)? {
-            After::Told(outcome) => Ok(outcome),
-            After::Install(mut installation) => self.install_async(transport, &mut installation).await,
-            After::Again => Err(Failure::Misuse.into()),
+        self.run_async(transport, Start::Stored, now).await
+    }
+
+    async fn run_async<T: AsyncTransport>(
+        &mut self,
+        transport: &mut T,
+        start: Start,
+        now: UnixSeconds,
+    ) -> Result<Outcome, Stop<F::Error>> {
+        let mut installation = None;
+        for _ in 0..RUNS_MAX {
+            let after = {
+                let mut update = self.room(now);
+                let mut pages = self.storage.state_pages();
+                self.begin(start, &mut update, &mut pages)?;
+                let mut checking = Checking::begin(self.storage, pages, &mut update);
+                pump_async(&mut checking, transport).await?;
+                self.decided(&checking, &mut installation)?
+            };
+            match after {
+                After::Told(outcome) => return Ok(outcome),
+                After::Again => {}
+                After::Install => {
+                    let installation = installation.as_mut().ok_or(Failure::Misuse)?;
+                    return self.install_async(transport, installation).await;
+                }
+            }
         }
+        Ok(Outcome::MoreRoots)
     }
 
     async fn install_async<T: AsyncTransport>(

@@ -11,8 +11,7 @@ use crate::flash::{Checkpoints, RegionError, Storage, Strategy};
 use crate::transport::{Ask, Opened, Path};
 use crate::update::{Installation, Request};
 use embedded_storage::nor_flash::NorFlash;
-use tuffet_boot::Slot;
-use tuffet_patch::{BlockRange, Decoder, Progress, Refusal};
+use tuffet_patch::{BlockRange, Decoder, Error, Progress, Refusal};
 use tuffet_release::FileRef;
 
 /// How often a patch that breaks off without a new block is asked for again at once.
@@ -75,87 +74,61 @@ impl<'f, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'w, F, S, D> {
         }
     }
 
-    /// Begins to decode, if that is what the installation needs.
-    fn turn(&mut self) -> Result<(), Stop<F::Error>> {
-        if !matches!(self.installation.request(), Request::Decode(_)) {
-            self.waits = Waits::Done;
-        } else if let Err(fault) = self.begin_decoding()? {
-            self.installation.failed(fault)?;
-        }
-        Ok(())
-    }
-
-    /// Sets the decoder to this patch, at its start or at the newest checkpoint.
+    /// Sets the decoder to the patch that the installation needs, if it does, at its start or at the newest checkpoint.
     #[inline(never)]
-    fn begin_decoding(&mut self) -> Result<Result<(), ImageFault>, Stop<F::Error>> {
+    fn begin_decoding(&mut self) -> Result<(), Stop<F::Error>> {
         // By reference: it is long, and one of it is enough.
         let request = self.installation.request();
         let Request::Decode(decoding) = &request else {
-            return Err(Failure::Misuse.into());
+            self.waits = Waits::Done;
+            return Ok(());
         };
         let pinned = &decoding.pinned;
         if usize::try_from(pinned.block_bytes).map_or(true, |bytes| bytes > self.block.len()) {
             let block_bytes = pinned.block_bytes;
-            return Ok(Err(ImageFault::Patch(Refusal::BlockSize { block_bytes })));
+            return self.give_up(ImageFault::Patch(Refusal::BlockSize { block_bytes }));
         }
         // Records of another decoding stay until this one writes over the slot that they are about.
         self.forgets = !self.checkpoints.resume(self.decoder, decoding)?;
         if self.forgets
             && let Err(refusal) = self.decoder.begin(*pinned, decoding.source, decoding.result)
         {
-            return Ok(Err(ImageFault::Patch(refusal)));
+            return self.give_up(ImageFault::Patch(refusal));
         }
         self.length = pinned.length;
         self.tries_left = TRIES_MAX;
         let FileRef { digest, name, .. } = decoding.file;
         write_target(&mut self.path, digest, name.as_str()).ok_or(Failure::Misuse)?;
-        Ok(self.next_block(Waits::Open))
+        self.next_block(Waits::Open)
     }
 
     /// Waits for the block that comes next.
-    fn next_block(&mut self, waits: Waits) -> Result<(), ImageFault> {
+    fn next_block(&mut self, waits: Waits) -> Result<(), Stop<F::Error>> {
         let Some(range) = self.decoder.next_block() else {
             // The decoder asks for more than the signed length.
-            return Err(ImageFault::Patch(Refusal::Truncated));
+            return self.give_up(ImageFault::Patch(Refusal::Truncated));
         };
         (self.range, self.held, self.waits) = (range, 0, waits);
         Ok(())
     }
 
-    /// A whole block is here.
-    fn decode_block(&mut self) -> Result<(), Stop<F::Error>> {
-        let Request::Decode(decoding) = self.installation.request() else {
-            return Err(Failure::Misuse.into());
-        };
-        let slots = [decoding.slot.other(), decoding.slot];
-        match self.decode(slots)? {
-            Ok(Some(())) => {
-                self.waits = Waits::Machine;
-                self.installation.done()?;
-            }
-            Ok(None) => {}
-            Err(fault) => self.give_up(fault)?,
-        }
-        Ok(())
-    }
-
-    /// Authenticates and decodes the block. `Some`: the image is complete; `None`: the next block is waited for.
+    /// A whole block is here: authenticates and decodes it.
     #[inline(never)]
-    fn decode(&mut self, [old, new]: [Slot; 2]) -> Result<Result<Option<()>, ImageFault>, Stop<F::Error>> {
+    fn decode_block(&mut self) -> Result<(), Stop<F::Error>> {
         let block = self.block.get(..self.held).unwrap_or_default();
         let authenticated = match self.decoder.authenticate(block) {
             Ok(authenticated) => authenticated,
             Err(error) => {
-                let fault = fault_of(error.with_flash())?;
                 // A bit that fell over on the way costs this block and not the update: it is asked for again.
-                if self.broken() {
+                if matches!(error, Error::Refused(_)) && self.broken() {
                     self.held = 0;
-                    return Ok(Ok(None));
+                    return Ok(());
                 }
-                return Ok(Err(fault));
+                return self.give_up_for(error.with_flash(), Records::Stay);
             }
         };
-        let (mut old, mut new) = (self.storage.slot(old)?, self.storage.slot(new)?);
+        let slot = self.installation.slot();
+        let (mut old, mut new) = (self.storage.slot(slot.other())?, self.storage.slot(slot)?);
         loop {
             match self.decoder.run(&authenticated, &mut old, &mut new) {
                 Ok(Progress::NeedsErase { from, to }) => {
@@ -166,29 +139,58 @@ impl<'f, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'w, F, S, D> {
                 }
                 Ok(Progress::Checkpoint { .. }) => self.checkpoints.save(self.decoder)?,
                 Ok(Progress::NeedsBlock) => break,
-                Ok(Progress::Done) => return Ok(Ok(Some(()))),
-                Err(error) => {
-                    let fault = fault_of(error)?;
-                    // As after a slot that is not the image.
-                    self.checkpoints.forget()?;
-                    return Ok(Err(fault));
+                Ok(Progress::Done) => {
+                    self.waits = Waits::Machine;
+                    return self.installation.done();
                 }
+                Err(error) => return self.give_up_for(error, Records::Go),
             }
         }
         self.tries_left = TRIES_MAX;
-        Ok(self.next_block(Waits::Read).map(|()| None))
+        self.next_block(Waits::Read)
     }
 
+    /// Gives up a patch for what is wrong with it; anything else stops the driver.
+    #[inline(never)]
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the core's promise to grow: what it may add is at least no success"
+    )]
+    fn give_up_for(&mut self, error: Fault<F::Error>, records: Records) -> Result<(), Stop<F::Error>> {
+        let fault = match error {
+            Error::Refused(refusal) => ImageFault::Patch(refusal),
+            Error::Geometry(geometry) => ImageFault::Geometry(geometry),
+            Error::Old(error) | Error::New(error) => return Err(Stop::Flash(error)),
+            Error::Misuse(_) | _ => return Err(Failure::Misuse.into()),
+        };
+        match records {
+            Records::Stay => {}
+            // As after a slot that is not the image.
+            Records::Go => self.checkpoints.forget()?,
+        }
+        self.give_up(fault)
+    }
+
+    #[inline(never)]
     fn give_up(&mut self, fault: ImageFault) -> Result<(), Stop<F::Error>> {
         self.waits = Waits::Machine;
-        Ok(self.installation.failed(fault)?)
+        self.installation.failed(fault)
     }
 }
+
+/// What becomes of the records in flash when a patch is given up.
+enum Records {
+    Stay,
+    Go,
+}
+
+/// What stops a decoder.
+type Fault<E> = Error<RegionError<E>, RegionError<E>>;
 
 impl<F: NorFlash, S: Strategy, D: Decoder> Work<F> for Filling<'_, '_, F, S, D> {
     fn need(&mut self) -> Result<Need<'_>, Stop<F::Error>> {
         while self.waits == Waits::Machine {
-            self.turn()?;
+            self.begin_decoding()?;
         }
         Ok(match self.waits {
             Waits::Machine | Waits::Done => Need::Nothing,
@@ -251,19 +253,5 @@ impl<F: NorFlash, S: Strategy, D: Decoder> Work<F> for Filling<'_, '_, F, S, D> 
         self.tries_left = tries_left;
         self.waits = Waits::Open;
         true
-    }
-}
-
-/// What is wrong with the patch; anything else stops the driver.
-#[allow(
-    clippy::wildcard_enum_match_arm,
-    reason = "the core's promise to grow: what it may add is at least no success"
-)]
-fn fault_of<E>(error: tuffet_patch::Error<RegionError<E>, RegionError<E>>) -> Result<ImageFault, Stop<E>> {
-    match error {
-        tuffet_patch::Error::Refused(refusal) => Ok(ImageFault::Patch(refusal)),
-        tuffet_patch::Error::Geometry(geometry) => Ok(ImageFault::Geometry(geometry)),
-        tuffet_patch::Error::Old(error) | tuffet_patch::Error::New(error) => Err(Stop::Flash(error)),
-        tuffet_patch::Error::Misuse(_) | _ => Err(Failure::Misuse.into()),
     }
 }

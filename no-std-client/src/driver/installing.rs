@@ -9,7 +9,6 @@ use crate::state::DeviceState;
 use crate::update::{Installation, Request};
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
 use tuffet_boot::{Slot, State};
-use tuffet_tuf::TrustedState;
 
 /// Pieces in which a slot is read to be hashed: a multiple of every usual read unit.
 const PIECE_BYTES: usize = 256;
@@ -47,7 +46,7 @@ pub fn go_on<F: NorFlash, S: Strategy>(
             }
             Request::MarkEmpty(slot) => {
                 mark_empty(storage, slot)?;
-                installation.done()?;
+                installation.done::<Stop<F::Error>>()?;
             }
             Request::Decode(_) => {
                 check_confirmed_runs(storage)?;
@@ -55,7 +54,7 @@ pub fn go_on<F: NorFlash, S: Strategy>(
             }
             Request::StoreState => {
                 save_installed(storage, installation)?;
-                installation.done()?;
+                installation.done::<Stop<F::Error>>()?;
             }
             Request::Trial => return Ok(Next::Trial),
             Request::Metadata(_)
@@ -85,8 +84,9 @@ fn save_installed<F: NorFlash, S>(
     installation: &Installation,
 ) -> Result<(), Stop<F::Error>> {
     let (slot, installed) = installation.installed().ok_or(Failure::Misuse)?;
-    let mut state = DeviceState::new(TrustedState::nothing());
-    let mut pages = storage.load_state(&mut state)?;
+    let mut state = DeviceState::nothing();
+    let mut pages = storage.state_pages();
+    pages.read(&mut state)?;
     state.put(slot, installed);
     Ok(pages.save_twice(&state)?)
 }
@@ -106,7 +106,7 @@ fn read_slot<F: NorFlash, S: Strategy>(
     let read_bytes = count.next_multiple_of(F::READ_SIZE.max(1));
     let target = piece.get_mut(..read_bytes).ok_or(RegionError::OutOfBounds)?;
     storage.slot(slot)?.read(offset, target)?;
-    Ok(installation.receive_bytes(piece.get(..count).unwrap_or_default())?)
+    installation.receive_bytes(piece.get(..count).unwrap_or_default())
 }
 
 /// Refuses to write while the confirmed image lies elsewhere than it runs: what lies in the other slot may be the program that

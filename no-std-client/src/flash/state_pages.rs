@@ -74,24 +74,21 @@ type Record = [u8; USED_BYTES];
 
 /// Bytes that are read at once to look at a record: at least the read unit of any part.
 const LOOK_BYTES: usize = 64;
-/// The same number, and that of the bytes of a place which a record takes, as offsets in flash.
+/// The same number, as an offset in flash.
 #[allow(clippy::as_conversions, reason = "a constant that fits")]
 const LOOK_STEP: u32 = LOOK_BYTES as u32;
-#[allow(clippy::as_conversions, reason = "checked above to be less than a page")]
-const USED_STEP: u32 = USED_BYTES as u32;
 
 const _: () = assert!(USED_BYTES.is_multiple_of(LOOK_BYTES), "a look reaches behind a record");
 
 impl<'f, F: NorFlash> StatePages<'f, F> {
-    /// Reads the state at rest into its place; answers the pages to write the next one into. After an error the state is of no use.
+    /// Reads the state at rest into its place; then the next one can be written. After an error the state is of no use.
     #[inline(never)]
-    pub fn open(region: Region<'f, F>, state: &mut DeviceState) -> Result<Self, StateError<F::Error>> {
-        let mut pages = Self::blank(region);
-        while let Some((place, sequence)) = pages.before_newest()? {
-            pages.highest = pages.highest.max(sequence);
-            pages.newest = Some((place, sequence));
-            match pages.read_state(place, state)? {
-                Ok(()) => return Ok(pages),
+    pub fn read(&mut self, state: &mut DeviceState) -> Result<(), StateError<F::Error>> {
+        while let Some((place, sequence)) = self.before_newest()? {
+            self.highest = self.highest.max(sequence);
+            self.newest = Some((place, sequence));
+            match self.read_state(place, state)? {
+                Ok(()) => return Ok(()),
                 // Its digest is right.
                 Err(BadState::Layout { found }) => return Err(StateError::UnknownLayout { found }),
                 Err(BadState::Content | BadState::Digest | BadState::Length | BadState::Magic) => {}
@@ -130,7 +127,7 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
         Ok(encoded.map_or(Err(BadState::Length), |encoded| state.decode_in_place(encoded)))
     }
 
-    /// Pages whose content does not matter: the factory's.
+    /// Pages that are not read yet, or whose content does not matter: the factory's.
     pub const fn blank(region: Region<'f, F>) -> Self {
         Self {
             region,
@@ -161,7 +158,7 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
 
     fn is_newest(&mut self, record: &Record) -> Result<bool, StateError<F::Error>> {
         match self.newest {
-            Some((place, _)) => self.holds(place, record, HEAD_BYTES),
+            Some((place, _)) => self.holds(place, Some(record), HEAD_BYTES),
             None => Ok(false),
         }
     }
@@ -174,22 +171,28 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
         out.put(&sequence.to_le_bytes());
         out.put(&(!sequence).to_le_bytes());
         self.region.write(offset(place), record)?;
-        if !self.holds(place, record, 0)? {
+        if !self.holds(place, Some(record), 0)? {
             return Err(StateError::NotKept);
         }
         (self.newest, self.highest) = (Some((place, sequence)), sequence);
         Ok(())
     }
 
-    /// Whether exactly this record stands there, but for its first bytes.
+    /// Whether exactly this record stands there, but for its first bytes, or none at all.
     #[inline(never)]
-    fn holds(&mut self, place: u32, record: &Record, but: usize) -> Result<bool, StateError<F::Error>> {
-        let (mut at, mut but) = (offset(place), but);
-        for piece in record.chunks(LOOK_BYTES) {
-            if self.look(at)?.get(but..) != piece.get(but..) {
+    fn holds(&mut self, place: u32, record: Option<&Record>, but: usize) -> Result<bool, StateError<F::Error>> {
+        let mut look = [0; LOOK_BYTES];
+        let (mut from, mut but) = (0, but);
+        for at in (0..USED_BYTES).step_by(LOOK_BYTES) {
+            self.look(offset(place).saturating_add(from), &mut look)?;
+            let expected = match record {
+                Some(record) => record.get(at..).and_then(<[u8]>::first_chunk),
+                None => Some(&[0xFF; LOOK_BYTES]),
+            };
+            if look.get(but..) != expected.and_then(|expected| expected.get(but..)) {
                 return Ok(false);
             }
-            (at, but) = (at.saturating_add(LOOK_STEP), 0);
+            (from, but) = (from.saturating_add(LOOK_STEP), 0);
         }
         Ok(true)
     }
@@ -203,7 +206,7 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
             Some((place, _)) => {
                 let page_end = if place < per_page { per_page } else { self.places() };
                 for behind in place.saturating_add(1)..page_end {
-                    if self.is_erased(behind)? {
+                    if self.holds(behind, None, 0)? {
                         return Ok(behind);
                     }
                 }
@@ -223,26 +226,15 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
 
     /// The sequence of a record, if one begins there.
     fn sequence(&mut self, place: u32) -> Result<Option<u32>, StateError<F::Error>> {
-        let look = self.look(offset(place))?;
+        let mut look = [0; LOOK_BYTES];
+        self.look(offset(place), &mut look)?;
         let mut input = Reader::new(&look);
         let (sequence, inverted) = (u32::from_le_bytes(input.take()), u32::from_le_bytes(input.take()));
         Ok((sequence == !inverted).then_some(sequence))
     }
 
-    fn is_erased(&mut self, place: u32) -> Result<bool, StateError<F::Error>> {
-        let start = offset(place);
-        for at in (start..start.saturating_add(USED_STEP)).step_by(LOOK_BYTES) {
-            if self.look(at)? != [0xFF; LOOK_BYTES] {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    fn look(&mut self, at: u32) -> Result<[u8; LOOK_BYTES], StateError<F::Error>> {
-        let mut bytes = [0; LOOK_BYTES];
-        self.region.read(at, &mut bytes)?;
-        Ok(bytes)
+    fn look(&mut self, at: u32, look: &mut [u8; LOOK_BYTES]) -> Result<(), StateError<F::Error>> {
+        Ok(self.region.read(at, look)?)
     }
 }
 

@@ -1,11 +1,12 @@
 //! The flash of a device with its map: where every driver and the bootloader begin.
 
 use super::{Checkpoints, FlashFile, Map, Region, RegionError, Span, StateError, StatePages, Strategy};
+use crate::hashed::Hashed;
 use crate::state::DeviceState;
 use core::cell::RefCell;
 use embedded_storage::nor_flash::NorFlash;
 use tuffet_boot::{BootRecords, Slot};
-use tuffet_tuf::{Pinned, TrustedState};
+use tuffet_wire::Digest;
 
 /// A flash and its map. It is a view: as many as one likes share the flash.
 pub struct Storage<'f, F, S> {
@@ -45,20 +46,27 @@ impl<'f, F: NorFlash, S> Storage<'f, F, S> {
 
     /// Reads the trusted state.
     pub fn state(&self) -> Result<DeviceState, StateError<F::Error>> {
-        let mut state = DeviceState::new(TrustedState::nothing());
+        let mut state = DeviceState::nothing();
         self.load_state(&mut state)?;
         Ok(state)
     }
 
     /// The same in place, with the pages to write the next one into. After an error the state is of no use.
     pub fn load_state(&self, state: &mut DeviceState) -> Result<StatePages<'f, F>, StateError<F::Error>> {
-        StatePages::open(self.region(self.map.state), state)
+        let mut pages = self.state_pages();
+        pages.read(state)?;
+        Ok(pages)
+    }
+
+    /// The pages of the trusted state, before they are read.
+    pub(crate) const fn state_pages(&self) -> StatePages<'f, F> {
+        StatePages::blank(self.region(self.map.state))
     }
 
     /// Empties the pages of the trusted state: for a device that has none.
     pub(crate) fn blank_state(&self) -> Result<StatePages<'f, F>, RegionError<F::Error>> {
         self.region(self.map.state).erase(0, self.map.state.bytes)?;
-        Ok(StatePages::blank(self.region(self.map.state)))
+        Ok(self.state_pages())
     }
 
     pub(crate) fn checkpoints(&self) -> Checkpoints<'f, F> {
@@ -66,25 +74,13 @@ impl<'f, F: NorFlash, S> Storage<'f, F, S> {
         Checkpoints::new(spans.map(|span| self.region(span)), spans)
     }
 
-    /// The area of the two that holds exactly this file.
-    pub(crate) fn kept(&self, areas: [Span; 2], pinned: &Pinned) -> Result<Option<Span>, RegionError<F::Error>> {
-        for span in areas {
-            let mut file = FlashFile::new(self.region(span), pinned.length);
-            if pinned.length <= span.bytes && pinned.matches(&mut file)? {
-                return Ok(Some(span));
-            }
+    /// Whether an area holds exactly this file.
+    #[inline(never)]
+    pub(crate) fn holds(&self, area: Span, length: u32, digest: &Digest) -> Result<bool, RegionError<F::Error>> {
+        if length > area.bytes {
+            return Ok(false);
         }
-        Ok(None)
-    }
-
-    /// The area of the two that does not hold the file which counts.
-    pub(crate) fn spare(&self, areas: [Span; 2], counts: Option<&Pinned>) -> Result<Span, RegionError<F::Error>> {
-        let [first, second] = areas;
-        let kept = match counts {
-            Some(pinned) => self.kept(areas, pinned)?,
-            None => None,
-        };
-        Ok(if kept == Some(first) { second } else { first })
+        Hashed::new(&mut FlashFile::new(self.region(area), length)).is(digest)
     }
 }
 

@@ -193,7 +193,8 @@ type Both<'f> = Result<(StatePages<'f, Flash>, DeviceState), StateError<super::f
 
 fn both(flash: &RefCell<Flash>) -> Both<'_> {
     let mut state = DeviceState::new(TrustedState::nothing());
-    let pages = StatePages::open(region(flash), &mut state)?;
+    let mut pages = StatePages::blank(region(flash));
+    pages.read(&mut state)?;
     Ok((pages, state))
 }
 

@@ -28,9 +28,9 @@ enum Step {
     /// Walks the ladder towards a target.
     Search { goal: Goal, waits: Waits },
     /// Waits for the release document, which the walk has found.
-    Document(Pointer),
+    Document,
     /// Waits for the rollout file, which the walk has found.
-    Rollout(Remembered),
+    Rollout,
 }
 
 /// What a search waits for.
@@ -46,14 +46,14 @@ enum Waits {
 #[derive(Copy, Clone)]
 enum Goal {
     Pointer,
-    /// The rollout of this release.
-    Rollout(Remembered),
+    /// The rollout of the release at hand.
+    Rollout,
 }
 
 /// Waits for the document that is stored, to decide about it. A device has no room to keep a release while it looks for its
 /// rollout.
+#[derive(Copy, Clone)]
 pub struct Stored {
-    pub(super) remembered: Remembered,
     opening: Opening,
 }
 
@@ -69,12 +69,10 @@ enum Opening {
 }
 
 impl Stored {
-    pub(super) const fn of(remembered: &Remembered) -> Self {
-        Self {
-            remembered: *remembered,
-            opening: Opening::Remembered,
-        }
-    }
+    /// Of an earlier cycle.
+    pub(super) const REMEMBERED: Self = Self {
+        opening: Opening::Remembered,
+    };
 }
 
 impl<A: Algorithms> Cycle<A> {
@@ -106,7 +104,7 @@ impl<A: Algorithms> Cycle<A> {
                 // Neither is ever seen here: `advance` leaves a search at once when it ends.
                 tuffet_tuf::Request::Paused | tuffet_tuf::Request::Resolved => Request::Decided,
             },
-            Step::Document(_) | Step::Rollout(_) => match self.walk.resolution() {
+            Step::Document | Step::Rollout => match self.walk.resolution() {
                 Some(Resolution::Found(target)) => Request::Target(ListedTarget {
                     name: target.name(),
                     digest: target.digest(),
@@ -138,13 +136,16 @@ pub(super) fn check_remembered(device: &Device, state: &DeviceState, clock: Cloc
 }
 
 /// What follows a step.
+#[derive(Copy, Clone)]
 enum Next {
     /// Something else is waited for, in the same phase.
     Stay,
     /// The decision about the document that is stored.
-    Stored(Stored),
+    Stored(Opening),
+    /// The cycle ends before its decision.
+    MoreRoots,
     /// The cycle ends without a release.
-    Told(Decided),
+    NoRelease,
 }
 
 /// Takes a file, or the word that there is none. After an error the phase is left.
@@ -155,49 +156,46 @@ pub(super) fn receive<A: Algorithms, D: Document>(
 ) -> Result<(), Error<D::Error>> {
     let cycle = match phase {
         Phase::Cycle(cycle) => cycle,
-        Phase::Stored(_) => return receive_stored(phase, context, answer),
+        Phase::Stored(stored) => {
+            let opening = stored.opening;
+            return receive_stored(phase, context, opening, answer);
+        }
         Phase::Decided(_) | Phase::Install(_) | Phase::Refused => return Err(Failure::Misuse.into()),
     };
-    let next = match cycle.step {
-        Step::Root => receive_root(cycle, context, answer)?,
+    let received = match cycle.step {
+        Step::Root => receive_root(cycle, context, answer),
         Step::Search {
             waits: Waits::Fetch, ..
-        } => receive_metadata(cycle, context, answer)?,
-        Step::Document(pointer) => return receive_document(phase, context, pointer, answer),
-        Step::Rollout(remembered) => receive_rollout(cycle, context, remembered, answer)?,
+        } => receive_metadata(phase, context, answer),
+        Step::Document => receive_document(phase, context, answer),
+        Step::Rollout => receive_rollout(phase, context, answer),
         Step::Search {
             waits: Waits::Store(_), ..
-        } => return Err(Failure::Misuse.into()),
+        } => Err(Failure::Misuse.into()),
     };
-    go_on(phase, next);
-    Ok(())
+    if received.is_ok() {
+        advance(phase, context).map_err(Failure::Document)?;
+    }
+    received
 }
 
 /// Notes that a file is on the disk. After an error the phase is left.
-pub(super) fn stored<A: Algorithms>(phase: &mut Phase<A>, context: &mut Context<'_>) -> Result<(), Failure> {
-    let Phase::Cycle(cycle) = phase else {
-        return Err(Failure::Misuse);
-    };
-    let Step::Search {
-        waits: waits @ Waits::Store(_),
+pub(super) fn stored<A: Algorithms, E: From<Failure>>(
+    phase: &mut Phase<A>,
+    context: &mut Context<'_>,
+) -> Result<(), E> {
+    if let Phase::Cycle(Cycle {
+        step: Step::Search {
+            waits: waits @ Waits::Store(_),
+            ..
+        },
         ..
-    } = &mut cycle.step
-    else {
-        return Err(Failure::Misuse);
-    };
-    *waits = Waits::Fetch;
-    let next = advance(cycle, context)?;
-    go_on(phase, next);
-    Ok(())
-}
-
-#[inline(never)]
-fn go_on<A: Algorithms>(phase: &mut Phase<A>, next: Next) {
-    *phase = match next {
-        Next::Stay => return,
-        Next::Stored(stored) => Phase::Stored(stored),
-        Next::Told(decided) => Phase::Decided(Considered { decided, release: None }),
-    };
+    }) = phase
+    {
+        *waits = Waits::Fetch;
+        return advance(phase, context).map_err(|fault| Failure::Document(fault).into());
+    }
+    Err(Failure::Misuse.into())
 }
 
 // Each step below is a function of its own, so that only the one that is taken has room on the stack.
@@ -207,70 +205,89 @@ fn receive_root<A: Algorithms, D: Document>(
     cycle: &mut Cycle<A>,
     context: &mut Context<'_>,
     answer: Answer<'_, D>,
-) -> Result<Next, Error<D::Error>> {
+) -> Result<(), Error<D::Error>> {
     let Answer::Present(root) = answer else {
         return Err(Failure::NoRoot.into());
     };
     let device = context.device;
-    let wanted = target_name(&names::pointer(&device.product, &device.hardware, &device.channel))?;
-    let opened = cycle.walk.open(&mut context.state.trusted, Some(wanted), root);
-    opened.map_err(rejected)?;
+    let name = names::pointer(&device.product, &device.hardware, &device.channel);
+    let wanted = TargetName::new(name.as_str());
+    if wanted.is_none() {
+        return Err(Failure::Misuse.into());
+    }
+    if let Err(error) = cycle.walk.open(&mut context.state.trusted, wanted, root) {
+        return Err(rejected(error));
+    }
     cycle.step = Step::Search {
         goal: Goal::Pointer,
         waits: Waits::Fetch,
     };
-    Ok(advance(cycle, context)?)
+    Ok(())
 }
 
 #[inline(never)]
 fn receive_metadata<A: Algorithms, D: Document>(
-    cycle: &mut Cycle<A>,
+    phase: &mut Phase<A>,
     context: &mut Context<'_>,
     answer: Answer<'_, D>,
-) -> Result<Next, Error<D::Error>> {
-    let Step::Search { goal, waits } = &mut cycle.step else {
+) -> Result<(), Error<D::Error>> {
+    let Phase::Cycle(Cycle {
+        walk,
+        step: Step::Search { goal, waits },
+    }) = phase
+    else {
         return Err(Failure::Misuse.into());
     };
-    match (cycle.walk.take(&mut context.state.trusted, answer), goal) {
-        // An expired rollout role makes the release wait; it does not end the cycle.
-        (Err(tuffet_tuf::Error::Rejected(Rejected::Expired { .. })), Goal::Rollout(remembered)) => {
-            Ok(decide_with(remembered, Opening::Expired))
+    let goal = *goal;
+    let to_store = match walk.take(&mut context.state.trusted, answer) {
+        Ok(to_store) => to_store,
+        Err(error) => {
+            let opening = match (&error, goal) {
+                // An expired rollout role makes the release wait; it does not end the cycle.
+                (tuffet_tuf::Error::Rejected(Rejected::Expired { .. }), Goal::Rollout) => Opening::Expired,
+                // Nor does one that cannot be used: its key can delay a release, and never longer than the release allows. It
+                // may be there the next time, so what is stored does not carry the decision.
+                (tuffet_tuf::Error::Rejected(_), Goal::Rollout) => {
+                    context.state.release = Standing::Unknown;
+                    Opening::Missing
+                }
+                (_, _) => return Err(rejected(error)),
+            };
+            go_on(phase, Next::Stored(opening));
+            return Ok(());
         }
-        // Nor does one that cannot be used: its key can delay a release, and never longer than the release allows. It may be
-        // there the next time, so what is stored does not carry the decision.
-        (Err(tuffet_tuf::Error::Rejected(_)), Goal::Rollout(remembered)) => {
-            context.state.release = Standing::Unknown;
-            Ok(decide_with(remembered, Opening::Missing))
-        }
-        (Err(error), _) => Err(rejected(error)),
-        (Ok(None), _) => Ok(advance(cycle, context)?),
-        (Ok(Some(Store { role })), goal) => {
-            if let Goal::Pointer = goal {
-                // What was known of the release is older than this; the end of the cycle says it anew.
-                (context.state.release, context.state.rollout) = (Standing::Unknown, None);
-            }
-            *waits = Waits::Store(role);
-            Ok(Next::Stay)
+    };
+    if let Some(Store { role }) = to_store {
+        *waits = Waits::Store(role);
+        if let Goal::Pointer = goal {
+            // What was known of the release is older than this; the end of the cycle says it anew.
+            (context.state.release, context.state.rollout) = (Standing::Unknown, None);
         }
     }
+    Ok(())
 }
 
-const fn decide_with(remembered: &Remembered, opening: Opening) -> Next {
-    Next::Stored(Stored {
-        remembered: *remembered,
-        opening,
-    })
-}
-
-/// Leaves a search that has come to its end; stays in one that has not.
+/// Leaves a search that has come to its end; stays in one that has not, or that waits for something else.
 #[inline(never)]
-fn advance<A: Algorithms>(cycle: &mut Cycle<A>, context: &mut Context<'_>) -> Result<Next, Failure> {
-    let Step::Search { goal, .. } = &cycle.step else {
-        return Err(Failure::Misuse);
+fn advance<A: Algorithms>(phase: &mut Phase<A>, context: &mut Context<'_>) -> Result<(), DocumentFault> {
+    if let Phase::Cycle(cycle) = phase {
+        let next = end_of_search(cycle, context)?;
+        go_on(phase, next);
+    }
+    Ok(())
+}
+
+fn end_of_search<A: Algorithms>(cycle: &mut Cycle<A>, context: &mut Context<'_>) -> Result<Next, DocumentFault> {
+    let Step::Search {
+        goal,
+        waits: Waits::Fetch,
+    } = cycle.step
+    else {
+        return Ok(Next::Stay);
     };
     let Some(resolution) = cycle.walk.resolution() else {
         return Ok(match cycle.walk.is_paused() {
-            true => Next::Told(Decided::MoreRoots),
+            true => Next::MoreRoots,
             false => Next::Stay,
         });
     };
@@ -278,31 +295,77 @@ fn advance<A: Algorithms>(cycle: &mut Cycle<A>, context: &mut Context<'_>) -> Re
         (Resolution::NotFound, Goal::Pointer) => {
             // A release that was withdrawn must not be decided about again.
             (context.state.release, context.state.rollout) = (Standing::NoRelease, None);
-            return Ok(Next::Told(Decided::NoRelease));
+            return Ok(Next::NoRelease);
         }
         (Resolution::Found(target), Goal::Pointer) => {
-            if target.length() > u64::from(DOCUMENT_BYTES_MAX) {
-                let bytes_max = DOCUMENT_BYTES_MAX;
-                return Err(Failure::Document(DocumentFault::TooLong { bytes_max }));
-            }
-            let pointer = pointer_of(target).ok_or(Failure::Document(DocumentFault::PointerCustom))?;
-            cycle.step = Step::Document(pointer);
+            context.document = document_of(target)?;
+            cycle.step = Step::Document;
         }
-        (Resolution::Found(target), Goal::Rollout(remembered)) if target.length() <= u64::from(ROLLOUT_BYTES_MAX) => {
-            cycle.step = Step::Rollout(*remembered);
+        (Resolution::Found(target), Goal::Rollout) if target.length() <= u64::from(ROLLOUT_BYTES_MAX) => {
+            cycle.step = Step::Rollout;
         }
-        (Resolution::NotFound | Resolution::Found(_), Goal::Rollout(remembered)) => {
-            return Ok(decide_with(remembered, Opening::Missing));
-        }
+        (Resolution::NotFound | Resolution::Found(_), Goal::Rollout) => return Ok(Next::Stored(Opening::Missing)),
     }
     Ok(Next::Stay)
+}
+
+#[inline(never)]
+fn go_on<A: Algorithms>(phase: &mut Phase<A>, next: Next) {
+    let decided = match next {
+        Next::Stay => return,
+        Next::Stored(opening) => {
+            *phase = Phase::Stored(Stored { opening });
+            return;
+        }
+        Next::MoreRoots => Decided::MoreRoots,
+        Next::NoRelease => Decided::NoRelease,
+    };
+    *phase = Phase::Decided(Considered { decided, release: None });
 }
 
 #[inline(never)]
 fn receive_document<A: Algorithms, D: Document>(
     phase: &mut Phase<A>,
     context: &mut Context<'_>,
-    pointer: Pointer,
+    answer: Answer<'_, D>,
+) -> Result<(), Error<D::Error>> {
+    let Phase::Cycle(cycle) = phase else {
+        return Err(Failure::Misuse.into());
+    };
+    let mut release = Release::nothing();
+    let read = read_release(context, answer, &mut release);
+    read.map_err(Error::Document)?.map_err(Failure::Document)?;
+    context.state.release = Standing::Known(context.document);
+    context.state.rollout = None;
+    let mut decided = Decided::NoRelease;
+    decision(context, &release, Gate::Missing, &mut decided).ok_or(Failure::UnknownImage)?;
+    let asks_for_rollout = matches!(release.rule, Rule::Required { .. });
+    // The rollout is looked up only if it is what the release waits for.
+    if asks_for_rollout && matches!(decided, Decided::Install | Decided::Wait(_)) {
+        Ok(search_rollout(cycle, context)?)
+    } else {
+        settle(phase, decided, release);
+        Ok(())
+    }
+}
+
+#[inline(never)]
+fn search_rollout<A: Algorithms>(cycle: &mut Cycle<A>, context: &Context<'_>) -> Result<(), Failure> {
+    let device = context.device;
+    let name = names::rollout(&device.product, &device.hardware, &device.channel);
+    let wanted = TargetName::new(name.as_str()).ok_or(Failure::Misuse)?;
+    cycle.walk.search(wanted).map_err(|_| Failure::Misuse)?;
+    cycle.step = Step::Search {
+        goal: Goal::Rollout,
+        waits: Waits::Fetch,
+    };
+    Ok(())
+}
+
+#[inline(never)]
+fn receive_rollout<A: Algorithms, D: Document>(
+    phase: &mut Phase<A>,
+    context: &mut Context<'_>,
     answer: Answer<'_, D>,
 ) -> Result<(), Error<D::Error>> {
     let Phase::Cycle(cycle) = phase else {
@@ -311,68 +374,27 @@ fn receive_document<A: Algorithms, D: Document>(
     let Some(Resolution::Found(target)) = cycle.walk.resolution() else {
         return Err(Failure::Misuse.into());
     };
-    let remembered = Remembered {
-        pointer,
-        // Invariant: longer targets were refused before they were asked for.
-        length: u32::try_from(target.length()).unwrap_or(u32::MAX),
-    };
-    let mut release = Release::nothing();
-    read_release(context, &remembered, answer, &mut release)?;
-    context.state.release = Standing::Known(remembered);
-    context.state.rollout = None;
-    let decided = decision(context, &pointer, &release, Gate::Missing)?;
-    let asks_for_rollout = matches!(release.rule, Rule::Required { .. });
-    // The rollout is looked up only if it is what the release waits for.
-    if asks_for_rollout && matches!(decided, Decided::Install | Decided::Wait(_)) {
-        let next = search_rollout(cycle, context, remembered)?;
-        go_on(phase, next);
-    } else {
-        settle(phase, decided, release);
-    }
-    Ok(())
-}
-
-#[inline(never)]
-fn search_rollout<A: Algorithms>(
-    cycle: &mut Cycle<A>,
-    context: &mut Context<'_>,
-    remembered: Remembered,
-) -> Result<Next, Failure> {
-    let device = context.device;
-    let wanted = target_name(&names::rollout(&device.product, &device.hardware, &device.channel))?;
-    cycle.walk.search(wanted).map_err(|_| Failure::Misuse)?;
-    cycle.step = Step::Search {
-        goal: Goal::Rollout(remembered),
-        waits: Waits::Fetch,
-    };
-    advance(cycle, context)
-}
-
-#[inline(never)]
-fn receive_rollout<A: Algorithms, D: Document>(
-    cycle: &Cycle<A>,
-    context: &mut Context<'_>,
-    remembered: Remembered,
-    answer: Answer<'_, D>,
-) -> Result<Next, Error<D::Error>> {
-    let Some(Resolution::Found(target)) = cycle.walk.resolution() else {
-        return Err(Failure::Misuse.into());
-    };
-    match read_target(target.digest(), target.length(), answer, RolloutExtract::parse) {
-        Ok(rollout) => {
-            context.state.rollout = Some(rollout);
-            Ok(decide_with(&remembered, Opening::Found))
+    let mut rollout = None;
+    let read = read_target(target.digest(), target.length(), answer, &mut |document| {
+        rollout = Some(RolloutExtract::parse(document)?);
+        Ok(())
+    });
+    let opening = match read.map_err(Error::Document)? {
+        Ok(()) => {
+            context.state.rollout = rollout;
+            Opening::Found
         }
         // A file that cannot be used counts as none: whoever holds the rollout key can delay, and no more. One that did not
         // come as it is listed may be there the next time.
-        Err(Error::Failure(Failure::Document(fault))) => {
+        Err(fault) => {
             if is_not_the_file(fault) {
                 context.state.release = Standing::Unknown;
             }
-            Ok(decide_with(&remembered, Opening::Missing))
+            Opening::Missing
         }
-        Err(error) => Err(error),
-    }
+    };
+    go_on(phase, Next::Stored(opening));
+    Ok(())
 }
 
 /// The document as it was verified, and what is known of its rollout.
@@ -380,20 +402,17 @@ fn receive_rollout<A: Algorithms, D: Document>(
 fn receive_stored<A: Algorithms, D: Document>(
     phase: &mut Phase<A>,
     context: &Context<'_>,
+    opening: Opening,
     answer: Answer<'_, D>,
 ) -> Result<(), Error<D::Error>> {
-    let Phase::Stored(Stored { remembered, opening }) = *phase else {
-        return Err(Failure::Misuse.into());
-    };
     let (decided, release) = settle_in_place(phase).ok_or(Failure::Misuse)?;
-    match read_release(context, &remembered, answer, release) {
+    match read_release(context, answer, release).map_err(Error::Document)? {
+        Ok(()) => {}
         // A copy that was damaged or overwritten since an earlier cycle is no news: the repository has the document.
-        Err(Error::Failure(Failure::Document(fault)))
-            if matches!(opening, Opening::Remembered) && is_not_the_file(fault) =>
-        {
+        Err(fault) if matches!(opening, Opening::Remembered) && is_not_the_file(fault) => {
             return Err(Failure::StoredTooOld.into());
         }
-        read => read?,
+        Err(fault) => return Err(Failure::Document(fault).into()),
     }
     let gate = match (opening, &context.state.rollout) {
         (Opening::Expired, _) => Gate::Expired,
@@ -401,8 +420,7 @@ fn receive_stored<A: Algorithms, D: Document>(
         (Opening::Found | Opening::Remembered, Some(rollout)) => Gate::Present(rollout),
         (Opening::Missing, _) | (Opening::Found | Opening::Remembered, None) => Gate::Missing,
     };
-    *decided = decision(context, &remembered.pointer, release, gate)?;
-    Ok(())
+    Ok(decision(context, release, gate, decided).ok_or(Failure::UnknownImage)?)
 }
 
 /// Room for a decision and its release, which are read in place; an error leaves the phase, and them.
@@ -441,17 +459,18 @@ fn is_rollout_role_expired(context: &Context<'_>) -> bool {
     known.is_none_or(|known| known.file.expires <= now)
 }
 
-/// Reads the release document, into a release that is of no use after an error.
+/// Reads the release document at hand, into a release that is of no use after an error.
 #[inline(never)]
 fn read_release<D: Document>(
     context: &Context<'_>,
-    remembered: &Remembered,
     answer: Answer<'_, D>,
     release: &mut Release,
-) -> Result<(), Error<D::Error>> {
-    let (digest, length) = (&remembered.pointer.release, u64::from(remembered.length));
+) -> Result<Result<(), DocumentFault>, D::Error> {
+    let Remembered { pointer, length } = &context.document;
     let wanted = wanted_image(context);
-    read_target(digest, length, answer, |document| release.read(document, &wanted))
+    read_target(&pointer.release, u64::from(*length), answer, &mut |document| {
+        release.read(document, &wanted)
+    })
 }
 
 fn wanted_image(context: &Context<'_>) -> Wanted {
@@ -465,77 +484,92 @@ fn wanted_image(context: &Context<'_>) -> Wanted {
     }
 }
 
+/// The release document that a pointer names.
+fn document_of<A: Algorithms>(target: &VerifiedTarget<Strict<A>>) -> Result<Remembered, DocumentFault> {
+    let too_long = DocumentFault::TooLong {
+        bytes_max: DOCUMENT_BYTES_MAX,
+    };
+    let length = u32::try_from(target.length()).map_err(|_| too_long)?;
+    if length > DOCUMENT_BYTES_MAX {
+        return Err(too_long);
+    }
+    let pointer = pointer_of(target).ok_or(DocumentFault::PointerCustom)?;
+    Ok(Remembered { pointer, length })
+}
+
 fn pointer_of<A: Algorithms>(target: &VerifiedTarget<Strict<A>>) -> Option<Pointer> {
     let custom = target.custom();
     let security_version = custom.security_version()?;
     Pointer::parse(*target.digest(), custom.version()?, security_version, custom.class()?)
 }
 
-/// Parses a target in one reading, and answers with what it says only if it is the very file that was signed.
-fn read_target<'d, D: Document + 'd, T>(
+/// Parses a target in one reading, and judges what it says only if it is the very file that was signed. What was parsed is of no
+/// use after a fault.
+#[inline(never)]
+fn read_target<D: Document>(
     digest: &Digest,
     length: u64,
-    answer: Answer<'d, D>,
-    parse: impl FnOnce(&mut Hashed<'d, D>) -> Result<T, tuffet_release::ReadError<D::Error>>,
-) -> Result<T, Error<D::Error>> {
+    answer: Answer<'_, D>,
+    parse: &mut Parse<'_, D>,
+) -> Result<Result<(), DocumentFault>, D::Error> {
     let Answer::Present(document) = answer else {
-        return Err(Failure::Document(DocumentFault::Missing).into());
+        return Ok(Err(DocumentFault::Missing));
     };
     if u64::from(document.length()) != length {
-        return Err(Failure::Document(DocumentFault::Length).into());
+        return Ok(Err(DocumentFault::Length));
     }
     let mut hashed = Hashed::new(document);
     let parsed = parse(&mut hashed);
     // The digest is judged first: what another file says, and how badly, is of no interest.
-    if hashed.finish().map_err(Error::Document)? != *digest {
-        return Err(Failure::Document(DocumentFault::Digest).into());
+    if !hashed.is(digest)? {
+        return Ok(Err(DocumentFault::Digest));
     }
-    parsed.map_err(|error| match error {
-        tuffet_release::ReadError::Storage(error) => Error::Document(error),
-        tuffet_release::ReadError::Malformed(malformed) => {
-            Failure::Document(DocumentFault::Malformed(malformed)).into()
-        }
-        tuffet_release::ReadError::TooLong { bytes_max } => {
-            Failure::Document(DocumentFault::TooLong { bytes_max }).into()
-        }
+    Ok(match parsed {
+        Ok(()) => Ok(()),
+        Err(tuffet_release::ReadError::Storage(error)) => return Err(error),
+        Err(tuffet_release::ReadError::Malformed(malformed)) => Err(DocumentFault::Malformed(malformed)),
+        Err(tuffet_release::ReadError::TooLong { bytes_max }) => Err(DocumentFault::TooLong { bytes_max }),
     })
 }
 
+/// How a target is parsed.
+type Parse<'p, D> = dyn FnMut(&mut Hashed<'_, D>) -> Result<(), tuffet_release::ReadError<<D as Document>::Error>> + 'p;
+
+/// Decides about the release at hand. `None` if the device does not know what it runs.
 #[inline(never)]
-fn decision(context: &Context<'_>, pointer: &Pointer, release: &Release, gate: Gate<'_>) -> Result<Decided, Failure> {
+fn decision(context: &Context<'_>, release: &Release, gate: Gate<'_>, decided: &mut Decided) -> Option<()> {
     let (version, digest, security_version_jump_max) = match context.running.confirmed() {
         Some(confirmed) => {
-            let digest = confirmed.image.digest;
-            let version = context.state.version_of(&digest).ok_or(Failure::UnknownImage)?;
+            let digest = &confirmed.image.digest;
+            let version = context.state.version_of(digest)?;
             (version, digest, tuffet_boot::SECURITY_VERSION_JUMP_MAX)
         }
         // In the factory there is nothing to go back to, and no counter to use up.
-        None => (Version::ZERO, [0; 32], u32::MAX),
+        None => (Version::ZERO, &[0; 32], u32::MAX),
     };
     let device = tuffet_release::Device {
         product: &context.device.product,
         version,
-        digest: &digest,
+        digest,
         counter: context.running.counter(),
         security_version_jump_max,
         failed: context.running.failed(),
         slot_bytes: context.device.slot_bytes,
         seed: &context.device.seed,
     };
-    Ok(match decide(&device, pointer, release, gate, context.signed_now()) {
+    let pointer = &context.document.pointer;
+    *decided = match decide(&device, pointer, release, gate, context.signed_now()) {
         Decision::Install => Decided::Install,
         // A device in the factory has no seed yet, and so no place in a wave. A paused release is not built in all the same.
         Decision::Wait(WaitReason::NotInWaveYet { .. }) if context.running.confirmed().is_none() => Decided::Install,
         Decision::Refuse(refusal) => Decided::Refuse(refusal),
         Decision::UpToDate => Decided::UpToDate,
         Decision::Wait(reason) => Decided::Wait(reason),
-    })
+    };
+    Some(())
 }
 
-fn target_name(name: &tuffet_release::Name) -> Result<TargetName, Failure> {
-    TargetName::new(name.as_str()).ok_or(Failure::Misuse)
-}
-
+#[inline(never)]
 fn rejected<E>(error: tuffet_tuf::Error<E>) -> Error<E> {
     match error {
         tuffet_tuf::Error::DamagedStore { role: RoleName::Root } => Failure::NoRoot.into(),

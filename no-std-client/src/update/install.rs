@@ -20,10 +20,14 @@ use tuffet_wire::{Digest, Hasher};
 pub struct Install {
     planned: Planned,
     terms: Terms,
+    /// The image that runs, from which a delta starts.
+    running: Option<Placed>,
     slot: Slot,
     road: Road,
     fell_back: Option<FellBack>,
     step: Step,
+    /// What came since the step began.
+    measured: Measured,
 }
 
 /// What the device says about installations.
@@ -46,24 +50,20 @@ struct Planned {
 
 /// A way, as far as the planned image does not say it.
 #[derive(Copy, Clone)]
-enum Road {
-    /// The image's delta, from this image that runs.
-    Delta {
-        source: Placed,
-    },
+pub enum Road {
+    /// The image's delta, from the one that runs.
+    Delta,
     File,
     Whole,
 }
 
+#[derive(Copy, Clone)]
 enum Step {
-    HashSource {
-        source: Placed,
-        measured: Measured,
-    },
-    Download(Measured),
+    HashSource,
+    Download,
     MarkEmpty,
     Fill,
-    ReadBack(Measured),
+    ReadBack,
     StoreState,
     Trial,
     /// Nothing more: something was refused.
@@ -111,7 +111,7 @@ impl Measured {
 impl Road {
     const fn way(&self) -> Way {
         match self {
-            Self::Delta { .. } => Way::Delta,
+            Self::Delta => Way::Delta,
             Self::File => Way::File,
             Self::Whole => Way::Whole,
         }
@@ -120,7 +120,7 @@ impl Road {
     /// The patch that it goes by.
     const fn patch<'i>(&self, image: &'i Image) -> Option<&'i PatchRef> {
         match self {
-            Self::Delta { .. } => image.delta.as_ref(),
+            Self::Delta => image.delta.as_ref(),
             Self::File => None,
             Self::Whole => image.whole.as_ref(),
         }
@@ -143,12 +143,12 @@ impl Road {
     }
 
     /// The shortest way to the image at all.
-    fn shortest(image: &Image, intake: Intake, running: Option<&Placed>) -> Option<Self> {
+    fn shortest(image: &Image, intake: Intake, is_running: bool) -> Option<Self> {
         let full = Self::full(image, intake);
         let is_shorter = |delta: &PatchRef| full.is_none_or(|full| delta.file.length < full.file(image).length);
-        match (&image.delta, running) {
-            (Some(delta), Some(source)) if is_shorter(delta) => Some(Self::Delta { source: *source }),
-            (_, _) => full,
+        match &image.delta {
+            Some(delta) if is_running && is_shorter(delta) => Some(Self::Delta),
+            Some(_) | None => full,
         }
     }
 }
@@ -160,20 +160,15 @@ pub(super) fn shortest_way(context: &Context<'_>, image: &Image) -> Option<(Way,
 }
 
 fn shortest_road(context: &Context<'_>, image: &Image) -> Option<Road> {
-    Road::shortest(image, context.device.intake, context.running.confirmed())
+    Road::shortest(image, context.device.intake, context.running.confirmed().is_some())
 }
 
 impl Install {
-    pub(super) fn begin(context: &Context<'_>, plan: &Plan<'_>) -> Result<Self, Failure> {
-        let has_boot_record = context.running.confirmed().is_some();
-        let terms = Terms {
-            intake: context.device.intake,
-            budget_bytes: context.device.data_budget_bytes.filter(|_| has_boot_record),
-            has_boot_record,
-        };
+    /// The way that an installation begins with, if the data budget allows it.
+    pub(super) fn road(context: &Context<'_>, plan: &Plan<'_>) -> Result<Road, Failure> {
         let road = shortest_road(context, plan.image).ok_or(Failure::Image(ImageFault::NoWay))?;
         let needed_bytes = road.file(plan.image).length;
-        if let Some(budget_bytes) = terms.budget_bytes
+        if let Some(budget_bytes) = Terms::of(context).budget_bytes
             && needed_bytes > budget_bytes
         {
             return Err(Failure::OverBudget {
@@ -181,7 +176,12 @@ impl Install {
                 budget_bytes,
             });
         }
-        Ok(Self {
+        Ok(road)
+    }
+
+    pub(super) fn begin(context: &Context<'_>, plan: &Plan<'_>, road: Road) -> Self {
+        let terms = Terms::of(context);
+        Self {
             planned: Planned {
                 version: plan.version,
                 security_version: plan.security_version,
@@ -189,11 +189,17 @@ impl Install {
                 image: *plan.image,
             },
             step: terms.first_step(&road),
+            measured: Measured::new(),
             terms,
+            running: context.running.confirmed().copied(),
             slot: context.running.spare(),
             road,
             fell_back: None,
-        })
+        }
+    }
+
+    pub(super) const fn slot(&self) -> Slot {
+        self.slot
     }
 
     pub(super) const fn version(&self) -> Version {
@@ -205,12 +211,7 @@ impl Install {
         let (version, digest) = (self.planned.version, self.planned.image.digest);
         match self.step {
             Step::StoreState | Step::Trial => Some((self.slot, Installed { digest, version })),
-            Step::HashSource { .. }
-            | Step::Download(_)
-            | Step::MarkEmpty
-            | Step::Fill
-            | Step::ReadBack(_)
-            | Step::Refused => None,
+            Step::HashSource | Step::Download | Step::MarkEmpty | Step::Fill | Step::ReadBack | Step::Refused => None,
         }
     }
 
@@ -224,37 +225,35 @@ impl Install {
 
     pub(super) fn request(&self) -> Request<'_> {
         let (slot, length) = (self.slot, self.planned.image.length);
-        match (&self.step, &self.road) {
-            (Step::HashSource { source, measured }, _) => Request::HashSource {
+        let offset = self.measured.bytes;
+        match (self.step, &self.running) {
+            (Step::HashSource, Some(source)) => Request::HashSource {
                 slot: source.slot,
-                offset: measured.bytes,
+                offset,
                 length: source.image.length,
             },
-            (Step::Download(measured), road) => Request::Download {
-                file: road.file(&self.planned.image),
-                offset: measured.bytes,
+            (Step::Download, _) => Request::Download {
+                file: self.road.file(&self.planned.image),
+                offset,
             },
             (Step::MarkEmpty, _) => Request::MarkEmpty(slot),
-            (Step::Fill, road) => match road.patch(&self.planned.image) {
+            (Step::Fill, _) => match self.road.patch(&self.planned.image) {
                 Some(patch) => self.decode(patch),
                 None => Request::Unpack { slot, length },
             },
-            (Step::ReadBack(measured), _) => Request::ReadBack {
-                slot,
-                offset: measured.bytes,
-                length,
-            },
+            (Step::ReadBack, _) => Request::ReadBack { slot, offset, length },
             (Step::StoreState, _) => Request::StoreState,
             (Step::Trial, _) => Request::Trial,
-            // There is nothing to ask for, and a decision to install is no longer in here.
-            (Step::Refused, _) => Request::Decided,
+            // There is nothing to ask for, and a decision to install is no longer in here. And without an image that runs there
+            // is no delta.
+            (Step::Refused, _) | (Step::HashSource, None) => Request::Decided,
         }
     }
 
     fn decode<'u>(&self, patch: &'u PatchRef) -> Request<'u> {
-        let source = match &self.road {
-            Road::Delta { source } => patch_image(source.image.length, source.image.digest),
-            Road::File | Road::Whole => tuffet_patch::Image::NOTHING,
+        let source = match (self.road, &self.running) {
+            (Road::Delta, Some(source)) => patch_image(source.image.length, source.image.digest),
+            (Road::Delta, None) | (Road::File | Road::Whole, _) => tuffet_patch::Image::NOTHING,
         };
         Request::Decode(Decoding {
             file: &patch.file,
@@ -269,81 +268,88 @@ impl Install {
         })
     }
 
+    // The errors below are the caller's: to make one of another would be to copy it.
+
     /// Takes the next bytes. After an error nothing goes on.
-    pub(super) fn receive_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let file = self.road.file(&self.planned.image);
-        let fault = match &mut self.step {
-            Step::HashSource { source, measured } => match measured.take(bytes, source.image.length) {
-                Measure::More => return Ok(()),
-                Measure::Whole(digest) if digest == source.image.digest => {
-                    self.step = self.terms.after_source();
-                    return Ok(());
-                }
-                Measure::Whole(_) | Measure::TooLong => ImageFault::SourceDigest,
-            },
-            Step::Download(measured) => match measured.take(bytes, file.length) {
-                Measure::More => return Ok(()),
-                Measure::Whole(digest) if digest == file.digest => {
-                    self.step = self.terms.before_slot();
-                    return Ok(());
-                }
-                Measure::Whole(_) => ImageFault::FileDigest,
-                Measure::TooLong => ImageFault::FileTooLong,
-            },
-            Step::ReadBack(measured) => match measured.take(bytes, self.planned.image.length) {
-                Measure::More => return Ok(()),
-                Measure::Whole(digest) if digest == self.planned.image.digest => {
-                    self.step = Step::StoreState;
-                    return Ok(());
-                }
-                Measure::Whole(_) => ImageFault::SlotDigest,
-                Measure::TooLong => ImageFault::SlotTooLong,
-            },
-            Step::MarkEmpty | Step::Fill | Step::StoreState | Step::Trial | Step::Refused => {
+    pub(super) fn receive_bytes<E: From<Failure>>(&mut self, bytes: &[u8]) -> Result<(), E> {
+        let image = &self.planned.image;
+        let (length, digest, faults, next) = match (self.step, &self.running) {
+            (Step::HashSource, Some(source)) => (
+                source.image.length,
+                &source.image.digest,
+                [ImageFault::SourceDigest, ImageFault::SourceDigest],
+                self.terms.after_source(),
+            ),
+            (Step::Download, _) => {
+                let file = self.road.file(image);
+                let faults = [ImageFault::FileDigest, ImageFault::FileTooLong];
+                (file.length, &file.digest, faults, self.terms.before_slot())
+            }
+            (Step::ReadBack, _) => {
+                let faults = [ImageFault::SlotDigest, ImageFault::SlotTooLong];
+                (image.length, &image.digest, faults, Step::StoreState)
+            }
+            (Step::HashSource | Step::MarkEmpty | Step::Fill | Step::StoreState | Step::Trial | Step::Refused, _) => {
                 self.step = Step::Refused;
-                return Err(Failure::Misuse);
+                return Err(Failure::Misuse.into());
             }
         };
-        self.fall_back(fault)
+        let [differs, too_long] = faults;
+        match self.measured.take(bytes, length) {
+            Measure::More => Ok(()),
+            Measure::Whole(came) if came == *digest => {
+                self.go_to(next);
+                Ok(())
+            }
+            Measure::Whole(_) => self.fall_back(differs),
+            Measure::TooLong => self.fall_back(too_long),
+        }
     }
 
-    pub(super) fn done(&mut self) -> Result<(), Failure> {
-        self.step = match self.step {
+    fn go_to(&mut self, step: Step) {
+        self.step = step;
+        self.measured = Measured::new();
+    }
+
+    pub(super) fn done<E: From<Failure>>(&mut self) -> Result<(), E> {
+        let next = match self.step {
             Step::MarkEmpty => Step::Fill,
-            Step::Fill => Step::ReadBack(Measured::new()),
+            Step::Fill => Step::ReadBack,
             Step::StoreState => Step::Trial,
-            Step::HashSource { .. } | Step::Download(_) | Step::ReadBack(_) | Step::Trial | Step::Refused => {
+            Step::HashSource | Step::Download | Step::ReadBack | Step::Trial | Step::Refused => {
                 self.step = Step::Refused;
-                return Err(Failure::Misuse);
+                return Err(Failure::Misuse.into());
             }
         };
+        self.go_to(next);
         Ok(())
     }
 
     /// The way in use leads nowhere.
-    pub(super) fn failed(&mut self, fault: ImageFault) -> Result<(), Failure> {
+    pub(super) fn failed<E: From<Failure>>(&mut self, fault: ImageFault) -> Result<(), E> {
         match self.step {
-            Step::HashSource { .. } | Step::Download(_) | Step::Fill | Step::ReadBack(_) => self.fall_back(fault),
+            Step::HashSource | Step::Download | Step::Fill | Step::ReadBack => self.fall_back(fault),
             Step::MarkEmpty | Step::StoreState | Step::Trial | Step::Refused => {
                 self.step = Step::Refused;
-                Err(Failure::Misuse)
+                Err(Failure::Misuse.into())
             }
         }
     }
 
     /// Goes on with the full image if it was a delta that failed, and the budget allows both.
-    fn fall_back(&mut self, fault: ImageFault) -> Result<(), Failure> {
+    #[inline(never)]
+    fn fall_back<E: From<Failure>>(&mut self, fault: ImageFault) -> Result<(), E> {
         self.step = Step::Refused;
         let road = self.other_road(fault)?;
         self.road = road;
         self.fell_back = Some(FellBack { fault });
-        self.step = self.terms.first_step(&road);
+        self.go_to(self.terms.first_step(&road));
         Ok(())
     }
 
     fn other_road(&self, fault: ImageFault) -> Result<Road, Failure> {
         let full = Road::full(&self.planned.image, self.terms.intake);
-        let (Road::Delta { .. }, Some(road), None) = (&self.road, full, self.fell_back) else {
+        let (Road::Delta, Some(road), None) = (&self.road, full, self.fell_back) else {
             return Err(Failure::Image(fault));
         };
         let spent_bytes = match fault {
@@ -386,11 +392,11 @@ impl Install {
                 },
                 self.planned.attempt,
             )),
-            Step::HashSource { .. }
-            | Step::Download(_)
+            Step::HashSource
+            | Step::Download
             | Step::MarkEmpty
             | Step::Fill
-            | Step::ReadBack(_)
+            | Step::ReadBack
             | Step::StoreState
             | Step::Refused => Err(Failure::Misuse),
         }
@@ -398,19 +404,29 @@ impl Install {
 }
 
 impl Terms {
-    fn first_step(self, road: &Road) -> Step {
-        match road {
-            Road::Delta { source, .. } => Step::HashSource {
-                source: *source,
-                measured: Measured::new(),
+    const fn of(context: &Context<'_>) -> Self {
+        let has_boot_record = context.running.confirmed().is_some();
+        Self {
+            intake: context.device.intake,
+            budget_bytes: if has_boot_record {
+                context.device.data_budget_bytes
+            } else {
+                None
             },
+            has_boot_record,
+        }
+    }
+
+    const fn first_step(self, road: &Road) -> Step {
+        match road {
+            Road::Delta => Step::HashSource,
             Road::File | Road::Whole => self.after_source(),
         }
     }
 
-    fn after_source(self) -> Step {
+    const fn after_source(self) -> Step {
         match self.intake {
-            Intake::Kept => Step::Download(Measured::new()),
+            Intake::Kept => Step::Download,
             Intake::Streamed(_) => self.before_slot(),
         }
     }
