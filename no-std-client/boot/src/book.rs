@@ -3,7 +3,7 @@
 //! [`Book::apply`] is the one place where a record changes anything: it is used for a record read back and for a record
 //! just written, so what the device does now and what it does after a reset cannot differ.
 
-use crate::{BadRecord, Digest, Image, Placed, Slot, record::Entry};
+use crate::{BadRecord, Digest, Image, Placed, Slot, record::Kind};
 
 /// How many failed digests are remembered.
 pub const FAILED_MAX: usize = 4;
@@ -53,6 +53,30 @@ pub struct Trial {
     pub attempts_left: u8,
 }
 
+impl Trial {
+    /// Nothing but a slot, for what says no more.
+    pub(crate) const fn of_slot(slot: Slot) -> Self {
+        Self::of(Placed {
+            slot,
+            image: Image {
+                digest: [0; 32],
+                length: 0,
+                security_version: 0,
+            },
+        })
+    }
+
+    /// Nothing but an image in its slot.
+    pub(crate) const fn of(placed: Placed) -> Self {
+        Self {
+            placed,
+            attempt: 0,
+            attempts: 0,
+            attempts_left: 0,
+        }
+    }
+}
+
 /// A trial that ended badly.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Failed {
@@ -99,42 +123,38 @@ impl Book {
         }
     }
 
-    /// The counter as it is with `entry`.
-    pub(crate) fn counter_with(&self, entry: &Entry) -> u32 {
-        match entry {
-            Entry::Confirmed(placed) => self.counter.max(placed.image.security_version),
-            Entry::Attempt(_)
-            | Entry::Empty(_)
-            | Entry::Failed(_)
-            | Entry::Header
-            | Entry::Lost(_)
-            | Entry::Trial(_) => self.counter,
+    /// The counter as it is with a record of this kind.
+    pub(crate) fn counter_with(&self, kind: Kind, said: &Trial) -> u32 {
+        match kind {
+            Kind::Confirmed => self.counter.max(said.placed.image.security_version),
+            Kind::Attempt | Kind::Empty | Kind::Failed | Kind::Header | Kind::Lost | Kind::Trial => self.counter,
         }
     }
 
     /// Takes in what the next record says.
-    pub(crate) fn apply(&mut self, entry: &Entry) -> Result<(), BadRecord> {
-        self.counter = self.counter_with(entry);
-        match *entry {
-            Entry::Attempt(trial) => self.count(trial),
-            Entry::Confirmed(placed) => {
-                self.confirm(placed);
+    pub(crate) fn apply(&mut self, kind: Kind, said: &Trial) -> Result<(), BadRecord> {
+        self.counter = self.counter_with(kind, said);
+        let slot = said.placed.slot;
+        match kind {
+            Kind::Attempt => self.count(said),
+            Kind::Confirmed => {
+                self.confirm(&said.placed);
                 Ok(())
             }
-            Entry::Empty(slot) => self.set_beside(slot, Beside::Nothing),
-            Entry::Failed(failed) => {
-                self.fail(failed);
+            Kind::Empty => self.set_beside(slot, Beside::Nothing),
+            Kind::Failed => {
+                self.fail(said);
                 Ok(())
             }
-            Entry::Header => Ok(()),
-            Entry::Lost(slot) => self.fall_back(slot),
-            Entry::Trial(trial) => self.set_beside(trial.placed.slot, Beside::Trial(trial)),
+            Kind::Header => Ok(()),
+            Kind::Lost => self.fall_back(slot),
+            Kind::Trial => self.set_beside(slot, Beside::Trial(*said)),
         }
     }
 
     /// The image to run instead of a confirmed one that is damaged, if there is one and the counter allows it.
     pub(crate) fn fallback(&self) -> Option<Placed> {
-        let slots = self.slots?;
+        let slots = self.slots.as_ref()?;
         match slots.beside {
             Beside::Previous(image) if image.security_version >= self.counter => Some(Placed {
                 slot: slots.confirmed.slot.other(),
@@ -146,31 +166,40 @@ impl Book {
 
     /// What a fresh page must say so that reading it gives this book again, one after another: previous, confirmed, the failed
     /// digests, a trial.
-    pub(crate) fn carried(&self, place: usize) -> Option<Entry> {
+    pub(crate) fn carried(&self, place: usize, said: &mut Trial) -> Option<Kind> {
         if let Some(place) = place.checked_sub(2)
             && place < FAILED_MAX
         {
-            return self.failures.as_slice().get(place).copied().map(Entry::Failed);
+            let failed = self.failures.as_slice().get(place)?;
+            (said.placed.image.digest, said.attempt) = (failed.digest, failed.attempt);
+            return Some(Kind::Failed);
         }
         let Slots { confirmed, beside } = self.slots.as_ref()?;
         match (place, beside) {
-            (0, Beside::Previous(image)) => Some(Entry::Confirmed(Placed {
-                slot: confirmed.slot.other(),
-                image: *image,
-            })),
-            (1, _) => Some(Entry::Confirmed(*confirmed)),
-            (_, Beside::Trial(trial)) if place > 1 => Some(Entry::Trial(*trial)),
+            (0, Beside::Previous(image)) => {
+                said.placed.slot = confirmed.slot.other();
+                said.placed.image = *image;
+                Some(Kind::Confirmed)
+            }
+            (1, _) => {
+                said.placed = *confirmed;
+                Some(Kind::Confirmed)
+            }
+            (_, Beside::Trial(trial)) if place > 1 => {
+                *said = *trial;
+                Some(Kind::Trial)
+            }
             (_, _) => None,
         }
     }
 
-    fn confirm(&mut self, placed: Placed) {
-        let beside = match self.slots {
+    fn confirm(&mut self, placed: &Placed) {
+        let beside = match &self.slots {
             Some(slots) if slots.confirmed.slot != placed.slot => Beside::Previous(slots.confirmed.image),
             Some(_) | None => Beside::Nothing,
         };
         self.slots = Some(Slots {
-            confirmed: placed,
+            confirmed: *placed,
             beside,
         });
     }
@@ -185,24 +214,25 @@ impl Book {
         }
     }
 
-    fn count(&mut self, counted: Trial) -> Result<(), BadRecord> {
+    fn count(&mut self, counted: &Trial) -> Result<(), BadRecord> {
         match &mut self.slots {
             Some(Slots {
                 beside: Beside::Trial(open),
                 ..
             }) if open.placed == counted.placed && counted.attempts_left < open.attempts_left => {
-                *open = counted;
+                *open = *counted;
                 Ok(())
             }
             Some(_) | None => Err(BadRecord::OutOfPlace),
         }
     }
 
-    fn fail(&mut self, failed: Failed) {
-        self.failures.remember(failed);
+    fn fail(&mut self, failed: &Trial) {
+        let digest = &failed.placed.image.digest;
+        self.failures.remember(digest, failed.attempt);
         if let Some(slots) = &mut self.slots
-            && let Beside::Trial(trial) = slots.beside
-            && trial.placed.image.digest == failed.digest
+            && let Beside::Trial(trial) = &slots.beside
+            && trial.placed.image.digest == *digest
         {
             slots.beside = Beside::Nothing;
         }
@@ -254,11 +284,9 @@ impl Failures {
     }
 
     /// A digest stands in the list once, with the highest attempt, at the place of its last failure.
-    fn remember(&mut self, failed: Failed) {
-        let attempt = self
-            .attempt_of(&failed.digest)
-            .map_or(failed.attempt, |known| known.max(failed.attempt));
-        let known = self.as_slice().iter().position(|known| known.digest == failed.digest);
+    fn remember(&mut self, digest: &Digest, attempt: u32) {
+        let known = self.as_slice().iter().position(|known| known.digest == *digest);
+        let attempt = self.attempt_of(digest).map_or(attempt, |known| known.max(attempt));
         // Where there is no room, the oldest one goes.
         let gone = known.or((self.count == FAILED_MAX).then_some(0));
         if let Some(gone) = gone {
@@ -273,7 +301,7 @@ impl Failures {
             self.count = self.count.saturating_sub(1);
         }
         if let Some(place) = self.entries.get_mut(self.count) {
-            *place = Failed { attempt, ..failed };
+            (place.digest, place.attempt) = (*digest, attempt);
             self.count = self.count.saturating_add(1);
         }
     }

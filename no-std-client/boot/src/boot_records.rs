@@ -3,8 +3,8 @@
 use crate::{
     Digest, Error, Failed, Ignored, Other, Placed, Refusal, Slot, State, Trial, VerifiedImage,
     book::{Beside, Book, Slots},
-    log::{Log, Reading},
-    record::Entry,
+    log::Log,
+    record::Kind,
 };
 use embedded_storage::nor_flash::NorFlash;
 
@@ -165,7 +165,7 @@ impl<F: NorFlash> BootRecords<F> {
         }
         match beside {
             Beside::Nothing => Ok(()),
-            Beside::Previous(_) => self.append(Entry::Empty(slot)),
+            Beside::Previous(_) => self.append(Kind::Empty, &Trial::of_slot(slot)),
             Beside::Trial(trial) => Err(Refusal::TrialOpen {
                 slot: trial.placed.slot,
             }
@@ -212,12 +212,13 @@ impl<F: NorFlash> BootRecords<F> {
             Beside::Trial(_) => return Err(Refusal::TrialOpen { slot }.into()),
         }
         self.check(&placed.image.digest, placed.image.security_version, attempt)?;
-        self.append(Entry::Trial(Trial {
+        let trial = Trial {
             placed,
             attempt,
             attempts,
             attempts_left: attempts,
-        }))
+        };
+        self.append(Kind::Trial, &trial)
     }
 
     /// What to run now. A boot of an image on trial is written down before this answers; a trial without attempts left ends here.
@@ -230,7 +231,7 @@ impl<F: NorFlash> BootRecords<F> {
             State::Trial { trial, .. } => match trial.attempts_left.checked_sub(1) {
                 None => self.end_trial(trial),
                 Some(attempts_left) => {
-                    self.append(Entry::Attempt(Trial { attempts_left, ..trial }))?;
+                    self.append(Kind::Attempt, &Trial { attempts_left, ..trial })?;
                     Ok(self.run(trial.placed, Why::Trial { attempts_left }))
                 }
             },
@@ -242,7 +243,7 @@ impl<F: NorFlash> BootRecords<F> {
     pub fn mismatched(&mut self, slot: Slot) -> Result<Boot, Error<F::Error>> {
         self.reread()?;
         let Slots { confirmed, beside } = self.slots()?;
-        if let Beside::Trial(trial) = beside {
+        if let Beside::Trial(trial) = *beside {
             return if trial.placed.slot == slot {
                 self.end_trial(trial)
             } else {
@@ -256,15 +257,15 @@ impl<F: NorFlash> BootRecords<F> {
             // Not written down: the next reset hashes again, and a reading that was wrong once does not cost the device.
             return Ok(Boot::Recovery(Recovery::Mismatch { slot }));
         };
-        self.append(Entry::Lost(slot))?;
+        self.append(Kind::Lost, &Trial::of_slot(slot))?;
         Ok(self.run(fallback, Why::FellBack))
     }
 
     /// The image on trial works: it becomes the confirmed one, and the counter rises to its security version, in one record.
     pub fn confirm(&mut self) -> Result<Placed, Error<F::Error>> {
         self.reread()?;
-        let trial = self.booted_trial()?;
-        self.append(Entry::Confirmed(trial.placed))?;
+        let trial = *self.booted_trial()?;
+        self.append(Kind::Confirmed, &trial)?;
         Ok(trial.placed)
     }
 
@@ -273,9 +274,9 @@ impl<F: NorFlash> BootRecords<F> {
     /// and installs nothing before: its own slot is free from now on, and an installation would erase the program that runs.
     pub fn fail(&mut self) -> Result<Placed, Error<F::Error>> {
         self.reread()?;
-        let Slots { confirmed, .. } = self.slots()?;
-        let trial = self.booted_trial()?;
-        self.append(Entry::Failed(failure(&trial)))?;
+        let confirmed = self.slots()?.confirmed;
+        let trial = *self.booted_trial()?;
+        self.append(Kind::Failed, &trial)?;
         Ok(confirmed)
     }
 
@@ -300,18 +301,18 @@ impl<F: NorFlash> BootRecords<F> {
         Boot::Run(Run { placed, why })
     }
 
-    fn slots(&self) -> Result<Slots, Refusal> {
-        self.book.slots.ok_or(Refusal::NotProvisioned)
+    fn slots(&self) -> Result<&Slots, Refusal> {
+        self.book.slots.as_ref().ok_or(Refusal::NotProvisioned)
     }
 
-    fn trial(&self) -> Result<Trial, Refusal> {
-        match self.slots()?.beside {
+    fn trial(&self) -> Result<&Trial, Refusal> {
+        match &self.slots()?.beside {
             Beside::Trial(trial) => Ok(trial),
             Beside::Nothing | Beside::Previous(_) => Err(Refusal::NoTrial),
         }
     }
 
-    fn booted_trial(&self) -> Result<Trial, Refusal> {
+    fn booted_trial(&self) -> Result<&Trial, Refusal> {
         let trial = self.trial()?;
         if trial.attempts_left == trial.attempts {
             return Err(Refusal::TrialNotBooted);
@@ -327,11 +328,11 @@ impl<F: NorFlash> BootRecords<F> {
         Ok(())
     }
 
-    fn append(&mut self, entry: Entry) -> Result<(), Error<F::Error>> {
+    fn append(&mut self, kind: Kind, said: &Trial) -> Result<(), Error<F::Error>> {
         self.stale = true;
-        self.log.append(&self.book, &entry)?;
+        self.log.append(&self.book, kind, said)?;
         // Invariant: every caller has checked what `apply` asks, so what was just written is in its place.
-        let applied = self.book.apply(&entry);
+        let applied = self.book.apply(kind, said);
         self.stale = applied.is_err();
         Ok(())
     }
@@ -339,8 +340,7 @@ impl<F: NorFlash> BootRecords<F> {
     /// Reads flash again if an operation stopped in the middle.
     fn reread(&mut self) -> Result<(), Error<F::Error>> {
         if self.stale {
-            let Reading { book, erased } = self.log.read()?;
-            (self.book, self.erased) = (book, erased);
+            self.erased = self.log.read(&mut self.book)?;
             self.stale = false;
         }
         Ok(())

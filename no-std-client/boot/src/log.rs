@@ -18,9 +18,9 @@
 //! - What was written is read back, so a worn part is noticed before anything relies on it.
 
 use crate::{
-    BadRecord, Error, Geometry,
+    BadRecord, Error, Geometry, Trial,
     book::Book,
-    record::{Entry, Found, Origin, RECORD_BYTES, Record},
+    record::{Found, Kind, Origin, RECORD_BYTES, Record, is_erased},
 };
 use embedded_storage::nor_flash::NorFlash;
 
@@ -66,14 +66,6 @@ impl Page {
     }
 }
 
-/// What reading the log shows.
-pub(crate) struct Reading {
-    /// What the current page says. Without a complete page that is nothing but the counter, the highest in any valid record.
-    pub(crate) book: Book,
-    /// Both pages are erased.
-    pub(crate) erased: bool,
-}
-
 #[derive(Debug)]
 pub(crate) struct Log<F> {
     flash: F,
@@ -110,31 +102,24 @@ impl<F: NorFlash> Log<F> {
         self.flash
     }
 
-    /// Reads both pages and decides which one is current.
-    pub(crate) fn read(&mut self) -> Result<Reading, Error<F::Error>> {
+    /// Reads both pages, decides which one is current, and makes `book` what that one says. Without a complete page that is nothing but
+    /// the counter, the highest in any valid record. Answers whether both pages are erased.
+    pub(crate) fn read(&mut self, book: &mut Book) -> Result<bool, Error<F::Error>> {
         let mut nothing = |_| ();
         let (mut first, mut second) = (Survey::default(), Survey::default());
         self.survey(Page::First, &mut first, &mut nothing)?;
         self.survey(Page::Second, &mut second, &mut nothing)?;
         self.sequence = first.sequence.max(second.sequence);
-        let counter = first.book.counter.max(second.book.counter);
-        let erased = first.end == 0 && second.end == 0;
-        let (page, survey) = match (first.complete, second.complete) {
-            (true, true) if first.sequence > second.sequence => (Page::First, first),
-            (_, true) => (Page::Second, second),
-            (true, false) => (Page::First, first),
-            (false, false) => {
-                self.current = None;
-                let book = Book {
-                    counter,
-                    ..Book::default()
-                };
-                return Ok(Reading { book, erased });
-            }
+        let current = match (first.complete, second.complete) {
+            (true, true) if first.sequence > second.sequence => Some((Page::First, &first)),
+            (_, true) => Some((Page::Second, &second)),
+            (true, false) => Some((Page::First, &first)),
+            (false, false) => None,
         };
-        self.current = Some((page, survey.end));
-        let book = Book { counter, ..survey.book };
-        Ok(Reading { book, erased })
+        self.current = current.map(|(page, survey)| (page, survey.end));
+        *book = current.map_or_else(Book::default, |(_, survey)| survey.book);
+        book.counter = first.book.counter.max(second.book.counter);
+        Ok(first.end == 0 && second.end == 0)
     }
 
     /// Shows every record of both pages that is not believed.
@@ -146,16 +131,17 @@ impl<F: NorFlash> Log<F> {
     }
 
     /// Writes one more record behind the others. A full page is compacted first: `book` is what it says.
-    pub(crate) fn append(&mut self, book: &Book, entry: &Entry) -> Result<(), Error<F::Error>> {
+    pub(crate) fn append(&mut self, book: &Book, kind: Kind, said: &Trial) -> Result<(), Error<F::Error>> {
         let (page, position) = match self.current {
             Some((page, end)) if end < self.positions() => (page, end),
             Some(_) | None => self.compact(book)?,
         };
         let record = Record {
             sequence: self.next_sequence()?,
-            counter: book.counter_with(entry),
+            counter: book.counter_with(kind, said),
             origin: Origin::Appended,
-            entry: *entry,
+            kind,
+            said: *said,
         };
         self.write(page, position, &record)?;
         self.current = Some((page, position.saturating_add(1)));
@@ -175,13 +161,22 @@ impl<F: NorFlash> Log<F> {
             .map_err(Error::Storage)?;
 
         let header_sequence = self.next_sequence()?;
+        let mut record = Record {
+            counter: book.counter,
+            origin: Origin::Carried,
+            ..Record::BLANK
+        };
         let mut position = 0_u32;
-        for entry in (0..Book::CARRIED_MAX).filter_map(|place| book.carried(place)) {
-            position = position.saturating_add(1);
-            let sequence = self.next_sequence()?;
-            self.write(page, position, &carried(sequence, book, entry))?;
+        for place in 0..Book::CARRIED_MAX {
+            if let Some(kind) = book.carried(place, &mut record.said) {
+                position = position.saturating_add(1);
+                record.kind = kind;
+                record.sequence = self.next_sequence()?;
+                self.write(page, position, &record)?;
+            }
         }
-        self.write(page, 0, &carried(header_sequence, book, Entry::Header))?;
+        (record.kind, record.sequence) = (Kind::Header, header_sequence);
+        self.write(page, 0, &record)?;
         let end = position.saturating_add(1);
         self.current = Some((page, end));
         Ok((page, end))
@@ -193,11 +188,12 @@ impl<F: NorFlash> Log<F> {
         survey: &mut Survey,
         visit: &mut impl FnMut(Ignored),
     ) -> Result<(), Error<F::Error>> {
+        let mut record = Record::BLANK;
         for position in 0..self.positions() {
-            let taken = match Record::decode(&self.bytes_at(page, position)?) {
+            let taken = match record.decode(&self.bytes_at(page, position)?) {
                 Found::Erased => continue,
                 Found::Corrupted(reason) => Err(reason),
-                Found::Present(record) => survey.take(position, &record),
+                Found::Present => survey.take(position, &record),
             };
             survey.end = position.saturating_add(1);
             if let Err(reason) = taken {
@@ -216,7 +212,7 @@ impl<F: NorFlash> Log<F> {
             page: page.index(),
             position,
         };
-        if Record::decode(&self.bytes_at(page, position)?) != Found::Erased {
+        if !is_erased(&self.bytes_at(page, position)?) {
             return Err(not_kept);
         }
         let bytes = record.encode();
@@ -262,22 +258,14 @@ impl Survey {
             return Err(BadRecord::OutOfOrder);
         }
         // A Header stands at position 0, and nothing else does.
-        if (record.entry == Entry::Header) != (position == 0) {
+        let is_header = record.kind == Kind::Header;
+        if is_header != (position == 0) {
             return Err(BadRecord::OutOfPlace);
         }
         self.sequence = record.sequence;
         self.book.counter = self.book.counter.max(record.counter);
-        self.complete |= record.entry == Entry::Header || record.origin == Origin::Appended;
-        self.book.apply(&record.entry)
-    }
-}
-
-fn carried(sequence: u32, book: &Book, entry: Entry) -> Record {
-    Record {
-        sequence,
-        counter: book.counter,
-        origin: Origin::Carried,
-        entry,
+        self.complete |= is_header || record.origin == Origin::Appended;
+        self.book.apply(record.kind, &record.said)
     }
 }
 

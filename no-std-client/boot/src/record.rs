@@ -31,12 +31,15 @@
 //! |    6 | Failed    | the trial of this digest ended badly            | digest, attempt                                 |
 //! |    7 | Lost      | the confirmed image of the slot does not match  | slot                                            |
 
-use crate::{Failed, Image, Placed, Slot, Trial, crc::crc32};
+use crate::{Slot, Trial, crc::crc32};
 
 /// Length of a record in bytes. Write units from 1 to 64 bytes divide it.
 pub const RECORD_BYTES: usize = 64;
 
 const BODY_BYTES: usize = 60;
+/// The body is words, and in the end a digest.
+const WORDS: usize = 7;
+const WORDS_BYTES: usize = 4 * WORDS;
 const MAGIC: [u8; 2] = *b"Tb";
 const LAYOUT_VERSION: u8 = 1;
 const NO_SLOT: u8 = 0xFF;
@@ -69,7 +72,7 @@ pub enum BadRecord {
 pub(crate) enum Found {
     Corrupted(BadRecord),
     Erased,
-    Present(Record),
+    Present,
 }
 
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -83,267 +86,177 @@ pub(crate) struct Record {
     pub(crate) sequence: u32,
     pub(crate) counter: u32,
     pub(crate) origin: Origin,
-    pub(crate) entry: Entry,
+    pub(crate) kind: Kind,
+    /// What it says of an image. What the kind does not use means nothing, and is not written.
+    pub(crate) said: Trial,
 }
 
-/// What a record says.
+/// Which kind of record it is, by its number in flash.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Entry {
-    Attempt(Trial),
-    Confirmed(Placed),
-    Empty(Slot),
-    Failed(Failed),
-    Header,
-    Lost(Slot),
-    Trial(Trial),
+#[repr(u8)]
+pub(crate) enum Kind {
+    Attempt = 5,
+    Confirmed = 2,
+    Empty = 3,
+    Failed = 6,
+    Header = 1,
+    Lost = 7,
+    Trial = 4,
 }
 
 impl Record {
+    /// A record for whoever reads one into it.
+    pub(crate) const BLANK: Self = Self {
+        sequence: 0,
+        counter: 0,
+        origin: Origin::Appended,
+        kind: Kind::Header,
+        said: Trial::of_slot(Slot::A),
+    };
+
     pub(crate) fn encode(&self) -> [u8; RECORD_BYTES] {
-        let fields = Fields::of(&self.entry);
+        let Trial {
+            placed,
+            attempt,
+            attempts,
+            attempts_left,
+        } = &self.said;
+        let [first, second] = MAGIC;
+        let is_used = |uses: Uses| self.kind.uses() & uses != 0;
+        let or_zero = |uses, word: u32| if is_used(uses) { word } else { 0 };
+        let slot = match placed.slot {
+            _ if !is_used(SLOT) => NO_SLOT,
+            Slot::A => 0,
+            Slot::B => 1,
+        };
+        let origin = u8::from(self.origin == Origin::Carried);
+        let attempts = or_zero(ATTEMPTS, u32::from_le_bytes([0, 0, *attempts, *attempts_left]));
+        let words: [u32; WORDS] = [
+            u32::from_le_bytes([first, second, LAYOUT_VERSION, self.kind.code()]),
+            self.sequence,
+            self.counter,
+            or_zero(LENGTH, placed.image.length),
+            or_zero(LENGTH, placed.image.security_version),
+            or_zero(ATTEMPT, *attempt),
+            attempts | u32::from_le_bytes([slot, origin, 0, 0]),
+        ];
         let mut bytes = [0; RECORD_BYTES];
         let (body, checksum) = bytes.split_at_mut(BODY_BYTES);
-        let mut blank = Blank(body);
-        blank.put(MAGIC);
-        blank.put([LAYOUT_VERSION, fields.kind]);
-        blank.put(self.sequence.to_le_bytes());
-        blank.put(self.counter.to_le_bytes());
-        blank.put(fields.length.to_le_bytes());
-        blank.put(fields.security_version.to_le_bytes());
-        blank.put(fields.attempt.to_le_bytes());
-        blank.put([fields.slot, self.origin.code(), fields.attempts, fields.attempts_left]);
-        blank.put(fields.digest);
+        for (place, word) in body.as_chunks_mut().0.iter_mut().zip(words) {
+            *place = word.to_le_bytes();
+        }
+        if is_used(DIGEST)
+            && let Some(place) = body.last_chunk_mut()
+        {
+            *place = placed.image.digest;
+        }
         checksum.copy_from_slice(&crc32(body).to_le_bytes());
         bytes
     }
 
-    pub(crate) fn decode(bytes: &[u8; RECORD_BYTES]) -> Found {
-        if bytes.iter().all(|byte| *byte == ERASED) {
+    /// Becomes what the bytes say. It means nothing if they are not a record.
+    pub(crate) fn decode(&mut self, bytes: &[u8; RECORD_BYTES]) -> Found {
+        if is_erased(bytes) {
             return Found::Erased;
         }
-        match Self::decode_written(bytes) {
-            Ok(record) => Found::Present(record),
+        match self.decode_written(bytes) {
+            Ok(()) => Found::Present,
             Err(reason) => Found::Corrupted(reason),
         }
     }
 
-    fn decode_written(bytes: &[u8; RECORD_BYTES]) -> Result<Self, BadRecord> {
+    fn decode_written(&mut self, bytes: &[u8; RECORD_BYTES]) -> Result<(), BadRecord> {
         let (body, checksum) = bytes.split_at(BODY_BYTES);
         let intact = checksum == crc32(body).to_le_bytes();
-        let mut rest = Rest(body);
-        if rest.take::<2>()? != MAGIC {
+        let mut words = [0; WORDS];
+        for (word, bytes) in words.iter_mut().zip(body.as_chunks().0) {
+            *word = u32::from_le_bytes(*bytes);
+        }
+        let image = &mut self.said.placed.image;
+        let (head, tail);
+        [
+            head,
+            self.sequence,
+            self.counter,
+            image.length,
+            image.security_version,
+            self.said.attempt,
+            tail,
+        ] = words;
+        let [first, second, layout, kind] = head.to_le_bytes();
+        if [first, second] != MAGIC {
             return Err(BadRecord::Magic);
         }
         if !intact {
-            let torn = checksum.iter().all(|byte| *byte == ERASED);
-            return Err(if torn { BadRecord::Torn } else { BadRecord::Checksum });
+            return Err(match is_erased(checksum) {
+                true => BadRecord::Torn,
+                false => BadRecord::Checksum,
+            });
         }
-        let [layout] = rest.take()?;
         if layout != LAYOUT_VERSION {
             return Err(BadRecord::LayoutVersion(layout));
         }
-        let [kind] = rest.take()?;
-        let sequence = rest.number()?;
-        let counter = rest.number()?;
-        let (length, security_version, attempt) = (rest.number()?, rest.number()?, rest.number()?);
-        let [slot, origin, attempts, attempts_left] = rest.take()?;
-        let fields = Fields {
-            kind,
-            length,
-            security_version,
-            attempt,
-            slot,
-            attempts,
-            attempts_left,
-            digest: rest.take()?,
-        };
-        let (entry, origin) = (fields.entry()?, Origin::from_code(origin)?);
-        let record = Self {
-            sequence,
-            counter,
-            origin,
-            entry,
-        };
-        // One encoding per record: whatever a kind does not use must be as `encode` leaves it.
-        if record.encode() != *bytes {
+        self.kind = Kind::from_code(kind).ok_or(BadRecord::UnknownKind(kind))?;
+        let [slot, origin, attempts, attempts_left] = tail.to_le_bytes();
+        self.said.placed.slot = if slot == 1 { Slot::B } else { Slot::A };
+        self.origin = if origin == 1 { Origin::Carried } else { Origin::Appended };
+        (self.said.attempts, self.said.attempts_left) = (attempts, attempts_left);
+        image
+            .digest
+            .copy_from_slice(body.get(WORDS_BYTES..).unwrap_or_default());
+        // One encoding per record: whatever has no meaning, and what a kind does not use, is not as `encode` leaves it.
+        if self.encode() != *bytes {
             return Err(BadRecord::Malformed);
         }
-        Ok(record)
+        match attempts_left > attempts {
+            true => Err(BadRecord::Malformed),
+            false => Ok(()),
+        }
     }
 }
 
-impl Origin {
+/// Whether nothing was written there.
+pub(crate) fn is_erased(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == ERASED)
+}
+
+/// Fields that a kind uses: some of the bits below.
+type Uses = u8;
+
+const SLOT: Uses = 1;
+const DIGEST: Uses = 2;
+/// And the security version.
+const LENGTH: Uses = 4;
+const ATTEMPT: Uses = 8;
+/// And how many are left.
+const ATTEMPTS: Uses = 16;
+
+impl Kind {
+    #[allow(clippy::as_conversions, reason = "the numbers are said above")]
     const fn code(self) -> u8 {
-        match self {
-            Self::Appended => 0,
-            Self::Carried => 1,
-        }
+        self as u8
     }
 
-    const fn from_code(code: u8) -> Result<Self, BadRecord> {
+    const fn from_code(code: u8) -> Option<Self> {
         match code {
-            0 => Ok(Self::Appended),
-            1 => Ok(Self::Carried),
-            _ => Err(BadRecord::Malformed),
-        }
-    }
-}
-
-/// The fields that depend on the kind, as they are written.
-struct Fields {
-    kind: u8,
-    length: u32,
-    security_version: u32,
-    attempt: u32,
-    slot: u8,
-    attempts: u8,
-    attempts_left: u8,
-    digest: [u8; 32],
-}
-
-impl Fields {
-    const HEADER: u8 = 1;
-    const CONFIRMED: u8 = 2;
-    const EMPTY: u8 = 3;
-    const TRIAL: u8 = 4;
-    const ATTEMPT: u8 = 5;
-    const FAILED: u8 = 6;
-    const LOST: u8 = 7;
-
-    const fn bare(kind: u8) -> Self {
-        Self {
-            kind,
-            length: 0,
-            security_version: 0,
-            attempt: 0,
-            slot: NO_SLOT,
-            attempts: 0,
-            attempts_left: 0,
-            digest: [0; 32],
+            1 => Some(Self::Header),
+            2 => Some(Self::Confirmed),
+            3 => Some(Self::Empty),
+            4 => Some(Self::Trial),
+            5 => Some(Self::Attempt),
+            6 => Some(Self::Failed),
+            7 => Some(Self::Lost),
+            _ => None,
         }
     }
 
-    const fn placed(kind: u8, placed: Placed) -> Self {
-        Self {
-            slot: slot_code(placed.slot),
-            length: placed.image.length,
-            security_version: placed.image.security_version,
-            digest: placed.image.digest,
-            ..Self::bare(kind)
+    const fn uses(self) -> Uses {
+        match self {
+            Self::Attempt | Self::Trial => SLOT | DIGEST | LENGTH | ATTEMPT | ATTEMPTS,
+            Self::Confirmed => SLOT | DIGEST | LENGTH,
+            Self::Empty | Self::Lost => SLOT,
+            Self::Failed => DIGEST | ATTEMPT,
+            Self::Header => 0,
         }
-    }
-
-    const fn trial(kind: u8, trial: Trial) -> Self {
-        Self {
-            attempt: trial.attempt,
-            attempts: trial.attempts,
-            attempts_left: trial.attempts_left,
-            ..Self::placed(kind, trial.placed)
-        }
-    }
-
-    const fn of(entry: &Entry) -> Self {
-        match *entry {
-            Entry::Attempt(trial) => Self::trial(Self::ATTEMPT, trial),
-            Entry::Confirmed(placed) => Self::placed(Self::CONFIRMED, placed),
-            Entry::Empty(slot) => Self {
-                slot: slot_code(slot),
-                ..Self::bare(Self::EMPTY)
-            },
-            Entry::Failed(Failed { digest, attempt }) => Self {
-                digest,
-                attempt,
-                ..Self::bare(Self::FAILED)
-            },
-            Entry::Header => Self::bare(Self::HEADER),
-            Entry::Lost(slot) => Self {
-                slot: slot_code(slot),
-                ..Self::bare(Self::LOST)
-            },
-            Entry::Trial(trial) => Self::trial(Self::TRIAL, trial),
-        }
-    }
-
-    fn entry(&self) -> Result<Entry, BadRecord> {
-        Ok(match self.kind {
-            Self::HEADER => Entry::Header,
-            Self::CONFIRMED => Entry::Confirmed(self.to_placed()?),
-            Self::EMPTY => Entry::Empty(slot_from(self.slot)?),
-            Self::TRIAL => Entry::Trial(self.to_trial()?),
-            Self::ATTEMPT => Entry::Attempt(self.to_trial()?),
-            Self::FAILED => Entry::Failed(Failed {
-                digest: self.digest,
-                attempt: self.attempt,
-            }),
-            Self::LOST => Entry::Lost(slot_from(self.slot)?),
-            unknown => return Err(BadRecord::UnknownKind(unknown)),
-        })
-    }
-
-    fn to_placed(&self) -> Result<Placed, BadRecord> {
-        let image = Image {
-            digest: self.digest,
-            length: self.length,
-            security_version: self.security_version,
-        };
-        Ok(Placed {
-            slot: slot_from(self.slot)?,
-            image,
-        })
-    }
-
-    fn to_trial(&self) -> Result<Trial, BadRecord> {
-        if self.attempts_left > self.attempts {
-            return Err(BadRecord::Malformed);
-        }
-        Ok(Trial {
-            placed: self.to_placed()?,
-            attempt: self.attempt,
-            attempts: self.attempts,
-            attempts_left: self.attempts_left,
-        })
-    }
-}
-
-const fn slot_code(slot: Slot) -> u8 {
-    match slot {
-        Slot::A => 0,
-        Slot::B => 1,
-    }
-}
-
-const fn slot_from(code: u8) -> Result<Slot, BadRecord> {
-    match code {
-        0 => Ok(Slot::A),
-        1 => Ok(Slot::B),
-        _ => Err(BadRecord::Malformed),
-    }
-}
-
-/// What of a record's body is not written yet.
-struct Blank<'a>(&'a mut [u8]);
-
-impl Blank<'_> {
-    /// Invariant: the fields are as long as the body together (drawn above), so every one has its place.
-    fn put<const N: usize>(&mut self, field: [u8; N]) {
-        if let Some((place, blank)) = core::mem::take(&mut self.0).split_first_chunk_mut() {
-            *place = field;
-            self.0 = blank;
-        }
-    }
-}
-
-/// What of a record's body is not read yet.
-struct Rest<'a>(&'a [u8]);
-
-impl Rest<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], BadRecord> {
-        let (field, rest) = self.0.split_first_chunk().ok_or(BadRecord::Malformed)?;
-        self.0 = rest;
-        Ok(*field)
-    }
-
-    fn number(&mut self) -> Result<u32, BadRecord> {
-        self.take().map(u32::from_le_bytes)
     }
 }

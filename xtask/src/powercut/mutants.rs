@@ -54,10 +54,10 @@ const MUTANTS: &[Mutant] = &[
         what: "the counter rises when the trial begins, and a revert has no image left that may run",
         file: (BOOT, "book.rs"),
         edits: &[(
-            "            Entry::Confirmed(placed) => self.counter.max(placed.image.security_version),\n",
-            "            Entry::Confirmed(placed) => self.counter.max(placed.image.security_version),\n            \
-             Entry::Attempt(trial) if crate::is_mutant(\"counter-before-confirm\") => {\n                \
-             self.counter.max(trial.placed.image.security_version)\n            }\n",
+            "            Kind::Confirmed => self.counter.max(said.placed.image.security_version),\n",
+            "            Kind::Confirmed => self.counter.max(said.placed.image.security_version),\n            \
+             Kind::Attempt if crate::is_mutant(\"counter-before-confirm\") => {\n                \
+             self.counter.max(said.placed.image.security_version)\n            }\n",
         )],
     },
     Mutant {
@@ -87,8 +87,8 @@ const MUTANTS: &[Mutant] = &[
                 "        if !intact && !crate::is_mutant(\"magic-without-checksum\") {\n",
             ),
             (
-                "        if record.encode() != *bytes {\n",
-                "        if intact && record.encode() != *bytes {\n",
+                "        if self.encode() != *bytes {\n",
+                "        if intact && self.encode() != *bytes {\n",
             ),
         ],
     },
@@ -97,10 +97,10 @@ const MUTANTS: &[Mutant] = &[
         what: "a revert is written in two steps: first that the slot is empty, then that its image failed",
         file: (BOOT, "boot_records.rs"),
         edits: &[(
-            "        self.append(Entry::Failed(failure(&trial)))?;\n",
+            "        self.append(Kind::Failed, &trial)?;\n",
             "        if crate::is_mutant(\"torn-revert\") {\n            \
-             self.append(Entry::Empty(trial.placed.slot))?;\n        }\n        \
-             self.append(Entry::Failed(failure(&trial)))?;\n",
+             self.append(Kind::Empty, &trial)?;\n        }\n        \
+             self.append(Kind::Failed, &trial)?;\n",
         )],
     },
     Mutant {
