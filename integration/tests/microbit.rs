@@ -21,7 +21,7 @@ const NOW: u64 = 1_800_000_000;
 const HANG: Duration = Duration::from_secs(3);
 
 /// How long a board may run until it does something to its flash.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A board in front of its first instruction, whose gateway has the newest release.
 fn started(product: &Product) -> Board {

@@ -9,6 +9,8 @@
 //!   after the linker dropped what nothing calls: the flash that a device really spends.
 
 pub mod elf;
+pub mod stack_depth;
+mod thumb;
 pub mod toolchain;
 
 use std::path::{Path, PathBuf};

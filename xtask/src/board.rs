@@ -2,12 +2,14 @@
 //!
 //! - It is built for a Cortex-M3 and a Cortex-M0 in the boards' workspace, and put into `target/boards`: the bootloaders as programs
 //!   that the emulator loads, the application as it stands in each slot, and for `microbit` as a program too, with its symbols.
+//! - A program for `microbit` whose [stack](stack_depth) may come too near to its statics does not leave this command.
 //! - The emulator is installed where it is missing and we may.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use crate::bare_metal::stack_depth::{self, Depth};
 use crate::bare_metal::toolchain::{Source, Toolchain};
 use crate::bare_metal::{self, elf};
 use crate::bench::emulator;
@@ -41,6 +43,9 @@ pub const MICROBIT_BOOTLOADER: &str = "tuffet-microbit-bootloader";
 pub const MICROBIT_APPLICATIONS: [&str; 2] = ["tuffet-microbit-application-a", "tuffet-microbit-application-b"];
 /// The same for images that are no programs.
 const MICROBIT_RESIDENT: &str = "tuffet-microbit-application-resident";
+
+/// Bytes of RAM of that board that no stack may come to.
+const SPARE_BYTES_MIN: u32 = 1_536;
 
 /// The board with a chip for its staging area, which runs the same instructions: a program, and where it is put.
 const EXTERNAL_BOOTLOADER: (&str, &str) = ("tuffet-ast1030-bootloader", "ast1030-bootloader.elf");
@@ -112,6 +117,7 @@ pub fn build_with(toolchain: &Toolchain) -> Result<Built, Failure> {
         let (path, file) = (microbit_programs.join(program), program.trim_start_matches("tuffet-"));
         place(&folder.join(format!("{file}.elf")), &read(&path)?)?;
         place(&folder.join(format!("{file}.bin")), &elf::in_flash(&path)?)?;
+        hold_stack(file, &stack_depth::of_program(&path)?)?;
     }
     Ok(Built {
         programs,
@@ -127,4 +133,46 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Puts a file where whoever runs tests may be reading another one.
 fn place(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     whole_file::replace(path, bytes).map_err(|error| Failure::file("cannot write", path, &error))
+}
+
+/// Fails when the deepest stack of a program of the board `microbit` may come too near to its statics.
+fn hold_stack(program: &str, depth: &Depth) -> Result<(), Failure> {
+    let (bytes, room) = (depth.bytes, depth.room);
+    let (guessed, circles) = (depth.guessed, depth.circles.len());
+    eprintln!(
+        "{program}: a stack of {bytes} B at most by its instructions, in {room} B; {guessed} calls by way of tables, {circles} circles"
+    );
+    if bytes.saturating_add(SPARE_BYTES_MIN) <= room {
+        return Ok(());
+    }
+    let way: Vec<String> = depth
+        .way
+        .iter()
+        .map(|(name, bytes)| format!("{bytes:>7} {name}"))
+        .collect();
+    Err(Failure::refused(format!(
+        "the stack of {program} may take {bytes} B of {room} B, and {SPARE_BYTES_MIN} B have to stay free:\n{}",
+        way.join("\n")
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stack_that_may_come_too_near_to_the_statics_is_refused_with_its_way() {
+        let depth = |bytes| Depth {
+            bytes,
+            room: 16_000,
+            way: vec![("deep".to_owned(), bytes)],
+            circles: Vec::new(),
+            guessed: 0,
+        };
+        assert!(hold_stack("program", &depth(16_000 - SPARE_BYTES_MIN)).is_ok());
+        let refused = hold_stack("program", &depth(16_001 - SPARE_BYTES_MIN))
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains("14465 deep"), "{refused}");
+    }
 }

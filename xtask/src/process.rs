@@ -27,6 +27,7 @@ pub struct Tool {
     environment: Vec<(OsString, Option<OsString>)>,
     folder: Option<PathBuf>,
     limit: Duration,
+    label: Option<String>,
 }
 
 /// What a captured program printed, and how it ended.
@@ -81,6 +82,7 @@ impl Tool {
             environment: Vec::new(),
             folder: None,
             limit: Duration::from_secs(600),
+            label: None,
         }
     }
 
@@ -118,6 +120,12 @@ impl Tool {
     /// Ends it after this time.
     pub fn limit(mut self, limit: Duration) -> Tool {
         self.limit = limit;
+        self
+    }
+
+    /// Puts this in front of each line that [`tee`](Self::tee) shows, to tell apart what runs at once.
+    pub fn labelled(mut self, label: &str) -> Tool {
+        self.label = Some(label.to_owned());
         self
     }
 
@@ -188,8 +196,12 @@ impl Tool {
             command.env("CARGO_TERM_COLOR", "always");
         }
         let mut child = self.spawn(command)?;
-        let output = child.stdout.take().map(echo);
-        let errors = child.stderr.take().map(echo);
+        let label = self
+            .label
+            .as_ref()
+            .map_or_else(String::new, |label| format!("{label}: "));
+        let output = child.stdout.take().map(|from| echo(from, label.clone()));
+        let errors = child.stderr.take().map(|from| echo(from, label));
         let status = self.wait_for(child)?;
         let read = |echo: Option<Receiver<String>>| echo.map_or_else(String::new, |echo| rest(&echo));
         Ok(Printed {
@@ -301,15 +313,15 @@ fn debian_package(program: &str) -> Option<&'static str> {
     })
 }
 
-/// Shows what a program prints, and passes it on when the program has closed its end.
-fn echo(from: impl Read + Send + 'static) -> Receiver<String> {
+/// Shows what a program prints, each line behind a label, and passes it on as it was.
+fn echo(from: impl Read + Send + 'static, label: String) -> Receiver<String> {
     let (to, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut from = BufReader::new(from);
         let mut line = Vec::new();
         while from.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
             let text = String::from_utf8_lossy(&line).into_owned();
-            eprint!("{text}");
+            eprint!("{label}{text}");
             // Nobody listens any more when the program was ended.
             let _ = to.send(text);
             line.clear();
@@ -369,6 +381,7 @@ mod tests {
     fn teed_output_is_whole_however_it_ends() {
         let printed = Tool::new("sh")
             .args(["-c", "echo a; echo b >&2; printf c; exit 3"])
+            .labelled("only shown")
             .tee()
             .unwrap();
         assert_eq!((printed.output.as_str(), printed.errors.as_str()), ("a\nc", "b\n"));

@@ -28,7 +28,7 @@ use tuffet_boot::State;
 use tuffet_no_std_client::flash::{Storage, Xip};
 
 /// How long a board may take to its reset.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A board, and the repository that its gateway has.
 pub struct OnMicrobit {

@@ -3,7 +3,7 @@
 use super::gdb::{Gdb, connect};
 use super::line::Line as SerialLine;
 use super::{Firmware, PART};
-use crate::board::{Line, PATIENCE, bound_to_this_process};
+use crate::board::{Line, bound_to_this_process};
 use crate::device::scratch_folder;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,8 +11,10 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 use tuffet_board_layout::microbit::BOOTLOADER_BYTES_MAX;
 
+/// How long it may say nothing: an update is ten seconds of work for an emulator that is alone, and most of that in silence.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// How long it may say other things than what is waited for.
-const LONG_PATIENCE: Duration = Duration::from_secs(180);
+const LONG_PATIENCE: Duration = Duration::from_secs(600);
 /// What flash holds that was never written.
 const ERASED: u8 = 0xFF;
 /// Events of lines that only tell figures.

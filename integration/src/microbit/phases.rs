@@ -17,7 +17,7 @@ use tuffet_boot::Slot;
 /// No program pushes this by chance.
 const PAINT: u32 = 0xC0DE_C0DE;
 /// How long a board may run until one of the functions is called.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 const RAM_END: u32 = RAM_ADDRESS + PART.ram_bytes;
 
 /// The functions, by a piece of their names as the linker knows them.

@@ -7,6 +7,8 @@ use tuffet_board_layout::microbit::WRITE_BYTES;
 
 /// How long to wait for an operation before the lines of the board are looked at.
 const LOOK: Duration = Duration::from_millis(20);
+/// Looks in a row, five minutes of them, at which nothing may have happened.
+const SILENT_LOOKS_MAX: u32 = 15_000;
 
 /// A word that nothing was written to.
 const ERASED: u32 = u32::MAX;
@@ -84,7 +86,7 @@ impl Watch {
                 }
             }
             silence += 1;
-            assert!(silence < 2_000, "nothing happens:\n{}", board.said());
+            assert!(silence < SILENT_LOOKS_MAX, "nothing happens:\n{}", board.said());
         }
     }
 

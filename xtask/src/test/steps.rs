@@ -1,6 +1,7 @@
 //! The steps of `cargo xtask test`, one entry each.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::failure::Failure;
@@ -214,20 +215,22 @@ fn with_programs(bench: &Bench, arguments: impl FnOnce(Tool) -> Tool) -> Result<
     Ok(arguments(bench.cargo().env("TUFFET_PROGRAMS", programs)))
 }
 
-/// The files of the integration tests in which some need an emulated board.
+/// The files of the integration tests in which some need an emulated board; what takes long is begun first.
 const BOARD_TESTS: &[&str] = &[
     "attacks",
+    "microbit_power",
+    "board_power",
+    "lab",
+    "board_swap",
     "board",
     "board_external",
-    "board_power",
     "board_recovery",
-    "board_swap",
-    "lab",
     "microbit",
-    "microbit_attacks",
     "microbit_phases",
-    "microbit_power",
+    "microbit_attacks",
 ];
+/// How many of them run at once. An emulator has one processor, and many tests have one emulator.
+const BOARDS_AT_ONCE: usize = 2;
 /// Those of them which do more if they are asked to.
 const BOARD_TESTS_DEEP: &[&str] = &["attacks", "board_power", "microbit_attacks", "microbit_power"];
 
@@ -240,7 +243,7 @@ fn emulated_board_deep(bench: &Bench) -> Outcome {
 }
 
 /// The firmware is built first. A machine that has neither emulator nor compiler, and cannot get them, says why.
-fn on_board(bench: &Bench, tests: &[&str], adjusted: impl FnOnce(Tool) -> Tool) -> Outcome {
+fn on_board(bench: &Bench, tests: &[&str], adjusted: impl Fn(Tool) -> Tool + Sync) -> Outcome {
     let compiler = match board::find_tools(None) {
         Ok(compiler) => compiler,
         Err(failure) => return lacking(&failure.to_string()),
@@ -249,14 +252,55 @@ fn on_board(bench: &Bench, tests: &[&str], adjusted: impl FnOnce(Tool) -> Tool) 
         Ok(built) => built.folder,
         Err(failure) => return failed(&failure.to_string()),
     };
-    let tests = tests.iter().flat_map(|test| ["--test", test]);
-    let tests = with_programs(bench, |cargo| {
-        let cargo = cargo.args(["test", "--workspace", "--no-fail-fast"]).args(tests);
-        // What was run of rows and kills is part of what is shown.
-        let cargo = cargo.args(["--", "--ignored", "--nocapture"]);
-        adjusted(cargo.env("TUFFET_BOARDS", firmware))
-    });
-    tests.map_or_else(|failure| failed(&failure.to_string()), counted)
+    let programs = match workspace::build_programs() {
+        Ok(programs) => programs,
+        Err(failure) => return failed(&failure.to_string()),
+    };
+    let cargo = || bench.cargo().args(["test", "--workspace"]);
+    let all = tests.iter().flat_map(|test| ["--test", test]);
+    let built = show(cargo().args(all).arg("--no-run"));
+    if built != Outcome::Passed(Counts::default()) {
+        return built;
+    }
+    at_once(tests, BOARDS_AT_ONCE, |test| {
+        // What was run of rows and kills is part of what is shown. What is within a test does several things at once by itself.
+        let cargo = cargo().args(["--test", test, "--", "--ignored", "--nocapture", "--test-threads=1"]);
+        let cargo = cargo.env("TUFFET_PROGRAMS", &programs).env("TUFFET_BOARDS", &firmware);
+        counted(adjusted(cargo).labelled(test))
+    })
+}
+
+/// Runs all of these, so many at a time, and answers what came of all together.
+fn at_once<T: Sync>(all: &[T], count: usize, run: impl Fn(&T) -> Outcome + Sync) -> Outcome {
+    let next = AtomicUsize::new(0);
+    let lane = || {
+        let mut outcomes = Vec::new();
+        while let Some(item) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            outcomes.push(run(item));
+        }
+        outcomes
+    };
+    std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..count).map(|_| scope.spawn(lane)).collect();
+        let ended = lanes.into_iter().flat_map(|lane| {
+            let ended = lane.join();
+            ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        ended.fold(Outcome::Passed(Counts::default()), together)
+    })
+}
+
+/// Two outcomes as one: well is what is well in both, and what did not run hides behind nothing that did.
+fn together(one: Outcome, other: Outcome) -> Outcome {
+    match (one, other) {
+        (Outcome::Passed(one), Outcome::Passed(other)) => Outcome::Passed(one.plus(other)),
+        (Outcome::Failed(one), Outcome::Passed(other) | Outcome::Failed(other))
+        | (Outcome::Passed(one), Outcome::Failed(other)) => Outcome::Failed(one.plus(other)),
+        (Outcome::Failed(counts), Outcome::Skipped(_)) | (Outcome::Skipped(_), Outcome::Failed(counts)) => {
+            Outcome::Failed(counts)
+        }
+        (skipped @ Outcome::Skipped(_), _) | (_, skipped @ Outcome::Skipped(_)) => skipped,
+    }
 }
 
 /// As on the board: what is missing is the machine's, and what does not build is the cores'.
@@ -459,6 +503,34 @@ mod tests {
     }
 
     #[test]
+    fn what_runs_at_once_runs_all_and_is_well_only_if_all_is() {
+        let counts = |passed, failed| Counts {
+            passed,
+            failed,
+            skipped: 0,
+        };
+        let passes = |passed: &u64| Outcome::Passed(counts(*passed, 0));
+        assert_eq!(at_once(&[1, 2, 3], 2, passes), passes(&6));
+        let second_fails = |passed: &u64| match *passed {
+            2 => Outcome::Failed(counts(0, 1)),
+            _ => passes(passed),
+        };
+        assert_eq!(at_once(&[1, 2, 3], 2, second_fails), Outcome::Failed(counts(4, 1)));
+        let last_lacks = |passed: &u64| {
+            if *passed == 3 {
+                lacking("a tool")
+            } else {
+                passes(passed)
+            }
+        };
+        assert_eq!(at_once(&[1, 2, 3], 2, last_lacks), lacking("a tool"));
+        assert_eq!(
+            together(lacking("a tool"), Outcome::Failed(counts(1, 1))),
+            Outcome::Failed(counts(1, 1))
+        );
+    }
+
+    #[test]
     fn missing_tool_is_a_skip_with_its_name() {
         let skipped = show(Tool::new("tuffet-no-such-program"));
         assert_eq!(skipped, lacking("`tuffet-no-such-program`"));
@@ -485,7 +557,8 @@ mod tests {
                 found.insert(path.file_stem().unwrap().to_string_lossy().into_owned());
             }
         }
-        assert_eq!(found.into_iter().collect::<Vec<_>>(), BOARD_TESTS);
+        let named = BOARD_TESTS.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(found, named);
     }
 
     #[test]
