@@ -28,7 +28,7 @@ const FIRST_INTERRUPT: usize = 16;
 const FIRST_METHOD: u32 = 12;
 /// Pieces of the names that are called by way of a table or of an argument, by a piece of the caller's name; the first that fits counts. It
 /// is what the source says; a caller that is not here may call any function that its instructions allow.
-const CALLED_BY: [(&str, &[&str]); 11] = [
+const CALLED_BY: [(&str, &[&str]); 12] = [
     // They leave the program, for one that has a stack of its own or takes the rest of this one.
     ("forward", &[]),
     ("tuffet_nrf515start5leave", &[]),
@@ -40,7 +40,8 @@ const CALLED_BY: [(&str, &[&str]); 11] = [
     ("14tuffet_ed25519", &["14tuffet_ed25519", "4core3ops8function6Fn"]),
     ("tuffet_wire7scanner", &["wire..scan..Sink$GT$"]),
     ("tuffet_wire..scanner", &["wire..scan..Sink$GT$"]),
-    ("tuffet_tuf..read..Envelope", &["tuf..read..Fields$GT$"]),
+    ("tuffet_tuf..read..Envelope", &["tuf..read..Body$GT$"]),
+    ("4read21Received", &["tuf..read..Body$GT$"]),
     ("4link6device", &["4link6device"]),
     ("10tuffet_tuf5names", CLOSURES),
     // All that writes itself somewhere.
