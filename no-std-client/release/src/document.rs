@@ -176,20 +176,10 @@ impl Sink for DocumentReader<'_> {
     fn close(&mut self, path: &Path<'_>, _: Container) -> Result<(), What> {
         let place = Spot::of(path).place;
         let count = self.fields.of(path);
-        let fields = match place {
-            Place::Advisory => ADVISORY_FIELDS,
-            Place::Component => COMPONENT_FIELDS,
-            Place::Document => FIELDS,
-            Place::File | Place::Sbom => FILE_FIELDS,
-            Place::Image => IMAGE_FIELDS,
-            Place::Interruption => INTERRUPTION_FIELDS,
-            Place::Patch => PATCH_FIELDS,
-            Place::Support => SUPPORT_FIELDS,
-            Place::Rollout => return self.end_rule(count),
-            // Lists, and what a rule of later software holds.
-            _ => return Ok(()),
-        };
-        complete(count, fields)?;
+        let fields = fields(place);
+        if fields > 0 {
+            complete(count, fields)?;
+        }
         match place {
             Place::File => {
                 self.end_file()?;
@@ -197,6 +187,7 @@ impl Sink for DocumentReader<'_> {
             }
             Place::Image => return self.end_image(),
             Place::Patch => return self.end_patch(),
+            Place::Rollout => return self.end_rule(count),
             Place::Sbom => {
                 self.end_file()?;
                 self.release.sbom = Some(self.file);
@@ -508,6 +499,23 @@ fn follows<T: Ord>(before: Option<&T>, item: &T, duplicate: What) -> Result<(), 
         Ordering::Less => Ok(()),
         Ordering::Equal => Err(duplicate),
         Ordering::Greater => Err(What::OutOfOrder),
+    }
+}
+
+/// How many fields an object has; none, if that is not known: a rule of later software may have any. Lists have none either.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the others are lists, or in no release document")]
+#[inline(never)]
+const fn fields(place: Place) -> u8 {
+    match place {
+        Place::Advisory => ADVISORY_FIELDS,
+        Place::Component => COMPONENT_FIELDS,
+        Place::Document => FIELDS,
+        Place::File | Place::Sbom => FILE_FIELDS,
+        Place::Image => IMAGE_FIELDS,
+        Place::Interruption => INTERRUPTION_FIELDS,
+        Place::Patch => PATCH_FIELDS,
+        Place::Support => SUPPORT_FIELDS,
+        _ => 0,
     }
 }
 
