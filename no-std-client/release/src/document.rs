@@ -511,7 +511,10 @@ fn follows<T: Ord>(before: Option<&T>, item: &T, duplicate: What) -> Result<(), 
 }
 
 /// How many fields an object has; none, if that is not known: a rule of later software may have any. Lists have none either.
-#[allow(clippy::wildcard_enum_match_arm, reason = "the others are lists, or in no release document")]
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others are lists, or in no release document"
+)]
 #[inline(never)]
 const fn fields(place: Place) -> u8 {
     match place {
