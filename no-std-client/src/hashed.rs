@@ -1,7 +1,7 @@
 //! A document that is hashed while it is parsed: one reading, so nothing can change between check and use.
 
 use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Digest, Document};
+use tuffet_wire::{Digest, Document, hash};
 
 /// A document whose bytes are hashed in the order in which a parser asks for them.
 pub struct Hashed<'d, D> {
@@ -28,7 +28,7 @@ impl<'d, D: Document> Hashed<'d, D> {
                 break;
             }
         }
-        Ok(self.hasher.finalize().into())
+        Ok(hash::finish(&mut self.hasher))
     }
 }
 

@@ -19,12 +19,11 @@
 //!   torn one.
 //! - It is specified, and frozen, in `docs/spec/trusted-state.md`.
 
-use sha2::{Digest as _, Sha256};
 use tuffet_boot::Slot;
 use tuffet_release::{Class, Pointer, RolloutExtract, Version};
 use tuffet_tuf::TrustedState;
 use tuffet_wire::{
-    Digest,
+    Digest, hash,
     record::{Comparer, Output, Reader, Writer},
 };
 
@@ -196,7 +195,7 @@ impl DeviceState {
         out.put(&u16::try_from(Self::ENCODED_BYTES).unwrap_or(0).to_le_bytes());
         self.trusted.encode_into(&mut out);
         self.encode_image_facts(&mut out);
-        *digest = Sha256::digest(&*content).into();
+        *digest = hash::sha256(&[content]);
     }
 
     /// What the record says of images: the slots, the release and its rollout.
@@ -237,7 +236,7 @@ impl DeviceState {
         if magic != MAGIC {
             return Err(BadState::Magic);
         }
-        if Sha256::digest(content).as_slice() != digest {
+        if hash::sha256(&[content]) != *digest {
             return Err(BadState::Digest);
         }
         let (&[layout], rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
@@ -488,7 +487,7 @@ mod tests {
         let mut record = state().encode();
         record[8] = 2;
         let end = record.len() - DIGEST_BYTES;
-        let digest: Digest = Sha256::digest(&record[..end]).into();
+        let digest: Digest = hash::sha256(&[&record[..end]]);
         record[end..].copy_from_slice(&digest);
         assert_eq!(DeviceState::decode(&record), Err(BadState::Layout { found: 2 }));
         assert_eq!(DeviceState::decode(b"not a state"), Err(BadState::Length));
@@ -502,7 +501,7 @@ mod tests {
             for change in [1, 0x81] {
                 let mut edited = record;
                 edited[place] ^= change;
-                let digest: Digest = Sha256::digest(&edited[..end]).into();
+                let digest: Digest = hash::sha256(&[&edited[..end]]);
                 edited[end..].copy_from_slice(&digest);
                 match DeviceState::decode(&edited) {
                     Ok(state) => assert_eq!(state.encode(), edited, "byte {place}"),

@@ -15,9 +15,8 @@ use crate::{
 };
 use arrayvec::ArrayVec;
 use core::fmt;
-use sha2::{Digest as _, Sha256};
 use tuffet_wire::{
-    Container, Document, Path, Scalar, Sink,
+    Container, Document, Path, Scalar, Sink, hash,
     record::{Comparer, Output, Reader, Writer},
 };
 
@@ -135,12 +134,8 @@ impl Seed {
 
 /// The place of a device in the rollout of one release.
 pub fn bucket(seed: &Seed, release: &Digest) -> u64 {
-    let hash: Digest = Sha256::new()
-        .chain_update(seed.0)
-        .chain_update(release)
-        .finalize()
-        .into();
-    let first = hash.first_chunk().copied().unwrap_or_default();
+    let hashed = hash::sha256(&[&seed.0, release]);
+    let first = hashed.first_chunk().copied().unwrap_or_default();
     u64::from_be_bytes(first)
 }
 

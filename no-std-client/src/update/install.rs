@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use tuffet_boot::{Placed, Slot, VerifiedImage};
 use tuffet_patch::Pinned;
 use tuffet_release::{FileRef, Image, PatchRef, Plan, Version};
-use tuffet_wire::Digest;
+use tuffet_wire::{Digest, hash};
 
 /// The installation of one planned image into one slot.
 pub struct Install {
@@ -99,11 +99,11 @@ impl Measured {
         else {
             return Measure::TooLong;
         };
-        self.hasher.update(bytes);
+        hash::take(&mut self.hasher, bytes);
         self.bytes = total;
         match total.cmp(&length) {
             core::cmp::Ordering::Less => Measure::More,
-            core::cmp::Ordering::Equal => Measure::Whole(self.hasher.finalize_reset().into()),
+            core::cmp::Ordering::Equal => Measure::Whole(hash::finish(&mut self.hasher)),
             core::cmp::Ordering::Greater => Measure::TooLong,
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     whose::{Refusals, Refused, Rejected, Whose},
 };
 use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Digest, Scalar, Text};
+use tuffet_wire::{Digest, Scalar, Text, hash};
 
 /// A key as a file names it. Keys of kinds that this session cannot check are not kept: nobody can sign with them here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,11 +60,11 @@ impl<'a, R: Reading> Authority<'a, R> {
     /// The fingerprint of the set of keys. A table is in the order of the file, which is the order of the key ids, so the
     /// same keys give the same fingerprint.
     pub fn id(self) -> SignersId {
-        let mut hash = Sha256::new();
+        let mut hasher = Sha256::new();
         for key in self.keys() {
-            key.public.identify(&mut hash);
+            key.public.identify(&mut hasher);
         }
-        let digest: Digest = hash.finalize().into();
+        let digest = hash::finish(&mut hasher);
         let mut id = [0; 16];
         for (place, byte) in id.iter_mut().zip(digest) {
             *place = byte;

@@ -19,8 +19,8 @@ use crate::{
 };
 use arrayvec::ArrayVec;
 use core::{fmt::Debug, marker::PhantomData};
-use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Digest, Document, Scalar, Sink, hex};
+use sha2::Sha256;
+use tuffet_wire::{Digest, Document, Scalar, Sink, hash, hex};
 
 /// How a session reads files, and which signatures it can check.
 pub trait Reading: Parts {}
@@ -110,9 +110,8 @@ impl KeyIdCheck for Sha256 {
         sha2::Digest::update(self, bytes);
     }
 
-    fn is(self, id: &Digest) -> bool {
-        let digest: Digest = self.finalize().into();
-        digest == *id
+    fn is(mut self, id: &Digest) -> bool {
+        hash::finish(&mut self) == *id
     }
 }
 

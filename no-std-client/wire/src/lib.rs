@@ -1,5 +1,5 @@
-//! What Tuffet's signed files are written in: strict canonical JSON, hexadecimal bytes and UTC times; and the records that a
-//! device keeps of them.
+//! What Tuffet's signed files are written in: strict canonical JSON, hexadecimal bytes and UTC times; their digests; and the
+//! records that a device keeps of them.
 //!
 //! - It is a leaf: two cores read strict JSON and must not know each other, so the reading lives below both.
 //! - Reading takes no memory but its own struct, does no I/O and never recurses on input.
@@ -32,6 +32,7 @@ extern crate alloc;
 extern crate std;
 
 mod document;
+pub mod hash;
 pub mod hex;
 pub mod record;
 mod scan;

@@ -31,7 +31,7 @@ use crate::{
     whose::{Error, Refusals, Refused, Rejected, Whose},
 };
 use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Container, Digest, Document, Path, Scalar, ScanError, Scanner, Sink, Text, UnixSeconds};
+use tuffet_wire::{Container, Digest, Document, Path, Scalar, ScanError, Scanner, Sink, Text, UnixSeconds, hash};
 
 use known::Kind;
 pub(crate) use known::{Inside, Place, Spot, Step};
@@ -286,12 +286,12 @@ pub(crate) fn feed<D: Document>(
 /// The digest of a document, without reading anything out of it.
 #[inline(never)]
 pub(crate) fn hash<D: Document>(document: &mut D, role: Whose) -> Result<Digest, Error<D::Error>> {
-    let mut hash = Sha256::new();
+    let mut hasher = Sha256::new();
     feed(document, role, |chunk| {
-        hash.update(chunk);
+        hasher.update(chunk);
         Ok(())
     })?;
-    Ok(hash.finalize().into())
+    Ok(hash::finish(&mut hasher))
 }
 
 /// One strict pass; gives the digest of the bytes that it saw.
@@ -303,15 +303,15 @@ pub(crate) fn scan<const TEXT: usize, D: Document>(
     sink: &mut dyn Sink<Refusal = Flawed>,
 ) -> Result<Digest, Error<D::Error>> {
     let mut scanner = Scanner::<TEXT>::with_room();
-    let mut hash = Sha256::new();
+    let mut hasher = Sha256::new();
     feed(document, role, |chunk| {
-        hash.update(chunk);
+        hasher.update(chunk);
         let scanned = scanner.push(chunk, sink);
         scanned.map_err(|error| refusals.refuse(rejected(role, error)).into())
     })?;
     let finished = scanner.finish();
     finished.map_err(|error| refusals.refuse(rejected(role, error)))?;
-    Ok(hash.finalize().into())
+    Ok(hash::finish(&mut hasher))
 }
 
 /// Why a pass ended, as a refusal of the role's file.

@@ -10,8 +10,7 @@ use crate::{
     names::{RoleName, RoleVersion},
     reading::Reading,
 };
-use sha2::{Digest as _, Sha256};
-use tuffet_wire::Scalar;
+use tuffet_wire::{Scalar, hash};
 
 /// Some of the files that the old snapshot listed, to be found again in the new one.
 ///
@@ -187,7 +186,7 @@ impl<R: Reading> Body for SnapshotBody<'_, R> {
 }
 
 fn name_id(name: &str) -> [u8; 16] {
-    let digest: [u8; 32] = Sha256::digest(name).into();
+    let digest = hash::sha256(&[name.as_bytes()]);
     let mut id = [0; 16];
     for (place, byte) in id.iter_mut().zip(digest) {
         *place = byte;

@@ -10,8 +10,7 @@ use crate::{
     reading::Reading,
     target::Custom,
 };
-use sha2::{Digest as _, Sha256};
-use tuffet_wire::{Digest, Scalar};
+use tuffet_wire::{Digest, Scalar, hash};
 
 /// The places of one target and of all delegations. What is in a key matters only to who needs it.
 pub(crate) const DELEGATIONS: &[Inside] = &[
@@ -91,7 +90,7 @@ impl<'a, R: Reading> TargetsBody<'a, R> {
     pub fn new(wanted: &'a str) -> Self {
         Self {
             wanted,
-            wanted_digest: Sha256::digest(wanted).into(),
+            wanted_digest: hash::sha256(&[wanted.as_bytes()]),
             has_targets: false,
             entry: None,
             role: DelegationDraft::default(),
@@ -279,7 +278,7 @@ impl<R: Reading> RoleNames<R> {
 
 /// A short stand-in for a role name.
 pub(crate) fn name_id(name: &str) -> [u8; 8] {
-    let digest: Digest = Sha256::digest(name).into();
+    let digest = hash::sha256(&[name.as_bytes()]);
     // Invariant: a digest has more than eight bytes.
     *digest.first_chunk().unwrap_or(&[0; 8])
 }
