@@ -72,14 +72,14 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[];
 /// What a core, or what stands on them without a heap, may use from outside the workspace: always, and only behind a
 /// feature, because it allocates or because few need it.
 const FRIENDS: &[(&str, &[&str], &[&str])] = &[
-    ("tuffet-wire", &[], &["serde", "serde_json"]),
+    ("tuffet-wire", &["sha2"], &["serde", "serde_json"]),
     ("tuffet-ed25519", &["sha2"], &[]),
     (
         "tuffet-tuf",
         &["arrayvec", "ed25519-dalek", "sha2"],
         &["p256", "rsa", "serde", "serde_json"],
     ),
-    ("tuffet-release", &["arrayvec", "sha2"], &["serde", "serde_json"]),
+    ("tuffet-release", &["arrayvec"], &["serde", "serde_json"]),
     ("tuffet-patch", &["embedded-storage", "sha2"], &["divsufsort"]),
     ("tuffet-boot", &["embedded-storage"], &[]),
     (

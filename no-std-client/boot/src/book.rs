@@ -166,6 +166,7 @@ impl Book {
 
     /// What a fresh page must say so that reading it gives this book again, one after another: previous, confirmed, the failed
     /// digests, a trial.
+    #[inline(never)]
     pub(crate) fn carried(&self, place: usize, said: &mut Trial) -> Option<Kind> {
         if let Some(place) = place.checked_sub(2)
             && place < FAILED_MAX
@@ -194,14 +195,18 @@ impl Book {
     }
 
     fn confirm(&mut self, placed: &Placed) {
-        let beside = match &self.slots {
-            Some(slots) if slots.confirmed.slot != placed.slot => Beside::Previous(slots.confirmed.image),
-            Some(_) | None => Beside::Nothing,
-        };
-        self.slots = Some(Slots {
-            confirmed: *placed,
-            beside,
-        });
+        match &mut self.slots {
+            Some(Slots { confirmed, beside }) if confirmed.slot != placed.slot => {
+                *beside = Beside::Previous(confirmed.image);
+                *confirmed = *placed;
+            }
+            slots => {
+                *slots = Some(Slots {
+                    confirmed: *placed,
+                    beside: Beside::Nothing,
+                });
+            }
+        }
     }
 
     fn set_beside(&mut self, slot: Slot, beside: Beside) -> Result<(), BadRecord> {
@@ -286,7 +291,8 @@ impl Failures {
     /// A digest stands in the list once, with the highest attempt, at the place of its last failure.
     fn remember(&mut self, digest: &Digest, attempt: u32) {
         let known = self.as_slice().iter().position(|known| known.digest == *digest);
-        let attempt = self.attempt_of(digest).map_or(attempt, |known| known.max(attempt));
+        let before = known.and_then(|known| self.entries.get(known));
+        let attempt = before.map_or(attempt, |before| before.attempt.max(attempt));
         // Where there is no room, the oldest one goes.
         let gone = known.or((self.count == FAILED_MAX).then_some(0));
         if let Some(gone) = gone {

@@ -87,14 +87,6 @@ impl Extended {
         })
     }
 
-    pub fn negate(&self) -> Self {
-        Self {
-            x: self.x.negate(),
-            t: self.t.negate(),
-            ..*self
-        }
-    }
-
     /// Whether eight times the point is the neutral element.
     pub fn is_small_order(&self) -> bool {
         let mut point = self.projective();
@@ -162,10 +154,11 @@ impl Extended {
 }
 
 impl Addend {
-    const NEUTRAL: Self = Self {
-        sum: Field::ONE,
-        difference: Field::ONE,
-        double_z: Field::small(2),
+    /// No point, which memory is filled with before the points are there.
+    const NOTHING: Self = Self {
+        sum: Field::ZERO,
+        difference: Field::ZERO,
+        double_z: Field::ZERO,
         double_dt: Field::ZERO,
     };
 }
@@ -228,7 +221,7 @@ impl Completed {
 
 /// `[k]P + [s]B`, for the base point B.
 pub(crate) fn multiply_and_add(k: &Scalar, point: &Extended, s: &Scalar) -> Projective {
-    let mut multiples = [Addend::NEUTRAL; 4];
+    let mut multiples = [Addend::NOTHING; 4];
     point.odd_multiples(&mut multiples);
     sum_of_digits(k, &multiples, s)
 }
@@ -346,7 +339,7 @@ mod tests {
 
     #[test]
     fn multiples_of_base_are_what_they_are_called() {
-        let mut multiples = [Addend::NEUTRAL; 4];
+        let mut multiples = [Addend::NOTHING; 4];
         base().odd_multiples(&mut multiples);
         // The same points with other Z.
         for (known, computed) in MULTIPLES_OF_BASE.iter().zip(multiples) {
@@ -363,7 +356,12 @@ mod tests {
         let base = base();
         let nothing = base.add(&base.addend(), Sign::Minus).projective();
         assert!(nothing.x.is_zero() && nothing.y.equals(&nothing.z));
-        let same = base.negate().add(&base.addend(), Sign::Plus).projective();
+        let mut encoded = base.projective().encode();
+        encoded[31] ^= 0x80;
+        let same = Extended::decode(&encoded)
+            .unwrap()
+            .add(&base.addend(), Sign::Plus)
+            .projective();
         assert!(same.x.is_zero() && same.y.equals(&same.z));
         assert!(!base.is_small_order());
     }

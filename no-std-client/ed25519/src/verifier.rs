@@ -88,5 +88,9 @@ fn challenge(hash: &Sha512) -> Scalar {
 
 #[inline(never)]
 fn minus_key(public: &[u8; 32]) -> Option<Extended> {
-    Extended::decode(public).map(|key| key.negate())
+    // What was read with the other sign is the negative.
+    let mut other = *public;
+    let [.., highest] = &mut other;
+    *highest ^= 0x80;
+    Extended::decode(&other)
 }

@@ -31,6 +31,7 @@
 
 use crate::{
     Digest, HEADER_BYTES_MAX, Header, Image, Pinned, Refusal,
+    chain::finish,
     decoder::{State, check_copy},
     matcher::{HELD_MAX, Matcher},
     mixer::{Mixer, WEIGHT_MAX},
@@ -195,10 +196,10 @@ impl<'r> Record<'r> {
     #[inline(never)]
     fn end(&mut self) -> bool {
         self.hasher.update(self.piece.get(..self.at).unwrap_or_default());
-        let digest = core::mem::take(&mut self.hasher).finalize();
+        let digest = finish(&mut self.hasher);
         let place = self.piece.get_mut(self.at..).unwrap_or_default();
         match self.way {
-            Way::Read => digest.as_slice() == place,
+            Way::Read => digest == place,
             Way::Write => {
                 for (place, byte) in place.iter_mut().zip(digest) {
                     *place = byte;

@@ -311,11 +311,11 @@ impl<
             return None;
         }
         let is_listed = self.header().is_some_and(|header| header.checkpoints.has(position));
-        let is_erasable = slots.erase_end(position) == Some(position);
-        (is_listed && is_erasable).then(|| {
-            self.reported = position;
-            Progress::Checkpoint { position }
-        })
+        if !is_listed || slots.erase_end(position) != Some(position) {
+            return None;
+        }
+        self.reported = position;
+        Some(Progress::Checkpoint { position })
     }
 
     /// Decodes a piece of the map, a literal, a byte of a copy, the start of a copy with its first byte, or the end of one.

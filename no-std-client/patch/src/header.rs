@@ -24,7 +24,9 @@
 //! - Nothing here is secret or trusted by itself: the chain authenticates it, and the caller's own lengths and digests are
 //!   compared with it.
 
-use crate::{Architecture, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Bases, Digest, Layout, Profile, RANGES_MAX, Refusal};
+use crate::{
+    Architecture, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Bases, Digest, Layout, Profile, RANGES_MAX, Ranges, Refusal,
+};
 use core::num::NonZeroU8;
 
 const MAGIC: [u8; 4] = *b"TUFP";
@@ -311,19 +313,20 @@ impl Header<()> {
         let mut fields = Fields {
             fill,
             refusal: too_short,
+            is_refused: false,
         };
         match self.read_fields(&mut fields, layout) {
-            Some(()) => Ok(()),
-            None => Err(fields.refusal),
+            Some(()) if !fields.is_refused => Ok(()),
+            Some(()) | None => Err(fields.refusal),
         }
     }
 
     /// The same. None if it is refused.
     fn read_fields(&mut self, fields: &mut Fields<'_>, layout: &mut Layout) -> Option<()> {
-        if fields.word()? != u32::from_le_bytes(MAGIC) {
+        if fields.word() != u32::from_le_bytes(MAGIC) {
             return fields.refuse(Refusal::WrongMagic);
         }
-        let [version, codec, profile, code] = fields.word()?.to_le_bytes();
+        let [version, codec, profile, code] = fields.word().to_le_bytes();
         if version != VERSION {
             return fields.refuse(Refusal::UnknownVersion { version });
         }
@@ -337,18 +340,13 @@ impl Header<()> {
             return fields.refuse(Refusal::UnknownCodec { codec });
         };
         (self.codec, self.profile, layout.architecture) = (codec, profile, architecture);
-        for image in [&mut self.source, &mut self.result] {
-            image.length = fields.word()?;
-            fields.fill(&mut image.digest)?;
-            if !image.has_meaning() {
-                return fields.refuse(Refusal::ImageWithoutMeaning);
-            }
-        }
+        fields.image(&mut self.source)?;
+        fields.image(&mut self.result)?;
         self.read_units(fields, code)?;
         layout.bases = None;
         if code & HAS_BASES != 0 {
             let bases = layout.bases.insert(Bases::whole(0, 0));
-            fields.bases(bases)?;
+            fields.bases(bases);
             if !bases.old.are_inside(self.source.length) || !bases.new.are_inside(self.result.length) {
                 return fields.refuse(Refusal::Ranges);
             }
@@ -364,9 +362,7 @@ impl Header<()> {
 
     /// Reads the size of blocks, and where the decoder can be saved. `code` is that of the architecture.
     fn read_units(&mut self, fields: &mut Fields<'_>, code: u8) -> Option<()> {
-        let mut bytes = [0; 3];
-        fields.fill(&mut bytes)?;
-        let [block_log2, unit_log2, count] = bytes;
+        let [block_log2, unit_log2, count] = fields.bytes();
         let block_bytes = 1_u32.checked_shl(u32::from(block_log2)).unwrap_or(0);
         if !matches!(block_bytes, BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX) {
             return fields.refuse(Refusal::BlockSize { block_bytes });
@@ -382,9 +378,7 @@ impl Header<()> {
         let checkpoints = &mut self.checkpoints;
         (checkpoints.unit_log2, checkpoints.count) = (unit_log2, count);
         for unit in checkpoints.positions.iter_mut().take(usize::from(count)) {
-            let mut bytes = [0; 2];
-            fields.fill(&mut bytes)?;
-            *unit = u16::from_le_bytes(bytes);
+            *unit = u16::from_le_bytes(fields.bytes());
         }
         Some(())
     }
@@ -396,42 +390,56 @@ struct Fields<'a> {
     fill: &'a mut dyn FnMut(&mut [u8]) -> bool,
     /// That there is no more, until something else is wrong.
     refusal: Refusal,
+    /// Whether there was no more. What is read from then on is zero and means nothing, and no other refusal counts.
+    is_refused: bool,
 }
 
 impl Fields<'_> {
     /// Refuses what was read. Answers None.
     #[inline(never)]
     fn refuse(&mut self, refusal: Refusal) -> Option<()> {
-        self.refusal = refusal;
+        if !self.is_refused {
+            self.refusal = refusal;
+        }
         None
     }
 
-    fn fill(&mut self, field: &mut [u8]) -> Option<()> {
-        (self.fill)(field).then_some(())
+    #[inline(never)]
+    fn fill(&mut self, field: &mut [u8]) {
+        self.is_refused |= !(self.fill)(field);
+    }
+
+    fn bytes<const BYTES: usize>(&mut self) -> [u8; BYTES] {
+        let mut bytes = [0; BYTES];
+        self.fill(&mut bytes);
+        bytes
     }
 
     #[inline(never)]
-    fn byte(&mut self) -> Option<u8> {
-        let mut byte = 0;
-        self.fill(core::slice::from_mut(&mut byte))?;
-        Some(byte)
+    fn word(&mut self) -> u32 {
+        u32::from_le_bytes(self.bytes())
     }
 
     #[inline(never)]
-    fn word(&mut self) -> Option<u32> {
-        let mut bytes = [0; 4];
-        self.fill(&mut bytes)?;
-        Some(u32::from_le_bytes(bytes))
+    fn image(&mut self, image: &mut Image) -> Option<()> {
+        image.length = self.word();
+        self.fill(&mut image.digest);
+        match image.has_meaning() {
+            true => Some(()),
+            false => self.refuse(Refusal::ImageWithoutMeaning),
+        }
     }
 
     /// The ranges of both images.
-    fn bases(&mut self, bases: &mut Bases) -> Option<()> {
-        let counts = self.byte()?;
-        let count = |others: u8| NonZeroU8::MIN.saturating_add(others);
-        let counts = [count(counts & 15), count(counts.wrapping_shr(4))];
-        for (ranges, count) in [&mut bases.old, &mut bases.new].into_iter().zip(counts) {
-            ranges.read(count, || self.word())?;
-        }
-        Some(())
+    fn bases(&mut self, bases: &mut Bases) {
+        let [counts] = self.bytes();
+        self.ranges(&mut bases.old, counts & 15);
+        self.ranges(&mut bases.new, counts.wrapping_shr(4));
+    }
+
+    /// The ranges of an image: so many, and the first one.
+    #[inline(never)]
+    fn ranges(&mut self, ranges: &mut Ranges, others: u8) {
+        ranges.read(NonZeroU8::MIN.saturating_add(others), || self.word());
     }
 }

@@ -438,6 +438,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
     }
 
     /// What the new field names, once all of it came. It begins at `position`.
+    #[inline(never)]
     pub(crate) fn named(&self, position: u32, field: &Field) -> Option<u32> {
         match field.kind {
             Kind::Pointer => return Some(self.layout.new_pointed(self.layout.architecture.word(field.came))),

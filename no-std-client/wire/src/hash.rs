@@ -24,9 +24,7 @@ impl Hasher {
     /// The digest of all bytes taken. It begins anew.
     #[inline(never)]
     pub fn finish(&mut self) -> Digest {
-        let mut digest = [0; 32];
-        core::mem::take(&mut self.0).finalize_into((&mut digest).into());
-        digest
+        self.0.finalize_reset().into()
     }
 }
 

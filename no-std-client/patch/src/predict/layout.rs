@@ -67,19 +67,17 @@ impl Ranges {
         self.ranges.get(..usize::from(self.count.get())).unwrap_or(&[])
     }
 
-    /// As many as `count` says, of which `read` has starts and bases one after the other, but for the start of the first one. None if
-    /// that has no more.
-    pub(crate) fn read(&mut self, count: NonZeroU8, mut read: impl FnMut() -> Option<u32>) -> Option<()> {
+    /// As many as `count` says, of which `read` has starts and bases one after the other, but for the start of the first one.
+    pub(crate) fn read(&mut self, count: NonZeroU8, mut read: impl FnMut() -> u32) {
         self.count = count;
         let mut is_first = true;
         for range in self.ranges.iter_mut().take(usize::from(count.get())) {
             if !is_first {
-                range.start = read()?;
+                range.start = read();
             }
             is_first = false;
-            range.base = read()?;
+            range.base = read();
         }
-        Some(())
     }
 
     /// Whether they are not too many, and begin one behind the other inside of an image of so many bytes: the first one with it.
