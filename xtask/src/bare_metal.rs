@@ -8,6 +8,7 @@
 //! - What a core costs is what its program has more than an empty program with the same start and panic handler,
 //!   after the linker dropped what nothing calls: the flash that a device really spends.
 
+mod call_graph;
 pub mod elf;
 pub mod stack_depth;
 mod thumb;

@@ -1,6 +1,7 @@
 //! A board with its power supply, its debugger and its serial line.
 
 use super::gdb::{Gdb, connect};
+use super::instructions::Counter;
 use super::line::Line as SerialLine;
 use super::{Firmware, PART};
 use crate::board::{Line, bound_to_this_process};
@@ -29,6 +30,9 @@ pub struct Board {
     /// What lies behind the flash of the part: more than the part has.
     behind: Vec<u8>,
     running: Option<Running>,
+    counts: bool,
+    /// What counts since the power was switched on.
+    counter: Option<Counter>,
     /// All that was said since the board was made, for whoever reads why a test failed.
     said: Vec<String>,
 }
@@ -59,6 +63,8 @@ impl Board {
             flash,
             behind: Vec::new(),
             running: None,
+            counts: false,
+            counter: None,
             said: Vec::new(),
         }
     }
@@ -66,6 +72,17 @@ impl Board {
     /// What lies behind the flash of the part, whose emulator has so much more. Nothing, unless it is changed while the power is off.
     pub const fn behind(&mut self) -> &mut Vec<u8> {
         &mut self.behind
+    }
+
+    /// Counts what the processor executes from the next time on that the board is switched on.
+    pub const fn count_instructions(&mut self) {
+        self.counts = true;
+    }
+
+    /// What counts. `None`: nothing does, or the emulator cannot.
+    #[must_use]
+    pub const fn counter(&self) -> Option<&Counter> {
+        self.counter.as_ref()
     }
 
     /// Switches the board on. The processor stands in front of its first instruction until [`go`](Self::go).
@@ -93,7 +110,14 @@ impl Board {
             let _ = std::fs::remove_file(socket);
         }
         let flash_bytes = self.flash.len() + self.behind.len();
-        let child = emulator_command_with(&self.bootloader, &line, &gdb, flash_bytes)
+        let mut command = emulator_command_with(&self.bootloader, &line, &gdb, flash_bytes);
+        if self.counts {
+            self.counter = Counter::new(self.folder.path(), flash_bytes);
+        }
+        if let Some(counter) = &self.counter {
+            counter.count(&mut command);
+        }
+        let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::inherit())
             .stderr(Stdio::inherit())

@@ -1,6 +1,7 @@
 //! The host's end of the board's serial line: a gateway that can be pulled out, and what the board says beside its frames.
 
 use super::noise::{Noise, Noisy};
+use super::session::{Recorded, Side};
 use crate::device::small::Network;
 use crate::site::{Site, label};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -33,6 +34,8 @@ struct Shared {
     /// The gateway dies when it has sent so many more bytes.
     bytes_left: Option<usize>,
     forwarded: Vec<Forwarded>,
+    /// What was said, if somebody wants to know.
+    recorded: Option<Recorded>,
 }
 
 /// The line.
@@ -95,6 +98,17 @@ impl Line {
         std::mem::take(&mut lock(&self.shared).asked)
     }
 
+    /// Keeps what both sides say from now on.
+    pub fn record(&self) {
+        lock(&self.shared).recorded = Some(Recorded::new());
+    }
+
+    /// What both sides said since [`record`](Self::record).
+    #[must_use]
+    pub fn take_recorded(&self) -> Recorded {
+        lock(&self.shared).recorded.take().unwrap_or_default()
+    }
+
     /// The gateway is gone.
     pub fn pull_out(&self) {
         lock(&self.shared).is_there = false;
@@ -141,6 +155,7 @@ fn listen(mut socket: UnixStream, shared: &Arc<Mutex<Shared>>, texts: &Sender<St
             }
             Ok(_) | Err(_) => break,
         };
+        record(shared, Side::Board, &space[..count]);
         for byte in space[..count].iter().map(|byte| Some(*byte)).chain([None]) {
             byte.into_iter().for_each(|byte| gateway.push(byte));
             while let Some(asked) = gateway.asked(&mut |byte| say(&mut line, byte, texts, shared)) {
@@ -153,6 +168,7 @@ fn listen(mut socket: UnixStream, shared: &Arc<Mutex<Shared>>, texts: &Sender<St
                 });
                 let frames = noisy.heard(noise, frames);
                 let sent = sent(&frames, forwarded, shared);
+                record(shared, Side::Gateway, &frames[..sent]);
                 // An emulator that is gone is noticed by the next read.
                 let _ = socket.write_all(&frames[..sent]);
             }
@@ -160,6 +176,14 @@ fn listen(mut socket: UnixStream, shared: &Arc<Mutex<Shared>>, texts: &Sender<St
     }
     if !line.is_empty() {
         say(&mut line, b'\n', texts, shared);
+    }
+}
+
+fn record(shared: &Mutex<Shared>, side: Side, bytes: &[u8]) {
+    if let Some(recorded) = &mut lock(shared).recorded
+        && !bytes.is_empty()
+    {
+        recorded.push((side, bytes.to_vec()));
     }
 }
 

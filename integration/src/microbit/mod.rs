@@ -13,6 +13,7 @@ mod board;
 pub mod cuts;
 pub mod firmware;
 pub mod gdb;
+pub mod instructions;
 mod line;
 pub mod noise;
 mod operation;
@@ -20,6 +21,7 @@ pub mod phases;
 pub(crate) mod product;
 pub mod resident;
 mod scene;
+pub mod session;
 mod watch;
 
 pub use area::Area;

@@ -2,11 +2,13 @@
 //!
 //! - A phase is a call of one function. Where it begins, all RAM below the stack pointer is painted; where it ends, what is not paint any
 //!   more was used. A phase within another one counts for both.
-//! - Each operation of the flash is counted for every phase that it falls into.
+//! - Each operation of the flash is counted for every phase that it falls into, and so is each instruction, if the board
+//!   [counts](Board::count_instructions) them.
 
 use super::firmware::{ERASE, WRITE, address_like, address_of};
 use super::gdb::{Gdb, Registers, Stop};
-use super::{Firmware, PART};
+use super::instructions::{Counter, Counts, Executed, Parts};
+use super::{Board, Firmware, PART};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
@@ -34,7 +36,7 @@ const DECODING: &str = "decoding";
 const BOOT: &str = "boot";
 
 /// What a phase took at most, and how often it was.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
     /// Times that it ran.
     pub calls: u32,
@@ -44,6 +46,8 @@ pub struct Figures {
     pub erases: u32,
     /// Words that were written.
     pub writes: u32,
+    /// What was executed, if it was counted.
+    pub executed: Executed,
 }
 
 /// A phase that runs.
@@ -52,6 +56,8 @@ struct Open {
     /// Where it ends: the place, and the stack there.
     ends: (u32, u32),
     figures: Figures,
+    /// What was executed before it.
+    before: Counts,
 }
 
 /// A debugger that watches phases.
@@ -65,6 +71,10 @@ pub struct Phases {
     operations: [u32; 2 * 3],
     ends: BTreeSet<u32>,
     open: Vec<Open>,
+    parts: Parts,
+    counter: Option<Counter>,
+    /// What each phase executed of one start of the board.
+    executed: BTreeMap<&'static str, Counts>,
     /// What came of each.
     pub figures: BTreeMap<&'static str, Figures>,
 }
@@ -93,6 +103,9 @@ impl Phases {
             operations: [a, b, c, d, e, f],
             ends: BTreeSet::new(),
             open: Vec::new(),
+            parts: Parts::of_programs(firmware)?,
+            counter: None,
+            executed: BTreeMap::new(),
             figures: BTreeMap::new(),
         })
     }
@@ -104,7 +117,19 @@ impl Phases {
     }
 
     /// Lets a board that stands in front of its bootloader run until it has been at so many calls of `last`, or stands there again.
-    pub fn watch(&mut self, gdb: &mut Gdb, last: &str, calls: u32) -> io::Result<()> {
+    pub fn watch(&mut self, board: &mut Board, last: &str, calls: u32) -> io::Result<()> {
+        self.counter = board.counter().cloned();
+        self.run(board.gdb(), last, calls)?;
+        // Only while the flash is what it was when that was executed.
+        let flash = board.gdb().read_memory(0, PART.flash_bytes as usize)?;
+        for (name, counts) in std::mem::take(&mut self.executed) {
+            let of_all = self.figures.entry(name).or_default();
+            of_all.executed.add(&counts.executed(&flash, &self.parts));
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, gdb: &mut Gdb, last: &str, calls: u32) -> io::Result<()> {
         let places = self.functions.keys().chain(&self.begins).chain(&self.operations);
         for place in places.chain([&self.bootloader]) {
             gdb.set_breakpoint(*place)?;
@@ -116,6 +141,7 @@ impl Phases {
             name: BOOT,
             ends: (0, 0),
             figures: Figures::default(),
+            before: self.counted()?,
         });
         loop {
             let stop = gdb.resume_until_stop(PATIENCE)?;
@@ -151,6 +177,13 @@ impl Phases {
         }
     }
 
+    /// What was executed since the board was switched on; nothing, if nobody counts.
+    fn counted(&self) -> io::Result<Counts> {
+        self.counter
+            .as_ref()
+            .map_or_else(|| Ok(Counts::default()), Counter::read)
+    }
+
     fn names(&self) -> Vec<&str> {
         self.open.iter().map(|open| open.name).collect()
     }
@@ -173,15 +206,19 @@ impl Phases {
             name,
             ends: (end, registers.stack_pointer()),
             figures: Figures::default(),
+            before: self.counted()?,
         });
         paint(gdb, self.bottom, registers.stack_pointer())
     }
 
     /// The innermost phase is over.
     fn close(&mut self, gdb: &mut Gdb) -> io::Result<()> {
-        let Some(Open { name, mut figures, .. }) = self.open.pop() else {
+        let Some(open) = self.open.pop() else {
             return Ok(());
         };
+        let Open { name, mut figures, .. } = open;
+        let counts = self.counted()?.since(&open.before);
+        self.executed.entry(name).or_default().add(&counts);
         figures.stack_bytes = figures.stack_bytes.max(deepest(gdb, self.bottom)?);
         let of_all = self.figures.entry(name).or_default();
         of_all.calls += 1;

@@ -228,6 +228,7 @@ const BOARD_TESTS: &[&str] = &[
     "microbit",
     "microbit_phases",
     "microbit_attacks",
+    "microbit_session",
 ];
 /// How many of them run at once. An emulator has one processor, and many tests have one emulator.
 const BOARDS_AT_ONCE: usize = 2;
