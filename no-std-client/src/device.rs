@@ -109,14 +109,14 @@ impl Running {
         &mut self,
         records: &BootRecords<F>,
     ) -> Result<(), Failure> {
-        let confirmed = match records.state() {
-            tuffet_boot::State::Confirmed { confirmed, .. } => confirmed,
-            tuffet_boot::State::Trial { .. } => return Err(Failure::TrialOpen),
-            tuffet_boot::State::Unprovisioned => return Err(Failure::NotProvisioned),
-            tuffet_boot::State::Damaged => return Err(Failure::BootRecordDamaged),
+        let confirmed = match records.confirmed() {
+            Some(_) if records.is_on_trial() => return Err(Failure::TrialOpen),
+            Some(confirmed) => confirmed,
+            None if records.is_erased() => return Err(Failure::NotProvisioned),
+            None => return Err(Failure::BootRecordDamaged),
         };
         self.spare = confirmed.slot.other();
-        self.confirmed = Some(confirmed);
+        self.confirmed = Some(*confirmed);
         self.counter = records.counter();
         self.failed.clear();
         for known in records.failed() {

@@ -257,27 +257,25 @@ impl DeviceState {
     #[inline(never)]
     pub(crate) fn decode_in_place(&mut self, record: &[u8]) -> Result<(), BadState> {
         let (content, digest) = record.split_last_chunk::<DIGEST_BYTES>().ok_or(BadState::Length)?;
-        let (magic, rest) = content.split_first_chunk::<8>().ok_or(BadState::Length)?;
-        if magic != MAGIC {
+        let (head, facts) = content.split_at_checked(HEAD_BYTES).ok_or(BadState::Length)?;
+        let mut head = Reader::new(head);
+        if head.take() != *MAGIC {
             return Err(BadState::Magic);
         }
         if sha256(&[content]) != *digest {
             return Err(BadState::Digest);
         }
-        let (&[layout], rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
-        if layout != LAYOUT {
-            return Err(BadState::Layout { found: layout });
+        let [found] = head.take();
+        if found != LAYOUT {
+            return Err(BadState::Layout { found });
         }
-        let (length, rest) = rest.split_first_chunk().ok_or(BadState::Length)?;
-        if usize::from(u16::from_le_bytes(*length)) != record.len() {
+        let length = usize::from(u16::from_le_bytes(head.take()));
+        if length != record.len() || length != Self::ENCODED_BYTES {
             return Err(BadState::Length);
         }
-        let (trusted, rest) = rest
+        let (trusted, rest) = facts
             .split_at_checked(TrustedState::ENCODED_BYTES)
             .ok_or(BadState::Length)?;
-        if rest.len() != IMAGE_FACTS_BYTES {
-            return Err(BadState::Length);
-        }
         let read = self.trusted.decode_in_place(trusted);
         read.map_err(|_| BadState::Content)?;
         self.take_image_facts(rest);

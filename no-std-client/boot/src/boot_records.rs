@@ -127,6 +127,30 @@ impl<F: NorFlash> BootRecords<F> {
         }
     }
 
+    /// The confirmed image, also while another one is on trial; nothing where [`state`](Self::state) has none.
+    pub const fn confirmed(&self) -> Option<&Placed> {
+        match &self.book.slots {
+            Some(slots) => Some(&slots.confirmed),
+            None => None,
+        }
+    }
+
+    /// Whether an image is on trial.
+    pub const fn is_on_trial(&self) -> bool {
+        matches!(
+            &self.book.slots,
+            Some(Slots {
+                beside: Beside::Trial(_),
+                ..
+            })
+        )
+    }
+
+    /// Whether nothing was ever written: with no confirmed image the device was never provisioned.
+    pub const fn is_erased(&self) -> bool {
+        self.erased
+    }
+
     /// The lowest security version that may run.
     pub const fn counter(&self) -> u32 {
         self.book.counter

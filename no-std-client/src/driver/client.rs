@@ -11,7 +11,7 @@ use crate::transport::{Ask, AsyncTransport, Etag, Opened, Transport};
 use crate::update::{Decided, FellBack, Installation, Update, Way};
 use core::marker::PhantomData;
 use embedded_storage::nor_flash::NorFlash;
-use tuffet_boot::{State, VerifiedImage};
+use tuffet_boot::State;
 use tuffet_patch::Decoder;
 use tuffet_release::{DOCUMENT_BYTES_MAX, ROLLOUT_BYTES_MAX, Refusal, Version, WaitReason};
 use tuffet_tuf::{Algorithms, ClockPolicy, Ed25519, Session, Strict};
@@ -157,11 +157,7 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
     /// The same in place.
     #[inline(never)]
     fn look(&self, running: &mut Running) -> Result<(), Stop<F::Error>> {
-        // Not `?`, here and below: that would copy what was opened.
-        match self.storage.boot_records() {
-            Ok(ref records) => Ok(running.read(records)?),
-            Err(error) => Err(error.into()),
-        }
+        installing::with_records(&self.storage, &mut |records| Ok(running.read(records)?))
     }
 
     /// When the next [`turn`](Self::turn) is due.
@@ -216,13 +212,12 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         }))
     }
 
-    /// Begins the trial of an image that was proven. The boot record stands in this frame, and is gone with it.
-    #[inline(never)]
-    fn try_out(&self, image: VerifiedImage, installation: &Installation) -> Result<Outcome, Stop<F::Error>> {
-        match self.storage.boot_records() {
-            Ok(ref mut records) => records.begin_trial(image, self.settings.trial_attempts)?,
-            Err(error) => return Err(error.into()),
-        }
+    /// Begins the trial of an image that was proven.
+    fn try_out(&self, installation: &Installation) -> Result<Outcome, Stop<F::Error>> {
+        let attempts = self.settings.trial_attempts;
+        installing::with_records(&self.storage, &mut |records| {
+            Ok(records.begin_trial(installation.image()?, attempts)?)
+        })?;
         Ok(Outcome::Installed {
             version: installation.version(),
             way: installation.way(),
@@ -458,8 +453,8 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
                 After::Again => {}
                 After::Install => {
                     let installation = installation.as_mut().ok_or(Failure::Misuse)?;
-                    let image = self.prove(transport, installation)?;
-                    self.storage.boot_records()?.provision(image.placed())?;
+                    self.prove(transport, installation)?;
+                    self.storage.boot_records()?.provision(installation.image()?.placed())?;
                     return Ok(installation.version());
                 }
             }
@@ -489,10 +484,8 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         transport: &mut T,
         installation: &mut Installation,
     ) -> Result<Outcome, Stop<F::Error>> {
-        match self.prove(transport, installation) {
-            Ok(image) => self.try_out(image, installation),
-            Err(stop) => Err(stop),
-        }
+        self.prove(transport, installation)?;
+        self.try_out(installation)
     }
 
     /// Brings the image into its slot.
@@ -500,11 +493,11 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         &mut self,
         transport: &mut T,
         installation: &mut Installation,
-    ) -> Result<VerifiedImage, Stop<F::Error>> {
+    ) -> Result<(), Stop<F::Error>> {
         while installing::go_on(&self.storage, installation)? == Next::Fill {
             self.fill(transport, installation)?;
         }
-        Ok(installation.image()?)
+        Ok(())
     }
 
     /// Decodes a patch into the slot. The decoder stands in this frame, and is gone with it.
@@ -608,21 +601,21 @@ impl<'c, F: NorFlash, S: Strategy, D: Decoder, A: Algorithms> Client<'c, F, S, D
         transport: &mut T,
         installation: &mut Installation,
     ) -> Result<Outcome, Stop<F::Error>> {
-        let image = self.prove_async(transport, installation).await?;
-        self.try_out(image, installation)
+        self.prove_async(transport, installation).await?;
+        self.try_out(installation)
     }
 
     async fn prove_async<T: AsyncTransport>(
         &mut self,
         transport: &mut T,
         installation: &mut Installation,
-    ) -> Result<VerifiedImage, Stop<F::Error>> {
+    ) -> Result<(), Stop<F::Error>> {
         while installing::go_on(&self.storage, installation)? == Next::Fill {
             let mut decoder = D::new();
             let mut block = D::block();
             let mut filling = Filling::begin(self.storage, installation, &mut decoder, block.as_mut());
             pump_async(&mut filling, transport).await?;
         }
-        Ok(installation.image()?)
+        Ok(())
     }
 }

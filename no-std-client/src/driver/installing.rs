@@ -4,11 +4,11 @@
 
 use super::Stop;
 use crate::failure::Failure;
-use crate::flash::{RegionError, Storage, Strategy};
+use crate::flash::{Region, RegionError, Storage, Strategy};
 use crate::state::DeviceState;
 use crate::update::{Installation, Request};
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash as _};
-use tuffet_boot::{Slot, State};
+use tuffet_boot::{BootRecords, Slot};
 
 /// Pieces in which a slot is read to be hashed: a multiple of every usual read unit.
 const PIECE_BYTES: usize = 256;
@@ -70,9 +70,21 @@ pub fn go_on<F: NorFlash, S: Strategy>(
 
 #[inline(never)]
 fn mark_empty<F: NorFlash, S>(storage: &Storage<'_, F, S>, slot: Slot) -> Result<(), Stop<F::Error>> {
+    with_records(storage, &mut |records| Ok(records.mark_empty(slot)?))
+}
+
+/// What is done with the boot record.
+type Records<'w, 'f, F, E> = dyn FnMut(&mut BootRecords<Region<'f, F>>) -> Result<(), Stop<E>> + 'w;
+
+/// Works on the boot record. It stands in this frame, and is gone with it.
+#[inline(never)]
+pub fn with_records<'f, F: NorFlash, S>(
+    storage: &Storage<'f, F, S>,
+    work: &mut Records<'_, 'f, F, F::Error>,
+) -> Result<(), Stop<F::Error>> {
     // Not `?`: that would copy the records.
     match storage.boot_records() {
-        Ok(ref mut records) => Ok(records.mark_empty(slot)?),
+        Ok(ref mut records) => work(records),
         Err(error) => Err(error.into()),
     }
 }
@@ -113,13 +125,15 @@ fn read_slot<F: NorFlash, S: Strategy>(
 /// runs, whose trial has failed. The next reset brings the confirmed image back.
 #[inline(never)]
 fn check_confirmed_runs<F: NorFlash, S: Strategy>(storage: &Storage<'_, F, S>) -> Result<(), Stop<F::Error>> {
-    let (State::Confirmed { confirmed, .. } | State::Trial { confirmed, .. }) = storage.boot_records()?.state() else {
-        return Ok(());
-    };
-    let slot = confirmed.slot;
-    if S::place(storage, slot)? == storage.map().slots.runs_at(slot) {
+    let mut slot = None;
+    with_records(storage, &mut |records| {
+        slot = records.confirmed().map(|confirmed| confirmed.slot);
         Ok(())
-    } else {
-        Err(RegionError::Unsettled.into())
+    })?;
+    match slot {
+        Some(slot) if S::place(storage, slot)? != storage.map().slots.runs_at(slot) => {
+            Err(RegionError::Unsettled.into())
+        }
+        Some(_) | None => Ok(()),
     }
 }
