@@ -2,6 +2,8 @@
 //!
 //! Inputs come out of [`input`] and its like, and results go into [`core::hint::black_box`], so that the compiler knows
 //! neither and must keep every path that a device would have.
+//!
+//! Memory is copied and numbers are divided by what the firmware of the board microbit has for it.
 #![no_std]
 
 use core::convert::Infallible;
@@ -12,6 +14,9 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use tuffet_no_std_client::flash::{Map, Span, Units, Xip};
 use tuffet_no_std_client::patch::SmallState;
 use tuffet_no_std_client::transport::{Ask, Opened, Transport};
+
+tuffet_nrf51::small_division!();
+tuffet_nrf51::small_memory!();
 
 const KIB: u32 = 1024;
 
