@@ -25,23 +25,12 @@ pub struct Part {
     pub slot_bytes: u32,
 }
 
-impl Part {
-    /// The part that one can buy.
-    pub const REAL: Self = Self {
-        flash_bytes: 256 * KIB,
-        ram_bytes: 16 * KIB,
-        slot_bytes: 95 * KIB,
-    };
-    /// One that only the emulator has: more flash, for a program that is not yet as small as it has to be.
-    pub const LARGE: Self = Self {
-        flash_bytes: 512 * KIB,
-        slot_bytes: 192 * KIB,
-        ..Self::REAL
-    };
-}
-
-/// The part for which firmware is linked, and which the emulator is told to be.
-pub const PART: Part = Part::LARGE;
+/// The part that one can buy.
+pub const PART: Part = Part {
+    flash_bytes: 256 * KIB,
+    ram_bytes: 16 * KIB,
+    slot_bytes: 95 * KIB,
+};
 
 /// The smallest erase, in bytes.
 pub const ERASE_BYTES: usize = 1024;
@@ -107,8 +96,6 @@ const _: () = assert!(MAP.check(UNITS, SmallState::SNAPSHOT_BYTES).is_ok());
 const _: () = assert!(BOOTLOADER_ADDRESS + BOOTLOADER_BYTES_MAX <= MAP.boot_record.start);
 const _: () = assert!(SETTINGS.start >= MAP.checkpoints[1].start + MAP.checkpoints[1].bytes);
 const _: () = assert!(SETTINGS.start + SETTINGS.bytes <= MAP.slots.slots[0].start);
-// Whatever the programs are linked for, the map of the real part must hold.
-const _: () = assert!(66 * KIB + 2 * Part::REAL.slot_bytes <= Part::REAL.flash_bytes);
 
 /// Whether a program can begin with this stack and at this entry, which says by its lowest bit that it is one of this processor.
 #[must_use]
