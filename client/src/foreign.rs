@@ -478,7 +478,7 @@ fn is(pinned: &Pinned, file: &[u8]) -> bool {
 /// What the state says of a role's file.
 fn facts(trusted: &Trusted<Lenient>, role: &RoleName) -> Option<Pinned> {
     let file = match role {
-        RoleName::Delegated(role) => trusted.delegated(role).map(|known| known.file),
+        RoleName::Delegated(role) => trusted.delegated(role.as_str()).map(|known| known.file),
         RoleName::Root => Some(trusted.root),
         RoleName::Snapshot => trusted.snapshot,
         RoleName::Targets => trusted.targets,

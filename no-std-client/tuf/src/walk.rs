@@ -223,22 +223,22 @@ impl<R: Reading> Walk<R> {
             role: *needed.role,
             file: FileName {
                 role: *needed.role,
-                version: needed.version.filter(|_| has_version),
+                version: needed.which.version().filter(|_| has_version),
             },
             bytes_max: self.plan.limits.bytes_max(role),
-            pinned: needed.pinned,
+            pinned: needed.which.pinned(),
         })
     }
 
     /// The file that is waited for.
     #[inline(never)]
-    fn needs(&self, trusted: &Trusted<R>) -> Option<Needed<'_>> {
+    fn needs<'a>(&'a self, trusted: &'a Trusted<R>) -> Option<Needed<'a, R>> {
         Some(match &self.ladder {
             Ladder::Top(_, Rung::Root(state)) => state.needs(),
             Ladder::Top(_, Rung::Timestamp(state)) => state.needs(),
             Ladder::Top(_, Rung::Snapshot(state)) => state.needs(trusted),
             Ladder::Top(_, Rung::Targets(state)) => state.needs(trusted),
-            Ladder::Search(top, Stage::Targets) => top.targets_needed(),
+            Ladder::Search(top, Stage::Targets) => top.needs(),
             Ladder::Search(top, Stage::Delegated(state)) => state.needs(top, trusted),
             Ladder::Top(_, Rung::KeptRoot)
             | Ladder::Paused
@@ -254,17 +254,17 @@ impl<R: Reading> Walk<R> {
         trusted: &mut Trusted<R>,
         answer: Answer<'_, D>,
     ) -> Result<Option<Store>, Error<D::Error>> {
-        let Some(Needed { role, pinned, .. }) = self.needs(trusted) else {
+        let Some(needed) = self.needs(trusted) else {
             self.refuse();
             return Err(Misuse::NothingRequested.into());
         };
-        let role = *role;
+        let (role, pinned) = (*needed.role, needed.which.pinned());
         match answer {
             Answer::Absent => self.step(trusted, Answer::<D>::Absent)?,
             Answer::Present(document) => {
                 self.step(trusted, Answer::Present(document))?;
                 // As many steps as need only the file at hand: usually the delegation that is visited next stands in it.
-                while self.waits_for_delegation_in(pinned) {
+                while self.waits_for_delegation_in(pinned.as_ref()) {
                     self.step(trusted, Answer::Present(document))?;
                 }
             }
@@ -272,9 +272,9 @@ impl<R: Reading> Walk<R> {
         Ok(core::mem::take(&mut self.plan.is_changed).then_some(Store { role }))
     }
 
-    fn waits_for_delegation_in(&self, file: Option<Pinned>) -> bool {
+    fn waits_for_delegation_in(&self, file: Option<&Pinned>) -> bool {
         match (&self.ladder, file) {
-            (Ladder::Search(_, Stage::Delegated(state)), Some(pinned)) => state.waits_for_delegation_in(&pinned),
+            (Ladder::Search(_, Stage::Delegated(state)), Some(pinned)) => state.waits_for_delegation_in(pinned),
             (_, _) => false,
         }
     }

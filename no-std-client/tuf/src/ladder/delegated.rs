@@ -1,7 +1,7 @@
 //! §5.6.7: one delegated role after another, each held against the delegation that led to it in this search.
 
 use super::{
-    Needed, present,
+    Needed, Which, present,
     search::{Delegator, Search, Visit},
     targets::Top,
     verify_known, verify_listed,
@@ -72,26 +72,17 @@ impl<R: Reading> ExpectDelegated<R> {
         matches!(self.next, Next::Delegation { .. }) && self.delegator.file.file().pinned() == *file
     }
 
-    pub fn needs<'a>(&'a self, top: &'a Top, trusted: &Trusted<R>) -> Needed<'a> {
-        let (role, file) = match &self.next {
-            Next::Delegation { .. } => (&self.delegator.role, &self.delegator.file),
-            Next::Listing => (&RoleName::Snapshot, &top.snapshot),
+    pub fn needs<'a>(&'a self, top: &'a Top, trusted: &'a Trusted<R>) -> Needed<'a, R> {
+        let (role, which) = match &self.next {
+            Next::Delegation { .. } => (&self.delegator.role, Which::Known(self.delegator.file.file())),
+            Next::Listing => (&RoleName::Snapshot, Which::Known(top.snapshot.file())),
             Next::Role(listed) => {
                 let role = &self.delegation().role;
-                let trusted = trusted.delegated(role.as_str()).map(|trusted| trusted.file.pinned());
-                return Needed {
-                    role,
-                    version: Some(R::version(listed)),
-                    pinned: R::kept(listed, trusted),
-                };
+                let trusted = trusted.delegated(role.as_str());
+                (role, Which::Listed(listed, trusted.map(|trusted| &trusted.file)))
             }
         };
-        let pinned = file.file().pinned();
-        Needed {
-            role,
-            version: Some(pinned.version),
-            pinned: Some(pinned),
-        }
+        Needed { role, which }
     }
 
     /// The delegated role that a refusal is about.

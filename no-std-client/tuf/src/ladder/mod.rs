@@ -33,12 +33,42 @@ use crate::{
 use tuffet_wire::Document;
 
 /// The file that a state waits for.
-pub(crate) struct Needed<'a> {
+pub(crate) struct Needed<'a, R: Reading> {
     pub role: &'a RoleName,
-    /// Nothing where names carry none: that of the timestamp.
-    pub version: Option<RoleVersion>,
-    /// Exactly which file, if that is known.
-    pub pinned: Option<Pinned>,
+    pub which: Which<'a, R>,
+}
+
+/// Which version of a role's file.
+pub(crate) enum Which<'a, R: Reading> {
+    /// What is served now, under a name that carries no version.
+    Newest,
+    Version(RoleVersion),
+    /// Exactly this one, which was verified before.
+    Known(&'a FileFacts),
+    /// The one that a verified file lists; beside it what was trusted until now.
+    Listed(&'a R::Listed, Option<&'a FileFacts>),
+}
+
+impl<R: Reading> Which<'_, R> {
+    /// The version that its name carries.
+    pub fn version(&self) -> Option<RoleVersion> {
+        match self {
+            Self::Newest => None,
+            Self::Version(version) => Some(*version),
+            Self::Known(file) => Some(file.version),
+            Self::Listed(listed, _) => Some(R::version(listed)),
+        }
+    }
+
+    /// Its bytes, if they are known.
+    #[inline(never)]
+    pub fn pinned(&self) -> Option<Pinned> {
+        match self {
+            Self::Newest | Self::Version(_) => None,
+            Self::Known(file) => Some(file.pinned()),
+            Self::Listed(listed, trusted) => R::kept(listed, trusted.map(FileFacts::pinned)),
+        }
+    }
 }
 
 /// The file, which has to be there.

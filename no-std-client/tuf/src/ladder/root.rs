@@ -1,6 +1,6 @@
 //! §5.3: from the root that is trusted to the newest one, one version at a time.
 
-use super::{ExpectTimestamp, Needed, check_version, verify_known};
+use super::{ExpectTimestamp, Needed, Which, check_version, verify_known};
 use crate::{
     error, keys,
     limits::Limits,
@@ -107,11 +107,10 @@ fn read_root<'d, R: Reading, D: Document>(
 }
 
 impl ExpectRoot {
-    pub fn needs(&self) -> Needed<'_> {
+    pub fn needs<R: Reading>(&self) -> Needed<'_, R> {
         Needed {
             role: &RoleName::Root,
-            version: Some(self.next),
-            pinned: None,
+            which: Which::Version(self.next),
         }
     }
 

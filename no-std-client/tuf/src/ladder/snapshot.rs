@@ -1,6 +1,6 @@
 //! §5.5: which versions belong together, and that none of them went back.
 
-use super::{Needed, present, verify_known, verify_listed};
+use super::{Needed, Which, present, verify_known, verify_listed};
 use crate::{
     names::{DelegatedName, RoleName},
     read::{
@@ -49,16 +49,14 @@ impl<R: Reading> ExpectSnapshot<R> {
         }
     }
 
-    pub fn needs(&self, trusted: &Trusted<R>) -> Needed<'_> {
-        let old = trusted.snapshot.as_ref().map(|trusted| trusted.pinned());
-        let (version, pinned) = match (&self.next, old) {
-            (Next::Old { .. }, Some(old)) => (old.version, Some(old)),
-            _ => (R::version(&self.listed), R::kept(&self.listed, old)),
+    pub fn needs<'a>(&'a self, trusted: &'a Trusted<R>) -> Needed<'a, R> {
+        let which = match (&self.next, &trusted.snapshot) {
+            (Next::Old { .. }, Some(old)) => Which::Known(old),
+            (_, old) => Which::Listed(&self.listed, old.as_ref()),
         };
         Needed {
             role: &RoleName::Snapshot,
-            version: Some(version),
-            pinned,
+            which,
         }
     }
 

@@ -1,6 +1,6 @@
 //! §5.6: the top of the delegations, and the end of a search.
 
-use super::{AfterFile, ExpectDelegated, Needed, present, verify_listed};
+use super::{AfterFile, ExpectDelegated, Needed, Which, present, verify_listed};
 use crate::{
     names::RoleName,
     read::{
@@ -40,12 +40,10 @@ pub(crate) enum Stage<R: Reading> {
 }
 
 impl<R: Reading> ExpectTargets<R> {
-    pub fn needs(&self, trusted: &Trusted<R>) -> Needed<'_> {
-        let trusted = trusted.targets.as_ref().map(|trusted| trusted.pinned());
+    pub fn needs<'a>(&'a self, trusted: &'a Trusted<R>) -> Needed<'a, R> {
         Needed {
             role: &RoleName::Targets,
-            version: Some(R::version(&self.listed)),
-            pinned: R::kept(&self.listed, trusted),
+            which: Which::Listed(&self.listed, trusted.targets.as_ref()),
         }
     }
 
@@ -64,12 +62,10 @@ impl<R: Reading> ExpectTargets<R> {
 
 impl Top {
     /// The file of the top-level targets once more.
-    pub fn targets_needed(&self) -> Needed<'_> {
-        let pinned = self.targets.file().pinned();
+    pub fn needs<R: Reading>(&self) -> Needed<'_, R> {
         Needed {
             role: &RoleName::Targets,
-            version: Some(pinned.version),
-            pinned: Some(pinned),
+            which: Which::Known(self.targets.file()),
         }
     }
 

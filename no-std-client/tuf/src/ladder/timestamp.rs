@@ -1,6 +1,6 @@
 //! §5.4: which snapshot is the newest.
 
-use super::{Needed, present};
+use super::{Needed, Which, present};
 use crate::{
     names::RoleName,
     read::{
@@ -21,11 +21,10 @@ use tuffet_wire::Document;
 pub(crate) struct ExpectTimestamp;
 
 impl ExpectTimestamp {
-    pub fn needs(&self) -> Needed<'_> {
+    pub fn needs<R: Reading>(&self) -> Needed<'_, R> {
         Needed {
             role: &RoleName::Timestamp,
-            version: None,
-            pinned: None,
+            which: Which::Newest,
         }
     }
 
