@@ -10,6 +10,7 @@
 use super::{Context, Decoding, FellBack, Request, Way};
 use crate::device::Intake;
 use crate::failure::{Failure, ImageFault};
+use crate::hashed::hasher;
 use crate::state::Installed;
 use sha2::{Digest as _, Sha256};
 use tuffet_boot::{Placed, Slot, VerifiedImage};
@@ -87,7 +88,7 @@ enum Measure {
 impl Measured {
     fn new() -> Self {
         Self {
-            hasher: Sha256::new(),
+            hasher: hasher(),
             bytes: 0,
         }
     }
