@@ -347,13 +347,17 @@ impl<'d, A: Algorithms> Update<'d, A> {
 
     /// Takes a metadata file or a target, or the word that there is none.
     pub fn receive<D: Document>(mut self, answer: Answer<'_, D>) -> Result<Self, Error<D::Error>> {
-        self.take(answer)?;
+        self.take::<D, Error<D::Error>>(answer)?;
         Ok(self)
     }
 
-    /// The same where the machine stands: a small device has no room to move it. A refusal leaves nothing in it.
+    /// The same where the machine stands, and with the error of the caller: a small device has no room to move either. A refusal
+    /// leaves nothing in it.
     #[inline(never)]
-    pub(crate) fn take<D: Document>(&mut self, answer: Answer<'_, D>) -> Result<(), Error<D::Error>> {
+    pub(crate) fn take<D: Document, E: From<Failure> + From<Error<D::Error>>>(
+        &mut self,
+        answer: Answer<'_, D>,
+    ) -> Result<(), E> {
         let taken = cycle::receive(&mut self.phase, &mut self.context, answer);
         if taken.is_err() {
             self.phase.leave();

@@ -165,7 +165,7 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
     #[inline(never)]
     fn hand_over(&mut self, span: Span, length: u32) -> Result<(), Stop<F::Error>> {
         let mut file = FlashFile::new(self.storage.region(span), length);
-        self.update.take(Answer::Present(&mut file))?;
+        self.update.take::<_, Stop<F::Error>>(Answer::Present(&mut file))?;
         self.waits = Waits::Machine;
         Ok(())
     }
@@ -257,7 +257,7 @@ impl<F: NorFlash, S, A: Algorithms> Work<F> for Checking<'_, '_, '_, F, S, A> {
         };
         match opened {
             Opened::Absent => {
-                self.update.take(Answer::<FlashFile<'_, F>>::Absent)?;
+                self.update.take::<FlashFile<'_, F>, Stop<F::Error>>(Answer::Absent)?;
                 self.waits = Waits::Machine;
             }
             // Nothing was asked conditionally.

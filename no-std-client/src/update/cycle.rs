@@ -149,11 +149,11 @@ enum Next {
 }
 
 /// Takes a file, or the word that there is none. After an error the phase is left.
-pub(super) fn receive<A: Algorithms, D: Document>(
+pub(super) fn receive<A: Algorithms, D: Document, E: From<Failure> + From<Error<D::Error>>>(
     phase: &mut Phase<A>,
     context: &mut Context<'_>,
     answer: Answer<'_, D>,
-) -> Result<(), Error<D::Error>> {
+) -> Result<(), E> {
     let cycle = match phase {
         Phase::Cycle(cycle) => cycle,
         Phase::Stored(stored) => {
@@ -201,11 +201,11 @@ pub(super) fn stored<A: Algorithms, E: From<Failure>>(
 // Each step below is a function of its own, so that only the one that is taken has room on the stack.
 
 #[inline(never)]
-fn receive_root<A: Algorithms, D: Document>(
+fn receive_root<A: Algorithms, D: Document, E: From<Failure> + From<Error<D::Error>>>(
     cycle: &mut Cycle<A>,
     context: &mut Context<'_>,
     answer: Answer<'_, D>,
-) -> Result<(), Error<D::Error>> {
+) -> Result<(), E> {
     let Answer::Present(root) = answer else {
         return Err(Failure::NoRoot.into());
     };
@@ -226,11 +226,11 @@ fn receive_root<A: Algorithms, D: Document>(
 }
 
 #[inline(never)]
-fn receive_metadata<A: Algorithms, D: Document>(
+fn receive_metadata<A: Algorithms, D: Document, E: From<Failure> + From<Error<D::Error>>>(
     phase: &mut Phase<A>,
     context: &mut Context<'_>,
     answer: Answer<'_, D>,
-) -> Result<(), Error<D::Error>> {
+) -> Result<(), E> {
     let Phase::Cycle(Cycle {
         walk,
         step: Step::Search { goal, waits },
@@ -324,11 +324,11 @@ fn go_on<A: Algorithms>(phase: &mut Phase<A>, next: Next) {
 }
 
 #[inline(never)]
-fn receive_document<A: Algorithms, D: Document>(
+fn receive_document<A: Algorithms, D: Document, E: From<Failure> + From<Error<D::Error>>>(
     phase: &mut Phase<A>,
     context: &mut Context<'_>,
     answer: Answer<'_, D>,
-) -> Result<(), Error<D::Error>> {
+) -> Result<(), E> {
     let Phase::Cycle(cycle) = phase else {
         return Err(Failure::Misuse.into());
     };
@@ -363,11 +363,11 @@ fn search_rollout<A: Algorithms>(cycle: &mut Cycle<A>, context: &Context<'_>) ->
 }
 
 #[inline(never)]
-fn receive_rollout<A: Algorithms, D: Document>(
+fn receive_rollout<A: Algorithms, D: Document, E: From<Failure> + From<Error<D::Error>>>(
     phase: &mut Phase<A>,
     context: &mut Context<'_>,
     answer: Answer<'_, D>,
-) -> Result<(), Error<D::Error>> {
+) -> Result<(), E> {
     let Phase::Cycle(cycle) = phase else {
         return Err(Failure::Misuse.into());
     };
@@ -399,12 +399,12 @@ fn receive_rollout<A: Algorithms, D: Document>(
 
 /// The document as it was verified, and what is known of its rollout.
 #[inline(never)]
-fn receive_stored<A: Algorithms, D: Document>(
+fn receive_stored<A: Algorithms, D: Document, E: From<Failure> + From<Error<D::Error>>>(
     phase: &mut Phase<A>,
     context: &Context<'_>,
     opening: Opening,
     answer: Answer<'_, D>,
-) -> Result<(), Error<D::Error>> {
+) -> Result<(), E> {
     let (decided, release) = settle_in_place(phase).ok_or(Failure::Misuse)?;
     match read_release(context, answer, release).map_err(Error::Document)? {
         Ok(()) => {}
@@ -570,13 +570,13 @@ fn decision(context: &Context<'_>, release: &Release, gate: Gate<'_>, decided: &
 }
 
 #[inline(never)]
-fn rejected<E>(error: tuffet_tuf::Error<E>) -> Error<E> {
+fn rejected<S, E: From<Failure> + From<Error<S>>>(error: tuffet_tuf::Error<S>) -> E {
     match error {
         tuffet_tuf::Error::DamagedStore { role: RoleName::Root } => Failure::NoRoot.into(),
         tuffet_tuf::Error::DamagedStore { role } => Failure::KeptFileLost { role }.into(),
         tuffet_tuf::Error::UnstableDocument { .. } => Failure::UnstableDocument.into(),
         tuffet_tuf::Error::Rejected(rejected) => Failure::Rejected(rejected).into(),
-        tuffet_tuf::Error::Storage(error) => Error::Document(error),
+        tuffet_tuf::Error::Storage(error) => Error::Document(error).into(),
         // `Error` may grow: what this machine does not know, it cannot have asked for.
         tuffet_tuf::Error::Misuse(_) | _ => Failure::Misuse.into(),
     }
