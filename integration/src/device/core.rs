@@ -264,7 +264,7 @@ impl<R: Driven> Core<R> {
 /// Whether a file is the one that the state remembers of its role.
 fn is_trusted<R: Reading>(trusted: &Trusted<R>, role: &RoleName, file: &[u8]) -> bool {
     let facts = match role {
-        RoleName::Delegated(role) => trusted.delegated(role).map(|known| known.file),
+        RoleName::Delegated(role) => trusted.delegated(role.as_str()).map(|known| known.file),
         RoleName::Root => Some(trusted.root),
         RoleName::Snapshot => trusted.snapshot,
         RoleName::Targets => trusted.targets,

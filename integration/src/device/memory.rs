@@ -362,7 +362,7 @@ fn is_trusted_file(trusted: &TrustedState, fetch: &tuf::Fetch) -> bool {
         RoleName::Root => Some(trusted.root),
         RoleName::Snapshot => trusted.snapshot,
         RoleName::Targets => trusted.targets,
-        RoleName::Delegated(role) => trusted.delegated(role).map(|known| known.file),
+        RoleName::Delegated(role) => trusted.delegated(role.as_str()).map(|known| known.file),
         RoleName::Timestamp => None,
     };
     matches!((kept, fetch.pinned), (Some(kept), Some(pinned)) if kept.digest == pinned.digest)
