@@ -122,23 +122,13 @@ impl Sink for DocumentReader<'_> {
             return Ok(());
         }
         match (spot.place, kind) {
-            (Place::Document | Place::Advisory | Place::Interruption | Place::Rollout, Container::Object)
-            | (Place::Cves | Place::Components | Place::SteppingStones, Container::Array) => {}
-            (Place::Sbom | Place::Support | Place::File, Container::Object) => {}
-            (Place::Component, Container::Object) => {
-                self.drop_candidate();
-                return bounded(path, COMPONENTS_MAX);
-            }
-            (Place::Images, Container::Array) => self.image_before = None,
-            (Place::Image, Container::Object) => {
-                self.image.image.delta = None;
-                self.image.image.whole = None;
-                return bounded(path, IMAGES_MAX);
-            }
-            (Place::Patches, Container::Array) => self.patch_before = None,
-            (Place::Patch, Container::Object) => return bounded(path, PATCHES_MAX),
             (Place::Encryption, _) => return Err(What::EncryptionNotEmpty),
             (Place::Layout, _) => return Err(What::LayoutNotEmpty),
+            (Place::Cves | Place::Components | Place::SteppingStones, Container::Array) => {}
+            (Place::Images, Container::Array) => self.image_before = None,
+            (Place::Patches, Container::Array) => self.patch_before = None,
+            (Place::Rollout, Container::Object) => {}
+            (place, Container::Object) if fields(place) > 0 => return self.open_item(place, path),
             _ => return Err(What::UnknownField),
         }
         Ok(())
@@ -238,6 +228,24 @@ impl<'r> DocumentReader<'r> {
             rule: None,
             wait_max_days: None,
         }
+    }
+
+    /// An object begins; of those that are items of lists there may be so many.
+    fn open_item(&mut self, place: Place, path: &Path<'_>) -> Result<(), What> {
+        let count_max = match place {
+            Place::Component => {
+                self.drop_candidate();
+                COMPONENTS_MAX
+            }
+            Place::Image => {
+                self.image.image.delta = None;
+                self.image.image.whole = None;
+                IMAGES_MAX
+            }
+            Place::Patch => PATCHES_MAX,
+            _ => return Ok(()),
+        };
+        bounded(path, count_max)
     }
 
     /// The image at hand is not of the wanted component.
@@ -467,8 +475,8 @@ impl<'r> DocumentReader<'r> {
         if release.class == Class::Security && !release.advised {
             return Err(What::SecurityWithoutAdvisory);
         }
-        let is_of_product =
-            self.file_product == Some(release.product) && release.support.file.name == names::support(&release.product);
+        let is_of_product = self.file_product == Some(release.product)
+            && names::is_support(&release.support.file.name, &release.product);
         let is_bill = |sbom: &FileRef| sbom.name.as_str().ends_with(".json");
         if is_of_product && release.sbom.as_ref().is_none_or(is_bill) {
             Ok(())
@@ -503,7 +511,10 @@ fn follows<T: Ord>(before: Option<&T>, item: &T, duplicate: What) -> Result<(), 
 }
 
 /// How many fields an object has; none, if that is not known: a rule of later software may have any. Lists have none either.
-#[allow(clippy::wildcard_enum_match_arm, reason = "the others are lists, or in no release document")]
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others are lists, or in no release document"
+)]
 #[inline(never)]
 const fn fields(place: Place) -> u8 {
     match place {

@@ -13,6 +13,9 @@
 use crate::{Address, Digest, Id, Name, Version};
 use tuffet_wire::hex::Hex;
 
+/// What stands behind the product in the name of its support statement.
+const SUPPORT: &str = "_support.json";
+
 /// The one name that a device looks up.
 pub fn pointer(product: &Id, hardware: &Id, channel: &Id) -> Name {
     Name::joined(&[
@@ -44,7 +47,12 @@ pub fn rollout_role(product: &Id) -> Name {
 
 /// The support statement of a product.
 pub fn support(product: &Id) -> Name {
-    Name::joined(&[product.as_str(), "_support.json"])
+    Name::joined(&[product.as_str(), SUPPORT])
+}
+
+/// Whether it is that name, without making it.
+pub(crate) fn is_support(name: &Name, product: &Id) -> bool {
+    name.as_str().strip_prefix(product.as_str()) == Some(SUPPORT)
 }
 
 /// The compressed full image of a release for one hardware and place.
