@@ -11,8 +11,7 @@
 //! # Serial lines
 //!
 //! What firmware says on the serial line is a contract with its host. The board `microbit` says the same, with what its paper names.
-//! A line is `tuffet EVENT NAME=VALUE ...`; there are no
-//! spaces in a value. More names may come, and what is here keeps its meaning.
+//! A line is `tuffet EVENT NAME=VALUE ...`; there are no spaces in a value. More names may come, and what is here keeps its meaning.
 //!
 //! | line | who | what it says |
 //! | --- | --- | --- |
