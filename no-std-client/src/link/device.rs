@@ -1,6 +1,6 @@
 //! The end of the line that is the device.
 
-use super::messages::{Answer, DATA_BYTES_MAX, answer_of, file_bytes, more, open};
+use super::messages::{Answer, DATA_BYTES_MAX, Heard, answer_of, etag_of, file_bytes, more, open};
 use crate::frame::{BUFFER_BYTES, Buffer, Receiver};
 use crate::transport::{Ask, Opened, Transport};
 use embedded_io::{Error as _, ErrorKind, Read, Write};
@@ -87,7 +87,7 @@ impl<'b, L: Read + Write> Link<'b, L> {
     }
 
     /// Listens for the answer that `is_it`, and says whether there was one. Everything else is stale, or noise.
-    fn listen(&mut self, is_it: &dyn Fn(&Answer, u32) -> bool) -> Result<Option<Answer>, LinkError<L::Error>> {
+    fn listen(&mut self, is_it: &dyn Fn(&Heard, u32) -> bool) -> Result<Option<Heard>, LinkError<L::Error>> {
         let (mut silences_left, mut noise_left, mut stale_left) = (SILENCES_MAX, NOISE_BYTES_MAX, STALE_MAX);
         loop {
             while let Some(frame) = self.receiver.next() {
@@ -135,7 +135,7 @@ impl<'b, L: Read + Write> Link<'b, L> {
             return Ok(false);
         }
         let next = self.next;
-        let is_it = |answer: &Answer, offset| match answer {
+        let is_it = |answer: &Heard, offset| match answer {
             Answer::Data | Answer::End => offset == next,
             Answer::Failed { .. } => true,
             Answer::Absent | Answer::NotModified | Answer::Present { .. } => false,
@@ -179,15 +179,16 @@ impl<L: Read + Write> Transport for Link<'_, L> {
         self.retry_after_s = None;
         self.unread = (0, 0);
         (self.next, self.granted, self.end) = (ask.offset, ask.offset, ask.offset);
-        let is_it = |answer: &Answer, _| !matches!(answer, Answer::Data | Answer::End);
+        let is_it = |answer: &Heard, _| !matches!(answer, Answer::Data | Answer::End);
         for _ in 0..ASKS_MAX {
             let frame = open(self.receiver.clear(), self.number, ask).ok_or(LinkError::PathTooLong)?;
             say(&mut self.line, frame);
             match self.listen(&is_it)? {
                 Some(Answer::Absent) => return Ok(Opened::Absent),
                 Some(Answer::NotModified) => return Ok(Opened::NotModified),
-                Some(Answer::Present { etag }) => {
+                Some(Answer::Present { .. }) => {
                     self.end = ask.offset.saturating_add(ask.bytes_max);
+                    let etag = etag_of(self.receiver.payload());
                     return Ok(Opened::Present { etag });
                 }
                 Some(Answer::Failed { retry_after_s }) => {

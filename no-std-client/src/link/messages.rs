@@ -34,16 +34,19 @@ pub(super) enum Question {
     },
 }
 
-/// What a gateway answers. The bytes of data stay where the frame is.
+/// What a gateway answers. The bytes of data stay where the frame is; on a device, which has no room to hand it on, so does the tag.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum Answer<T = Option<Etag>> {
     Absent,
     Data,
     End,
     Failed { retry_after_s: Option<u32> },
     NotModified,
-    Present { etag: Option<Etag> },
+    Present { etag: T },
 }
+
+/// An answer as a device hears it.
+pub(super) type Heard = Answer<()>;
 
 /// Puts payloads together, piece by piece.
 struct Writer<'b> {
@@ -130,7 +133,7 @@ pub(super) fn data<'b>(buffer: &'b mut Buffer, number: u16, offset: u32, bytes: 
 }
 
 /// What a gateway says to the request of this number; nothing, if it is no such thing.
-pub(super) fn answer_of(frame: &Frame<'_>, number: u16) -> Option<Answer> {
+pub(super) fn answer_of(frame: &Frame<'_>, number: u16) -> Option<Heard> {
     let (said, rest) = frame.payload.split_first_chunk::<NUMBER_BYTES>()?;
     if u16::from_le_bytes(*said) != number {
         return None;
@@ -143,13 +146,15 @@ pub(super) fn answer_of(frame: &Frame<'_>, number: u16) -> Option<Answer> {
             retry_after_s: Some(u32::from_le_bytes(seconds.try_into().ok()?)).filter(|seconds| *seconds > 0),
         },
         (NOT_MODIFIED, []) => Answer::NotModified,
-        (PRESENT, []) => Answer::Present { etag: None },
-        (PRESENT, tag) => Answer::Present {
-            // One that is too long is not used.
-            etag: core::str::from_utf8(tag).ok().and_then(|tag| Etag::from(tag).ok()),
-        },
+        (PRESENT, _) => Answer::Present { etag: () },
         _ => return None,
     })
+}
+
+/// The tag in the payload of a Present, if there is one. One that is too long is not used.
+pub(super) fn etag_of(payload: &[u8]) -> Option<Etag> {
+    let tag = core::str::from_utf8(file_bytes(payload)).ok()?;
+    if tag.is_empty() { None } else { Etag::from(tag).ok() }
 }
 
 /// The bytes of a payload that are the file's.
