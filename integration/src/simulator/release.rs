@@ -20,7 +20,7 @@ pub const CHANNEL: &str = "stable";
 /// The bytes that a slot of the simulated device holds.
 pub const SLOT_BYTES: u32 = 256 * 1024;
 /// The bytes of a simulated firmware.
-pub const IMAGE_BYTES: usize = 96 * 1024;
+pub const IMAGE_BYTES: usize = 92 * 1024;
 
 /// The name of the pointer that the simulated device looks for.
 pub const POINTER: &str = "lamp_c3_stable.release";
