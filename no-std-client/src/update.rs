@@ -205,13 +205,14 @@ pub struct Update<'d, A: Algorithms = Ed25519> {
 }
 
 /// What stays the same, or only grows, through all phases.
+#[repr(C)]
 struct Context<'d> {
     device: &'d Device,
-    running: Running,
-    state: DeviceState,
     clock: ClockPolicy,
+    running: Running,
     /// The release document at hand, once there is one: that which a pointer named, or the stored one.
     document: Remembered,
+    state: DeviceState,
 }
 
 impl Context<'_> {

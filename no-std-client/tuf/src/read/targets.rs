@@ -67,14 +67,15 @@ pub(crate) struct Entry<R: Reading> {
 
 /// Takes out the entry and the matching delegations of one name, and makes sure that every role name is there once: in further
 /// readings, if one has no room for all names.
+#[repr(C)]
 pub(crate) struct TargetsBody<'a, R: Reading> {
-    wanted: &'a str,
-    wanted_digest: Digest,
-    has_targets: bool,
-    entry: Option<EntryDraft<R>>,
     role: DelegationDraft,
-    names: RoleNames<R>,
+    has_targets: bool,
     content: &'a mut Claimed<TargetsContent<R>>,
+    wanted: &'a str,
+    entry: Option<EntryDraft<R>>,
+    wanted_digest: Digest,
+    names: RoleNames<R>,
 }
 
 #[derive(Clone, Default)]
@@ -213,12 +214,13 @@ impl<R: Reading> Body for TargetsBody<'_, R> {
 
 /// Some role names of a list, compared with all that come later.
 #[derive(Default)]
+#[repr(C)]
 struct RoleNames<R: Reading> {
     /// Where the kept names begin.
     start: u32,
+    listed: u32,
     /// Eight bytes of the SHA-256 of each: two names that share them lead to a refusal, never to a name read twice.
     kept: R::List<[u8; 8], NAMES_AT_ONCE>,
-    listed: u32,
 }
 
 impl<R: Reading> RoleNames<R> {
