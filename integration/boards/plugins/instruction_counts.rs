@@ -17,7 +17,12 @@ unsafe extern "C" {
     fn qemu_plugin_tb_n_insns(block: *const c_void) -> usize;
     fn qemu_plugin_tb_get_insn(block: *const c_void, index: usize) -> *mut c_void;
     fn qemu_plugin_insn_vaddr(instruction: *const c_void) -> u64;
-    fn qemu_plugin_register_vcpu_insn_exec_inline(instruction: *mut c_void, operation: c_int, at: *mut u64, number: u64);
+    fn qemu_plugin_register_vcpu_insn_exec_inline(
+        instruction: *mut c_void,
+        operation: c_int,
+        at: *mut u64,
+        number: u64,
+    );
     fn mmap(at: *mut c_void, bytes: usize, protection: c_int, flags: c_int, file: c_int, offset: i64) -> *mut c_void;
 }
 
@@ -35,7 +40,12 @@ static COUNTS: OnceLock<(usize, usize)> = OnceLock::new();
 
 /// Called once by the emulator. 0: well.
 #[unsafe(no_mangle)]
-pub extern "C" fn qemu_plugin_install(id: Id, _: *const c_void, count: c_int, arguments: *const *const c_char) -> c_int {
+pub extern "C" fn qemu_plugin_install(
+    id: Id,
+    _: *const c_void,
+    count: c_int,
+    arguments: *const *const c_char,
+) -> c_int {
     if count != 1 {
         return 1;
     }
@@ -72,7 +82,9 @@ extern "C" fn translated(_: Id, block: *mut c_void) {
             && place < *length
         {
             // SAFETY: the number is one of those that are mapped, and one processor adds to it.
-            unsafe { qemu_plugin_register_vcpu_insn_exec_inline(instruction, ADD, (*counts as *mut u64).add(place), 1) };
+            unsafe {
+                qemu_plugin_register_vcpu_insn_exec_inline(instruction, ADD, (*counts as *mut u64).add(place), 1)
+            };
         }
     }
 }

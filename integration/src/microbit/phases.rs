@@ -27,9 +27,12 @@ const FUNCTIONS: [(&str, &str); 5] = [
     ("self test", "4life10pass_trial17h"),
     ("metadata", "6driver6client4pump17h"),
     ("decision", "5cycle8decision17h"),
-    ("installation", "7install17h"),
+    (INSTALLATION, "7install17h"),
     ("reading a slot", "10installing9read_slot17h"),
 ];
+const INSTALLATION: &str = "installation";
+/// What does the most of it.
+const FILLING: &str = "driver6client27Client$LT$F$C$S$C$D$C$A$GT$4fill17h";
 /// What `metadata` is called within an installation.
 const DECODING: &str = "decoding";
 /// From a reset to the first instruction of the application.
@@ -88,7 +91,13 @@ impl Phases {
         let mut bottom = RAM_ADDRESS + FORWARD_BYTES;
         for program in programs {
             for (name, piece) in FUNCTIONS {
-                functions.insert(address_like(program, piece)?, name);
+                let address = address_like(program, piece);
+                let address = match name {
+                    // A compiler may put the one into its caller.
+                    INSTALLATION => address.or_else(|_| address_like(program, FILLING)),
+                    _ => address,
+                };
+                functions.insert(address?, name);
             }
             begins.insert(address_of(program, "reset")?);
             bottom = bottom.max(address_of(program, "statics_end")?);
@@ -189,7 +198,7 @@ impl Phases {
     }
 
     fn begin(&mut self, gdb: &mut Gdb, name: &'static str, registers: &Registers) -> io::Result<()> {
-        let is_installing = self.open.iter().any(|open| open.name == "installation");
+        let is_installing = self.open.iter().any(|open| open.name == INSTALLATION);
         let name = if is_installing && name == "metadata" {
             DECODING
         } else {
