@@ -180,6 +180,8 @@ pub enum Decided {
 
 /// The decision, and the release that it is about.
 #[derive(Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub struct Considered {
     /// What the cycle came to.
     pub decided: Decided,
@@ -199,12 +201,15 @@ impl Considered {
 }
 
 /// One update cycle, which counts signatures of these algorithms.
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub struct Update<'d, A: Algorithms = Ed25519> {
-    context: Context<'d>,
     phase: Phase<A>,
+    context: Context<'d>,
 }
 
 /// What stays the same, or only grows, through all phases.
+// Ordered for a small processor: docs/small-device.md says how.
 #[repr(C)]
 struct Context<'d> {
     device: &'d Device,

@@ -17,6 +17,7 @@ type RoleKeys<R> = <R as crate::reading::Parts>::List<KnownKey<R>, ROLE_KEYS_MAX
 
 /// A delegation as its delegator signed it.
 #[derive(Clone, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
 #[repr(C)]
 pub(crate) struct Delegation<R: Reading> {
     threshold: u16,
@@ -51,6 +52,7 @@ impl<R: Reading> Delegation<R> {
 }
 
 /// Takes out the delegation at one position: first whom it names, then their keys, which stand before it in the file.
+// Ordered for a small processor: docs/small-device.md says how.
 #[repr(C)]
 pub(crate) struct DelegationBody<'a, R: Reading> {
     has_name: bool,

@@ -12,6 +12,7 @@ use tuffet_wire::{Digest, Scalar};
 
 /// Whom a root trusts.
 #[derive(Clone, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
 #[repr(C)]
 pub(crate) struct RootKeys<R: Reading> {
     /// Whether file names carry versions and digests.

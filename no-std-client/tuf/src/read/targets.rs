@@ -39,11 +39,13 @@ pub(crate) const DELEGATIONS: &[Inside] = &[
 
 /// What a targets file says about one name.
 #[derive(Clone, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub(crate) struct TargetsContent<R: Reading> {
-    pub entry: Option<Entry<R>>,
+    pub is_terminated: bool,
     /// Positions of the delegations that cover the name, in order, up to and with the first terminating one.
     pub matches: R::List<u16, DELEGATIONS_MAX>,
-    pub is_terminated: bool,
+    pub entry: Option<Entry<R>>,
 }
 
 impl<R: Reading> TargetsContent<R> {
@@ -59,6 +61,8 @@ impl<R: Reading> TargetsContent<R> {
 
 /// What a targets file says about one target.
 #[derive(Clone, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub(crate) struct Entry<R: Reading> {
     pub length: u64,
     pub digests: R::Digests,
@@ -67,6 +71,7 @@ pub(crate) struct Entry<R: Reading> {
 
 /// Takes out the entry and the matching delegations of one name, and makes sure that every role name is there once: in further
 /// readings, if one has no room for all names.
+// Ordered for a small processor: docs/small-device.md says how.
 #[repr(C)]
 pub(crate) struct TargetsBody<'a, R: Reading> {
     role: DelegationDraft,
@@ -214,6 +219,7 @@ impl<R: Reading> Body for TargetsBody<'_, R> {
 
 /// Some role names of a list, compared with all that come later.
 #[derive(Default)]
+// Ordered for a small processor: docs/small-device.md says how.
 #[repr(C)]
 struct RoleNames<R: Reading> {
     /// Where the kept names begin.
