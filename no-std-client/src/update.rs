@@ -180,6 +180,8 @@ pub enum Decided {
 
 /// The decision, and the release that it is about.
 #[derive(Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub struct Considered {
     /// What the cycle came to.
     pub decided: Decided,
@@ -199,19 +201,23 @@ impl Considered {
 }
 
 /// One update cycle, which counts signatures of these algorithms.
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub struct Update<'d, A: Algorithms = Ed25519> {
-    context: Context<'d>,
     phase: Phase<A>,
+    context: Context<'d>,
 }
 
 /// What stays the same, or only grows, through all phases.
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 struct Context<'d> {
     device: &'d Device,
-    running: Running,
-    state: DeviceState,
     clock: ClockPolicy,
+    running: Running,
     /// The release document at hand, once there is one: that which a pointer named, or the stored one.
     document: Remembered,
+    state: DeviceState,
 }
 
 impl Context<'_> {

@@ -42,6 +42,8 @@ pub enum Other {
 
 /// An open trial.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub struct Trial {
     /// The image on trial.
     pub placed: Placed,
@@ -95,6 +97,8 @@ pub(crate) struct Book {
 
 /// The two slots of a provisioned device.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub(crate) struct Slots {
     pub(crate) confirmed: Placed,
     pub(crate) beside: Beside,
@@ -259,9 +263,11 @@ impl Book {
 
 /// The failed digests, oldest first; a fifth one pushes the oldest out.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub(crate) struct Failures {
-    entries: [Failed; FAILED_MAX],
     count: usize,
+    entries: [Failed; FAILED_MAX],
 }
 
 impl Default for Failures {

@@ -82,6 +82,8 @@ pub(crate) enum Origin {
 }
 
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub(crate) struct Record {
     pub(crate) sequence: u32,
     pub(crate) counter: u32,

@@ -56,6 +56,8 @@ pub(crate) fn read_release<D: Document>(
 ///
 /// Nothing here is an option only because it may be missing. Keys are unique, unknown ones are refused, and an object that closes has as
 /// many as it must: so when it does, each of its fields was read.
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 struct DocumentReader<'r> {
     wanted: Option<&'r Wanted>,
     /// What is large stands where it stays; a small device has no room for it twice.
@@ -79,6 +81,8 @@ struct DocumentReader<'r> {
 }
 
 /// An image, with the patches to it that are wanted.
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 struct ImageParts {
     address: Address,
     hardware: Id,

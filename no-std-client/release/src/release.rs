@@ -9,18 +9,20 @@ pub const STEPPING_STONES_MAX: usize = 8;
 
 /// Which image of a release a device looks for, and what it can make of a patch.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub struct Wanted {
-    /// Its hardware.
-    pub hardware: Id,
-    /// The component that it updates.
-    pub component: Id,
+    /// The patches that its decoder takes.
+    pub profile: Profile,
+    /// Digest of the image that runs now: what a delta may start from.
+    pub running: Option<Digest>,
     /// Where the slot lies that the image is for. An image linked for this address comes before one that lies anywhere;
     /// `None` takes only the latter.
     pub address: Option<u32>,
-    /// Digest of the image that runs now: what a delta may start from.
-    pub running: Option<Digest>,
-    /// The patches that its decoder takes.
-    pub profile: Profile,
+    /// The component that it updates.
+    pub component: Id,
+    /// Its hardware.
+    pub hardware: Id,
 }
 
 /// A release, as far as one device needs it.
@@ -62,28 +64,32 @@ pub struct Release {
 
 /// An image of a release.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub struct Image {
-    /// Digest of the image as it lies in the slot.
-    pub digest: Digest,
-    /// Its length in bytes.
-    pub length: u32,
-    /// The file that holds it, compressed.
-    pub file: FileRef,
-    /// The patch that makes it from the running image, if there is one.
-    pub delta: Option<PatchRef>,
     /// The patch that makes it from nothing, if there is one.
     pub whole: Option<PatchRef>,
+    /// The patch that makes it from the running image, if there is one.
+    pub delta: Option<PatchRef>,
+    /// The file that holds it, compressed.
+    pub file: FileRef,
+    /// Its length in bytes.
+    pub length: u32,
+    /// Digest of the image as it lies in the slot.
+    pub digest: Digest,
 }
 
 /// A patch in the repository, and how its blocks are authenticated one by one.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub struct PatchRef {
-    /// The file.
-    pub file: FileRef,
-    /// SHA-256 of its first block; each block carries that of the next.
-    pub head: Digest,
     /// Bytes of every block but the last.
     pub block_bytes: u32,
+    /// SHA-256 of its first block; each block carries that of the next.
+    pub head: Digest,
+    /// The file.
+    pub file: FileRef,
 }
 
 /// What a device can spend on a patch. Ascending as the words in a document do.

@@ -91,6 +91,8 @@ pub enum Outcome {
 /// After [`BootRecords::fail`](tuffet_boot::BootRecords::fail) an image on trial resets, and lets no client work before. With
 /// [`Swap`](crate::flash::Swap) an installation is refused until then ([`RegionError::Unsettled`](crate::flash::RegionError));
 /// with [`Xip`](crate::flash::Xip) nothing says which slot the program runs from, and an installation would erase it.
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub struct Client<'c, F, S, D, A = Ed25519> {
     device: &'c Device,
     storage: Storage<'c, F, S>,

@@ -7,6 +7,8 @@ use embedded_storage::nor_flash::NorFlash;
 const PIECE_BYTES: usize = 256;
 
 /// A file on its way into a span of flash. It erases ahead of itself, unit by unit, and writes each place once.
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub struct Fill {
     span: Span,
     /// Bytes that stand in flash, and bytes in `piece` behind them.

@@ -16,9 +16,11 @@ use tuffet_tuf::{
 use tuffet_wire::{Digest, Document};
 
 /// A cycle under way.
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub struct Cycle<A: Algorithms> {
-    walk: Walk<Strict<A>>,
     step: Step,
+    walk: Walk<Strict<A>>,
 }
 
 /// Where it stands.

@@ -41,6 +41,8 @@ struct Terms {
 }
 
 /// What is left of a release.
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 struct Planned {
     version: Version,
     security_version: u32,

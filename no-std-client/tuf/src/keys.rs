@@ -122,6 +122,8 @@ pub(crate) fn check_strength<R: Reading>(
 
 /// A key object while it is read.
 #[derive(Clone, Debug, Default)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub(crate) struct KeyDraft<R: Reading> {
     has_keytype: bool,
     has_scheme: bool,

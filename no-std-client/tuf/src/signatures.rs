@@ -184,6 +184,8 @@ fn place(path: &Path<'_>) -> Place {
 }
 
 /// Looks for the signature of one key, then hands `signed` to its verifier.
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 struct SignedPart<'a, R: Reading> {
     key: &'a KnownKey<R>,
     is_its_signature: bool,

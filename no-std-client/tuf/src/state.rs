@@ -69,6 +69,8 @@ impl Pinned {
 
 /// What is remembered of a verified metadata file.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub struct FileFacts {
     /// Its version.
     pub version: RoleVersion,
@@ -121,17 +123,21 @@ impl Memory for Exact {
 
 /// What is remembered of the newest timestamp.
 #[derive(Clone, PartialEq, Eq, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub struct TimestampFacts<M: Memory = Exact> {
-    /// The timestamp itself.
-    pub file: FileFacts,
     /// What it says of the snapshot.
     pub snapshot: M::Listed,
+    /// The timestamp itself.
+    pub file: FileFacts,
 }
 
 impl Copy for TimestampFacts {}
 
 /// What is remembered of a delegated role.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub struct DelegatedFacts {
     /// Its name.
     pub role: DelegatedName,

@@ -18,16 +18,20 @@ use tuffet_wire::Document;
 
 /// Waits for the top-level targets.
 #[derive(Clone, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub(crate) struct ExpectTargets<R: Reading> {
-    pub snapshot: Verified,
     pub listed: R::Listed,
+    pub snapshot: Verified,
 }
 
 /// The files under which every search of a session goes on.
 #[derive(Clone, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub(crate) struct Top {
-    pub snapshot: Verified,
     pub targets: Verified,
+    pub snapshot: Verified,
 }
 
 /// How far a search under them is.

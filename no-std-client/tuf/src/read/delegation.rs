@@ -17,10 +17,12 @@ type RoleKeys<R> = <R as crate::reading::Parts>::List<KnownKey<R>, ROLE_KEYS_MAX
 
 /// A delegation as its delegator signed it.
 #[derive(Clone, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub(crate) struct Delegation<R: Reading> {
+    threshold: u16,
     pub role: RoleName,
     table: RoleKeys<R>,
-    threshold: u16,
 }
 
 impl<R: Reading> Delegation<R> {
@@ -50,14 +52,16 @@ impl<R: Reading> Delegation<R> {
 }
 
 /// Takes out the delegation at one position: first whom it names, then their keys, which stand before it in the file.
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub(crate) struct DelegationBody<'a, R: Reading> {
-    position: u32,
     has_name: bool,
     /// Whether it is known whose keys are wanted.
     is_named: bool,
-    ids: R::List<Digest, ROLE_KEYS_MAX>,
-    key: KeyDraft<R>,
+    position: u32,
     content: &'a mut Delegation<R>,
+    key: KeyDraft<R>,
+    ids: R::List<Digest, ROLE_KEYS_MAX>,
 }
 
 impl<'a, R: Reading> DelegationBody<'a, R> {

@@ -12,14 +12,16 @@ use tuffet_wire::{Digest, Scalar};
 
 /// Whom a root trusts.
 #[derive(Clone, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub(crate) struct RootKeys<R: Reading> {
     /// Whether file names carry versions and digests.
     pub has_consistent_snapshot: bool,
-    table: R::List<KnownKey<R>, ROOT_KEYS_MAX>,
     root: Signers<R>,
     snapshot: Signers<R>,
     targets: Signers<R>,
     timestamp: Signers<R>,
+    table: R::List<KnownKey<R>, ROOT_KEYS_MAX>,
 }
 
 impl<R: Reading> RootKeys<R> {

@@ -39,11 +39,13 @@ pub(crate) const DELEGATIONS: &[Inside] = &[
 
 /// What a targets file says about one name.
 #[derive(Clone, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub(crate) struct TargetsContent<R: Reading> {
-    pub entry: Option<Entry<R>>,
+    pub is_terminated: bool,
     /// Positions of the delegations that cover the name, in order, up to and with the first terminating one.
     pub matches: R::List<u16, DELEGATIONS_MAX>,
-    pub is_terminated: bool,
+    pub entry: Option<Entry<R>>,
 }
 
 impl<R: Reading> TargetsContent<R> {
@@ -59,6 +61,8 @@ impl<R: Reading> TargetsContent<R> {
 
 /// What a targets file says about one target.
 #[derive(Clone, Debug)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub(crate) struct Entry<R: Reading> {
     pub length: u64,
     pub digests: R::Digests,
@@ -67,14 +71,16 @@ pub(crate) struct Entry<R: Reading> {
 
 /// Takes out the entry and the matching delegations of one name, and makes sure that every role name is there once: in further
 /// readings, if one has no room for all names.
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 pub(crate) struct TargetsBody<'a, R: Reading> {
-    wanted: &'a str,
-    wanted_digest: Digest,
-    has_targets: bool,
-    entry: Option<EntryDraft<R>>,
     role: DelegationDraft,
-    names: RoleNames<R>,
+    has_targets: bool,
     content: &'a mut Claimed<TargetsContent<R>>,
+    wanted: &'a str,
+    entry: Option<EntryDraft<R>>,
+    wanted_digest: Digest,
+    names: RoleNames<R>,
 }
 
 #[derive(Clone, Default)]
@@ -213,12 +219,14 @@ impl<R: Reading> Body for TargetsBody<'_, R> {
 
 /// Some role names of a list, compared with all that come later.
 #[derive(Default)]
+// Ordered for a small processor: docs/small-device.md says how.
+#[repr(C)]
 struct RoleNames<R: Reading> {
     /// Where the kept names begin.
     start: u32,
+    listed: u32,
     /// Eight bytes of the SHA-256 of each: two names that share them lead to a refusal, never to a name read twice.
     kept: R::List<[u8; 8], NAMES_AT_ONCE>,
-    listed: u32,
 }
 
 impl<R: Reading> RoleNames<R> {
