@@ -45,6 +45,13 @@ fn every_phase_leaves_room_in_ram() {
         "self test",
     ];
     assert_eq!(names, all, "{}", board.said());
+    if phases.figures["metadata"].executed.instructions == 0 {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "no instructions were counted: this needs QEMU 7 or 8"
+        );
+        eprintln!("skipped: instructions are not counted, as this emulator is not QEMU 7 or 8");
+    }
     let deepest = phases
         .figures
         .values()

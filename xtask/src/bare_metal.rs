@@ -53,7 +53,7 @@ const FLAG_SEPARATOR: &str = "\x1f";
 const EMPTY: &str = "empty";
 
 /// Flash for the code and constants of a whole client on the small profile.
-const CLIENT_FLASH_BYTES_MAX: u64 = 64 * 1024;
+pub const CLIENT_FLASH_BYTES_MAX: u64 = 64 * 1024;
 
 /// One core, and the program that measures it.
 struct Measured {
@@ -125,7 +125,7 @@ const MEASURED: &[Measured] = &[
 ];
 
 /// The program of the driver of small devices: what a device's application links.
-const CLIENT: &str = "client";
+pub const CLIENT: &str = "client";
 
 /// Build the cores for a microcontroller, and print what each takes.
 #[derive(Debug, clap::Args)]
@@ -186,6 +186,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map_or(Ok(()), |text| Err(Failure::refused(text)));
     let report = arguments.json.then(|| report(&toolchain, &taken)).transpose()?;
     conclude(verdict, report)
+}
+
+/// What the driver of small devices takes with all that it calls.
+pub fn client(toolchain: Option<toolchain::Source>) -> Result<Sections, Failure> {
+    let folder = build_boards(&chosen(toolchain)?, ["--package", "tuffet-sizes", "--bins"])?;
+    let empty = elf::sections(&folder.join(EMPTY))?;
+    Ok(elf::sections(&folder.join(CLIENT))?.more_than(&empty))
 }
 
 /// The compiler that was asked for, else the first that this machine has or can get.

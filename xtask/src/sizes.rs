@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use crate::bare_metal::elf::{self, Sections};
 use crate::bare_metal::toolchain::Source;
+use crate::bare_metal::{self, CLIENT, CLIENT_FLASH_BYTES_MAX};
 use crate::bench::emulator;
-use crate::board::{self, APPLICATIONS, BOOTLOADERS, MICROBIT_BOOTLOADER};
+use crate::board::{self, APPLICATIONS, BOOTLOADERS, MICROBIT_APPLICATIONS, MICROBIT_BOOTLOADER};
 use crate::failure::{Failure, conclude};
 use crate::table::{Align, Table};
 
@@ -20,6 +21,11 @@ const KIB: u64 = 1024;
 const BOOTLOADER_BYTES_MAX: u64 = 16 * KIB;
 /// Flash of the bootloader of the board `microbit`.
 const MICROBIT_BOOTLOADER_BYTES_MAX: u64 = 12 * KIB;
+/// Flash of its application: a slot.
+const MICROBIT_APPLICATION_BYTES_MAX: u64 = 95 * KIB;
+/// Flash of the client on a Cortex-M0. It shall be [`CLIENT_FLASH_BYTES_MAX`]; until it is, it takes no more than this, which is only
+/// ever made smaller.
+const CLIENT_BYTES_FOR_NOW: u64 = 78 * KIB;
 /// Flash of the application, network stack included.
 const APPLICATION_BYTES_MAX: u64 = 128 * KIB;
 /// RAM that the board has for the application, and how much of it must not have been used: a stack that went through the statics
@@ -69,12 +75,24 @@ const ERASES: [(&str, &str, &str, u64); 10] = [
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let built = board::build(arguments.toolchain)?;
     let [application, ..] = APPLICATIONS;
+    let [microbit_application, ..] = MICROBIT_APPLICATIONS;
     let [xip, swap] = BOOTLOADERS.map(|program| elf::sections(&built.programs.join(program)));
-    let application = elf::sections(&built.programs.join(application))?;
-    let microbit = elf::sections(&built.microbit_programs.join(MICROBIT_BOOTLOADER))?;
+    let programs = Programs {
+        bootloaders: [xip?, swap?],
+        application: elf::sections(&built.programs.join(application))?,
+        microbit_bootloader: elf::sections(&built.microbit_programs.join(MICROBIT_BOOTLOADER))?,
+        microbit_application: elf::sections(&built.microbit_programs.join(microbit_application))?,
+        client: bare_metal::client(arguments.toolchain)?,
+    };
     let update = emulator::print_with(MEASURED_BY, &[("TUFFET_BOARDS", built.folder.as_os_str())])?;
-    let budgets = budgets([xip?, swap?, microbit], application, &update);
+    let budgets = budgets(&programs, &update);
     print!("{}", table(&budgets));
+    let client = programs.client.flash();
+    if client > CLIENT_FLASH_BYTES_MAX {
+        println!(
+            "`{CLIENT}` shall take {CLIENT_FLASH_BYTES_MAX} B in the end, and takes {client}; its budget is what it may take until then."
+        );
+    }
     println!("One update by delta, its trial and its confirmation under the emulator: {update}");
     let over: Vec<&Budget> = budgets.iter().filter(|budget| budget.is_over()).collect();
     let verdict = if over.is_empty() {
@@ -84,6 +102,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Err(Failure::refused(format!("over budget: {}", lines.join("; "))))
     };
     conclude(verdict, arguments.json.then(|| report(&budgets, &update)))
+}
+
+/// What the linked programs take.
+struct Programs {
+    /// With slots that run where they lie, and with slots that are exchanged.
+    bootloaders: [Sections; 2],
+    application: Sections,
+    microbit_bootloader: Sections,
+    microbit_application: Sections,
+    client: Sections,
 }
 
 impl Budget {
@@ -106,16 +134,27 @@ impl Budget {
     }
 }
 
-fn budgets(bootloaders: [Sections; 3], application: Sections, update: &Value) -> Vec<Budget> {
+fn budgets(programs: &Programs, update: &Value) -> Vec<Budget> {
     // A figure that is missing is over every budget.
     let figure = |value: &Value| value.as_u64().unwrap_or(u64::MAX);
-    let [xip, swap, microbit] = bootloaders.map(|sections| sections.flash());
-    let ram = application.statics().saturating_add(figure(&update["stack"]));
+    let [xip, swap] = programs.bootloaders.each_ref().map(Sections::flash);
+    let ram = programs.application.statics().saturating_add(figure(&update["stack"]));
+    let flash = |what, program: &Sections, max| Budget::bytes(what, program.flash(), max);
     let mut budgets = vec![
         Budget::bytes("bootloader, xip, flash", xip, BOOTLOADER_BYTES_MAX),
         Budget::bytes("bootloader, swap, flash", swap, BOOTLOADER_BYTES_MAX),
-        Budget::bytes("microbit, bootloader, flash", microbit, MICROBIT_BOOTLOADER_BYTES_MAX),
-        Budget::bytes("application, flash", application.flash(), APPLICATION_BYTES_MAX),
+        flash(
+            "microbit, bootloader, flash",
+            &programs.microbit_bootloader,
+            MICROBIT_BOOTLOADER_BYTES_MAX,
+        ),
+        flash(
+            "microbit, application, flash",
+            &programs.microbit_application,
+            MICROBIT_APPLICATION_BYTES_MAX,
+        ),
+        flash("client on a Cortex-M0, flash", &programs.client, CLIENT_BYTES_FOR_NOW),
+        flash("application, flash", &programs.application, APPLICATION_BYTES_MAX),
         Budget::bytes("application, RAM", ram, RAM_BYTES_MAX),
     ];
     budgets.extend(ERASES.map(|(strategy, part, what, max)| Budget {
@@ -167,12 +206,15 @@ mod tests {
             code,
             ..Sections::default()
         };
-        let over = |bootloader, microbit, application, update: Value| {
-            let budgets = budgets(
-                [bootloader, bootloader, microbit].map(sections),
-                sections(application),
-                &update,
-            );
+        let over = |more: u64, update: Value| {
+            let programs = Programs {
+                bootloaders: [16 * KIB, 16 * KIB].map(|most| sections(most + more)),
+                application: sections(128 * KIB + more),
+                microbit_bootloader: sections(12 * KIB + more),
+                microbit_application: sections(95 * KIB + more),
+                client: sections(CLIENT_BYTES_FOR_NOW + more),
+            };
+            let budgets = budgets(&programs, &update);
             budgets.iter().map(Budget::is_over).collect::<Vec<_>>()
         };
         let erases = json!({
@@ -181,7 +223,7 @@ mod tests {
             "revert": {"running": 1, "staged": 1},
         });
         let most = json!({"stack": RAM_BYTES_MAX, "erases_of_a_page": erases});
-        assert_eq!(over(16 * KIB, 12 * KIB, 128 * KIB, most), [false; 15]);
-        assert_eq!(over(16 * KIB + 1, 12 * KIB + 1, 128 * KIB + 1, json!({})), [true; 15]);
+        assert_eq!(over(0, most), [false; 17]);
+        assert_eq!(over(1, json!({})), [true; 17]);
     }
 }
