@@ -541,7 +541,7 @@ fn budgets() -> Vec<Row> {
             // The file alone would be within the budget; the delta was paid for already.
             edit_on_site(repository);
         })
-        .budget(54_000)
+        .budget(51_000)
         .refused("FallbackOverBudget", TO_PATCH, BEFORE_SLOT)
         .only_with_whole_files(),
         row("patch_fallback_within_the_budget", budget, edit_on_site)
@@ -564,7 +564,7 @@ mod tests {
         let (delta, file) = (delta(&repository).len(), repository.release.image_file.len());
         assert!(delta > 3 * BLOCK_BYTES && delta < BETWEEN_BYTES as usize, "{delta}");
         assert!(
-            file > BETWEEN_BYTES as usize && file < 54_000 && file + delta > 54_000,
+            file > BETWEEN_BYTES as usize && file < 51_000 && file + delta > 51_000,
             "{file} + {delta}"
         );
     }
