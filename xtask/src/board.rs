@@ -115,9 +115,9 @@ pub fn build_with(toolchain: &Toolchain) -> Result<Built, Failure> {
     let programs_of_microbit = [MICROBIT_BOOTLOADER, MICROBIT_RESIDENT];
     for program in programs_of_microbit.iter().chain(&MICROBIT_APPLICATIONS) {
         let (path, file) = (microbit_programs.join(program), program.trim_start_matches("tuffet-"));
+        hold_stack(file, &stack_depth::of_program(&path)?)?;
         place(&folder.join(format!("{file}.elf")), &read(&path)?)?;
         place(&folder.join(format!("{file}.bin")), &elf::in_flash(&path)?)?;
-        hold_stack(file, &stack_depth::of_program(&path)?)?;
     }
     Ok(Built {
         programs,

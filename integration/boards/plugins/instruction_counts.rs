@@ -3,7 +3,8 @@
 //! - The file is mapped: a number of 64 bits for each two bytes of flash, in the order of the host. `counts=FILE` names it; its length says how
 //!   much flash is looked at.
 //! - The emulator counts by itself; nothing is called while the program runs.
-//! - `integration/src/microbit/instructions.rs` builds it with `rustc`, and reads the file. Plugins have interface 1 up to version 9 of the emulator.
+//! - `integration/src/microbit/instructions.rs` builds it with `rustc`, and reads the file. It is used with the
+//!   versions 7 and 8 of the emulator, whose plugins have this interface.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fs::OpenOptions;

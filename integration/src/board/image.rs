@@ -10,12 +10,14 @@ use tuffet_boot::Slot;
 const UNIT_BYTES: usize = 16;
 /// What no other version has, at the end of an image: so that a delta has something to bring.
 const NEWS_BYTES: usize = 1_536;
+/// Fewer, and a delta would be next to nothing.
+const NEWS_BYTES_MIN: usize = 512;
 
 /// The application for a slot, as this version, behaving so.
 ///
 /// # Panics
 ///
-/// When the application has no block, or the version is too long for it.
+/// When the application has no block, or the version is too long for it, or the slot has no room for news.
 #[must_use]
 pub fn image(firmware: &Firmware, slot: Slot, version: &str, behaviour: Behaviour) -> Vec<u8> {
     let [a, b] = &firmware.applications;
@@ -42,6 +44,7 @@ pub fn of(application: &[u8], slot_bytes: u32, version: &str, behaviour: Behavio
     text[..version.len()].copy_from_slice(version.as_bytes());
     block[field::BEHAVIOUR].copy_from_slice(&behaviour.number().to_le_bytes());
     let room = (slot_bytes as usize).saturating_sub(image.len()) / UNIT_BYTES * UNIT_BYTES;
+    assert!(room >= NEWS_BYTES_MIN, "{room} bytes are left of the slot");
     let news = (0_u32..).flat_map(|block| Sha256::digest(format!("{version} {block}")));
     image.extend(news.take(room.min(NEWS_BYTES)));
     image

@@ -146,7 +146,7 @@ impl<F: NorFlash> BootRecords<F> {
         )
     }
 
-    /// Whether nothing was ever written: with no confirmed image the device was never provisioned.
+    /// Whether both pages were erased when they were read: with no confirmed image the device was never provisioned.
     pub const fn is_erased(&self) -> bool {
         self.erased
     }

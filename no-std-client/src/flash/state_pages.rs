@@ -84,6 +84,7 @@ impl<'f, F: NorFlash> StatePages<'f, F> {
     /// Reads the state at rest into its place; then the next one can be written. After an error the state is of no use.
     #[inline(never)]
     pub fn read(&mut self, state: &mut DeviceState) -> Result<(), StateError<F::Error>> {
+        (self.newest, self.highest) = (None, 0);
         while let Some((place, sequence)) = self.before_newest()? {
             self.highest = self.highest.max(sequence);
             self.newest = Some((place, sequence));

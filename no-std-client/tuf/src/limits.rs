@@ -82,5 +82,5 @@ pub(crate) const COMPARED_AT_ONCE: usize = 24;
 /// Delegated role names that are compared with all later ones in one reading of the file.
 pub(crate) const NAMES_AT_ONCE: usize = 32;
 
-// Each compared role has a bit.
-const _: () = assert!(COMPARED_AT_ONCE <= 32 && ROOT_KEYS_MAX <= 16 && ROLE_KEYS_MAX <= 16);
+// Each key has a bit.
+const _: () = assert!(ROOT_KEYS_MAX <= 16 && ROLE_KEYS_MAX <= 16);

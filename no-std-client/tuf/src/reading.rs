@@ -100,8 +100,8 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Whether these bytes are those that were seen before, if any were.
-    pub fn is(&mut self, digest: &Digest) -> bool {
+    /// Notes the bytes of a pass; says whether they are those of the passes before it.
+    pub fn note(&mut self, digest: &Digest) -> bool {
         if !self.is_hashed {
             self.is_hashed = true;
             self.digest = *digest;
@@ -198,7 +198,7 @@ impl<A: Algorithms> Parts for Strict<A> {
         if digest != listed.digest {
             return Err(wanted.refusals.refuse(Rejected::WrongDigest { role }).into());
         }
-        seen.is(&digest);
+        seen.note(&digest);
         Ok(())
     }
 

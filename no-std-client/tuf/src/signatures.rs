@@ -2,7 +2,8 @@
 //!
 //! - [`Claim`] is what a document says of itself, [`Verified`] the same of one whose signatures reached the threshold. There is
 //!   one way from the first to the second, and it is no copy: a small part has neither flash nor stack for one.
-//! - What else was taken out is [`Claimed`], and is shown to who has the proof of the file.
+//! - What else was taken out is [`Claimed`], and is shown to who has a proof: that it is the proof of the same file is up to the step
+//!   that read both.
 //! - One function counts for every role. A public key counts once, whatever ids it goes by.
 //! - What is signed is the canonical form of `signed`, taken from the bytes as received.
 //! - Signatures are tried one after another, each over its own pass, so that memory does not grow with the threshold.
@@ -39,7 +40,7 @@ impl Claim {
     }
 }
 
-/// What was taken out of a file: nothing is seen of it before the file has a proof.
+/// What was taken out of a file, to be looked at with the proof of that file.
 #[derive(Clone, Debug)]
 pub(crate) struct Claimed<C>(C);
 
@@ -61,7 +62,8 @@ impl<C> Claimed<C> {
 
 /// The facts about a file, after its proof.
 ///
-/// It has one constructor, which counts the signatures, and nothing makes or changes one from outside:
+/// One function hands it out, which counts the signatures or compares with what was verified before, and nothing makes or changes one
+/// from outside:
 ///
 /// ```compile_fail
 /// let forged = tuffet_tuf::Verified(todo!());

@@ -5,11 +5,12 @@
 mod repository;
 
 use repository::{Device, POINTER, Refused, Repository, days, delegation, key, key_map, signature};
+use std::cell::Cell;
 use tuffet_tuf::{
-    ClockPolicy, Error, Flaw, Limit, Rejected, Resolution, RoleName, RoleVersion, emit,
+    Answer, ClockPolicy, Error, Flaw, Limit, Rejected, Request, Resolution, RoleName, RoleVersion, emit,
     model::{Delegations, MetaFile, Signature},
 };
-use tuffet_wire::Fault;
+use tuffet_wire::{Document, Fault};
 
 fn role(name: &str) -> RoleName {
     RoleName::new(name).unwrap()
@@ -777,32 +778,30 @@ fn target_entry_without_digest_is_refused_and_a_strange_custom_is_not() {
     }
 }
 
+/// Gives other bytes from one of its readings on.
+struct Changing {
+    first: Vec<u8>,
+    then: Vec<u8>,
+    readings_left: Cell<u32>,
+}
+
+impl Document for Changing {
+    type Error = std::convert::Infallible;
+
+    fn length(&self) -> u32 {
+        self.first.len() as u32
+    }
+
+    fn chunk(&mut self, offset: u32) -> Result<&[u8], Self::Error> {
+        let left = self.readings_left.get();
+        self.readings_left.set(left.saturating_sub(1));
+        Ok(&if left == 0 { &self.then } else { &self.first }[offset as usize..])
+    }
+}
+
 #[test]
 fn document_that_changes_while_it_is_read() {
-    use std::cell::Cell;
     use tuffet_tuf::{Limits, first_root};
-    use tuffet_wire::Document;
-
-    /// Gives other bytes from one of its readings on.
-    struct Changing {
-        first: Vec<u8>,
-        then: Vec<u8>,
-        readings_left: Cell<u32>,
-    }
-
-    impl Document for Changing {
-        type Error = std::convert::Infallible;
-
-        fn length(&self) -> u32 {
-            self.first.len() as u32
-        }
-
-        fn chunk(&mut self, offset: u32) -> Result<&[u8], Self::Error> {
-            let left = self.readings_left.get();
-            self.readings_left.set(left.saturating_sub(1));
-            Ok(&if left == 0 { &self.then } else { &self.first }[offset as usize..])
-        }
-    }
 
     // The same length, another expiry: a file that passes one reading and means another thing in the next.
     let repository = Repository::new();
@@ -828,5 +827,59 @@ fn document_that_changes_while_it_is_read() {
             Err(Error::UnstableDocument { role: RoleName::Root }),
             "{readings}"
         );
+    }
+}
+
+/// The targets are hashed, read twice for more names than fit one reading, read once for each signature, and then hashed and read twice for
+/// a delegation and its keys.
+#[test]
+fn targets_that_change_between_any_two_readings() {
+    let mut repository = Repository::new();
+    let others = (0..40).map(|number| delegation(&format!("other{number}"), &[40], 1, &["nothing"]));
+    repository
+        .targets
+        .role
+        .delegations
+        .as_mut()
+        .unwrap()
+        .roles
+        .extend(others);
+    repository.publish();
+    let first = repository.served["1.targets.json"].clone();
+    repository.targets.role.expires = days(366);
+    let then = repository.targets.file();
+    assert!(first.len() == then.len() && first != then);
+    let readings = 8;
+    for steady in 1..=readings {
+        let device = Device::provisioned(&repository);
+        let mut session = device.begin().unwrap();
+        let taken = loop {
+            let Request::Fetch(fetch) = session.request() else {
+                panic!("nothing is asked for")
+            };
+            let served = repository.served.get(&fetch.file.to_string()).cloned();
+            if fetch.role == RoleName::Targets {
+                let mut targets = Changing {
+                    first: first.clone(),
+                    then: then.clone(),
+                    readings_left: Cell::new(steady),
+                };
+                break session
+                    .receive(Answer::Present(&mut targets))
+                    .map(|_| targets.readings_left.get());
+            }
+            let answer = match &served {
+                Some(bytes) => session.receive(Answer::Present(&mut &bytes[..])),
+                None => session.receive(Answer::<&[u8]>::Absent),
+            };
+            session = answer.unwrap().session;
+        };
+        match &taken {
+            Ok(left) => assert_eq!((steady, *left), (readings, 0)),
+            Err(Error::UnstableDocument { role } | Error::Rejected(Rejected::WrongDigest { role })) => {
+                assert!(steady < readings && *role == RoleName::Targets, "{steady}");
+            }
+            Err(error) => panic!("{steady}: {error:?}"),
+        }
     }
 }

@@ -177,6 +177,27 @@ mod tests {
         }
     }
 
+    /// Counted day by day, with the lengths of the months and the rule of leap years.
+    #[test]
+    fn every_day_is_one_after_the_day_before() {
+        let mut day = 0;
+        for year in 1970..=2400 {
+            let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let february = if is_leap { 29 } else { 28 };
+            for (month, days) in (1..).zip([31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]) {
+                for date in 1..=days {
+                    let text = std::format!("{year:04}-{month:02}-{date:02}T00:00:00Z");
+                    let time = UnixSeconds::new(day * DAY_SECONDS);
+                    assert_eq!(UnixSeconds::parse(&text), Some(time), "{text}");
+                    assert_eq!(time.to_string(), text);
+                    day += 1;
+                }
+                let behind = std::format!("{year:04}-{month:02}-{:02}T00:00:00Z", days + 1);
+                assert_eq!(UnixSeconds::parse(&behind), None, "{behind}");
+            }
+        }
+    }
+
     #[test]
     fn days_of_every_year_round_trip() {
         // 149 is coprime to 365 and 366, so the samples wander through all dates and cover every year twice.

@@ -5,7 +5,8 @@
 //! - A call of a function whose address was loaded as a constant, also by way of the stack, is a call of that function.
 //! - What is called by way of a table of methods is one of the functions that stand at the same place of any such table in the constants, and
 //!   else any function whose address stands in the constants or is loaded by a function that does not call it.
-//!   [`CALLED_BY`] says by name which of these can be meant; who renames something without it gets too much, or an error.
+//!   [`CALLED_BY`] says by name which of these can be meant. What fits none of its names is not seen; if nothing fits, that is an error.
+//! - A function that the linker folded with another one goes by the name of one of them.
 //! - Functions that call each other in a circle count once each, all of them: a recursion that went through its circle more than once
 //!   would not be bounded by this. [`Depth::circles`] names them.
 //! - Interrupts come on top: the deepest handler, and what the processor puts on the stack for it. Faults and panics do not, since nothing goes
@@ -28,7 +29,7 @@ const FIRST_INTERRUPT: usize = 16;
 /// Where a table of methods has the first of them, behind what drops the value, its size and its alignment.
 const FIRST_METHOD: u32 = 12;
 /// Pieces of the names that are called by way of a table or of an argument, by a piece of the caller's name; the first that fits counts. It
-/// is what the source says; a caller that is not here may call any function that its instructions allow.
+/// is what the source says.
 const CALLED_BY: [(&str, &[&str]); 13] = [
     // They leave the program, for one that has a stack of its own or takes the rest of this one.
     ("forward", &[]),
@@ -46,7 +47,7 @@ const CALLED_BY: [(&str, &[&str]); 13] = [
     ("4read21Received", BODY),
     ("4link6device", &["4link6device"]),
     ("10tuffet_tuf5names", CLOSURES),
-    // All that writes itself somewhere.
+    // Anybody else: what writes itself somewhere, and what stands where it is used. Other traits need a row of their own.
     (
         "",
         &["Output$GT$", "$u7b$$u7b$closure$u7d$$u7d$", "4core3ops8function6Fn"],

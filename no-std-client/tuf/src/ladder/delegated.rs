@@ -7,6 +7,7 @@ use super::{
     verify_known, verify_listed,
 };
 use crate::{
+    error::Misuse,
     keys,
     names::{DelegatedName, RoleName},
     read::{
@@ -182,25 +183,21 @@ impl<R: Reading> ExpectDelegated<R> {
         claim: &'c mut Claim,
         content: &mut Claimed<TargetsContent<R>>,
     ) -> Result<&'c Verified, Error<D::Error>> {
-        let Next::Role(listed) = &self.next else {
-            return Err(crate::error::Misuse::NothingRequested.into());
+        let (Next::Role(listed), RoleName::Delegated(role)) = (&self.next, &self.delegation().role) else {
+            return Err(Misuse::NothingRequested.into());
         };
         // §5.6.1 to §5.6.4
         let mut body = TargetsBody::new(context.wanted_name(), content);
         let proof = Proof::Signatures(&[self.delegation().authority()]);
         let verified = verify_listed(context, document, Whose::Delegated, listed, claim, &mut body, proof)?;
-        self.accept(context, verified.file())?;
+        self.accept(context, role, verified.file())?;
         Ok(verified)
     }
 
     /// A verified file is remembered, if it is valid.
     #[inline(never)]
-    fn accept(&self, context: &mut Context<'_, R>, file: &FileFacts) -> Result<(), Refused> {
-        let delegation = self.delegation();
-        let RoleName::Delegated(role) = &delegation.role else {
-            return Ok(());
-        };
-        let signers = delegation.authority().id();
+    fn accept(&self, context: &mut Context<'_, R>, role: &DelegatedName, file: &FileFacts) -> Result<(), Refused> {
+        let signers = self.delegation().authority().id();
         notice_rotation(context, &self.delegator, role, signers);
         // §5.6.5
         context.check_expiry(Whose::Delegated, file.expires)?;

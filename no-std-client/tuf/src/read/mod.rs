@@ -147,7 +147,7 @@ impl<'d, R: Reading, D: Document> Received<'d, R, D> {
             before => before.insert(R::open(self.document, &self.wanted, &mut self.seen)?),
         };
         R::pass(self.document, opened, &self.wanted, sink, digest)?;
-        if self.seen.is(digest) {
+        if self.seen.note(digest) {
             Ok(())
         } else {
             Err(Error::UnstableDocument { role: self.wanted.role })
