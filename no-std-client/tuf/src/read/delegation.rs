@@ -1,6 +1,6 @@
 //! One delegation of a targets file: who may sign for the role, and how many have to.
 
-use super::{Body, Flawed, Inside, Place, Progress, Spot, Step, key_id, targets::DELEGATIONS, text, threshold};
+use super::{Body, Completion, Flawed, Inside, Place, Spot, Step, key_id, targets::DELEGATIONS, text, threshold};
 use crate::{
     error::{Flaw, Limit},
     keys::{self, Authority, KeyDraft, KnownKey, Signers},
@@ -55,7 +55,6 @@ impl<R: Reading> Delegation<R> {
 // Ordered for a small processor: docs/small-device.md says how.
 #[repr(C)]
 pub(crate) struct DelegationBody<'a, R: Reading> {
-    has_name: bool,
     /// Whether it is known whose keys are wanted.
     is_named: bool,
     position: u32,
@@ -67,11 +66,11 @@ pub(crate) struct DelegationBody<'a, R: Reading> {
 impl<'a, R: Reading> DelegationBody<'a, R> {
     pub fn at(position: u16, content: &'a mut Claimed<Delegation<R>>) -> Self {
         let content = content.content_mut();
+        content.role = RoleName::Targets;
         content.table.truncate(0);
         content.threshold = 0;
         Self {
             position: u32::from(position),
-            has_name: false,
             is_named: false,
             ids: R::List::default(),
             key: KeyDraft::default(),
@@ -92,7 +91,6 @@ impl<'a, R: Reading> DelegationBody<'a, R> {
             Place::Name => {
                 let name = DelegatedName::new(text(value)?).ok_or(Flawed::Flaw(Flaw::RoleName))?;
                 self.content.role = RoleName::Delegated(name);
-                self.has_name = true;
             }
             Place::Threshold => self.content.threshold = threshold(value)?,
             _ => {}
@@ -152,14 +150,14 @@ impl<R: Reading> Body for DelegationBody<'_, R> {
         self.key.canonical(bytes);
     }
 
-    fn finish(&mut self) -> Result<Progress, Flawed> {
+    fn finish(&mut self) -> Result<Completion, Flawed> {
         if self.is_named {
-            return Ok(Progress::Done);
+            return Ok(Completion::Done);
         }
-        if !self.has_name || self.content.threshold == 0 {
+        if self.content.threshold == 0 || !matches!(self.content.role, RoleName::Delegated(_)) {
             return Err(Flawed::MISSING);
         }
         self.is_named = true;
-        Ok(Progress::OnceMore)
+        Ok(Completion::OnceMore)
     }
 }

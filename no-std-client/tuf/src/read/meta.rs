@@ -1,6 +1,6 @@
 //! Timestamp and snapshot: which version of another file is the newest, and what the snapshot before it listed.
 
-use super::{Body, Flawed, Inside, Place, Progress, Spot, Step, integer, version};
+use super::{Body, Completion, Flawed, Inside, Place, Spot, Step, integer, version};
 use crate::{
     error::Flaw,
     limits::COMPARED_AT_ONCE,
@@ -257,7 +257,7 @@ impl<R: Reading> Body for MetaBody<'_, R> {
         }
     }
 
-    fn finish(&mut self) -> Result<Progress, Flawed> {
+    fn finish(&mut self) -> Result<Completion, Flawed> {
         let content = self.content.content_mut();
         let is_whole = match self.kind {
             Kind::OldSnapshot | Kind::Snapshot => self.has_meta,
@@ -270,7 +270,7 @@ impl<R: Reading> Body for MetaBody<'_, R> {
         if self.kind == Kind::Snapshot && old.is_some_and(|old| !old.all_listed()) {
             content.regression.get_or_insert(Regression::Vanished);
         }
-        Ok(Progress::Done)
+        Ok(Completion::Done)
     }
 }
 

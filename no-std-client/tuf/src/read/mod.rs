@@ -61,12 +61,12 @@ pub(crate) trait Body {
     fn canonical(&mut self, _bytes: &[u8]) {}
 
     /// After a reading: whether everything was there, and whether it takes one more to take out the rest.
-    fn finish(&mut self) -> Result<Progress, Flawed>;
+    fn finish(&mut self) -> Result<Completion, Flawed>;
 }
 
 /// What a reading came to.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum Completion {
     /// Everything was taken out.
     Done,
     /// There was no room for all at once, or no knowing yet: the same file is read again.
@@ -159,8 +159,8 @@ impl<'d, R: Reading, D: Document> Received<'d, R, D> {
         loop {
             let flawed = match self.read_once(claim.facts_mut(), body)? {
                 Ok(()) => match body.finish() {
-                    Ok(Progress::Done) => return Ok(()),
-                    Ok(Progress::OnceMore) => continue,
+                    Ok(Completion::Done) => return Ok(()),
+                    Ok(Completion::OnceMore) => continue,
                     Err(flawed) => flawed,
                 },
                 Err(flawed) => flawed,

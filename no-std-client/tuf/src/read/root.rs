@@ -1,6 +1,6 @@
 //! Root: the keys and thresholds of all top-level roles.
 
-use super::{Body, Flawed, Inside, Place, Progress, Spot, Step, boolean, key_id, threshold};
+use super::{Body, Completion, Flawed, Inside, Place, Spot, Step, boolean, key_id, threshold};
 use crate::{
     error::Limit,
     keys::{self, Authority, KeyDraft, KnownKey, Signers},
@@ -220,7 +220,7 @@ impl<R: Reading> Body for RootBody<'_, R> {
         self.key.canonical(bytes);
     }
 
-    fn finish(&mut self) -> Result<Progress, Flawed> {
+    fn finish(&mut self) -> Result<Completion, Flawed> {
         let keys = &mut *self.keys;
         keys.has_consistent_snapshot =
             check_consistent_snapshot::<R>(self.consistent_snapshot.ok_or(Flawed::MISSING)?)?;
@@ -228,6 +228,6 @@ impl<R: Reading> Body for RootBody<'_, R> {
         keys.snapshot = self.snapshot.finish()?;
         keys.targets = self.targets.finish()?;
         keys.timestamp = self.timestamp.finish()?;
-        Ok(Progress::Done)
+        Ok(Completion::Done)
     }
 }

@@ -1,6 +1,6 @@
 //! Targets: what a role says about one target name, and to whom it delegates that name.
 
-use super::{Body, Flawed, Inside, Place, Progress, Spot, Step, boolean, integer, key_id, text, threshold};
+use super::{Body, Completion, Flawed, Inside, Place, Spot, Step, boolean, integer, key_id, text, threshold};
 use crate::{
     error::{Flaw, Limit},
     limits::{DELEGATIONS_MAX, NAMES_AT_ONCE},
@@ -202,7 +202,7 @@ impl<R: Reading> Body for TargetsBody<'_, R> {
         }
     }
 
-    fn finish(&mut self) -> Result<Progress, Flawed> {
+    fn finish(&mut self) -> Result<Completion, Flawed> {
         if !self.has_targets {
             return Err(Flawed::MISSING);
         }
@@ -250,15 +250,15 @@ impl<R: Reading> RoleNames<R> {
     }
 
     /// After a reading: with the names that it had no room for, if there are any.
-    fn go_on(&mut self) -> Progress {
+    fn go_on(&mut self) -> Completion {
         let kept = u32::try_from(self.kept.len()).unwrap_or(u32::MAX);
         let end = self.start.saturating_add(kept);
         if end >= self.listed {
-            return Progress::Done;
+            return Completion::Done;
         }
         self.start = end;
         self.kept.truncate(0);
-        Progress::OnceMore
+        Completion::OnceMore
     }
 }
 
