@@ -134,7 +134,7 @@ impl Agent {
         loop {
             update = match update.request() {
                 Request::Metadata(fetch) => {
-                    let is_timestamp = fetch.role == RoleName::Timestamp;
+                    let is_timestamp = fetch.file.role == RoleName::Timestamp;
                     let got = self.metadata(&fetch, &update.state().trusted, transport)?;
                     if is_timestamp {
                         timestamp_etag = got.etag;
@@ -143,7 +143,7 @@ impl Agent {
                     received = got.bytes.unwrap_or_default();
                     if got.is_fetched && is_trusted_file(&next.state().trusted, &fetch) {
                         // The copy was damaged or gone; the machine asks to store only what is new.
-                        self.store.keep_metadata(&fetch.role, &received)?;
+                        self.store.keep_metadata(&fetch.file.role, &received)?;
                     }
                     next
                 }
@@ -185,7 +185,7 @@ impl Agent {
     /// Gets a metadata file: the copy in the store if it has the pinned digest, else the repository's.
     fn metadata(&self, fetch: &tuf::Fetch, trusted: &TrustedState, transport: &Transport) -> Result<Got, ClientError> {
         if let Some(pinned) = &fetch.pinned
-            && let Some(bytes) = self.store.metadata(&fetch.role)?
+            && let Some(bytes) = self.store.metadata(&fetch.file.role)?
             && has_digest(&bytes, &pinned.digest)
         {
             return Ok(Got {
@@ -243,7 +243,7 @@ impl Agent {
 
 /// Whether a fetch asks for the very file that the store should hold.
 fn is_trusted_file(trusted: &TrustedState, fetch: &tuf::Fetch) -> bool {
-    let known = match &fetch.role {
+    let known = match &fetch.file.role {
         RoleName::Root => Some(trusted.root),
         RoleName::Snapshot => trusted.snapshot,
         RoleName::Targets => trusted.targets,

@@ -188,7 +188,7 @@ impl Foreign {
                 Request::Resolved => return Ok(session),
             };
             let kept = match &fetch.pinned {
-                Some(pinned) => self.kept(&fetch.role, pinned)?,
+                Some(pinned) => self.kept(&fetch.file.role, pinned)?,
                 None => None,
             };
             if let Some(kept) = kept {
@@ -210,16 +210,16 @@ impl Foreign {
                     metadata.fetch(Fetch { path, bytes_max })?.map(|served| served.bytes)
                 }
                 // Its version is in the state, and it is held against that.
-                None if fetch.role == RoleName::Timestamp => read_if_there(&self.path(&fetch.role))?,
+                None if fetch.file.role == RoleName::Timestamp => read_if_there(&self.path(&fetch.file.role))?,
                 None => None,
             };
             match served {
                 Some(served) => {
                     let store = session.take(Answer::Present(&mut served.as_slice()))?;
-                    if store.is_none() && facts(session.trusted(), &fetch.role).is_some_and(|known| is(&known, &served))
+                    if store.is_none() && facts(session.trusted(), &fetch.file.role).is_some_and(|known| is(&known, &served))
                     {
                         // Nothing is trusted anew: the copy was damaged or gone.
-                        self.keep(&fetch.role, &served)?;
+                        self.keep(&fetch.file.role, &served)?;
                     }
                     self.store(store, &served, &session)?;
                 }

@@ -222,8 +222,8 @@ impl<R: Driven> Core<R> {
             session = step.session;
             let file = file.unwrap_or_default();
             // It may have come because the kept copy was damaged; it is verified now.
-            if step.store.is_some() || is_trusted::<R>(session.trusted(), &fetch.role, &file) {
-                self.keep(&fetch.role, file, session.trusted());
+            if step.store.is_some() || is_trusted::<R>(session.trusted(), &fetch.file.role, &file) {
+                self.keep(&fetch.file.role, file, session.trusted());
             }
         }
         Ok(session)
@@ -239,7 +239,7 @@ impl<R: Driven> Core<R> {
 
     /// A metadata file: the kept one if it is the pinned one, else the repository's.
     fn file(&mut self, fetch: &Fetch) -> Option<Vec<u8>> {
-        let kept = self.files.get(fetch.role.as_str());
+        let kept = self.files.get(fetch.file.role.as_str());
         if let (Some(kept), Some(pinned)) = (kept, &fetch.pinned)
             && is(pinned, kept)
         {

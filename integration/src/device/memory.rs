@@ -178,7 +178,7 @@ impl Memory {
                     received = file.unwrap_or_default();
                     if is_trusted_file(&next.state().trusted, &fetch) {
                         // It may have come because the kept copy was damaged; it is verified now.
-                        self.files.insert(fetch.role.to_string(), received.clone());
+                        self.files.insert(fetch.file.role.to_string(), received.clone());
                     }
                     next
                 }
@@ -292,7 +292,7 @@ impl Memory {
 
     /// A metadata file: the kept one if it is the pinned one, else the repository's.
     fn metadata(&mut self, fetch: &tuf::Fetch) -> Option<Vec<u8>> {
-        let kept = self.files.get(fetch.role.as_str());
+        let kept = self.files.get(fetch.file.role.as_str());
         if let (Some(kept), Some(pinned)) = (kept, &fetch.pinned)
             && is_digest_of(kept, &pinned.digest)
         {
@@ -358,7 +358,7 @@ impl Memory {
 
 /// Whether a fetch asks for the very file that should be kept.
 fn is_trusted_file(trusted: &TrustedState, fetch: &tuf::Fetch) -> bool {
-    let kept = match &fetch.role {
+    let kept = match &fetch.file.role {
         RoleName::Root => Some(trusted.root),
         RoleName::Snapshot => trusted.snapshot,
         RoleName::Targets => trusted.targets,

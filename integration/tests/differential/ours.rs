@@ -137,7 +137,7 @@ fn step<R: Tried>(
     kept: &mut Kept<R>,
     served: &Files,
 ) -> Result<Session<R>, Refusal> {
-    let role = fetch.role.as_str().to_owned();
+    let role = fetch.file.role.as_str().to_owned();
     let copy = kept.files.get(&role).filter(|copy| {
         let is_same = |pinned: tuffet_tuf::Pinned| pinned.matches(&mut copy.as_slice());
         fetch.pinned.is_some_and(|pinned| is_same(pinned) == Ok(true))

@@ -113,9 +113,9 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
                     self.waits = Waits::Handover(span, length);
                     return Ok(());
                 }
-                let span = self.passing_area(&fetch.role)?;
+                let span = self.passing_area(&fetch.file.role)?;
                 write_metadata(&mut self.path, fetch).ok_or(Failure::Misuse)?;
-                let (bytes_max, kind) = (fetch.bytes_max, Kind::of(&fetch.role));
+                let (bytes_max, kind) = (fetch.bytes_max, Kind::of(&fetch.file.role));
                 self.ask(bytes_max, span, kind);
             }
             // A file that stays already stands where it stays.
@@ -172,7 +172,7 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
 
     /// Where a kept copy of the very file stands that the machine asks for.
     fn kept(&self, fetch: &Fetch) -> Result<Option<Span>, RegionError<F::Error>> {
-        let areas = match fetch.role {
+        let areas = match fetch.file.role {
             RoleName::Root => self.map().roots,
             RoleName::Snapshot => self.map().snapshots,
             RoleName::Delegated(_) | RoleName::Targets | RoleName::Timestamp => return Ok(None),

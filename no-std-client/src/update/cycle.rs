@@ -89,7 +89,6 @@ impl<A: Algorithms> Cycle<A> {
         let trusted = &context.state.trusted;
         match &self.step {
             Step::Root => Request::Metadata(Fetch {
-                role: RoleName::Root,
                 file: FileName {
                     version: Some(trusted.root.version),
                     role: RoleName::Root,

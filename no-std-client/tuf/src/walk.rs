@@ -32,9 +32,7 @@ pub enum Request {
 /// A file that a session needs.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Fetch {
-    /// Whose file.
-    pub role: RoleName,
-    /// Under which name it is served.
+    /// Under which name it is served, and so whose it is.
     pub file: FileName,
     /// Never read more than this many bytes.
     pub bytes_max: u32,
@@ -220,7 +218,6 @@ impl<R: Reading> Walk<R> {
         // §5.3.11: roots carry their versions in any case.
         let has_version = self.plan.has_consistent_snapshot || role == Whose::Root;
         Request::Fetch(Fetch {
-            role: *needed.role,
             file: FileName {
                 role: *needed.role,
                 version: needed.which.version().filter(|_| has_version),

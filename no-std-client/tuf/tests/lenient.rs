@@ -476,7 +476,7 @@ fn endless_data_is_not_read() {
     let mut refused = 0;
     while let Request::Fetch(fetch) = session.request() {
         let expected = Error::Rejected(Rejected::TooLong {
-            role: fetch.role,
+            role: fetch.file.role,
             length: u32::MAX,
             bytes_max: fetch.bytes_max,
         });

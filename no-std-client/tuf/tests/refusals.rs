@@ -858,7 +858,7 @@ fn targets_that_change_between_any_two_readings() {
                 panic!("nothing is asked for")
             };
             let served = repository.served.get(&fetch.file.to_string()).cloned();
-            if fetch.role == RoleName::Targets {
+            if fetch.file.role == RoleName::Targets {
                 let mut targets = Changing {
                     first: first.clone(),
                     then: then.clone(),

@@ -84,7 +84,7 @@ impl Next {
         let Request::Fetch(fetch) = walk.request(trusted) else {
             return None;
         };
-        let (name, place) = match (fetch.role, fetch.file.version) {
+        let (name, place) = match (fetch.file.role, fetch.file.version) {
             (RoleName::Root, version) if version == RoleVersion::new(2) => ("root", Some(ROOT_2)),
             (RoleName::Root, _) => ("root, no newer", None),
             (RoleName::Timestamp, _) => ("timestamp", Some(TIMESTAMP)),
