@@ -208,16 +208,16 @@ impl Release {
 }
 
 fn mismatch(device: &Device<'_>, pointer: &Pointer, release: &Release) -> Option<Fact> {
-    let facts = [
-        (Fact::Product, release.product == *device.product),
-        (Fact::Version, release.version == pointer.version),
-        (
-            Fact::SecurityVersion,
-            release.security_version == pointer.security_version,
-        ),
-        (Fact::Class, release.class == pointer.class),
-    ];
-    facts.into_iter().find(|(_, agrees)| !agrees).map(|(fact, _)| fact)
+    if release.product != *device.product {
+        return Some(Fact::Product);
+    }
+    if release.version != pointer.version {
+        return Some(Fact::Version);
+    }
+    if release.security_version != pointer.security_version {
+        return Some(Fact::SecurityVersion);
+    }
+    (release.class != pointer.class).then_some(Fact::Class)
 }
 
 fn refusal(device: &Device<'_>, release: &Release, image: &Image) -> Option<Refusal> {
