@@ -216,7 +216,8 @@ impl Foreign {
             match served {
                 Some(served) => {
                     let store = session.take(Answer::Present(&mut served.as_slice()))?;
-                    if store.is_none() && facts(session.trusted(), &fetch.file.role).is_some_and(|known| is(&known, &served))
+                    if store.is_none()
+                        && facts(session.trusted(), &fetch.file.role).is_some_and(|known| is(&known, &served))
                     {
                         // Nothing is trusted anew: the copy was damaged or gone.
                         self.keep(&fetch.file.role, &served)?;

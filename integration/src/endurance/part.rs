@@ -7,7 +7,7 @@ use crate::nor::{NorError, SmallNor};
 use crate::simulator::Simulator;
 use std::cell::RefCell;
 use tuffet_boot::{Run, Slot, State, Why};
-use tuffet_no_std_client::driver::{Checking, Need, Work};
+use tuffet_no_std_client::driver::{Checking, Turn, Work};
 use tuffet_no_std_client::flash::{Map, Span, Storage, Units, Xip};
 use tuffet_no_std_client::patch::SmallState;
 use tuffet_no_std_client::transport::Transport;
@@ -129,18 +129,20 @@ impl Part {
         };
         let mut update = Update::<'_, Ed25519>::begin(&self.identity, running, state, clock);
         let mut checking = Checking::begin(storage, pages, &mut update);
+        let mut turn = Turn::Work;
         loop {
-            match checking.need()? {
-                Need::Nothing => break,
-                Need::Open(ask) => {
-                    let opened = network.open(&ask).map_err(|_| Stop::Transport)?;
-                    checking.opened(opened)?;
+            turn = match turn {
+                Turn::Work => checking.work()?,
+                Turn::Open => {
+                    let opened = network.open(&checking.ask()).map_err(|_| Stop::Transport)?;
+                    checking.opened(opened)?
                 }
-                Need::Read(space) => {
-                    let count = network.read(space).map_err(|_| Stop::Transport)?;
-                    checking.filled(count)?;
+                Turn::Read => {
+                    let count = network.read(checking.space()).map_err(|_| Stop::Transport)?;
+                    checking.filled(count)?
                 }
-            }
+                Turn::Done => break,
+            };
         }
         let decided = &checking.considered()?.decided;
         Ok(matches!(decided, tuffet_no_std_client::Decided::MoreRoots))

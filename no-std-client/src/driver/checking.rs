@@ -10,7 +10,7 @@
 //! | targets, delegated roles | the root area that does not count | no; the state has its facts |
 //! | release document | its own area | yes: it is used while the state has its digest |
 
-use super::{Need, Stop, Work};
+use super::{Stop, Turn, Work};
 use crate::failure::Failure;
 use crate::flash::{Fill, FlashFile, Map, RegionError, Span, StateError, StatePages, Storage};
 use crate::transport::{Ask, Etag, Opened, Path};
@@ -27,43 +27,16 @@ pub struct Checking<'f, 'd, 'w, F, S, A: Algorithms = Ed25519> {
     storage: Storage<'f, F, S>,
     pages: StatePages<'f, F>,
     update: &'w mut Update<'d, A>,
-    waits: Waits,
+    /// So much of this area is to be handed over to the machine.
+    at_hand: Option<(Span, u32)>,
     path: Path,
     bytes_max: u32,
     fill: Fill,
     tries_left: u8,
+    /// Whether the file that is waited for is the timestamp.
+    is_timestamp: bool,
     /// The tag of the timestamp, as it came.
     etag: Option<Etag>,
-}
-
-#[derive(Copy, Clone, PartialEq, Eq)]
-enum Waits {
-    /// For nothing: the machine is asked.
-    Machine,
-    /// For nothing: so much of this area is handed over to the machine.
-    Handover(Span, u32),
-    /// For a file, or the word that there is none.
-    Open(Kind),
-    /// For its bytes.
-    Read(Kind),
-    /// The decision is made.
-    Decided,
-}
-
-/// What the file that is waited for is.
-#[derive(Copy, Clone, PartialEq, Eq)]
-enum Kind {
-    Timestamp,
-    Other,
-}
-
-impl Kind {
-    const fn of(role: &RoleName) -> Self {
-        match role {
-            RoleName::Timestamp => Self::Timestamp,
-            RoleName::Delegated(_) | RoleName::Root | RoleName::Snapshot | RoleName::Targets => Self::Other,
-        }
-    }
 }
 
 impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
@@ -73,11 +46,12 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
             storage,
             pages,
             update,
-            waits: Waits::Machine,
+            at_hand: None,
             path: Path::new_const(),
             bytes_max: 0,
             fill: Fill::new(storage.map().document),
             tries_left: TRIES_MAX,
+            is_timestamp: false,
             etag: None,
         }
     }
@@ -103,20 +77,20 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
 
     /// Does what the machine asks for, as far as flash goes.
     #[inline(never)]
-    fn turn(&mut self) -> Result<(), Stop<F::Error>> {
+    fn turn(&mut self) -> Result<Turn, Stop<F::Error>> {
         // By reference: it is long, and one of it is enough.
         let request = self.update.request();
         match &request {
             Request::Metadata(fetch) => {
-                if let Some(span) = self.kept(fetch)? {
-                    let length = fetch.pinned.map_or(0, |pinned| pinned.length);
-                    self.waits = Waits::Handover(span, length);
-                    return Ok(());
+                self.at_hand = self.kept(fetch)?;
+                if self.at_hand.is_none() {
+                    let role = &fetch.file.role;
+                    let span = self.passing_area(role)?;
+                    write_metadata(&mut self.path, fetch).ok_or(Failure::Misuse)?;
+                    self.is_timestamp = matches!(role, RoleName::Timestamp);
+                    let bytes_max = fetch.bytes_max;
+                    return Ok(self.wait_for(bytes_max, span));
                 }
-                let span = self.passing_area(&fetch.file.role)?;
-                write_metadata(&mut self.path, fetch).ok_or(Failure::Misuse)?;
-                let (bytes_max, kind) = (fetch.bytes_max, Kind::of(&fetch.file.role));
-                self.ask(bytes_max, span, kind);
             }
             // A file that stays already stands where it stays.
             Request::Store { .. } => {
@@ -126,22 +100,19 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
             Request::Target(target) => {
                 let (span, length) = (self.target_area(target)?, short(target.length()));
                 // Its digest is compared again when it is read.
-                if self.storage.holds(span, length, target.digest())? {
-                    self.waits = Waits::Handover(span, length);
-                    return Ok(());
+                if !self.storage.holds(span, length, target.digest())? {
+                    write_target(&mut self.path, target.digest(), target.name().as_str()).ok_or(Failure::Misuse)?;
+                    self.is_timestamp = false;
+                    return Ok(self.wait_for(length, span));
                 }
-                write_target(&mut self.path, target.digest(), target.name().as_str()).ok_or(Failure::Misuse)?;
-                self.ask(length, span, Kind::Other);
+                self.at_hand = Some((span, length));
             }
-            Request::Stored(remembered) => {
-                let length = remembered.length;
-                self.waits = Waits::Handover(self.map().document, length);
-            }
+            Request::Stored(remembered) => self.at_hand = Some((self.map().document, remembered.length)),
             Request::Decided => {
                 // A machine that refused has no decision, and nothing to store.
                 self.update.considered().ok_or(Failure::Misuse)?;
                 self.save()?;
-                self.waits = Waits::Decided;
+                return Ok(Turn::Done);
             }
             Request::HashSource { .. }
             | Request::Download { .. }
@@ -152,7 +123,7 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
             | Request::StoreState
             | Request::Trial => return Err(Failure::Misuse.into()),
         }
-        Ok(())
+        Ok(Turn::Work)
     }
 
     #[inline(never)]
@@ -163,15 +134,14 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
     /// Lets the machine read a file in flash. It is called with nothing else on the stack: what the machine does with a file goes
     /// deeper than anything here.
     #[inline(never)]
-    fn hand_over(&mut self, span: Span, length: u32) -> Result<(), Stop<F::Error>> {
+    fn hand_over(&mut self, span: Span, length: u32) -> Result<Turn, Stop<F::Error>> {
         let mut file = FlashFile::new(self.storage.region(span), length);
         self.update.take::<_, Stop<F::Error>>(Answer::Present(&mut file))?;
-        self.waits = Waits::Machine;
-        Ok(())
+        Ok(Turn::Work)
     }
 
     /// Where a kept copy of the very file stands that the machine asks for.
-    fn kept(&self, fetch: &Fetch) -> Result<Option<Span>, RegionError<F::Error>> {
+    fn kept(&self, fetch: &Fetch) -> Result<Option<(Span, u32)>, RegionError<F::Error>> {
         let areas = match fetch.file.role {
             RoleName::Root => self.map().roots,
             RoleName::Snapshot => self.map().snapshots,
@@ -180,7 +150,7 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
         if let Some(pinned) = &fetch.pinned {
             for area in areas {
                 if self.storage.holds(area, pinned.length, &pinned.digest)? {
-                    return Ok(Some(area));
+                    return Ok(Some((area, pinned.length)));
                 }
             }
         }
@@ -210,94 +180,80 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
     }
 
     #[inline(never)]
-    fn ask(&mut self, bytes_max: u32, span: Span, kind: Kind) {
+    fn wait_for(&mut self, bytes_max: u32, span: Span) -> Turn {
         self.bytes_max = bytes_max;
         self.fill.begin(span);
         self.tries_left = TRIES_MAX;
-        self.waits = Waits::Open(kind);
+        Turn::Open
     }
 
     /// The file came to its end, or to more than it may have.
-    fn received(&mut self) -> Result<(), Stop<F::Error>> {
+    fn received(&mut self) -> Result<Turn, Stop<F::Error>> {
         let span = self.fill.span();
         let came = self.fill.came();
         if came <= self.bytes_max {
             self.fill.finish(&mut self.storage.region(span))?;
         }
-        self.waits = Waits::Handover(span, came);
-        Ok(())
+        self.at_hand = Some((span, came));
+        Ok(Turn::Work)
     }
 }
 
 impl<F: NorFlash, S, A: Algorithms> Work<F> for Checking<'_, '_, '_, F, S, A> {
-    fn need(&mut self) -> Result<Need<'_>, Stop<F::Error>> {
-        loop {
-            match self.waits {
-                Waits::Machine => self.turn()?,
-                Waits::Handover(span, length) => self.hand_over(span, length)?,
-                Waits::Open(_) | Waits::Read(_) | Waits::Decided => break,
-            }
+    fn work(&mut self) -> Result<Turn, Stop<F::Error>> {
+        match self.at_hand.take() {
+            Some((span, length)) => self.hand_over(span, length),
+            None => self.turn(),
         }
-        Ok(match self.waits {
-            Waits::Machine | Waits::Handover(..) | Waits::Decided => Need::Nothing,
-            Waits::Open(_) => Need::Open(Ask {
-                path: &self.path,
-                offset: self.fill.came(),
-                // One more: a file that is too long is noticed.
-                bytes_max: self.bytes_max.saturating_add(1).saturating_sub(self.fill.came()),
-                unless: None,
-            }),
-            Waits::Read(_) => Need::Read(self.fill.space()),
-        })
     }
 
-    fn opened(&mut self, opened: Opened) -> Result<(), Stop<F::Error>> {
-        let Waits::Open(kind) = self.waits else {
-            return Err(Failure::Misuse.into());
-        };
+    fn ask(&self) -> Ask<'_> {
+        Ask {
+            path: &self.path,
+            offset: self.fill.came(),
+            // One more: a file that is too long is noticed.
+            bytes_max: self.bytes_max.saturating_add(1).saturating_sub(self.fill.came()),
+            unless: None,
+        }
+    }
+
+    fn opened(&mut self, opened: Opened) -> Result<Turn, Stop<F::Error>> {
         match opened {
             Opened::Absent => {
                 self.update.take::<FlashFile<'_, F>, Stop<F::Error>>(Answer::Absent)?;
-                self.waits = Waits::Machine;
+                Ok(Turn::Work)
             }
             // Nothing was asked conditionally.
-            Opened::NotModified => return Err(Stop::Transport),
+            Opened::NotModified => Err(Stop::Transport),
             Opened::Present { etag } => {
-                if kind == Kind::Timestamp {
+                if self.is_timestamp {
                     self.etag = etag;
                 }
-                self.waits = Waits::Read(kind);
+                Ok(Turn::Read)
             }
         }
-        Ok(())
     }
 
-    fn filled(&mut self, count: usize) -> Result<(), Stop<F::Error>> {
-        let Waits::Read(_) = self.waits else {
-            return Err(Failure::Misuse.into());
-        };
-        if count == 0 {
-            return self.received();
-        }
+    fn space(&mut self) -> &mut [u8] {
+        self.fill.space()
+    }
+
+    fn filled(&mut self, count: usize) -> Result<Turn, Stop<F::Error>> {
         let span = self.fill.span();
         self.fill.filled(&mut self.storage.region(span), count)?;
-        if self.fill.came() > self.bytes_max {
+        if count == 0 || self.fill.came() > self.bytes_max {
             return self.received();
         }
-        Ok(())
+        Ok(Turn::Read)
     }
 
     fn broken(&mut self) -> bool {
-        // What came so far counts on; the whole file is verified in any case.
-        let Waits::Read(kind) = self.waits else {
-            return false;
-        };
         let Some(tries_left) = self.tries_left.checked_sub(1) else {
             return false;
         };
         self.tries_left = tries_left;
-        self.waits = Waits::Open(kind);
-        if kind == Kind::Timestamp {
+        // What came so far counts on; the whole file is verified in any case.
+        if self.is_timestamp {
             // The one name under which another file may stand by now.
             self.fill.begin(self.fill.span());
         }

@@ -1,7 +1,7 @@
 //! A small device: its cycle, its installation, its poll loop.
 
 use super::installing::{self, Next};
-use super::{Checking, Filling, Need, Stop, Work};
+use super::{Checking, Filling, Stop, Turn, Work};
 use crate::device::{Device, Intake, Running, decoder_profile};
 use crate::failure::Failure;
 use crate::flash::{Fill, Map, StatePages, Storage, Strategy};
@@ -295,21 +295,21 @@ const fn peek(etag: &Etag) -> Ask<'_> {
 /// Gives a half what it needs, and waits for it.
 #[inline(never)]
 fn pump<F: NorFlash, T: Transport>(work: &mut dyn Work<F>, transport: &mut T) -> Result<(), Stop<F::Error>> {
+    let mut turn = Turn::Work;
     loop {
-        let moved = match work.need()? {
-            Need::Nothing => return Ok(()),
-            Need::Open(ask) => match transport.open(&ask) {
-                Ok(opened) => Ok(work.opened(opened)?),
-                Err(error) => Err(error),
+        turn = match turn {
+            Turn::Work => work.work()?,
+            Turn::Open => match transport.open(&work.ask()) {
+                Ok(opened) => work.opened(opened)?,
+                Err(_) => return Err(Stop::Transport),
             },
-            Need::Read(space) => match transport.read(space) {
-                Ok(count) => Ok(work.filled(count)?),
-                Err(error) => Err(error),
+            Turn::Read => match transport.read(work.space()) {
+                Ok(count) => work.filled(count)?,
+                Err(_) if work.broken() => Turn::Open,
+                Err(_) => return Err(Stop::Transport),
             },
+            Turn::Done => return Ok(()),
         };
-        if moved.is_err() && !work.broken() {
-            return Err(Stop::Transport);
-        }
     }
 }
 
@@ -318,21 +318,21 @@ async fn pump_async<F: NorFlash, T: AsyncTransport>(
     work: &mut impl Work<F>,
     transport: &mut T,
 ) -> Result<(), Stop<F::Error>> {
+    let mut turn = Turn::Work;
     loop {
-        let moved = match work.need()? {
-            Need::Nothing => return Ok(()),
-            Need::Open(ask) => match transport.open(&ask).await {
-                Ok(opened) => Ok(work.opened(opened)?),
-                Err(error) => Err(error),
+        turn = match turn {
+            Turn::Work => work.work()?,
+            Turn::Open => match transport.open(&work.ask()).await {
+                Ok(opened) => work.opened(opened)?,
+                Err(_) => return Err(Stop::Transport),
             },
-            Need::Read(space) => match transport.read(space).await {
-                Ok(count) => Ok(work.filled(count)?),
-                Err(error) => Err(error),
+            Turn::Read => match transport.read(work.space()).await {
+                Ok(count) => work.filled(count)?,
+                Err(_) if work.broken() => Turn::Open,
+                Err(_) => return Err(Stop::Transport),
             },
+            Turn::Done => return Ok(()),
         };
-        if moved.is_err() && !work.broken() {
-            return Err(Stop::Transport);
-        }
     }
 }
 

@@ -5,7 +5,7 @@
 //!   makes the records go before it erases the first unit of the slot.
 
 use super::checking::write_target;
-use super::{Need, Stop, Work};
+use super::{Stop, Turn, Work};
 use crate::failure::{Failure, ImageFault};
 use crate::flash::{Checkpoints, RegionError, Storage, Strategy};
 use crate::transport::{Ask, Opened, Path};
@@ -27,7 +27,6 @@ pub struct Filling<'f, 'w, F, S, D> {
     block: &'w mut [u8],
     /// Bytes of the patch.
     length: u32,
-    waits: Waits,
     path: Path,
     /// The block that is waited for, and how much of it is here.
     range: BlockRange,
@@ -35,18 +34,6 @@ pub struct Filling<'f, 'w, F, S, D> {
     tries_left: u8,
     /// The records in flash are of another decoding: they go before the slot is written from its start.
     forgets: bool,
-}
-
-#[derive(Copy, Clone, PartialEq, Eq)]
-enum Waits {
-    /// For nothing: the machine is asked.
-    Machine,
-    /// For the file, or the word that there is none.
-    Open,
-    /// For bytes of the next block.
-    Read,
-    /// For nothing more: there is no patch to decode.
-    Done,
 }
 
 impl<'f, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'w, F, S, D> {
@@ -65,7 +52,6 @@ impl<'f, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'w, F, S, D> {
             decoder,
             block,
             length: 0,
-            waits: Waits::Machine,
             path: Path::new_const(),
             range: BlockRange { offset: 0, length: 0 },
             held: 0,
@@ -76,12 +62,11 @@ impl<'f, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'w, F, S, D> {
 
     /// Sets the decoder to the patch that the installation needs, if it does, at its start or at the newest checkpoint.
     #[inline(never)]
-    fn begin_decoding(&mut self) -> Result<(), Stop<F::Error>> {
+    fn begin_decoding(&mut self) -> Result<Turn, Stop<F::Error>> {
         // By reference: it is long, and one of it is enough.
         let request = self.installation.request();
         let Request::Decode(decoding) = &request else {
-            self.waits = Waits::Done;
-            return Ok(());
+            return Ok(Turn::Done);
         };
         let pinned = &decoding.pinned;
         if usize::try_from(pinned.block_bytes).map_or(true, |bytes| bytes > self.block.len()) {
@@ -99,22 +84,22 @@ impl<'f, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'w, F, S, D> {
         self.tries_left = TRIES_MAX;
         let FileRef { digest, name, .. } = decoding.file;
         write_target(&mut self.path, digest, name.as_str()).ok_or(Failure::Misuse)?;
-        self.next_block(Waits::Open)
+        self.next_block(Turn::Open)
     }
 
     /// Waits for the block that comes next.
-    fn next_block(&mut self, waits: Waits) -> Result<(), Stop<F::Error>> {
+    fn next_block(&mut self, turn: Turn) -> Result<Turn, Stop<F::Error>> {
         let Some(range) = self.decoder.next_block() else {
             // The decoder asks for more than the signed length.
             return self.give_up(ImageFault::Patch(Refusal::Truncated));
         };
-        (self.range, self.held, self.waits) = (range, 0, waits);
-        Ok(())
+        (self.range, self.held) = (range, 0);
+        Ok(turn)
     }
 
     /// A whole block is here: authenticates and decodes it.
     #[inline(never)]
-    fn decode_block(&mut self) -> Result<(), Stop<F::Error>> {
+    fn decode_block(&mut self) -> Result<Turn, Stop<F::Error>> {
         let block = self.block.get(..self.held).unwrap_or_default();
         let authenticated = match self.decoder.authenticate(block) {
             Ok(authenticated) => authenticated,
@@ -122,7 +107,7 @@ impl<'f, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'w, F, S, D> {
                 // A bit that fell over on the way costs this block and not the update: it is asked for again.
                 if matches!(error, Error::Refused(_)) && self.broken() {
                     self.held = 0;
-                    return Ok(());
+                    return Ok(Turn::Open);
                 }
                 return self.give_up_for(error.with_flash(), Records::Stay);
             }
@@ -140,14 +125,14 @@ impl<'f, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'w, F, S, D> {
                 Ok(Progress::Checkpoint { .. }) => self.checkpoints.save(self.decoder)?,
                 Ok(Progress::NeedsBlock) => break,
                 Ok(Progress::Done) => {
-                    self.waits = Waits::Machine;
-                    return self.installation.done();
+                    self.installation.done::<Stop<F::Error>>()?;
+                    return Ok(Turn::Work);
                 }
                 Err(error) => return self.give_up_for(error, Records::Go),
             }
         }
         self.tries_left = TRIES_MAX;
-        self.next_block(Waits::Read)
+        self.next_block(Turn::Read)
     }
 
     /// Gives up a patch for what is wrong with it; anything else stops the driver.
@@ -156,7 +141,7 @@ impl<'f, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'w, F, S, D> {
         clippy::wildcard_enum_match_arm,
         reason = "the core's promise to grow: what it may add is at least no success"
     )]
-    fn give_up_for(&mut self, error: Fault<F::Error>, records: Records) -> Result<(), Stop<F::Error>> {
+    fn give_up_for(&mut self, error: Fault<F::Error>, records: Records) -> Result<Turn, Stop<F::Error>> {
         let fault = match error {
             Error::Refused(refusal) => ImageFault::Patch(refusal),
             Error::Geometry(geometry) => ImageFault::Geometry(geometry),
@@ -172,9 +157,9 @@ impl<'f, 'w, F: NorFlash, S: Strategy, D: Decoder> Filling<'f, 'w, F, S, D> {
     }
 
     #[inline(never)]
-    fn give_up(&mut self, fault: ImageFault) -> Result<(), Stop<F::Error>> {
-        self.waits = Waits::Machine;
-        self.installation.failed(fault)
+    fn give_up(&mut self, fault: ImageFault) -> Result<Turn, Stop<F::Error>> {
+        self.installation.failed::<Stop<F::Error>>(fault)?;
+        Ok(Turn::Work)
     }
 }
 
@@ -188,70 +173,54 @@ enum Records {
 type Fault<E> = Error<RegionError<E>, RegionError<E>>;
 
 impl<F: NorFlash, S: Strategy, D: Decoder> Work<F> for Filling<'_, '_, F, S, D> {
-    fn need(&mut self) -> Result<Need<'_>, Stop<F::Error>> {
-        while self.waits == Waits::Machine {
-            self.begin_decoding()?;
-        }
-        Ok(match self.waits {
-            Waits::Machine | Waits::Done => Need::Nothing,
-            Waits::Open => {
-                let held = u32::try_from(self.held).unwrap_or(0);
-                let offset = self.range.offset.saturating_add(held);
-                Need::Open(Ask {
-                    path: &self.path,
-                    offset,
-                    bytes_max: self.length.saturating_sub(offset),
-                    unless: None,
-                })
-            }
-            Waits::Read => {
-                let end = usize::try_from(self.range.length).unwrap_or(usize::MAX);
-                Need::Read(self.block.get_mut(self.held..end).unwrap_or_default())
-            }
-        })
+    fn work(&mut self) -> Result<Turn, Stop<F::Error>> {
+        self.begin_decoding()
     }
 
-    fn opened(&mut self, opened: Opened) -> Result<(), Stop<F::Error>> {
-        match (self.waits, opened) {
-            (Waits::Open, Opened::Present { .. }) => {
-                self.waits = Waits::Read;
-                Ok(())
-            }
-            (Waits::Open, Opened::Absent) => self.give_up(ImageFault::Missing),
-            (Waits::Open, Opened::NotModified) => Err(Stop::Transport),
-            (Waits::Machine | Waits::Read | Waits::Done, _) => Err(Failure::Misuse.into()),
+    fn ask(&self) -> Ask<'_> {
+        let held = u32::try_from(self.held).unwrap_or(0);
+        let offset = self.range.offset.saturating_add(held);
+        Ask {
+            path: &self.path,
+            offset,
+            bytes_max: self.length.saturating_sub(offset),
+            unless: None,
         }
     }
 
-    fn filled(&mut self, count: usize) -> Result<(), Stop<F::Error>> {
-        if self.waits != Waits::Read {
-            return Err(Failure::Misuse.into());
+    fn opened(&mut self, opened: Opened) -> Result<Turn, Stop<F::Error>> {
+        match opened {
+            Opened::Present { .. } => Ok(Turn::Read),
+            Opened::Absent => self.give_up(ImageFault::Missing),
+            // Nothing was asked conditionally.
+            Opened::NotModified => Err(Stop::Transport),
         }
+    }
+
+    fn space(&mut self) -> &mut [u8] {
+        let end = usize::try_from(self.range.length).unwrap_or(usize::MAX);
+        self.block.get_mut(self.held..end).unwrap_or_default()
+    }
+
+    fn filled(&mut self, count: usize) -> Result<Turn, Stop<F::Error>> {
         self.held = self.held.saturating_add(count);
         let length = usize::try_from(self.range.length).unwrap_or(usize::MAX);
-        if count == 0 {
-            // The file is shorter than it was signed, or the connection ended quietly.
-            if self.broken() {
-                return Ok(());
-            }
+        // The file is shorter than it was signed, or the connection ended quietly.
+        if count == 0 && self.broken() {
+            return Ok(Turn::Open);
+        }
+        if count == 0 || self.held >= length {
             // The chain says which block it is, and how long it must be.
             return self.decode_block();
         }
-        if self.held >= length {
-            return self.decode_block();
-        }
-        Ok(())
+        Ok(Turn::Read)
     }
 
     fn broken(&mut self) -> bool {
-        if self.waits != Waits::Read {
-            return false;
-        }
         let Some(tries_left) = self.tries_left.checked_sub(1) else {
             return false;
         };
         self.tries_left = tries_left;
-        self.waits = Waits::Open;
         true
     }
 }
