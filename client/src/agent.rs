@@ -130,7 +130,7 @@ impl Agent {
     fn run(&self, running: Running, state: DeviceState, transport: &Transport) -> Result<Cycle<'_>, ClientError> {
         let mut update = Update::begin(&self.device, running, state, ClockPolicy::Trusted { now: clock::now() });
         let mut timestamp_etag = None;
-        let mut received = Vec::new();
+        let mut received = (RoleName::Root, Vec::new());
         loop {
             update = match update.request() {
                 Request::Metadata(fetch) => {
@@ -140,15 +140,15 @@ impl Agent {
                         timestamp_etag = got.etag;
                     }
                     let next = hand_over(update, got.bytes.as_deref())?;
-                    received = got.bytes.unwrap_or_default();
+                    received = (fetch.file.role, got.bytes.unwrap_or_default());
                     if got.is_fetched && is_trusted_file(&next.state().trusted, &fetch) {
                         // The copy was damaged or gone; the machine asks to store only what is new.
-                        self.store.keep_metadata(&fetch.file.role, &received)?;
+                        self.keep_metadata(&received)?;
                     }
                     next
                 }
-                Request::Store { role } => {
-                    self.store.keep_metadata(role, &received)?;
+                Request::Store => {
+                    self.keep_metadata(&received)?;
                     self.store.save_state(update.state())?;
                     update.stored()?
                 }
@@ -180,6 +180,10 @@ impl Agent {
                 }
             };
         }
+    }
+
+    fn keep_metadata(&self, (role, file): &(RoleName, Vec<u8>)) -> Result<(), ClientError> {
+        Ok(self.store.keep_metadata(role, file)?)
     }
 
     /// Gets a metadata file: the copy in the store if it has the pinned digest, else the repository's.

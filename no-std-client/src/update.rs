@@ -20,7 +20,7 @@ use cycle::{Cycle, Stored};
 use install::Install;
 use tuffet_boot::{Slot, VerifiedImage};
 use tuffet_release::{FileRef, Plan, Refusal, Release, Version, WaitReason};
-use tuffet_tuf::{Algorithms, Answer, ClockPolicy, Ed25519, Fetch, RoleName, TargetName};
+use tuffet_tuf::{Algorithms, Answer, ClockPolicy, Ed25519, Fetch, TargetName};
 use tuffet_wire::{Digest, Document, UnixSeconds};
 
 /// What the machine needs next.
@@ -29,10 +29,7 @@ pub enum Request<'u> {
     /// A metadata file. Answer with [`Update::receive`].
     Metadata(Fetch),
     /// Persist the metadata file just received under its role, then [`Update::state`]; then call [`Update::stored`].
-    Store {
-        /// The role whose file it is.
-        role: &'u RoleName,
-    },
+    Store,
     /// The release document or the rollout file, a target. Answer with [`Update::receive`], and keep a document that was
     /// accepted.
     Target(ListedTarget<'u>),

@@ -169,21 +169,21 @@ impl Memory {
         let state = DeviceState::decode(&self.files[STATE]).map_err(|_| Stop::Named("DamagedStore"))?;
         let identity = Rc::clone(&self.identity);
         let mut update = Update::begin(&identity, running, state, self.clock.policy(self.now));
-        let mut received = Vec::new();
+        let mut received = (String::new(), Vec::new());
         loop {
             update = match update.request() {
                 Request::Metadata(fetch) => {
                     let file = self.metadata(&fetch);
                     let next = hand_over(update, file.as_deref())?;
-                    received = file.unwrap_or_default();
+                    received = (fetch.file.role.to_string(), file.unwrap_or_default());
                     if is_trusted_file(&next.state().trusted, &fetch) {
                         // It may have come because the kept copy was damaged; it is verified now.
-                        self.files.insert(fetch.file.role.to_string(), received.clone());
+                        self.keep_received(&received);
                     }
                     next
                 }
-                Request::Store { role } => {
-                    self.files.insert(role.to_string(), received.clone());
+                Request::Store => {
+                    self.keep_received(&received);
                     self.keep_state(update.state());
                     update.stored()?
                 }
@@ -280,7 +280,7 @@ impl Memory {
                     return Ok(update.into_image()?);
                 }
                 Request::Metadata(_)
-                | Request::Store { .. }
+                | Request::Store
                 | Request::Target(_)
                 | Request::Stored(_)
                 | Request::Decided => {
@@ -340,6 +340,10 @@ impl Memory {
         }
         bytes.truncate(bytes_max + 1);
         Some(bytes)
+    }
+
+    fn keep_received(&mut self, (role, file): &(String, Vec<u8>)) {
+        self.files.insert(role.clone(), file.clone());
     }
 
     fn keep_state(&mut self, state: &DeviceState) {

@@ -146,7 +146,7 @@ fn step<R: Tried>(
         return Ok(session.receive(Answered::<&[u8]>::Absent)?.session);
     };
     let Step { session, store } = session.receive(Answered::Present(&mut bytes.as_slice()))?;
-    if let Some(Store { .. }) = store {
+    if let Some(Store) = store {
         kept.files.insert(role, bytes);
         kept.trusted = session.trusted().clone();
     }

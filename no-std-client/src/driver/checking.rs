@@ -93,7 +93,7 @@ impl<'f, 'd, 'w, F: NorFlash, S, A: Algorithms> Checking<'f, 'd, 'w, F, S, A> {
                 }
             }
             // A file that stays already stands where it stays.
-            Request::Store { .. } => {
+            Request::Store => {
                 self.save()?;
                 self.update.note_stored::<Stop<F::Error>>()?;
             }

@@ -58,7 +58,7 @@ pub fn go_on<F: NorFlash, S: Strategy>(
             }
             Request::Trial => return Ok(Next::Trial),
             Request::Metadata(_)
-            | Request::Store { .. }
+            | Request::Store
             | Request::Target(_)
             | Request::Stored(_)
             | Request::Decided

@@ -40,8 +40,8 @@ enum Step {
 enum Waits {
     /// For the next file.
     Fetch,
-    /// A file of this role was verified and must be stored before the ladder goes on.
-    Store(RoleName),
+    /// The file that came was verified, and must be stored before the ladder goes on.
+    Store,
 }
 
 /// What a search is for.
@@ -97,9 +97,8 @@ impl<A: Algorithms> Cycle<A> {
                 pinned: Some(trusted.root.pinned()),
             }),
             Step::Search {
-                waits: Waits::Store(role),
-                ..
-            } => Request::Store { role },
+                waits: Waits::Store, ..
+            } => Request::Store,
             Step::Search { .. } => match self.walk.request(trusted) {
                 tuffet_tuf::Request::Fetch(fetch) => Request::Metadata(fetch),
                 // Neither is ever seen here: `advance` leaves a search at once when it ends.
@@ -171,7 +170,7 @@ pub(super) fn receive<A: Algorithms, D: Document, E: From<Failure> + From<Error<
         Step::Document => receive_document(phase, context, answer),
         Step::Rollout => receive_rollout(phase, context, answer),
         Step::Search {
-            waits: Waits::Store(_), ..
+            waits: Waits::Store, ..
         } => Err(Failure::Misuse.into()),
     };
     if received.is_ok() {
@@ -187,7 +186,7 @@ pub(super) fn stored<A: Algorithms, E: From<Failure>>(
 ) -> Result<(), E> {
     if let Phase::Cycle(Cycle {
         step: Step::Search {
-            waits: waits @ Waits::Store(_),
+            waits: waits @ Waits::Store,
             ..
         },
         ..
@@ -258,8 +257,8 @@ fn receive_metadata<A: Algorithms, D: Document, E: From<Failure> + From<Error<D:
             return Ok(());
         }
     };
-    if let Some(Store { role }) = to_store {
-        *waits = Waits::Store(role);
+    if let Some(Store) = to_store {
+        *waits = Waits::Store;
         if let Goal::Pointer = goal {
             // What was known of the release is older than this; the end of the cycle says it anew.
             (context.state.release, context.state.rollout) = (Standing::Unknown, None);

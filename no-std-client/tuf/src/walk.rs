@@ -7,7 +7,7 @@ use crate::{
         Stage, Top,
     },
     limits::Limits,
-    names::{DelegatedName, FileName, RoleName},
+    names::{DelegatedName, FileName},
     read::{meta::MetaContent, root::RootKeys, targets::TargetsContent},
     reading::{Reading, Strict},
     signatures::{Claim, Verified},
@@ -77,13 +77,10 @@ pub enum Answer<'a, D> {
     Present(&'a mut D),
 }
 
-/// Write down, before the next request: the file just received as `role`'s kept file (root and snapshot always, others
+/// Write down, before the next request: the file just received as its role's kept file (root and snapshot always, others
 /// where there is room), then [`Session::trusted`](crate::Session::trusted). Kept files of roles that the state has no facts about may go.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Store {
-    /// Whose file was received.
-    pub role: RoleName,
-}
+pub struct Store;
 
 /// One update cycle, and the searches after it, for a caller that keeps the trusted state itself: a small part has no room for a
 /// second one. It is the same state in every call. After an error what was stored before counts; what a refused step of a further
@@ -255,7 +252,7 @@ impl<R: Reading> Walk<R> {
             self.refuse();
             return Err(Misuse::NothingRequested.into());
         };
-        let (role, pinned) = (*needed.role, needed.which.pinned());
+        let pinned = needed.which.pinned();
         match answer {
             Answer::Absent => self.step(trusted, Answer::<D>::Absent)?,
             Answer::Present(document) => {
@@ -266,7 +263,7 @@ impl<R: Reading> Walk<R> {
                 }
             }
         }
-        Ok(core::mem::take(&mut self.plan.is_changed).then_some(Store { role }))
+        Ok(core::mem::take(&mut self.plan.is_changed).then_some(Store))
     }
 
     fn waits_for_delegation_in(&self, file: Option<&Pinned>) -> bool {

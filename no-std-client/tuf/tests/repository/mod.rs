@@ -370,7 +370,7 @@ impl<R: Kept> DeviceOf<R> {
                 })) {
                     Ok(step) => {
                         session = step.session;
-                        self.store(step.store, Some(bytes), &session);
+                        self.store(step.store, &fetch.file.role, Some(bytes), &session);
                         continue;
                     }
                     // The copy of a version that is listed without its bytes: the repository may have another.
@@ -389,13 +389,13 @@ impl<R: Kept> DeviceOf<R> {
                 None => session.receive(Answer::<Pieces<'_>>::Absent)?,
             };
             session = step.session;
-            self.store(step.store, bytes, &session);
+            self.store(step.store, &fetch.file.role, bytes, &session);
         }
         Ok(session)
     }
 
-    fn store(&mut self, store: Option<Store>, bytes: Option<Vec<u8>>, session: &Session<R>) {
-        let Some(Store { role }) = store else { return };
+    fn store(&mut self, store: Option<Store>, role: &RoleName, bytes: Option<Vec<u8>>, session: &Session<R>) {
+        let Some(Store) = store else { return };
         self.stored.set(self.stored.get() + 1);
         let bytes = bytes.unwrap_or_default();
         match (role, &mut self.others) {
