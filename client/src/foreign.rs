@@ -196,7 +196,7 @@ impl Foreign {
                 let before = session.clone();
                 match session.take(Answer::Present(&mut kept.as_slice())) {
                     Ok(store) => {
-                        self.store(store, &kept, &session)?;
+                        self.store(store, &fetch.file.role, &kept, &session)?;
                         continue;
                     }
                     Err(tuf::Error::Rejected(tuf::Rejected::TooFewSignatures { .. })) => session = before,
@@ -222,26 +222,26 @@ impl Foreign {
                         // Nothing is trusted anew: the copy was damaged or gone.
                         self.keep(&fetch.file.role, &served)?;
                     }
-                    self.store(store, &served, &session)?;
+                    self.store(store, &fetch.file.role, &served, &session)?;
                 }
                 None => {
                     let store = session.take(Answer::<&[u8]>::Absent)?;
-                    self.store(store, &[], &session)?;
+                    self.store(store, &fetch.file.role, &[], &session)?;
                 }
             }
         }
     }
 
     /// Writes down what the session says: the file, then the state; then what the state has forgotten goes.
-    fn store(&self, store: Option<Store>, file: &[u8], session: &Session) -> Result<(), ForeignError> {
-        let Some(Store { role }) = store else {
+    fn store(&self, store: Option<Store>, role: &RoleName, file: &[u8], session: &Session) -> Result<(), ForeignError> {
+        let Some(Store) = store else {
             return Ok(());
         };
         let trusted = session.trusted();
-        if facts(trusted, &role).is_some_and(|pinned| is(&pinned, file)) {
-            self.keep(&role, file)?;
+        if facts(trusted, role).is_some_and(|pinned| is(&pinned, file)) {
+            self.keep(role, file)?;
         }
-        if role == RoleName::Snapshot && !session.has_consistent_snapshot() {
+        if *role == RoleName::Snapshot && !session.has_consistent_snapshot() {
             // Its version cannot be asked for again, so the state never names one that a cut could still undo.
             self.sync()?;
         }

@@ -1,6 +1,6 @@
 //! `cargo xtask bare-metal`: the cores on a part without an operating system and without a heap.
 //!
-//! - The cores build for `thumbv6m-none-eabi` with no feature at all.
+//! - The cores build for `thumbv6m-none-eabi`, as `target_spec` describes it, with no feature at all.
 //! - Each is then linked into a program of its own (`integration/boards/sizes`) that calls its public interface.
 //!   None of these programs has a global allocator, and rustc refuses to link one that reaches `alloc` without:
 //!   so a table means that no core, and nothing that a core depends on, uses a heap. On the Debian way `alloc`
@@ -11,6 +11,7 @@
 mod call_graph;
 pub mod elf;
 pub mod stack_depth;
+mod target_spec;
 mod thumb;
 pub mod toolchain;
 
@@ -45,6 +46,9 @@ const COMPACT_HASHES: &str = "--cfg=sha2_backend_soft=\"compact\"";
 /// What every bare-metal program is linked with: functions that came out as the same instructions stand in flash once (a kilobyte of a
 /// client). No program here compares functions by their addresses.
 const ONE_COPY: &str = "-Clink-arg=--icf=all";
+
+/// How functions are named: as rustc does it without its unstable options, and as the checks that look for them by name know them.
+const NAMES: [&str; 2] = ["-Zunstable-options", "-Csymbol-mangling-version=legacy"];
 
 /// What stands between two flags in the variable that may have blanks in its flags.
 const FLAG_SEPARATOR: &str = "\x1f";
@@ -248,13 +252,24 @@ fn build<'a>(
     what: impl IntoIterator<Item = &'a str>,
 ) -> Result<(), Failure> {
     let cargo = toolchain
-        .cargo()
-        .arg("build")
-        .args(["--profile", PROFILE, "--target", target]);
-    let cargo = cargo.args(toolchain.arguments(library)).args(what).folder(folder);
+        .cargo(target)
+        .args(["build", "--profile", PROFILE, "--target"]);
+    let cargo = if toolchain::is_described_here(target) {
+        cargo.arg(target_spec::without_frame_pointer(
+            toolchain.rustc(),
+            target,
+            target_dir,
+        )?)
+    } else {
+        cargo.arg(target)
+    };
+    let cargo = cargo
+        .args(toolchain.arguments(target, library))
+        .args(what)
+        .folder(folder);
     let cargo = cargo
         .env("CARGO_TARGET_DIR", target_dir)
-        .env("CARGO_ENCODED_RUSTFLAGS", rustflags()?);
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(toolchain, target)?);
     if cargo.show()? {
         return Ok(());
     }
@@ -267,13 +282,17 @@ fn build<'a>(
 
 /// What the compiler is told. The paths of this machine go into no firmware: they are in the texts of panics, and the same source
 /// would give another image elsewhere.
-fn rustflags() -> Result<String, Failure> {
+fn rustflags(toolchain: &Toolchain, target: &str) -> Result<String, Failure> {
     let root = workspace::root()?;
     let mut flags = vec![
         COMPACT_HASHES.to_owned(),
         ONE_COPY.to_owned(),
         format!("--remap-path-prefix={}=", root.display()),
+        format!("--remap-path-prefix={}=", toolchain.sysroot()?),
     ];
+    if toolchain.builds_core(target) {
+        flags.extend(NAMES.map(str::to_owned));
+    }
     flags.extend(registry().map(|folder| format!("--remap-path-prefix={}=", folder.display())));
     Ok(flags.join(FLAG_SEPARATOR))
 }

@@ -279,11 +279,7 @@ impl Memory {
                     self.taken = Some(taken(&update)?);
                     return Ok(update.into_image()?);
                 }
-                Request::Metadata(_)
-                | Request::Store
-                | Request::Target(_)
-                | Request::Stored(_)
-                | Request::Decided => {
+                Request::Metadata(_) | Request::Store | Request::Target(_) | Request::Stored(_) | Request::Decided => {
                     return Err(Failure::Misuse.into());
                 }
             };
