@@ -183,7 +183,7 @@ impl Agent {
     }
 
     fn keep_metadata(&self, (role, file): &(RoleName, Vec<u8>)) -> Result<(), ClientError> {
-        Ok(self.store.keep_metadata(role, file)?)
+        self.store.keep_metadata(role, file)
     }
 
     /// Gets a metadata file: the copy in the store if it has the pinned digest, else the repository's.
