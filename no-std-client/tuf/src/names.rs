@@ -9,6 +9,11 @@ pub const ROLE_NAME_BYTES_MAX: usize = 64;
 /// Longest name of a target, in bytes.
 pub const TARGET_NAME_BYTES_MAX: usize = 96;
 
+/// The role that says which versions belong together.
+pub(crate) const SNAPSHOT: &str = "snapshot";
+/// The role at the top of the delegations.
+pub(crate) const TARGETS: &str = "targets";
+
 /// A metadata role.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum RoleName {
@@ -36,13 +41,21 @@ impl RoleName {
         }
     }
 
+    /// The name of a delegated role.
+    pub(crate) fn delegated(&self) -> Option<&DelegatedName> {
+        match self {
+            Self::Delegated(name) => Some(name),
+            Self::Root | Self::Snapshot | Self::Targets | Self::Timestamp => None,
+        }
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Delegated(name) => name.as_str(),
             Self::Root => "root",
-            Self::Snapshot => "snapshot",
-            Self::Targets => "targets",
+            Self::Snapshot => SNAPSHOT,
+            Self::Targets => TARGETS,
             Self::Timestamp => "timestamp",
         }
     }

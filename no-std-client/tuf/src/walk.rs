@@ -211,12 +211,12 @@ impl<R: Reading> Walk<R> {
             None if self.is_paused() => return Request::Paused,
             None => return Request::Resolved,
         };
-        let role = Whose::of(needed.role);
+        let role = needed.role;
         // §5.3.11: roots carry their versions in any case.
         let has_version = self.plan.has_consistent_snapshot || role == Whose::Root;
         Request::Fetch(Fetch {
             file: FileName {
-                role: *needed.role,
+                role: role.named(needed.delegated),
                 version: needed.which.version().filter(|_| has_version),
             },
             bytes_max: self.plan.limits.bytes_max(role),

@@ -77,7 +77,8 @@ impl Whose {
         }
     }
 
-    fn named(self, delegated: Option<&DelegatedName>) -> RoleName {
+    /// With its name.
+    pub(crate) fn named(self, delegated: Option<&DelegatedName>) -> RoleName {
         match self {
             // Invariant: steps that refuse a delegated role's file have its name; the others do not come here.
             Self::Delegated => delegated.map_or(RoleName::Targets, |name| RoleName::Delegated(*name)),

@@ -76,14 +76,18 @@ impl<R: Reading> ExpectDelegated<R> {
     pub fn needs<'a>(&'a self, top: &'a Top, trusted: &'a Trusted<R>) -> Needed<'a, R> {
         let (role, which) = match &self.next {
             Next::Delegation { .. } => (&self.delegator.role, Which::Known(self.delegator.file.file())),
-            Next::Listing => (&RoleName::Snapshot, Which::Known(top.snapshot.file())),
+            Next::Listing => return Needed::of_top(Whose::Snapshot, Which::Known(top.snapshot.file())),
             Next::Role(listed) => {
                 let role = &self.delegation().role;
                 let trusted = trusted.delegated(role.as_str());
                 (role, Which::Listed(listed, trusted.map(|trusted| &trusted.file)))
             }
         };
-        Needed { role, which }
+        Needed {
+            role: Whose::of(role),
+            delegated: role.delegated(),
+            which,
+        }
     }
 
     /// The delegated role that a refusal is about.
@@ -92,10 +96,7 @@ impl<R: Reading> ExpectDelegated<R> {
             Next::Delegation { .. } => &self.delegator.role,
             Next::Listing | Next::Role(_) => &self.delegation().role,
         };
-        match role {
-            RoleName::Delegated(name) => Some(name),
-            RoleName::Root | RoleName::Snapshot | RoleName::Targets | RoleName::Timestamp => None,
-        }
+        role.delegated()
     }
 
     /// Goes on where it stands; gives the file of a role once it is verified.
@@ -164,7 +165,7 @@ impl<R: Reading> ExpectDelegated<R> {
     ) -> Result<Progress<'static>, Error<D::Error>> {
         let mut content = MetaContent::<R>::claimed();
         let role = &self.delegation().role;
-        let mut body = MetaBody::snapshot(role, None, &mut content);
+        let mut body = MetaBody::snapshot(role.as_str(), None, &mut content);
         let file = verify_known(context, document, Whose::Snapshot, snapshot.file(), claim, &mut body)?;
         let Some(listed) = &content.content(file).found else {
             let role = Whose::Delegated;

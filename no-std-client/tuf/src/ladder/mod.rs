@@ -22,7 +22,7 @@ pub(crate) use targets::{ExpectTargets, Stage, Top, begin_search, end_search};
 pub(crate) use timestamp::ExpectTimestamp;
 
 use crate::{
-    names::{RoleName, RoleVersion},
+    names::{DelegatedName, RoleVersion},
     read::{Body, Wanted},
     reading::Reading,
     signatures::{self, Claim, Proof, Verified},
@@ -34,8 +34,21 @@ use tuffet_wire::Document;
 
 /// The file that a state waits for.
 pub(crate) struct Needed<'a, R: Reading> {
-    pub role: &'a RoleName,
+    pub role: Whose,
+    /// The name of a delegated role.
+    pub delegated: Option<&'a DelegatedName>,
     pub which: Which<'a, R>,
+}
+
+impl<'a, R: Reading> Needed<'a, R> {
+    /// A file of one of the roles that every repository has.
+    fn of_top(role: Whose, which: Which<'a, R>) -> Self {
+        Self {
+            role,
+            delegated: None,
+            which,
+        }
+    }
 }
 
 /// Which version of a role's file.

@@ -4,7 +4,7 @@ use super::{ExpectTimestamp, Needed, Which, check_version, verify_known};
 use crate::{
     error, keys,
     limits::Limits,
-    names::{RoleName, RoleVersion},
+    names::RoleVersion,
     read::{
         Received, Wanted,
         root::{RootBody, RootKeys},
@@ -108,10 +108,7 @@ fn read_root<'d, R: Reading, D: Document>(
 
 impl ExpectRoot {
     pub fn needs<R: Reading>(&self) -> Needed<'_, R> {
-        Needed {
-            role: &RoleName::Root,
-            which: Which::Version(self.next),
-        }
+        Needed::of_top(Whose::Root, Which::Version(self.next))
     }
 
     /// Puts the keys of an accepted root in the place of those that it was verified with.

@@ -2,7 +2,7 @@
 
 use super::{Needed, Which, present, verify_known, verify_listed};
 use crate::{
-    names::{DelegatedName, RoleName},
+    names::{DelegatedName, RoleName, TARGETS},
     read::{
         meta::{MetaBody, MetaContent, OldFiles, Regression},
         root::RootKeys,
@@ -54,10 +54,7 @@ impl<R: Reading> ExpectSnapshot<R> {
             (Next::Old { .. }, Some(old)) => Which::Known(old),
             (_, old) => Which::Listed(&self.listed, old.as_ref()),
         };
-        Needed {
-            role: &RoleName::Snapshot,
-            which,
-        }
+        Needed::of_top(Whose::Snapshot, which)
     }
 
     /// The delegated role that a refusal is about.
@@ -91,7 +88,7 @@ impl<R: Reading> ExpectSnapshot<R> {
             return Ok(None);
         }
         let document = present(context, answer, role)?;
-        let mut body = MetaBody::snapshot(&RoleName::Targets, Some(&mut self.files), content);
+        let mut body = MetaBody::snapshot(TARGETS, Some(&mut self.files), content);
         // §5.5.1 to §5.5.4
         let proof = Proof::Signatures(&[keys.snapshot()]);
         let new = verify_listed(context, document, role, &self.listed, claim, &mut body, proof)?;

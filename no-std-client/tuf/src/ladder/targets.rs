@@ -2,7 +2,6 @@
 
 use super::{AfterFile, ExpectDelegated, Needed, Which, present, verify_listed};
 use crate::{
-    names::RoleName,
     read::{
         root::RootKeys,
         targets::{TargetsBody, TargetsContent},
@@ -45,10 +44,7 @@ pub(crate) enum Stage<R: Reading> {
 
 impl<R: Reading> ExpectTargets<R> {
     pub fn needs<'a>(&'a self, trusted: &'a Trusted<R>) -> Needed<'a, R> {
-        Needed {
-            role: &RoleName::Targets,
-            which: Which::Listed(&self.listed, trusted.targets.as_ref()),
-        }
+        Needed::of_top(Whose::Targets, Which::Listed(&self.listed, trusted.targets.as_ref()))
     }
 
     pub fn receive<'c, D: Document>(
@@ -67,10 +63,7 @@ impl<R: Reading> ExpectTargets<R> {
 impl Top {
     /// The file of the top-level targets once more.
     pub fn needs<R: Reading>(&self) -> Needed<'_, R> {
-        Needed {
-            role: &RoleName::Targets,
-            which: Which::Known(self.targets.file()),
-        }
+        Needed::of_top(Whose::Targets, Which::Known(self.targets.file()))
     }
 
     pub fn receive_targets<'c, R: Reading, D: Document>(

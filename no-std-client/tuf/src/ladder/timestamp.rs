@@ -2,7 +2,6 @@
 
 use super::{Needed, Which, present};
 use crate::{
-    names::RoleName,
     read::{
         Wanted,
         meta::{MetaBody, MetaContent},
@@ -22,10 +21,7 @@ pub(crate) struct ExpectTimestamp;
 
 impl ExpectTimestamp {
     pub fn needs<R: Reading>(&self) -> Needed<'_, R> {
-        Needed {
-            role: &RoleName::Timestamp,
-            which: Which::Newest,
-        }
+        Needed::of_top(Whose::Timestamp, Which::Newest)
     }
 
     /// What it says of the snapshot is trusted afterwards.

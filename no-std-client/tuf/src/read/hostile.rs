@@ -113,7 +113,7 @@ fn answers<R: Reading>(kind: usize, bytes: &[u8], piece: usize) -> Result<FileFa
     let body: &mut dyn Body = match kind {
         0 => &mut RootBody::new(&mut keys),
         1 => &mut MetaBody::timestamp(&mut meta),
-        2 => &mut MetaBody::snapshot(&role, Some(&mut first), &mut meta),
+        2 => &mut MetaBody::snapshot(role.as_str(), Some(&mut first), &mut meta),
         3 => &mut MetaBody::old_snapshot(&mut later, &mut meta),
         4 => &mut TargetsBody::new("p_x", &mut targets),
         _ => &mut DelegationBody::at(0, &mut delegation),

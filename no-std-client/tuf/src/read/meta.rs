@@ -5,7 +5,7 @@ use crate::{
     error::Flaw,
     limits::COMPARED_AT_ONCE,
     list::List,
-    names::{RoleName, RoleVersion},
+    names::{RoleName, RoleVersion, SNAPSHOT},
     reading::Reading,
     signatures::Claimed,
 };
@@ -139,7 +139,7 @@ enum Kind {
 /// Takes out the entry of one role, and compares all entries with old ones; or, of the old snapshot, takes out its list.
 pub(crate) struct MetaBody<'a, R: Reading> {
     kind: Kind,
-    wanted: &'a RoleName,
+    wanted: &'a str,
     /// Of the old snapshot, if there is one to look at.
     old: Option<&'a mut OldFiles<R>>,
     draft: MetaDraft<R>,
@@ -150,12 +150,12 @@ pub(crate) struct MetaBody<'a, R: Reading> {
 impl<'a, R: Reading> MetaBody<'a, R> {
     /// The timestamp, for what it says of the snapshot.
     pub fn timestamp(content: &'a mut Claimed<MetaContent<R>>) -> Self {
-        Self::begun(Kind::Timestamp, &RoleName::Snapshot, None, content)
+        Self::begun(Kind::Timestamp, SNAPSHOT, None, content)
     }
 
     /// The new snapshot, for one role, beside the files of the old one.
     pub fn snapshot(
-        wanted: &'a RoleName,
+        wanted: &'a str,
         old: Option<&'a mut OldFiles<R>>,
         content: &'a mut Claimed<MetaContent<R>>,
     ) -> Self {
@@ -164,12 +164,12 @@ impl<'a, R: Reading> MetaBody<'a, R> {
 
     /// The old snapshot, for as many files as there is room for.
     pub fn old_snapshot(files: &'a mut OldFiles<R>, nothing: &'a mut Claimed<MetaContent<R>>) -> Self {
-        Self::begun(Kind::OldSnapshot, &RoleName::Snapshot, Some(files), nothing)
+        Self::begun(Kind::OldSnapshot, SNAPSHOT, Some(files), nothing)
     }
 
     fn begun(
         kind: Kind,
-        wanted: &'a RoleName,
+        wanted: &'a str,
         old: Option<&'a mut OldFiles<R>>,
         content: &'a mut Claimed<MetaContent<R>>,
     ) -> Self {
@@ -193,7 +193,7 @@ impl<'a, R: Reading> MetaBody<'a, R> {
         let entry = R::listed(offered, length, digests)?;
         let content = self.content.content_mut();
         let role = name.strip_suffix(".json");
-        if role == Some(self.wanted.as_str()) {
+        if role == Some(self.wanted) {
             content.found = Some(entry);
         }
         let Some(old) = &mut self.old else {
