@@ -30,7 +30,7 @@
 //! - The caller is told to erase every unit behind the position again, and none in front of it.
 
 use crate::{
-    Digest, HEADER_BYTES_MAX, Header, Image, Pinned, Refusal,
+    Digest, HEADER_BYTES_MAX, Image, Pinned, Refusal,
     chain::finish,
     decoder::{State, check_copy},
     matcher::{HELD_MAX, Matcher},
@@ -587,8 +587,8 @@ impl<
         };
         // Invariant: no header is longer than that.
         let layout = &mut self.model.addresses.layout;
-        let is_header = |header: &mut Header<()>| header.read_from(fill, Refusal::WrongMagic, layout).is_ok();
-        let is_header = self.intake.blank_header().is_some_and(is_header);
+        let header = self.intake.blank_header();
+        let is_header = header.read_from(fill, Refusal::WrongMagic, layout).is_ok();
         record.fill(left);
         preface.walk_on(&mut record);
         let possible = Possible {

@@ -11,7 +11,9 @@ use core::convert::Infallible;
 pub(crate) struct Intake {
     phase: Phase,
     chain: Option<Chain>,
-    container: Container,
+    /// What the header says, once it was read; before that the images that it must name.
+    header: Header<()>,
+    has_header: bool,
     hand: Hand,
     /// Hash of the block at hand, or of the next one.
     digest: Digest,
@@ -24,23 +26,6 @@ enum Phase {
     /// Ended, well or badly, or never began.
     Ended,
     Running,
-}
-
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-enum Container {
-    /// The first block was not read yet. This is what its header must say.
-    Awaited {
-        source: Image,
-        result: Image,
-    },
-    Read(Header<()>),
-}
-
-impl Container {
-    const NONE: Self = Self::Awaited {
-        source: Image::NOTHING,
-        result: Image::NOTHING,
-    };
 }
 
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -86,7 +71,8 @@ impl Intake {
         Self {
             phase: Phase::Ended,
             chain: None,
-            container: Container::NONE,
+            header: Header::BLANK,
+            has_header: false,
             hand: Hand::Empty { taken: 0 },
             digest: [0; 32],
         }
@@ -95,10 +81,8 @@ impl Intake {
     pub(crate) fn begin(&mut self, pinned: &Pinned, [source, result]: [&Image; 2]) -> Result<(), Refusal> {
         self.end();
         pinned.check()?;
-        self.container = Container::Awaited {
-            source: *source,
-            result: *result,
-        };
+        (self.header.source, self.header.result) = (*source, *result);
+        self.has_header = false;
         self.stand(pinned, 0, &pinned.head, 0);
         Ok(())
     }
@@ -117,10 +101,7 @@ impl Intake {
     }
 
     pub(crate) const fn header(&self) -> Option<&Header<()>> {
-        match &self.container {
-            Container::Awaited { .. } => None,
-            Container::Read(header) => Some(header),
-        }
+        if self.has_header { Some(&self.header) } else { None }
     }
 
     /// Hashes a block.
@@ -200,10 +181,9 @@ impl Intake {
         codec: Codec,
         layout: &mut Layout,
     ) -> Result<Read, Refusal> {
-        let (source, result) = match &self.container {
-            Container::Read(header) => return Ok(Read::of(header, false)),
-            Container::Awaited { source, result } => (source, result),
-        };
+        if let Some(header) = self.header() {
+            return Ok(Read::of(header, false));
+        }
         let mut header = Header::BLANK;
         header.read(&mut input.block, layout)?;
         let pinned = self.chain.as_ref().map_or(0, |chain| chain.pinned().block_bytes);
@@ -223,20 +203,20 @@ impl Intake {
             let codec = header.codec.code();
             return Err(Refusal::UnknownCodec { codec });
         }
-        if header.source != *source {
+        if header.source != self.header.source {
             return Err(Refusal::WrongSource);
         }
-        if header.result != *result {
+        if header.result != self.header.result {
             return Err(Refusal::WrongResult);
         }
-        self.container = Container::Read(header);
+        (self.header, self.has_header) = (header, true);
         Ok(Read::of(&header, true))
     }
 
     /// Where the decoder stands, if that is a checkpoint.
     pub(crate) fn standing(&self) -> Option<Standing<'_>> {
-        let (Phase::AtCheckpoint, Some(chain), Container::Read(header), Hand::Holds { index, taken }) =
-            (self.phase, &self.chain, &self.container, self.hand)
+        let (Phase::AtCheckpoint, Some(chain), Some(header), Hand::Holds { index, taken }) =
+            (self.phase, &self.chain, self.header(), self.hand)
         else {
             return None;
         };
@@ -252,16 +232,13 @@ impl Intake {
     /// What was read again is not the patch that was begun: there is no header.
     #[inline(never)]
     pub(crate) fn forget_header(&mut self) {
-        self.container = Container::NONE;
+        self.has_header = false;
     }
 
     /// A header for whoever reads it again.
-    pub(crate) fn blank_header(&mut self) -> Option<&mut Header<()>> {
-        self.container = Container::Read(Header::BLANK);
-        match &mut self.container {
-            Container::Read(header) => Some(header),
-            Container::Awaited { .. } => None,
-        }
+    pub(crate) const fn blank_header(&mut self) -> &mut Header<()> {
+        (self.header, self.has_header) = (Header::BLANK, true);
+        &mut self.header
     }
 
     /// Goes on in front of the block with this index and hash, of which so much was taken.
