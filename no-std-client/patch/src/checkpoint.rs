@@ -390,7 +390,10 @@ fn walk_pairs(pairs: &mut [Pair], record: &mut Record<'_>) {
 }
 
 /// Whether every field has a value that a decoder reaches is said after it was read.
-fn walk_addresses<const PLACES: usize>(addresses: &mut Addresses<PLACES>, record: &mut Record<'_>) -> bool {
+fn walk_addresses<const PLACES: usize, const ONLY_THUMB: bool>(
+    addresses: &mut Addresses<PLACES, ONLY_THUMB>,
+    record: &mut Record<'_>,
+) -> bool {
     record.word(&mut addresses.map.count);
     walk_pieces(&mut addresses.map.pieces, record);
     walk_pieces(slice::from_mut(&mut addresses.last_pointer), record);
@@ -425,8 +428,14 @@ fn walk_mixer<const INPUTS: usize, const CELLS: usize, const SETS: usize>(
     record.weights(mixer.weights.as_flattened_mut());
 }
 
-fn walk_model<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const SLOTS: usize>(
-    model: &mut Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>,
+fn walk_model<
+    const HIT_CELLS: usize,
+    const BYTE_CELLS: usize,
+    const PLACES: usize,
+    const SLOTS: usize,
+    const ONLY_THUMB: bool,
+>(
+    model: &mut Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS, ONLY_THUMB>,
     record: &mut Record<'_>,
 ) -> bool {
     walk_history(&mut model.history, record);
@@ -446,7 +455,8 @@ impl<
     const BUFFER_BYTES: usize,
     const PLACES: usize,
     const SLOTS: usize,
-> State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS>
+    const ONLY_THUMB: bool,
+> State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS, ONLY_THUMB>
 {
     const FIELD_BYTES: usize = FIXED_BYTES
         + 16 * PLACES
@@ -588,7 +598,8 @@ impl<
         // Invariant: no header is longer than that.
         let layout = &mut self.model.addresses.layout;
         let header = self.intake.blank_header();
-        let is_header = header.read_from(fill, Refusal::WrongMagic, layout).is_ok();
+        let is_header =
+            header.read_from(fill, Refusal::WrongMagic, layout).is_ok() && Self::follows(layout.architecture);
         record.fill(left);
         preface.walk_on(&mut record);
         let possible = Possible {

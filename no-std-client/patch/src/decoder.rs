@@ -6,7 +6,7 @@ use crate::{
     intake::Intake,
     matcher::Matcher,
     model::{Copy, Expected, Model, Origin, Start, appended},
-    predict::Piece,
+    predict::{Addresses, Architecture, Piece},
     range_decoder::{Input, RangeDecoder, Reader},
     slots::{Drivers, Needs, Slots, Stopped},
 };
@@ -55,6 +55,7 @@ pub struct State<
     const BUFFER_BYTES: usize,
     const PLACES: usize,
     const SLOTS: usize,
+    const ONLY_THUMB: bool,
 > {
     pub(crate) copy: Option<Copy>,
     /// Everything in front of this was erased.
@@ -69,7 +70,7 @@ pub struct State<
     pub(crate) range: RangeDecoder,
     pub(crate) output: Output<BUFFER_BYTES>,
     pub(crate) intake: Intake,
-    pub(crate) model: Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>,
+    pub(crate) model: Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS, ONLY_THUMB>,
     pub(crate) old_window: Window<BUFFER_BYTES>,
     pub(crate) new_window: Window<BUFFER_BYTES>,
     /// What guesses are read from, and of which image.
@@ -80,11 +81,14 @@ pub struct State<
 const GUESS_BYTES: usize = 32;
 
 /// At most 8 KiB.
-pub type SmallState = State<160, 214, 128, 48, 0>;
+pub type SmallState = State<160, 214, 128, 48, 0, false>;
+/// The same for a Cortex-M: it follows no other instructions, which is 660 bytes less of flash. A patch that names another architecture
+/// is refused, as one that is not known.
+pub type SmallThumbState = State<160, 214, 128, 48, 0, true>;
 /// At most 32 KiB.
-pub type StandardState = State<840, 1064, 256, 192, 768>;
+pub type StandardState = State<840, 1064, 256, 192, 768, false>;
 /// For machines with an operating system: nearly one MiB.
-pub type LargeState = State<22_528, 24_576, 4096, 4096, 65_536>;
+pub type LargeState = State<22_528, 24_576, 4096, 4096, 65_536, false>;
 
 const _: () = assert!(size_of::<SmallState>() <= 8 * 1024 && SmallState::SNAPSHOT_BYTES <= 8 * 1024);
 const _: () = assert!(size_of::<StandardState>() <= 32 * 1024);
@@ -96,7 +100,8 @@ impl<
     const BUFFER_BYTES: usize,
     const PLACES: usize,
     const SLOTS: usize,
-> State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS>
+    const ONLY_THUMB: bool,
+> State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS, ONLY_THUMB>
 {
     /// A decoder that has nothing to do yet.
     pub const fn new() -> Self {
@@ -128,6 +133,11 @@ impl<
         (22_528, 24_576, 4096) => Profile::Large,
         _ => panic!("no profile has tables of these sizes"),
     };
+
+    /// Whether this decoder follows the instructions of an architecture that its profile follows.
+    pub(crate) const fn follows(architecture: Architecture) -> bool {
+        Addresses::<PLACES, ONLY_THUMB>::follows(architecture)
+    }
 
     /// Starts a patch. `pinned` is what a signed document says about the file; `source` is what the caller found in the running
     /// slot when it hashed it, [`Image::NOTHING`] for a full image; `result` is the image that the signed document wants.
@@ -220,6 +230,10 @@ impl<
             .intake
             .read_header(&mut work.input, Self::PROFILE, Codec::Mixing, layout);
         let read = read.map_err(|refusal| work.refuse(refusal))?;
+        if !Self::follows(layout.architecture) {
+            let architecture = layout.architecture.code();
+            return Err(work.refuse(Refusal::UnknownArchitecture { architecture }));
+        }
         (work.source_bytes, work.result_bytes) = (read.source_bytes, read.result_bytes);
         if read.is_first {
             self.model.begin(work.source_bytes);
@@ -536,7 +550,8 @@ impl<
     const BUFFER_BYTES: usize,
     const PLACES: usize,
     const SLOTS: usize,
-> Default for State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS>
+    const ONLY_THUMB: bool,
+> Default for State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS, ONLY_THUMB>
 {
     fn default() -> Self {
         Self::new()

@@ -2,7 +2,7 @@
 
 use crate::{
     Authenticated, BadCheckpoint, BlockRange, BulkState, Chain, Error, Image, LargeState, PIECE_BYTES, Pinned, Profile,
-    Progress, Refusal, SmallState, SnapshotError, StandardState,
+    Progress, Refusal, SmallState, SmallThumbState, SnapshotError, StandardState,
 };
 use core::convert::Infallible;
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
@@ -104,7 +104,7 @@ macro_rules! driven {
     )*};
 }
 
-driven!(SmallState, StandardState, LargeState, BulkState<'_>);
+driven!(SmallState, SmallThumbState, StandardState, LargeState, BulkState<'_>);
 
 macro_rules! decoders {
     ($($state:ident: $block_bytes:literal;)*) => {$(
@@ -147,6 +147,7 @@ macro_rules! decoders {
 
 decoders! {
     SmallState: 1_024;
+    SmallThumbState: 1_024;
     StandardState: 4_096;
     LargeState: 65_536;
 }

@@ -93,7 +93,7 @@ pub use bulk::{BULK_BYTES, BULK_BYTES_ABOVE, BULK_IMAGE_BYTES, BulkState, bulk_b
 pub use cached::{Cached, Page};
 pub use chain::{Authenticated, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, BlockRange, Chain, Digest, Pinned};
 pub use checkpoint::{BadCheckpoint, PIECE_BYTES, SnapshotError};
-pub use decoder::{LargeState, Progress, SmallState, StandardState, State};
+pub use decoder::{LargeState, Progress, SmallState, SmallThumbState, StandardState, State};
 pub use decoders::{Decoder, Drive};
 #[cfg(feature = "encode")]
 pub use encode::{

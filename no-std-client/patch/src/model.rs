@@ -168,12 +168,18 @@ pub(crate) struct History {
 /// The tables of a profile. What is short and often used stands in front, where an instruction of two bytes reaches it.
 #[derive(Clone, Debug)]
 #[repr(C)]
-pub(crate) struct Model<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const SLOTS: usize> {
+pub(crate) struct Model<
+    const HIT_CELLS: usize,
+    const BYTE_CELLS: usize,
+    const PLACES: usize,
+    const SLOTS: usize,
+    const ONLY_THUMB: bool,
+> {
     pub(crate) in_unit: InUnit,
     /// The byte that the matcher names, which the caller reads before each event.
     pub(crate) guess: Option<u8>,
     pub(crate) history: History,
-    pub(crate) addresses: Addresses<PLACES>,
+    pub(crate) addresses: Addresses<PLACES, ONLY_THUMB>,
     pub(crate) rare: [u16; RARE_CELLS],
     pub(crate) classes: [[u16; CLASS_CELLS]; 2],
     pub(crate) hits: Mixer<HIT_INPUTS, HIT_CELLS, HIT_SETS>,
@@ -226,8 +232,8 @@ impl History {
     }
 }
 
-impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const SLOTS: usize>
-    Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>
+impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const SLOTS: usize, const ONLY_THUMB: bool>
+    Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS, ONLY_THUMB>
 {
     /// Tables that nobody may code with before they are reset or read from a checkpoint. All of it is zero, so whoever makes
     /// one fills memory in place, and has no second one on the stack.
@@ -405,7 +411,7 @@ impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const
 
     /// Whether a unit can begin. Where instructions begin anywhere, they are in the way of words, and bytes are coded one by one.
     pub(crate) fn can_begin_unit(&self) -> bool {
-        Self::HAS_UNITS && self.in_unit.is_none() && self.addresses.layout.architecture.unit() > 1
+        Self::HAS_UNITS && self.in_unit.is_none() && self.addresses.architecture().unit() > 1
     }
 
     /// The next bytes of a copy that belong together. `bytes` stand there in the image that is copied, the next one lowest.

@@ -39,7 +39,7 @@ use pairs::Registers;
 /// What is known of addresses. What is short and often used stands in front, where an instruction of two bytes reaches it.
 #[derive(Clone, Debug)]
 #[repr(C)]
-pub(crate) struct Addresses<const PLACES: usize> {
+pub(crate) struct Addresses<const PLACES: usize, const ONLY_THUMB: bool> {
     /// The field at hand: none, if it has no bytes.
     field: Field,
     /// Bytes of the copy at hand.
@@ -75,7 +75,7 @@ const PLACES_OF_HOSTS: usize = 4096;
 /// And whoever follows addresses that two instructions make: for that, the smallest microcontrollers have no code.
 const PLACES_OF_PAIRS: usize = 192;
 
-impl<const PLACES: usize> Addresses<PLACES> {
+impl<const PLACES: usize, const ONLY_THUMB: bool> Addresses<PLACES, ONLY_THUMB> {
     pub(crate) const ZERO: Self = Self {
         layout: Layout::UNKNOWN,
         source_bytes: 0,
@@ -122,6 +122,20 @@ impl<const PLACES: usize> Addresses<PLACES> {
         &mut self.field
     }
 
+    /// Whether these instructions are followed, as far as the profile does not say it.
+    pub(crate) const fn follows(architecture: Architecture) -> bool {
+        !ONLY_THUMB || matches!(architecture, Architecture::Thumb | Architecture::Unknown)
+    }
+
+    /// Whose instructions are followed. It says what [`follows`](Self::follows) holds anyway, so that no code stays for others.
+    pub(crate) const fn architecture(&self) -> Architecture {
+        match self.layout.architecture {
+            Architecture::Thumb => Architecture::Thumb,
+            _ if ONLY_THUMB => Architecture::Unknown,
+            known => known,
+        }
+    }
+
     /// Whether the instructions of hosts are followed.
     const HOSTS: bool = PLACES >= PLACES_OF_HOSTS;
     /// Whether addresses that two instructions make are followed.
@@ -129,7 +143,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
 
     /// What an instruction says.
     fn read(&self, bytes: u32, before: u32, address: u32) -> Instruction {
-        let architecture = self.layout.architecture;
+        let architecture = self.architecture();
         if Self::HOSTS {
             architecture.read::<true>(bytes, before, address)
         } else if Self::PAIRS {
@@ -147,7 +161,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
 
     /// The same instruction with another value.
     fn with(&self, bytes: u32, address: u32, value: u32) -> u32 {
-        let architecture = self.layout.architecture;
+        let architecture = self.architecture();
         if Self::HOSTS {
             architecture.with::<true>(bytes, address, value)
         } else if Self::PAIRS {
@@ -160,7 +174,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
     /// If these bytes put the upper part of an address into a register: what looks for the instruction that adds the rest. The caller
     /// reads the bytes that it asks for, and gives it back to [`saw`](Self::saw).
     pub(crate) fn search(&self, position: u32, copy: Copy, bytes: u32) -> Option<Search> {
-        let mask = self.layout.architecture.unit().wrapping_sub(1);
+        let mask = self.architecture().unit().wrapping_sub(1);
         let places = position | copy.from;
         if !Self::PAIRS || copy.origin == Origin::New || places & mask != 0 {
             return None;
@@ -171,13 +185,13 @@ impl<const PLACES: usize> Addresses<PLACES> {
             }
             Instruction::Lower { .. } | Instruction::Other { .. } | Instruction::Place(_) => {}
         }
-        let is_wide = Self::HOSTS && self.layout.architecture.is_of_hosts() && places & 7 == 0;
+        let is_wide = Self::HOSTS && self.architecture().is_of_hosts() && places & 7 == 0;
         (is_wide && self.layout.pointed(bytes, self.source_bytes).is_some()).then(|| Search::of_upper_half(copy.from))
     }
 
     /// These bytes stand where the search looks.
     pub(crate) fn saw(&self, search: &mut Search, bytes: u32) {
-        search.saw(bytes, self.read(bytes, 0, 0), self.layout.architecture);
+        search.saw(bytes, self.read(bytes, 0, 0), self.architecture());
     }
 
     /// The bytes to expect at `position`, where `copy` has `bytes`, of which `known` are inside the image; and where that is. `sum` is
@@ -242,7 +256,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
 
     /// Whether an instruction that names a place begins so, inside of a copy.
     fn names_place(&self, position: u32, from: u32, bytes: u32) -> bool {
-        if (position | from) & self.layout.architecture.unit().wrapping_sub(1) != 0 {
+        if (position | from) & self.architecture().unit().wrapping_sub(1) != 0 {
             return false;
         }
         match self.read(bytes, 0, self.layout.old_address(from)) {
@@ -301,7 +315,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
             target,
             expected,
             bytes,
-            length: self.layout.architecture.field_bytes(),
+            length: self.architecture().field_bytes(),
             ..Field::NONE
         };
         true
@@ -313,7 +327,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
             return;
         }
         let here = position.wrapping_sub(from);
-        let architecture = self.layout.architecture;
+        let architecture = self.architecture();
         let word = architecture.word(bytes);
         let is_narrow = !Self::HOSTS || !architecture.is_of_hosts();
         let pointed = match is_narrow || sum.is_some_and(Layout::is_upper_half) {
@@ -344,7 +358,7 @@ impl<const PLACES: usize> Addresses<PLACES> {
 
     /// Whether an instruction can begin here. It is asked for each byte of a copy.
     fn is_instruction(&mut self, position: u32, from: u32, bytes: u32) -> bool {
-        let architecture = self.layout.architecture;
+        let architecture = self.architecture();
         if (position | from) & architecture.unit().wrapping_sub(1) != 0 {
             return false;
         }
@@ -441,8 +455,8 @@ impl<const PLACES: usize> Addresses<PLACES> {
     #[inline(never)]
     pub(crate) fn named(&self, position: u32, field: &Field) -> Option<u32> {
         match field.kind {
-            Kind::Pointer => return Some(self.layout.new_pointed(self.layout.architecture.word(field.came))),
-            Kind::Word => return Some(self.layout.architecture.word(field.came)),
+            Kind::Pointer => return Some(self.layout.new_pointed(self.architecture().word(field.came))),
+            Kind::Word => return Some(self.architecture().word(field.came)),
             Kind::Branch | Kind::Lower | Kind::Upper => {}
         }
         match self.read_new(position, field) {

@@ -123,15 +123,15 @@ fn every_profile_is_taken_up() {
     }
 }
 
-fn taken_up<const H: usize, const B: usize, const U: usize, const P: usize, const S: usize>(
-    state: &mut State<H, B, U, P, S>,
+fn taken_up<const H: usize, const B: usize, const U: usize, const P: usize, const S: usize, const T: bool>(
+    state: &mut State<H, B, U, P, S, T>,
     machine: Machine,
 ) {
     let program = Program::new(600, 52);
     let case = case_with(
         program.link_for(machine),
         program.next(53).link_for(machine),
-        State::<H, B, U, P, S>::PROFILE,
+        State::<H, B, U, P, S, T>::PROFILE,
         U.max(1_024) as u32,
     );
     let mut whole = Device::new(&case.old, case.new.len(), &case.encoded.bytes);

@@ -362,7 +362,9 @@ trait Saves {
     ) -> Result<Vec<u8>, BadCheckpoint<OutOfRecord>>;
 }
 
-impl<const H: usize, const B: usize, const U: usize, const P: usize, const S: usize> Saves for State<H, B, U, P, S> {
+impl<const H: usize, const B: usize, const U: usize, const P: usize, const S: usize, const T: bool> Saves
+    for State<H, B, U, P, S, T>
+{
     fn saved(pair: &Pair, patch: &[u8], pinned: Pinned) -> Vec<(u32, Vec<u8>)> {
         let mut device = Device::new(pair.old(), pair.slot_bytes(), patch);
         let mut state = Box::new(Self::new());

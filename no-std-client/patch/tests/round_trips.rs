@@ -5,7 +5,8 @@ mod support;
 use proptest::prelude::*;
 use support::*;
 use tuffet_patch::{
-    EncodeError, Options, Profile, Refusal, SmallState, StandardState, apply, encode, encode_with, info,
+    Architecture, EncodeError, Layout, Options, Profile, Refusal, SmallState, SmallThumbState, StandardState, apply,
+    encode, encode_with, info,
 };
 
 fn check(old: &[u8], new: &[u8], block_bytes: u32) {
@@ -166,6 +167,50 @@ fn profiles_have_their_own_state() {
     state.begin(encoded.pinned, image(&old), image(&new)).unwrap();
     device.finish(&mut state).unwrap();
     assert!(device.new.bytes[..new.len()] == new);
+}
+
+#[test]
+fn decoder_of_a_cortex_m_follows_its_own_instructions_and_no_others() {
+    let old = firmware(30_000, 3);
+    let new = next_version(&old, 4);
+    for (architecture, refused) in [
+        (Architecture::Unknown, None),
+        (Architecture::Thumb, None),
+        (Architecture::RiscV, Some(2)),
+        (Architecture::Xtensa, Some(3)),
+        (Architecture::XtensaBig, Some(6)),
+    ] {
+        let layout = Layout {
+            architecture,
+            bases: None,
+        };
+        let options = Options {
+            layout: Some(layout),
+            ..Options::of(Profile::Small)
+        };
+        let encoded = encode_with(Some(&old), &new, &options).unwrap();
+        let refused = refused.map(|architecture| Refusal::UnknownArchitecture { architecture });
+        let begun = || {
+            let mut state = Box::new(SmallThumbState::new());
+            state.begin(encoded.pinned, image(&old), image(&new)).unwrap();
+            state
+        };
+
+        let mut device = Device::new(&old, new.len(), &encoded.bytes);
+        let outcome = device.finish(&mut *begun()).map_err(refusal);
+        assert_eq!(outcome.err(), refused, "{architecture:?}");
+        assert_eq!(device.new.erases.is_empty(), refused.is_some());
+        assert_eq!(device.new.bytes[..new.len()] == new, refused.is_none());
+
+        // Nor does it go on where one that follows more was saved.
+        let mut other = Device::new(&old, new.len(), &encoded.bytes);
+        let mut state = Box::new(SmallState::new());
+        state.begin(encoded.pinned, image(&old), image(&new)).unwrap();
+        other.finish(&mut *state).unwrap();
+        let (_, record) = &other.saved[0];
+        let resumed = resume(&mut *begun(), record, encoded.pinned, image(&old), image(&new));
+        assert_eq!(resumed.is_err(), refused.is_some(), "{architecture:?}: {resumed:?}");
+    }
 }
 
 /// What the decoder writes and erases: each unit once, in order, nothing behind the image.

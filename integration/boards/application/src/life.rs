@@ -13,7 +13,7 @@ use tuffet_mps2::{Clock, Control, Line, Nor, Stack, image_block, watchdog};
 use tuffet_no_std_client::boot::State;
 use tuffet_no_std_client::flash::Storage;
 use tuffet_no_std_client::http::Http;
-use tuffet_no_std_client::patch::SmallState;
+use tuffet_no_std_client::patch::SmallThumbState;
 use tuffet_no_std_client::transport::{Ask, Opened, Transport};
 use tuffet_no_std_client::tuf::SmallEd25519;
 use tuffet_no_std_client::wire::UnixSeconds;
@@ -31,7 +31,7 @@ const TIMESTAMP_BYTES_MAX: u32 = 1_024;
 const SELF_TEST_PAUSE_S: u64 = 1;
 
 type Web<'b> = Http<'b, Stream<'b>>;
-type Updater<'c, S> = Client<'c, Nor, S, SmallState, SmallEd25519>;
+type Updater<'c, S> = Client<'c, Nor, S, SmallThumbState, SmallEd25519>;
 
 /// Runs the application, on a board with slots of this strategy.
 pub fn run<S: Mapped>() -> ! {

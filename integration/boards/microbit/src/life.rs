@@ -8,7 +8,7 @@ use tuffet_board_layout::{BadSettings, Settings};
 use tuffet_no_std_client::boot::State;
 use tuffet_no_std_client::flash::{Storage, Xip};
 use tuffet_no_std_client::link::{BUFFER_BYTES, Link};
-use tuffet_no_std_client::patch::SmallState;
+use tuffet_no_std_client::patch::SmallThumbState;
 use tuffet_no_std_client::poll::Schedule;
 use tuffet_no_std_client::transport::{Ask, Opened, Transport as _};
 use tuffet_no_std_client::tuf::SmallEd25519;
@@ -24,7 +24,7 @@ const TIMESTAMP_BYTES_MAX: u32 = 1_024;
 const SELF_TEST_PAUSE_S: u32 = 1;
 
 type Gateway<'b> = Link<'b, Port>;
-type Updater<'c> = Client<'c, Nvmc, Xip, SmallState, SmallEd25519>;
+type Updater<'c> = Client<'c, Nvmc, Xip, SmallThumbState, SmallEd25519>;
 
 /// Runs the application.
 pub fn run(block: &Block) -> ! {

@@ -17,7 +17,7 @@ use tuffet_emulated::{gauge, host, timer};
 use tuffet_no_std_client::boot::Why;
 use tuffet_no_std_client::driver::{Checking, Filling};
 use tuffet_no_std_client::flash::{Map, Span, Storage, Units, Xip};
-use tuffet_no_std_client::patch::{Decoder, SmallState};
+use tuffet_no_std_client::patch::{Decoder, SmallThumbState};
 use tuffet_no_std_client::release::{Id, Profile, Seed, WaitReason};
 use tuffet_no_std_client::tuf::{Limits, SmallEd25519};
 use tuffet_no_std_client::wire::UnixSeconds;
@@ -28,7 +28,7 @@ use nor::Nor;
 
 tuffet_emulated::start_with!(live);
 
-type SmallClient<'c> = Client<'c, Nor, Xip, SmallState, SmallEd25519>;
+type SmallClient<'c> = Client<'c, Nor, Xip, SmallThumbState, SmallEd25519>;
 type Told = Result<Outcome, Stop<Infallible>>;
 
 /// The clock of the device, which stands still; the simulator has the same.
@@ -61,7 +61,7 @@ const UNITS: Units = Units {
     write_bytes: 4,
 };
 
-const _: () = assert!(MAP.check(UNITS, SmallState::SNAPSHOT_BYTES).is_ok());
+const _: () = assert!(MAP.check(UNITS, SmallThumbState::SNAPSHOT_BYTES).is_ok());
 
 /// How much of the full image comes before the connection breaks off: past the first checkpoint.
 const FIRST_PART_BYTES: u32 = 24 * KIB;
@@ -187,9 +187,9 @@ fn sizes() {
         ("DeviceState", size_of::<DeviceState>()),
         ("Update", size_of::<Update<'_, SmallEd25519>>()),
         ("Checking", size_of::<Checking<'_, '_, '_, Nor, Xip, SmallEd25519>>()),
-        ("Filling", size_of::<Filling<'_, '_, Nor, Xip, SmallState>>()),
-        ("SmallState", size_of::<SmallState>()),
-        ("block", size_of::<<SmallState as Decoder>::Block>()),
+        ("Filling", size_of::<Filling<'_, '_, Nor, Xip, SmallThumbState>>()),
+        ("decoder", size_of::<SmallThumbState>()),
+        ("block", size_of::<<SmallThumbState as Decoder>::Block>()),
     ];
     for (name, bytes) in sizes {
         host::print(format_args!("size {bytes} {name}"));

@@ -78,14 +78,15 @@ impl<
     const BUFFER_BYTES: usize,
     const PLACES: usize,
     const SLOTS: usize,
-> State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS>
+    const ONLY_THUMB: bool,
+> State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS, ONLY_THUMB>
 {
     /// Codes the new image along `copies`, which are in order and do not overlap. Everything between them is literal. `pieces` of
     /// the map stand in front, in the order of the old image.
     ///
     /// A copy begins with a byte that is as expected. The decoder ends a copy at the end of the old image without being told.
     pub(crate) fn code(images: &Images<'_>, copies: &[Segment], pieces: &[Piece]) -> Coded {
-        let mut model: Box<Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>> = Box::new(Model::ZERO);
+        let mut model: Box<Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS, ONLY_THUMB>> = Box::new(Model::ZERO);
         model.reset();
         model.addresses.layout = images.layout;
         model.begin(images.old.len() as u32);
@@ -124,8 +125,15 @@ impl<
     }
 }
 
-struct Run<'r, const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const SLOTS: usize> {
-    model: &'r mut Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>,
+struct Run<
+    'r,
+    const HIT_CELLS: usize,
+    const BYTE_CELLS: usize,
+    const PLACES: usize,
+    const SLOTS: usize,
+    const ONLY_THUMB: bool,
+> {
+    model: &'r mut Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS, ONLY_THUMB>,
     coder: RangeEncoder,
     images: &'r Images<'r>,
     ledger: Ledger,
@@ -140,8 +148,8 @@ struct Run<'r, const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: us
     unit_price: u64,
 }
 
-impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const SLOTS: usize>
-    Run<'_, HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>
+impl<const HIT_CELLS: usize, const BYTE_CELLS: usize, const PLACES: usize, const SLOTS: usize, const ONLY_THUMB: bool>
+    Run<'_, HIT_CELLS, BYTE_CELLS, PLACES, SLOTS, ONLY_THUMB>
 {
     fn all(&mut self, copies: &[Segment], pieces: &[Piece]) {
         self.model.pieces(&mut self.coder, pieces.len() as u32);

@@ -44,10 +44,11 @@ impl<
     const BUFFER_BYTES: usize,
     const PLACES: usize,
     const SLOTS: usize,
-> State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS>
+    const ONLY_THUMB: bool,
+> State<HIT_CELLS, BYTE_CELLS, BUFFER_BYTES, PLACES, SLOTS, ONLY_THUMB>
 {
     fn copy_behind(old: &[u8], new: &[u8], literals: u32, copy: Copy) -> Vec<u8> {
-        let mut model: Box<Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS>> = Box::new(Model::ZERO);
+        let mut model: Box<Model<HIT_CELLS, BYTE_CELLS, PLACES, SLOTS, ONLY_THUMB>> = Box::new(Model::ZERO);
         model.reset();
         let mut coder = RangeEncoder::new();
         model.pieces(&mut coder, 0);
@@ -156,7 +157,7 @@ mod tests {
     fn pieces_without_room() {
         let pieces_max = SmallState::PIECES_MAX as u32;
         for pieces in [pieces_max + 1, u32::MAX] {
-            let mut model = Box::new(Model::<144, 208, 48, 0>::ZERO);
+            let mut model = Box::new(Model::<144, 208, 48, 0, false>::ZERO);
             model.reset();
             let mut coder = RangeEncoder::new();
             model.pieces(&mut coder, pieces);

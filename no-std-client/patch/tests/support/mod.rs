@@ -51,9 +51,9 @@ impl<'a> Device<'a> {
     }
 
     /// Decodes from where `state` stands to the end of the file.
-    pub fn finish<const H: usize, const B: usize, const U: usize, const P: usize, const S: usize>(
+    pub fn finish<const H: usize, const B: usize, const U: usize, const P: usize, const S: usize, const T: bool>(
         &mut self,
-        state: &mut State<H, B, U, P, S>,
+        state: &mut State<H, B, U, P, S, T>,
     ) -> Result<(), Stopped> {
         while let Some(range) = state.next_block() {
             let rest = self.file.get(range.offset as usize..).unwrap_or(&[]);
@@ -70,7 +70,10 @@ impl<'a> Device<'a> {
                             record.extend_from_slice(piece);
                             Ok::<_, Infallible>(())
                         });
-                        assert_eq!((saved, record.len()), (Ok(()), State::<H, B, U, P, S>::SNAPSHOT_BYTES));
+                        assert_eq!(
+                            (saved, record.len()),
+                            (Ok(()), State::<H, B, U, P, S, T>::SNAPSHOT_BYTES)
+                        );
                         self.saved.push((position, record));
                     }
                     Progress::NeedsBlock => break,
@@ -83,8 +86,8 @@ impl<'a> Device<'a> {
 }
 
 /// Takes a record up.
-pub fn resume<const H: usize, const B: usize, const U: usize, const P: usize, const S: usize>(
-    state: &mut State<H, B, U, P, S>,
+pub fn resume<const H: usize, const B: usize, const U: usize, const P: usize, const S: usize, const T: bool>(
+    state: &mut State<H, B, U, P, S, T>,
     record: &[u8],
     pinned: Pinned,
     source: Image,

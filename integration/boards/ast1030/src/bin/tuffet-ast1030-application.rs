@@ -10,7 +10,7 @@ use tuffet_board_layout::image::Block;
 use tuffet_emulated::host;
 use tuffet_no_std_client::boot::State;
 use tuffet_no_std_client::flash::{Storage, Swap};
-use tuffet_no_std_client::patch::SmallState;
+use tuffet_no_std_client::patch::SmallThumbState;
 use tuffet_no_std_client::tuf::SmallEd25519;
 use tuffet_no_std_client::wire::UnixSeconds;
 use tuffet_no_std_client::{Client, Outcome, Settings};
@@ -56,7 +56,7 @@ fn update(flash: &RefCell<Flash>) -> bool {
     let now = UnixSeconds::new(NOW);
     let device = device();
     let storage = Storage::new(flash, &MAP);
-    let client = Client::<'_, _, Swap, SmallState, SmallEd25519>::new(&device, storage, Settings::DEFAULT, now);
+    let client = Client::<'_, _, Swap, SmallThumbState, SmallEd25519>::new(&device, storage, Settings::DEFAULT, now);
     let outcome = client.map_err(|failure| failure.name()).and_then(|mut client| {
         let updated = client.update(&mut Folder::default(), now);
         updated.map_err(|stop| stop.name())

@@ -12,7 +12,7 @@ use tuffet_example::{MAP, device};
 use tuffet_no_std_client::boot::State;
 use tuffet_no_std_client::flash::{Storage, Xip};
 use tuffet_no_std_client::http::{Http, HttpError};
-use tuffet_no_std_client::patch::SmallState;
+use tuffet_no_std_client::patch::SmallThumbState;
 use tuffet_no_std_client::tuf::SmallEd25519;
 use tuffet_no_std_client::{Client, Outcome, Settings, Stop};
 
@@ -54,7 +54,7 @@ fn keep_up_to_date(storage: Part<'_>) -> Result<(), Failed> {
     let Some(device) = device(board::seed()) else {
         return Ok(());
     };
-    let mut client: Client<'_, _, _, SmallState, SmallEd25519> =
+    let mut client: Client<'_, _, _, SmallThumbState, SmallEd25519> =
         Client::new(&device, storage, Settings::DEFAULT, board::now())?;
     let mut buffer = [0; 512];
     let mut http = Http::new(Network, HOST, BASE, &mut buffer);

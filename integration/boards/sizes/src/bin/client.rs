@@ -10,7 +10,7 @@ use core::convert::Infallible;
 use core::hint::black_box;
 
 use tuffet_no_std_client::flash::{Storage, Xip};
-use tuffet_no_std_client::patch::SmallState;
+use tuffet_no_std_client::patch::SmallThumbState;
 use tuffet_no_std_client::tuf::SmallEd25519;
 use tuffet_no_std_client::wire::UnixSeconds;
 use tuffet_no_std_client::{Client, Device, Outcome, Settings, Stop};
@@ -34,7 +34,7 @@ fn serve() -> Result<(), Stopped> {
     try_out(&storage)?;
 
     let now = || UnixSeconds::new(black_box(0));
-    let mut client: Client<'_, _, _, SmallState, SmallEd25519> =
+    let mut client: Client<'_, _, _, SmallThumbState, SmallEd25519> =
         Client::new(device, storage, Settings::DEFAULT, now())?;
     loop {
         black_box(client.due_at());

@@ -5,7 +5,7 @@
 use core::convert::Infallible;
 use core::hint::black_box;
 
-use tuffet_patch::{Image, PIECE_BYTES, Pinned, Progress, SmallState};
+use tuffet_patch::{Image, PIECE_BYTES, Pinned, Progress, SmallThumbState};
 use tuffet_sizes::Flash;
 
 tuffet_sizes::start_with!(run);
@@ -20,7 +20,7 @@ fn run() {
         length: black_box(1),
         digest: tuffet_sizes::digest(),
     };
-    let mut state = SmallState::new();
+    let mut state = SmallThumbState::new();
     if black_box(true) {
         black_box(state.begin(pinned, image(), image()).is_ok());
     } else {
