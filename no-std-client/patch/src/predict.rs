@@ -129,10 +129,11 @@ impl<const PLACES: usize, const ONLY_THUMB: bool> Addresses<PLACES, ONLY_THUMB> 
 
     /// Whose instructions are followed. It says what [`follows`](Self::follows) holds anyway, so that no code stays for others.
     pub(crate) const fn architecture(&self) -> Architecture {
-        match self.layout.architecture {
-            Architecture::Thumb => Architecture::Thumb,
-            _ if ONLY_THUMB => Architecture::Unknown,
-            known => known,
+        let architecture = self.layout.architecture;
+        match (ONLY_THUMB, matches!(architecture, Architecture::Thumb)) {
+            (false, _) => architecture,
+            (true, true) => Architecture::Thumb,
+            (true, false) => Architecture::Unknown,
         }
     }
 
