@@ -36,17 +36,18 @@ fn spell(out: &mut Out<'_>, digit: u8) -> Option<()> {
     out(DIGITS.get(at..=at)?)
 }
 
-/// A tenth, and what is left: by the short division of half words, as a small processor has none of 64 bits.
-fn divided_by_ten(number: u64) -> (u64, u8) {
-    let mut rest = 0_u32;
-    let mut tenth = 0_u64;
-    for half_word in number.to_be_bytes().as_chunks::<2>().0 {
-        let part = rest << 16 | u32::from(u16::from_be_bytes(*half_word));
-        rest = part % 10;
-        tenth = tenth << 16 | u64::from(part / 10);
+/// A tenth, and what is left: bit by bit, as a small processor divides no 64 bits. Those of the tenth come in where those of the number go out.
+fn divided_by_ten(mut number: u64) -> (u64, u8) {
+    let mut rest = 0_u8;
+    for _ in 0..u64::BITS {
+        rest = rest << 1 | u8::from(number >> 63 != 0);
+        number <<= 1;
+        if let Some(less) = rest.checked_sub(10) {
+            rest = less;
+            number |= 1;
+        }
     }
-    // Invariant: what is left of a division by ten is a digit.
-    (tenth, u8::try_from(rest).unwrap_or(0))
+    (number, rest)
 }
 
 #[cfg(test)]
