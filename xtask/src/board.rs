@@ -90,8 +90,9 @@ pub fn build(toolchain: Option<Source>) -> Result<Built, Failure> {
 /// What is needed beside the source: the emulator, and a compiler. A failure is the machine's, and not the firmware's.
 pub fn find_tools(toolchain: Option<Source>) -> Result<Toolchain, Failure> {
     emulator::is_there()?;
-    bare_metal::chosen_for(toolchain, bare_metal::CORTEX_M3)?;
-    bare_metal::chosen(toolchain)
+    // One compiler for both boards: whoever builds for the larger one has to build for the smaller one too.
+    let chosen = bare_metal::chosen_for(toolchain, bare_metal::CORTEX_M3)?;
+    bare_metal::chosen(Some(chosen.source()))
 }
 
 /// Builds with this compiler.
