@@ -241,7 +241,7 @@ fn board_follows_the_real_server() {
     let firmware = Firmware::built();
     let [a, b] = MAP.slots.addresses().map(|address| format!("@0x{address:08x}"));
     let vendor = Vendor::set_up_with(&format!(
-        "--profile small --slots xip --slot-address {} --slot-address {} --slot-bytes {}",
+        "--profile small --instructions thumb --slots xip --slot-address {} --slot-address {} --slot-bytes {}",
         &a[1..],
         &b[1..],
         MAP.slots.slots[0].bytes

@@ -9,6 +9,12 @@ pub use tuffet_patch::{
 };
 pub use tuffet_wire::{Digest, hex};
 
+/// Reads the word for an architecture, that in `tuffet.toml` and in the options of commands. The error says which words there are.
+pub fn architecture(text: &str) -> Result<Architecture, &'static str> {
+    let known = Architecture::ALL.into_iter().find(|known| known.to_string() == text);
+    known.ok_or("an architecture is aarch64, riscv, thumb, x86_64, xtensa, xtensa-be or unknown")
+}
+
 /// How a release document calls a profile.
 pub(crate) fn in_documents(profile: Profile) -> tuffet_release::Profile {
     match profile {

@@ -8,6 +8,7 @@
 //! hardware = ["c3"]
 //! channels = ["beta", "stable"]
 //! profile = "standard"
+//! instructions = "riscv" # of the images; without this line, what can be seen in them
 //! slot_bytes = 1048576
 //! threshold = 1
 //!
@@ -42,6 +43,7 @@ use tuffet_release::{Address, Id, SupportStatement, Version};
 use tuffet_wire::UnixSeconds;
 
 use crate::{
+    delta::{self, Architecture},
     error::{Error, Refused},
     storage::{self, Content, RealDisk, StorageError},
     support::{SupportTable, delivery_word},
@@ -67,6 +69,8 @@ pub struct Product {
     pub channels: Vec<Id>,
     /// How much a device has to work with.
     pub profile: Profile,
+    /// The instructions in its images. `None`: those that can be seen in them.
+    pub instructions: Option<Architecture>,
     /// Size of a firmware slot: no image may be longer.
     pub slot_bytes: u32,
     /// How many holders of product keys have to sign a release.
@@ -272,6 +276,17 @@ pub enum Fault {
         /// Which list.
         list: &'static str,
     },
+    /// Instructions that no decoder of the profile follows.
+    #[error(
+        "product.instructions \"{instructions}\" are those of machines with an operating system, and devices of profile \"{}\" do not follow them in patches",
+        profile.as_str()
+    )]
+    Instructions {
+        /// Those of the images.
+        instructions: Architecture,
+        /// The profile.
+        profile: Profile,
+    },
     /// Too many or too few addresses for a strategy.
     #[error(
         "slots.strategy \"{}\" goes with {} addresses in slots.addresses, and {there} are given",
@@ -365,18 +380,19 @@ impl Product {
             }
         };
         let number = |number: u32| toml::Value::from(i64::from(number));
-        table(
-            "product",
-            &[
-                ("id", self.id.to_string().into()),
-                ("name", self.name.as_str().into()),
-                ("hardware", ids(&self.hardware)),
-                ("channels", ids(&self.channels)),
-                ("profile", self.profile.as_str().into()),
-                ("slot_bytes", number(self.slot_bytes)),
-                ("threshold", number(self.threshold)),
-            ],
-        );
+        let mut entries = vec![
+            ("id", self.id.to_string().into()),
+            ("name", self.name.as_str().into()),
+            ("hardware", ids(&self.hardware)),
+            ("channels", ids(&self.channels)),
+            ("profile", self.profile.as_str().into()),
+            ("slot_bytes", number(self.slot_bytes)),
+            ("threshold", number(self.threshold)),
+        ];
+        if let Some(instructions) = self.instructions {
+            entries.push(("instructions", instructions.to_string().into()));
+        }
+        table("product", &entries);
         let support = &self.support;
         table(
             "support",
@@ -447,6 +463,14 @@ impl Product {
         if let Some(version) = self.bases.versions.iter().find(|version| !seen.insert(**version)) {
             return Err(Fault::DuplicateVersion { version: *version });
         }
+        if let Some(instructions) = self.instructions
+            && !self.profile.patches().follows(instructions)
+        {
+            return Err(Fault::Instructions {
+                instructions,
+                profile: self.profile,
+            });
+        }
         for (field, value) in [("slot_bytes", self.slot_bytes), ("threshold", self.threshold)] {
             if value == 0 {
                 return Err(Fault::Zero { field });
@@ -478,6 +502,8 @@ struct ProductTable {
     #[serde(deserialize_with = "ids")]
     channels: Vec<Id>,
     profile: Profile,
+    #[serde(default, deserialize_with = "instructions")]
+    instructions: Option<Architecture>,
     slot_bytes: u32,
     threshold: u32,
 }
@@ -519,6 +545,7 @@ impl ProductFile {
             hardware: product.hardware,
             channels: product.channels,
             profile: product.profile,
+            instructions: product.instructions,
             slot_bytes: product.slot_bytes,
             threshold: product.threshold,
             bases: Bases {
@@ -543,6 +570,14 @@ fn ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Id>, D::Error> 
     let read =
         |text: &String| Id::parse(text).map_err(|_| D::Error::custom(format_args!("{text:?} is not an id: {ID_RULE}")));
     texts.iter().map(read).collect()
+}
+
+fn instructions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Architecture>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match delta::architecture(&text) {
+        Ok(known) => Ok(Some(known)),
+        Err(rule) => Err(D::Error::custom(format_args!("{text:?} are no instructions: {rule}"))),
+    }
 }
 
 fn versions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Version>, D::Error> {
@@ -634,6 +669,22 @@ contact = "security@example.com"
         product.slot_bytes = 0;
         assert!(product.create(&folder.path().join("other")).is_err());
         assert!(!folder.path().join("other").exists());
+    }
+
+    #[test]
+    fn instructions_are_those_that_the_profile_follows() {
+        let with = |line: &str| parse(&GOOD.replace("slot_bytes", &format!("{line}\nslot_bytes")));
+        assert_eq!(parse(GOOD).unwrap().instructions, None);
+        let thumb = with("instructions = \"thumb\"").unwrap();
+        assert_eq!(thumb.instructions, Some(Architecture::Thumb));
+        assert_eq!(parse(&thumb.to_toml()).unwrap(), thumb, "{}", thumb.to_toml());
+        let of_hosts = with("instructions = \"aarch64\"").unwrap_err();
+        assert!(matches!(of_hosts.fault(), Fault::Instructions { .. }), "{of_hosts}");
+        let unknown = with("instructions = \"arm\"").unwrap_err().to_string();
+        assert!(
+            unknown.contains("\"arm\" are no instructions") && unknown.contains("xtensa-be"),
+            "{unknown}"
+        );
     }
 
     #[test]

@@ -63,7 +63,7 @@ struct Encode {
     #[arg(long, default_value = "standard", value_parser = profile)]
     profile: Profile,
     /// The instructions in both images: aarch64, riscv, thumb, x86_64, xtensa, xtensa-be or unknown. If it is not said, it is found out.
-    #[arg(long, value_parser = architecture)]
+    #[arg(long, value_parser = delta::architecture)]
     arch: Option<Architecture>,
     /// How a patch of the large profile is coded: mixing is mostly shorter for one program; bulk is for images of many programs, and
     /// quick. If it is not said, both are tried from 1 to 32 MiB and the shorter patch is kept; shorter images are coded by mixing, and
@@ -133,7 +133,7 @@ fn encode(arguments: &Encode) -> Result<(), Failure> {
     let bytes = old.len().max(new.len());
     let proving = OnceLock::new();
     let options = Options {
-        layout: arguments.arch.map(|arch| delta::layout(Some(arch), &old, &new)),
+        architecture: arguments.arch,
         codec: arguments.codec,
         effort: match arguments.search {
             true => Effort::Search,
@@ -418,13 +418,6 @@ fn profile(text: &str) -> Result<Profile, &'static str> {
 fn codec(text: &str) -> Result<Codec, &'static str> {
     let known = Codec::ALL.into_iter().find(|codec| codec.to_string() == text);
     known.ok_or("a codec is mixing or bulk")
-}
-
-fn architecture(text: &str) -> Result<Architecture, &'static str> {
-    let known = Architecture::ALL
-        .into_iter()
-        .find(|architecture| architecture.to_string() == text);
-    known.ok_or("an architecture is aarch64, riscv, thumb, x86_64, xtensa, xtensa-be or unknown")
 }
 
 /// An image, as coders take it: an empty one is none.

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 use tuffet_server::{
     Address, Delivery, Id, SupportStatement, UnixSeconds, Version,
+    delta::{self, Architecture},
     product::{Bases, FILE_NAME, Product, Profile, Slots, Strategy},
 };
 
@@ -46,6 +47,10 @@ struct Init {
     /// How much a device has to work with: linux, standard or small.
     #[arg(long, default_value = "standard", value_parser = profile)]
     profile: Profile,
+    /// The instructions in its images: aarch64, riscv, thumb, x86_64, xtensa, xtensa-be or unknown. If it is not said, they are what can be
+    /// seen in each image.
+    #[arg(long, value_parser = delta::architecture)]
+    instructions: Option<Architecture>,
     /// Size of a firmware slot in bytes.
     #[arg(long)]
     slot_bytes: u32,
@@ -111,6 +116,7 @@ fn init(arguments: &Init) -> Result<(), Failure> {
         hardware: arguments.hardware.clone(),
         channels: arguments.channel.clone(),
         profile: arguments.profile,
+        instructions: arguments.instructions,
         slot_bytes: arguments.slot_bytes,
         threshold: arguments.threshold,
         bases: Bases {
@@ -164,6 +170,7 @@ fn check(arguments: &Check) -> Result<(), Failure> {
     );
     let result = json!({
         "product": product.id.to_string(), "hardware": hardware, "channels": channels, "profile": product.profile.as_str(),
+        "instructions": product.instructions.map(|instructions| instructions.to_string()),
         "slot_bytes": product.slot_bytes, "slots": product.slots.strategy().as_str(), "addresses": addresses,
         "bases": product.bases.count, "base_versions": versions, "threshold": product.threshold, "support_end": product.support.end.to_string(),
     });

@@ -67,8 +67,12 @@ pub struct Options {
     pub checkpoint_unit: u32,
     /// Checkpoints are not closer than this.
     pub checkpoint_distance: u32,
-    /// What the images hold and where they lie when they run. If it is not said, [`layout`] is taken; a search tries to know less, too.
+    /// What the images hold and where they lie when they run. If it is not said, it is what can be [seen](layout); a search tries to
+    /// know less, too.
     pub layout: Option<Layout>,
+    /// The instructions in the images, for whoever knows them and not the rest of the layout. If it is not said, they are what can be seen:
+    /// an image may hold those of another processor, and a decoder that follows only its own refuses such a patch.
+    pub architecture: Option<Architecture>,
     /// How long the encoder looks for the shortest patch.
     pub effort: Effort,
     /// How it is coded. If it is not said: where the profile has bulk, images above [`MIXING_BYTES_MAX`] in bulk, and those from 1 MiB on
@@ -89,6 +93,7 @@ impl Options {
             checkpoint_unit,
             checkpoint_distance,
             layout: None,
+            architecture: None,
             effort: Effort::Quick,
             codec: None,
         }
@@ -243,7 +248,8 @@ fn unproven(
             code.bytes
         }
         Codec::Bulk => {
-            let layout = options.layout.unwrap_or_else(|| detect::layout(None, old, new));
+            let seen = || detect::layout(options.architecture, old, new);
+            let layout = options.layout.unwrap_or_else(seen);
             bulk::code(old, new, layout, watch)
         }
     };
@@ -262,7 +268,8 @@ fn header(codec: Codec, [source, result]: [Image; 2], options: &Options) -> Resu
     if !options.checkpoint_unit.is_power_of_two() {
         return Err(Refusal::Checkpoints);
     }
-    if let Some(Layout { architecture, .. }) = options.layout
+    let told = options.layout.map(|layout| layout.architecture);
+    if let Some(architecture) = told.or(options.architecture)
         && !options.profile.follows(architecture)
     {
         let profile = options.profile;
@@ -330,7 +337,7 @@ fn layouts(old: &[u8], new: &[u8], options: &Options) -> Vec<Layout> {
     if old.is_empty() {
         return vec![Layout::UNKNOWN];
     }
-    let seen = detect::layout(None, old, new);
+    let seen = detect::layout(options.architecture, old, new);
     // What the profile follows of it.
     let architecture = match options.profile.follows(seen.architecture) {
         true => seen.architecture,

@@ -269,3 +269,31 @@ fn a_search_tries_the_place_of_the_code_alone() {
     assert_eq!(found.header.layout, Layout { bases: code, ..seen });
     assert!(others.iter().all(|other| found.bytes.len() < *other), "{others:?}");
 }
+
+/// What is mostly for another processor is still a program of the one that whoever publishes it names.
+#[test]
+fn instructions_that_are_told_count_and_not_those_that_are_seen() {
+    let program = Program::new(600, 5);
+    let image = |program: &Program| program.link_for(Machine::RiscV);
+    let (old, new) = (image(&program), image(&program.next(9)));
+    for effort in [Effort::Quick, Effort::Search] {
+        let followed = |architecture| {
+            let options = Options {
+                architecture,
+                effort,
+                ..Options::of(Profile::Small)
+            };
+            let header = encode_with(Some(&old), &new, &options).unwrap().header;
+            header.layout.architecture
+        };
+        assert_eq!(followed(None), Architecture::RiscV);
+        let told = followed(Some(Architecture::Thumb));
+        assert!(matches!(told, Architecture::Thumb | Architecture::Unknown), "{told}");
+    }
+    let of_hosts = Options {
+        architecture: Some(Architecture::AArch64),
+        ..Options::of(Profile::Small)
+    };
+    let refused = encode_with(Some(&old), &new, &of_hosts).unwrap_err().to_string();
+    assert!(refused.contains("aarch64"), "{refused}");
+}

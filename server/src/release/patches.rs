@@ -14,7 +14,8 @@ use super::bases::{self, Base};
 use crate::{
     check::{self, Depth},
     delta::{
-        Effort, EncodeError, Options, Packed, Pinned, apply, encode_with, in_documents, info, packed, unauthenticated,
+        Architecture, Effort, EncodeError, Options, Packed, Pinned, apply, encode_with, in_documents, info, packed,
+        unauthenticated,
     },
     error::{Error, Refused},
     product::{Product, Profile},
@@ -78,6 +79,8 @@ pub(crate) struct Patches<'a> {
     pub product: Id,
     pub version: Version,
     pub profile: Profile,
+    /// The instructions in the images, if the product says it.
+    pub instructions: Option<Architecture>,
     /// Folder of the new target files.
     pub folder: &'a Path,
     pub report: &'a mut dyn FnMut(&PatchReport),
@@ -119,6 +122,7 @@ impl<'a> Patches<'a> {
             product: product.id,
             version,
             profile: product.profile,
+            instructions: product.instructions,
             folder,
             report,
             looked_at: BTreeMap::new(),
@@ -237,6 +241,7 @@ impl<'a> Patches<'a> {
         // Made once, and downloaded by all devices: each byte is worth the search.
         let options = Options {
             effort: Effort::Search,
+            architecture: self.instructions,
             ..Options::of(self.profile.patches())
         };
         let encoded = match encode_with(pair.old, pair.new, &options) {

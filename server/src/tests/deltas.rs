@@ -11,7 +11,7 @@ use tuffet_wire::Digest;
 
 use crate::{
     candidate::{Candidate, Change},
-    delta::{self, Pinned, in_documents},
+    delta::{self, Architecture, Pinned, in_documents},
     error::{Error, PatchFault, Refused},
     product::{Bases, Profile, Slots},
     proposal::{Draft, Proposal},
@@ -177,6 +177,58 @@ fn a_release_has_patches_from_two_bases_that_devices_decode() {
                 assert_eq!(decoded(&vendor, &whole, None), image);
             }
         }
+    }
+}
+
+/// Functions for RISC-V that call each other; all but the first ones lie `inserted` bytes further back.
+fn functions(inserted: usize) -> Vec<u8> {
+    const COUNT: usize = 200;
+    const BYTES: usize = 24;
+    let place = |number: usize| number * BYTES + if number < COUNT / 2 { 0 } else { inserted };
+    let mut image = noise(7, place(COUNT));
+    for number in 0..COUNT {
+        let at = place(number);
+        // c.addi sp, -32
+        image[at..at + 2].copy_from_slice(&0x1101_u16.to_le_bytes());
+        for (slot, step) in [(4, 37), (12, 91)] {
+            let called = place((number * step + 11) % COUNT);
+            let far = (called as u32).wrapping_sub((at + slot) as u32);
+            let bits = |from: u32, count: u32| (far >> from) & ((1 << count) - 1);
+            // jal ra
+            let jump = bits(20, 1) << 31 | bits(1, 10) << 21 | bits(11, 1) << 20 | bits(12, 8) << 12 | 0xEF;
+            image[at + slot..at + slot + 4].copy_from_slice(&jump.to_le_bytes());
+        }
+    }
+    image
+}
+
+#[test]
+fn patches_follow_the_instructions_that_the_product_names() {
+    for (named, followed) in [
+        (None, [Architecture::RiscV].as_slice()),
+        (Some(Architecture::Thumb), &[Architecture::Thumb, Architecture::Unknown]),
+    ] {
+        let mut vendor = vendor(Profile::Small, 1);
+        vendor.product.instructions = named;
+        let release = |text: &str, inserted| {
+            let images = vec![image_file("c3", file(&vendor, text, &functions(inserted)))];
+            let plan = ReleasePlan {
+                images,
+                ..vendor.plan(text)
+            };
+            release_plan(&vendor, &plan, &format!("release-{text}")).0
+        };
+        release("1.0.0", 0);
+        let document = release("1.1.0", 48);
+        let patches = &document.components[0].images[0].patches;
+        let delta = patches.iter().find(|patch| patch.source.is_some()).unwrap();
+        let path = vendor
+            .repository
+            .target(&hashed_name(&delta.file.digest, delta.file.name.as_str()))
+            .unwrap();
+        let header = delta::info(&fs::read(path).unwrap()).unwrap().header;
+        let architecture = header.layout.architecture;
+        assert!(followed.contains(&architecture), "{named:?}: {architecture}");
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Line<'p> {
     /// Its name for people.
     pub name: &'static str,
     pub profile: &'static str,
+    /// The instructions in its images; without them, what can be seen in each.
+    pub instructions: Option<&'static str>,
     /// Bytes of a slot.
     pub slot_bytes: &'p str,
     /// The firmware of each kind of hardware; where images are linked for a slot, of each slot.
@@ -35,6 +37,9 @@ impl Line<'_> {
     pub fn describe(&self) -> Result<(), Failure> {
         let mut init = vec!["product", "init", self.id, "--id", self.id, "--name", self.name];
         init.extend(["--profile", self.profile, "--threshold", "2"]);
+        if let Some(instructions) = self.instructions {
+            init.extend(["--instructions", instructions]);
+        }
         let mut hardware: Vec<&str> = self.all.iter().map(|firmware| firmware.hardware).collect();
         hardware.dedup();
         init.extend(hardware.into_iter().flat_map(|hardware| ["--hardware", hardware]));

@@ -96,6 +96,7 @@ fn lines<'p>(bench: &'p Bench, all: &'p [Firmware], boards: Option<&'p Boards>) 
         id: "demo",
         name: "Tuffet demo board",
         profile: "linux",
+        instructions: None,
         slot_bytes: SLOT_BYTES,
         all: all.iter().collect(),
     };
@@ -104,6 +105,7 @@ fn lines<'p>(bench: &'p Bench, all: &'p [Firmware], boards: Option<&'p Boards>) 
         id: "demo-small",
         name: "Tuffet demo board without an operating system",
         profile: "small",
+        instructions: None,
         slot_bytes: SLOT_BYTES,
         all: all.last().into_iter().collect(),
     };
@@ -112,6 +114,7 @@ fn lines<'p>(bench: &'p Bench, all: &'p [Firmware], boards: Option<&'p Boards>) 
         id: "demo-board",
         name: "Tuffet emulated board",
         profile: "small",
+        instructions: Some("thumb"),
         slot_bytes: &boards.slot_bytes,
         all: boards.firmware.iter().collect(),
     });
