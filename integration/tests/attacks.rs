@@ -90,7 +90,7 @@ fn every_row_holds_on_a_small_device() {
 }
 
 /// Of how many rows one is run on the board, if nobody asks for more: a row takes seconds.
-const BOARD_SAMPLE: usize = 12;
+const BOARD_SAMPLE: usize = 20;
 /// The same for the board that exchanges its images.
 const SWAP_SAMPLE: usize = 2 * BOARD_SAMPLE;
 /// The same for the board `microbit`, whose line is slow.

@@ -30,9 +30,9 @@ const NOW: u64 = 1_800_000_000;
 const SERVER_LIFETIME: Duration = Duration::from_secs(7_200);
 
 /// Kills in CI, and with `TUFFET_DEEP` set.
-const KILLS: [usize; 2] = [8, 200];
+const KILLS: [usize; 2] = [5, 200];
 /// Operations that are torn: as many.
-const TEARS: [usize; 2] = [8, 200];
+const TEARS: [usize; 2] = [5, 200];
 /// The longest that a board lives between two kills: one update, its trial and its confirmation.
 const LIFE_MS_MAX: usize = 6_000;
 
