@@ -5,7 +5,7 @@
 pub use tuffet_patch::{
     Applied, ApplyError, Architecture, BLOCK_BYTES_MAX, Chain, Codec, Effort, EncodeError, Encoded, FilesError,
     IMAGE_BYTES_MAX, Info, Layout, MIXING_BYTES_MAX, Options, Packed, Pinned, Profile, Refusal, Step, apply,
-    apply_files, encode, encode_watched, encode_with, info, layout, packed, unauthenticated,
+    apply_files, encode, encode_watched, encode_with, info, packed, unauthenticated,
 };
 pub use tuffet_wire::{Digest, hex};
 

@@ -278,7 +278,7 @@ pub enum Fault {
     },
     /// Instructions that no decoder of the profile follows.
     #[error(
-        "product.instructions \"{instructions}\" are those of machines with an operating system, and devices of profile \"{}\" do not follow them in patches",
+        "product.instructions \"{instructions}\" are those of machines with an operating system, and devices of profile \"{}\" do not follow them in patches; leave the line out",
         profile.as_str()
     )]
     Instructions {

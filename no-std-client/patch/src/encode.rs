@@ -71,7 +71,8 @@ pub struct Options {
     /// know less, too.
     pub layout: Option<Layout>,
     /// The instructions in the images, for whoever knows them and not the rest of the layout. If it is not said, they are what can be seen:
-    /// an image may hold those of another processor, and a decoder that follows only its own refuses such a patch.
+    /// an image may hold those of another processor, and a decoder that follows only its own refuses such a patch. Where there is a
+    /// [`layout`](Self::layout), that counts.
     pub architecture: Option<Architecture>,
     /// How long the encoder looks for the shortest patch.
     pub effort: Effort,
@@ -323,9 +324,9 @@ fn checkpoints(length: u32, prices: &[u64], options: &Options) -> Result<Checkpo
     Checkpoints::new(unit.trailing_zeros() as u8, &units, length)
 }
 
-/// What both images hold, as far as can be seen; or what images of this architecture hold.
-pub fn layout(architecture: Option<Architecture>, old: &[u8], new: &[u8]) -> Layout {
-    detect::layout(architecture, old, new)
+/// What both images hold, as far as can be seen.
+pub fn layout(old: &[u8], new: &[u8]) -> Layout {
+    detect::layout(None, old, new)
 }
 
 /// What may be taken for known of the images, the likeliest first.

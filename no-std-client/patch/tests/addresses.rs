@@ -189,7 +189,7 @@ fn segments_of_an_image_are_seen() {
         image.extend(behind);
         image
     };
-    let layout = tuffet_patch::layout(None, &image(&program), &image(&program.next(9)));
+    let layout = tuffet_patch::layout(&image(&program), &image(&program.next(9)));
     assert_eq!(layout.architecture, Architecture::RiscV);
     let bases = layout.bases.unwrap();
     for ranges in [bases.old, bases.new] {
@@ -250,7 +250,7 @@ fn file(program: &Program, variables_bytes: u32) -> Vec<u8> {
 fn a_search_tries_the_place_of_the_code_alone() {
     let program = Program::new(200, 5);
     let (old, new) = (file(&program, 0x1100), file(&program.next(9), 0x110C));
-    let seen = tuffet_patch::layout(None, &old, &new);
+    let seen = tuffet_patch::layout(&old, &new);
     let bases = seen.bases.unwrap();
     assert_eq!((bases.old.known().len(), bases.new.known().len()), (2, 2));
     let code = Some(Bases::whole(BASE - HEADERS, BASE - HEADERS));
